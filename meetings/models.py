@@ -1,0 +1,263 @@
+"""What is stored about meetings: rules, occurrences, invitations, seats, and the audit chain.
+
+Rows and constraints only. Who may do what is decided in `door.py`; rows change in `services/`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Way(models.TextChoices):
+    """The three answers of the door."""
+
+    WALKS_IN = "walks_in", _("walks in")
+    KNOCKS = "knocks", _("knocks")
+    TURNED_AWAY = "turned_away", _("turned away")
+
+
+class Encryption(models.TextChoices):
+    E2EE = "e2ee", _("End-to-end encrypted")
+    SEALED = "sealed", _("Sealed")
+    TRANSPORT = "transport", _("Encrypted to the server")
+
+
+class Meeting(models.Model):
+    """A scheduled meeting and the rules of its door. When it takes place is told by its occurrences."""
+
+    class WithoutHost(models.TextChoices):
+        WAIT = "wait", _("Everyone waits outside")
+        LISTED_START = "listed_start", _("Listed people may start")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    code = models.CharField(max_length=14, unique=True, editable=False)
+    title = models.CharField(_("title"), max_length=120)
+    notes = models.TextField(_("notes for invitees"), max_length=2000, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="meetings_created")
+    hosts = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="meetings_hosted")
+    time_zone = models.CharField(_("time zone"), max_length=64)
+    duration_minutes = models.PositiveSmallIntegerField(
+        _("length"), validators=[MinValueValidator(5), MaxValueValidator(24 * 60)]
+    )
+    recurrence = models.CharField(max_length=200, blank=True)
+    encryption = models.CharField(max_length=9, choices=Encryption, default=Encryption.TRANSPORT)
+
+    door_listed = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    door_colleagues = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    door_guests = models.CharField(max_length=11, choices=Way, default=Way.KNOCKS)
+    door_guests_verified = models.BooleanField(
+        default=False, help_text="A guest who walks in first types a code mailed to the invited address."
+    )
+    door_anyone = models.CharField(max_length=11, choices=Way, default=Way.TURNED_AWAY)
+    door_opens_minutes = models.PositiveSmallIntegerField(
+        _("door opens"), null=True, blank=True, default=10, help_text="Minutes before the start; empty: any time."
+    )
+    without_host = models.CharField(max_length=12, choices=WithoutHost, default=WithoutHost.WAIT)
+
+    allow_share = models.BooleanField(default=True)
+    allow_chat = models.BooleanField(default=True)
+    mics_start_off = models.BooleanField(default=False)
+    lock_after_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    calendar_sequence = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Occurrence(models.Model):
+    """One time at which a meeting takes place. Invitations, seats and history hang here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="occurrences")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True, help_text="When somebody first came in.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When a host ended it or the last person left.")
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    locked_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("starts_at",)
+        constraints = (
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="occurrence_ends_after_its_start"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.meeting_id} at {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class Invitation(models.Model):
+    """One person asked to one occurrence. Has an account (`user`) or is a guest known by an address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    occurrence = models.ForeignKey(Occurrence, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    name = models.CharField(max_length=120, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True, help_text="A link of it was fetched; claims nothing.")
+    claimed_at = models.DateTimeField(null=True, blank=True, help_text="First Join or Knock with a link of it.")
+    claimed_device = models.CharField(max_length=43, blank=True, help_text="RFC 7638 thumbprint of the device key.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("created_at",)
+        constraints = (
+            models.UniqueConstraint(fields=("occurrence", "email"), name="one_invitation_per_address"),
+        )
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk}"
+
+
+class InvitationToken(models.Model):
+    """A personal link, stored as the SHA-256 of its secret. An invitation may have several until one is claimed."""
+
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    killed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"token {self.pk}"
+
+
+class EmailCode(models.Model):
+    """A short code mailed to a guest's invited address; proves that whoever holds the link reads that mailbox."""
+
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="codes")
+    device = models.CharField(max_length=43)
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"code {self.pk}"
+
+
+class Participant(models.Model):
+    """A person at the door of, or in, one occurrence: a seat. `id` is what other people's programs see."""
+
+    class Kind(models.TextChoices):
+        """Rows of the door's table."""
+
+        HOST = "host", _("Host")
+        LISTED = "listed", _("Listed")
+        COLLEAGUE = "colleague", _("Colleague")
+        GUEST = "guest", _("Guest")
+        ANYONE = "anyone", _("Meeting link")
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("At the door")
+        INSIDE = "inside", _("Inside")
+        LEFT = "left", _("Left")
+        REFUSED = "refused", _("Not let in")
+        REMOVED = "removed", _("Removed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    occurrence = models.ForeignKey(Occurrence, on_delete=models.CASCADE, related_name="participants")
+    kind = models.CharField(max_length=9, choices=Kind)
+    state = models.CharField(max_length=8, choices=State)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    invitation = models.ForeignKey(Invitation, null=True, blank=True, on_delete=models.SET_NULL)
+    device = models.CharField(max_length=43, help_text="RFC 7638 thumbprint of the device key.")
+    session_key = models.CharField(max_length=40, blank=True, help_text="Portal session of a signed-in person.")
+    name = models.CharField(max_length=120)
+    network = models.CharField(max_length=45, blank=True, help_text="Truncated: /24 or /48.")
+    knocked_at = models.DateTimeField(null=True, blank=True)
+    let_in_at = models.DateTimeField(null=True, blank=True, help_text="A host's Let in, valid for this occurrence.")
+    let_in_by = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    verified_at = models.DateTimeField(null=True, blank=True, help_text="Typed the code mailed to the address.")
+    entered_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)
+    refused_until = models.DateTimeField(null=True, blank=True, help_text="May knock again after this.")
+    note = models.CharField(max_length=300, blank=True, help_text="What the host told the refused or removed person.")
+    host_message = models.CharField(max_length=300, blank=True, help_text="What the hosts tell the one who waits.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("occurrence", "device", "kind", "user"), name="one_seat_per_device_and_user"),
+        )
+
+    def __str__(self) -> str:
+        return f"participant {self.pk}"
+
+
+class Block(models.Model):
+    """Somebody a host removed for good from one occurrence: matched by account, invitation or device key."""
+
+    occurrence = models.ForeignKey(Occurrence, on_delete=models.CASCADE, related_name="blocks")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
+    invitation = models.ForeignKey(Invitation, null=True, blank=True, on_delete=models.CASCADE)
+    device = models.CharField(max_length=43, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"block {self.pk}"
+
+
+class Change(models.Model):
+    """Wakes the process that owns a live occurrence: something that the door depends on is different now.
+
+    Written in the transaction of the change itself; read by `live` on a 100 ms tick.
+    """
+
+    occurrence = models.ForeignKey(Occurrence, null=True, blank=True, on_delete=models.CASCADE)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar[tuple[str, ...]] = ("id",)
+
+    def __str__(self) -> str:
+        return f"change {self.pk}"
+
+
+class AuditEntry(models.Model):
+    """One link of the audit chain. Holds only a salted commitment; what happened lies in `AuditDetail`.
+
+    `digest` = SHA-256 over (number, at, kind, commitment, previous). Never updated, never deleted.
+    """
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=40)
+    commitment = models.CharField(max_length=64)
+    previous = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"audit {self.number}"
+
+
+class AuditDetail(models.Model):
+    """The erasable half of an audit entry: who, on whom, why, from where. `salt` makes its commitment unguessable."""
+
+    entry = models.OneToOneField(AuditEntry, on_delete=models.PROTECT, primary_key=True, related_name="detail")
+    salt = models.CharField(max_length=43)
+    body = models.TextField(help_text="Canonical JSON, exactly the bytes that the commitment covers.")
+    meeting = models.ForeignKey(Meeting, null=True, blank=True, on_delete=models.SET_NULL, related_name="audit_details")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return f"detail of {self.entry_id}"
