@@ -1,0 +1,100 @@
+"""What templates draw again and again: icons, avatars, an outcome of the door, the theme, readable lengths of time.
+
+Knows words and looks only; decides nothing and reads no rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+register = template.Library()
+
+THEMES = ("system", "light", "dark")
+THEME_COOKIE = "lintel_theme"
+
+_WAY_LOOKS = {
+    "walks_in": ("in", "door-open"),
+    "knocks": ("wait", "bell"),
+    "turned_away": ("no", "door-closed-locked"),
+}
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """A Lucide icon out of the sprite. Decorative: the words beside it, or its button's label, carry the meaning."""
+    return format_html(
+        '<svg class="i{}" aria-hidden="true" focusable="false"><use href="{}#i-{}"/></svg>',
+        f" {extra}" if extra else "",
+        static("icons/sprite.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def brand_mark() -> SafeString:
+    """The beam over the door, as drawn beside the product's name."""
+    return SafeString(
+        '<svg viewBox="0 0 24 24" aria-hidden="true" focusable="false">'
+        '<path class="frame" d="M1.5 3h21v5h-3v13h-4V8h-7v13h-4V8h-3z"/><path class="leaf" d="M8.5 8h7v13h-7z"/></svg>'
+    )
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: dict[str, Any]) -> str:
+    """The visitor's choice of `system`, `light` or `dark`, from a cookie; `system` where none is set."""
+    request = context.get("request")
+    chosen = request.COOKIES.get(THEME_COOKIE, "") if request is not None else ""
+    return chosen if chosen in THEMES else "system"
+
+
+def initials(name: str) -> str:
+    """Up to two letters that stand for a person: first and last word of a name, or the first letter of an address."""
+    words = [word for word in name.partition("@")[0].replace("·", " ").split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    if "@" in name or len(words) == 1:
+        return words[0][0].upper()
+    return (words[0][0] + words[-1][0]).upper()
+
+
+@register.simple_tag
+def avatar(name: str, guest: bool = False) -> SafeString:
+    """Initials in a disc: filled for people with an account, outlined for guests. Silent to screen readers."""
+    return format_html(
+        '<span class="av{}" aria-hidden="true">{}</span>', " av-guest" if guest else "", initials(str(name))
+    )
+
+
+def way_words(way: str, *, plural: bool = False) -> str:
+    """The three answers of the door, as said of one person or of several."""
+    words = {
+        "walks_in": (_("walks in"), _("walk in")),
+        "knocks": (_("knocks"), _("knock")),
+        "turned_away": (_("turned away"), _("turned away")),
+    }
+    return words[str(way)][plural]
+
+
+@register.simple_tag
+def way(value: str, text: str = "", plural: bool = False) -> SafeString:
+    """An outcome of the door as the same chip everywhere: icon, colour and word together."""
+    look, name = _WAY_LOOKS[str(value)]
+    return format_html('<span class="way way-{}">{}{}</span>', look, icon(name), text or way_words(value, plural=plural))
+
+
+@register.filter
+def length(minutes: int) -> str:
+    """Minutes as people say them: "45 min", "1 h", "1 h 30"."""
+    hours, rest = divmod(int(minutes), 60)
+    if not hours:
+        return ngettext("%(count)d min", "%(count)d min", rest) % {"count": rest}
+    if not rest:
+        return _("%(hours)d h") % {"hours": hours}
+    return _("%(hours)d h %(minutes)02d") % {"hours": hours, "minutes": rest}
