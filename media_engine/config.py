@@ -1,0 +1,47 @@
+"""Limits and addresses of one engine. Pure.
+
+Every limit exists because somebody can otherwise make the process work or grow without being asked.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Where the engine listens and how much it puts up with. Units are in the names."""
+
+    host: str = "127.0.0.1"
+    port: int = 8801
+    public_addresses: tuple[str, ...] = ()
+    """Addresses printed as candidates. Empty: the bound address, or this host's addresses when bound to all."""
+
+    consent_timeout_seconds: float = 30.0
+    """A transport without an authenticated STUN request for so long is closed (RFC 7675)."""
+    disconnected_after_seconds: float = 7.0
+    """Without one for so long it is reported as disconnected."""
+    setup_timeout_seconds: float = 30.0
+    """A transport that has not finished ICE and DTLS by then is closed."""
+    source_silent_after_seconds: float = 10.0
+    forgotten_after_expiry_seconds: float = 60.0
+    """A peer whose lease has been over for so long is revoked."""
+
+    tick_seconds: float = 0.05
+    feedback_interval_seconds: float = 0.1
+    receiver_report_interval_seconds: float = 1.0
+    key_frame_interval_seconds: float = 0.5
+    """Shortest time between two key-frame requests for one track; earlier ones are deferred."""
+
+    max_sdp_bytes: int = 64 * 1024
+    max_sections: int = 32
+    """m-lines in an offer from a client."""
+    max_subscribe_sections: int = 64
+    """m-lines in an offer to a client; audio has precedence."""
+    max_sessions: int = 1000
+    max_peers_per_session: int = 200
+    max_ssrcs_per_peer: int = 16
+    max_packets_per_second_per_transport: int = 4000
+    max_retransmissions_per_second_per_peer: int = 500
+
+    receive_batch_packets: int = 64
+    socket_buffer_bytes: int = 4 * 1024 * 1024
+    trace_events: int = 256

@@ -1,0 +1,58 @@
+"""What the engine tells its owner, as frozen values. Pure.
+
+Events are delivered synchronously on the loop's thread. Ids are the opaque strings that the owner gave to the engine.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from media_engine.grants import Source
+
+TransportName = Literal["publish", "subscribe"]
+TransportStateName = Literal["connecting", "connected", "disconnected", "closed"]
+
+
+@dataclass(frozen=True)
+class OfferedTrack:
+    """One active m-line of a subscribe offer: which publisher's source it carries."""
+
+    mid: str
+    publisher_id: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class SubscribeOffer:
+    """The peer must answer this SDP through `Engine.accept_answer` with the same `offer_id`.
+
+    `tracks` is the complete map of the active m-lines and replaces every earlier one.
+    """
+
+    session_id: str
+    peer_id: str
+    offer_id: int
+    sdp: str
+    tracks: tuple[OfferedTrack, ...]
+
+
+@dataclass(frozen=True)
+class TransportState:
+    """A transport changed its state. After `closed` it needs a new negotiation."""
+
+    session_id: str
+    peer_id: str
+    transport: TransportName
+    state: TransportStateName
+
+
+@dataclass(frozen=True)
+class SourceLive:
+    """The first packet of a granted source was seen, or it stopped: silence, end of publishing, or a lost grant."""
+
+    session_id: str
+    peer_id: str
+    source: Source
+    live: bool
+
+
+Event = SubscribeOffer | TransportState | SourceLive
