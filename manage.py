@@ -7,9 +7,20 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    from django.core.management import execute_from_command_line
+    if sys.argv[1:2] == ["serve"]:
+        from portal.loop import use_uvloop
 
-    execute_from_command_line(sys.argv)
+        use_uvloop()  # before anything imports daphne, which makes its loop at import
+    from portal.config import ConfigError
+
+    try:
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(sys.argv)
+    except ConfigError as wrong:
+        for problem in wrong.problems:
+            sys.stderr.write(f"{problem}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

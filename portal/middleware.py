@@ -1,0 +1,106 @@
+"""Our middlewares. All run on the event loop: a sync-only one would send each request through a thread."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+PERMISSIONS_POLICY = ", ".join(
+    [f"{name}=(self)" for name in ("camera", "microphone", "display-capture", "speaker-selection")]
+    + ["fullscreen=(self)", "screen-wake-lock=(self)", "picture-in-picture=(self)", "clipboard-write=(self)"]
+    + [
+        f"{name}=()"
+        for name in (
+            "accelerometer",
+            "bluetooth",
+            "geolocation",
+            "gyroscope",
+            "hid",
+            "magnetometer",
+            "midi",
+            "payment",
+            "serial",
+            "usb",
+            "xr-spatial-tracking",
+        )
+    ]
+)
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+
+
+class _Both:
+    """Base of a middleware that runs wherever its inner handler runs."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if iscoroutinefunction(self.get_response):
+            return self._on_loop(request)
+        return self.after(request, self.get_response(request))  # type: ignore[arg-type]
+
+    async def _on_loop(self, request: HttpRequest) -> HttpResponseBase:
+        return self.after(request, await self.get_response(request))  # type: ignore[misc]
+
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        raise NotImplementedError
+
+
+class SecurityHeaders(_Both):
+    """Headers that Django and django-csp don't set. Pages are never kept by shared caches."""
+
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("X-Frame-Options", "DENY")
+        if not request.path.startswith("/static/"):
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+@lru_cache(maxsize=600)
+def zone_named(name: str) -> zoneinfo.ZoneInfo | None:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+class PersonTimeZone(_Both):
+    """Shows times in the time zone that the signed-in person chose."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if iscoroutinefunction(self.get_response):
+            return self._zoned(request)
+        self._activate(getattr(request, "user", None))
+        try:
+            return self.get_response(request)
+        finally:
+            timezone.deactivate()
+
+    async def _zoned(self, request: HttpRequest) -> HttpResponseBase:
+        person = None
+        if request.COOKIES:
+            person = request._cached_user = await request.auser()  # type: ignore[attr-defined]  # noqa: SLF001 - one query for both
+        self._activate(person)
+        try:
+            return await self.get_response(request)  # type: ignore[misc]
+        finally:
+            timezone.deactivate()
+
+    @staticmethod
+    def _activate(person: object) -> None:
+        zone = zone_named(getattr(person, "time_zone", "") or "UTC")
+        if zone:
+            timezone.activate(zone)

@@ -1,0 +1,16 @@
+"""Addresses of the portal's own pages: people, the audit log, help, the theme."""
+
+from django.urls import path, re_path
+
+from portal.pages import audit, help, people, theme
+
+urlpatterns = [
+    path("theme/", theme.theme, name="theme"),
+    re_path(r"^help/(?P<topic>encryption|keyboard|browsers)/$", help.help_page, name="help"),
+    path("people/", people.people, name="people"),
+    path("people/invite/", people.invite, name="people-invite"),
+    path("people/<uuid:person_id>/deactivate/", people.deactivate, name="people-deactivate"),
+    path("people/<uuid:person_id>/reactivate/", people.reactivate, name="people-reactivate"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit.csv", audit.audit_csv, name="audit-csv"),
+]

@@ -1,0 +1,24 @@
+"""Settings for tests: a data directory of their own that goes away, and a quick password hash."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_directory = tempfile.mkdtemp(prefix="lintel-tests-")
+atexit.register(shutil.rmtree, _directory, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith("LINTEL_")]:
+    del os.environ[_name]
+os.environ["LINTEL_DATA_DIR"] = _directory
+
+from portal.settings import *  # noqa: E402, F403
+
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": _directory}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
