@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.forms import BaseForm
+from django.forms.boundfield import BoundField
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -86,7 +88,8 @@ def way_words(way: str, *, plural: bool = False) -> str:
 def way(value: str, text: str = "", plural: bool = False) -> SafeString:
     """An outcome of the door as the same chip everywhere: icon, colour and word together."""
     look, name = _WAY_LOOKS[str(value)]
-    return format_html('<span class="way way-{}">{}{}</span>', look, icon(name), text or way_words(value, plural=plural))
+    words = text or way_words(value, plural=plural)
+    return format_html('<span class="way way-{}">{}{}</span>', look, icon(name), words)
 
 
 @register.filter
@@ -98,3 +101,31 @@ def length(minutes: int) -> str:
     if not rest:
         return _("%(hours)d h") % {"hours": hours}
     return _("%(hours)d h %(minutes)02d") % {"hours": hours, "minutes": rest}
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, hint: str = "", **attributes: str) -> dict[str, Any]:
+    """A labelled control with its hint and its errors, tied together for screen readers.
+
+    Further keywords become attributes of the control (`autocomplete="name"`; an underscore in a name is a hyphen).
+    """
+    described = [f"{bound.id_for_label}_hint"] if hint else []
+    described += [f"{bound.id_for_label}_error"] if bound.errors else []
+    attrs: dict[str, Any] = {name.replace("_", "-"): value for name, value in attributes.items()}
+    if described:
+        attrs["aria-describedby"] = " ".join(described)
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+    attrs.setdefault("class", bound.field.widget.attrs.get("class", "input"))
+    return {"bound": bound, "control": bound.as_widget(attrs=attrs), "hint": hint}
+
+
+@register.inclusion_tag("components/summary.html")
+def error_summary(form: BaseForm | None) -> dict[str, Any]:
+    """What is wrong with a form, said first and once; each line leads to its field. Nothing when nothing is wrong."""
+    problems: list[tuple[str, str]] = []
+    if form is not None and form.is_bound:
+        problems = [("", message) for message in form.non_field_errors()]
+        for bound in form.visible_fields():
+            problems += [(bound.id_for_label or f"id_{bound.name}", message) for message in bound.errors]
+    return {"problems": problems}

@@ -1,0 +1,380 @@
+"""The schedule form: what a host typed, made into arguments for the scheduling services. Changes no rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from meetings import directory, localtime
+from meetings.door import COLUMN, PRESETS, Row, Rules, Way, WithoutHost, is_ordered, ordered, preset_of, with_preset
+from meetings.models import Encryption, Meeting
+from meetings.templatetags.lintel import length as length_words
+
+LENGTHS_MINUTES = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 300, 360, 420, 480)
+OPENS = {
+    "0": gettext_lazy("With the start"),
+    "10": gettext_lazy("10 minutes before the start"),
+    "any": gettext_lazy("Any time"),
+}
+LOCK_AFTER_MINUTES = 10
+LATE_GRACE = timedelta(minutes=5)
+
+_ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
+_WAYS = [(way.value, way.value) for way in Way]
+
+
+class DateInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"class": "input num"}, format="%Y-%m-%d")
+
+
+class TimeInput(forms.TimeInput):
+    input_type = "time"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"class": "input num"}, format="%H:%M")
+
+
+def _input() -> forms.TextInput:
+    return forms.TextInput(attrs={"class": "input"})
+
+
+def _lines(rows: int) -> forms.Textarea:
+    return forms.Textarea(attrs={"class": "input", "rows": rows})
+
+
+def _select() -> forms.Select:
+    return forms.Select(attrs={"class": "input"})
+
+
+class ScheduleForm(forms.Form):
+    """A meeting to be scheduled or changed.
+
+    Presets and rows travel together. Without a script nothing keeps them in step, so the form also carries what it
+    showed first (`was_preset`, `was_rows`): a preset that was picked sets the table, rows that were edited win over it.
+    """
+
+    title = forms.CharField(
+        max_length=120, widget=_input(), error_messages={"required": gettext_lazy("Enter a title.")}
+    )
+    date = forms.DateField(
+        widget=DateInput(),
+        error_messages={
+            "required": gettext_lazy("Enter the date."),
+            "invalid": gettext_lazy("Enter a date such as 2026-11-24."),
+        },
+    )
+    starts = forms.TimeField(
+        widget=TimeInput(),
+        error_messages={
+            "required": gettext_lazy("Enter the time at which it starts."),
+            "invalid": gettext_lazy("Enter a time such as 14:30."),
+        },
+    )
+    length = forms.TypedChoiceField(coerce=int, widget=_select())
+    time_zone = forms.ChoiceField(
+        widget=_select(), error_messages={"invalid_choice": gettext_lazy("Choose a time zone of the list.")}
+    )
+    notes = forms.CharField(max_length=2000, required=False, widget=_lines(3))
+    hosts = forms.CharField(max_length=20_000, required=False, widget=_lines(2))
+    people = forms.CharField(max_length=50_000, required=False, widget=_lines(3))
+    preset = forms.ChoiceField(required=False, choices=[(name, name) for name in PRESETS])
+    listed = forms.ChoiceField(choices=_WAYS)
+    colleagues = forms.ChoiceField(choices=_WAYS)
+    guests = forms.ChoiceField(choices=_WAYS)
+    anyone = forms.ChoiceField(choices=_WAYS)
+    guests_verified = forms.BooleanField(required=False)
+    was_preset = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput())
+    was_rows = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput())
+    opens = forms.ChoiceField(widget=_select())
+    without_host = forms.ChoiceField(
+        widget=_select(),
+        choices=[
+            ("wait", gettext_lazy("Everyone waits outside")),
+            ("listed_start", gettext_lazy("Listed people may start")),
+        ],
+    )
+    encryption = forms.ChoiceField(
+        choices=[(Encryption.TRANSPORT.value, "")],
+        error_messages={
+            "required": gettext_lazy("Choose how the meeting is encrypted."),
+            "invalid_choice": gettext_lazy(
+                "That encryption is not available yet on this server. Choose “Encrypted to the server”."
+            ),
+        },
+    )
+    allow_share = forms.BooleanField(required=False)
+    allow_chat = forms.BooleanField(required=False)
+    mics_start_off = forms.BooleanField(required=False)
+    lock_after_start = forms.BooleanField(required=False)
+
+    labels = {
+        "title": gettext_lazy("Title"),
+        "date": gettext_lazy("Date"),
+        "starts": gettext_lazy("Starts"),
+        "length": gettext_lazy("Length"),
+        "time_zone": gettext_lazy("Time zone"),
+        "notes": gettext_lazy("Notes for invitees"),
+        "hosts": gettext_lazy("Hosts"),
+        "people": gettext_lazy("People and guests"),
+        "opens": gettext_lazy("Door opens"),
+        "without_host": gettext_lazy("If no host has arrived"),
+    }
+
+    def __init__(self, *args: Any, by: Any, meeting: Meeting | None = None, **kwargs: Any) -> None:
+        self.by = by
+        self.meeting = meeting
+        self.now = timezone.now()
+        self.occurrence = meeting.occurrences.order_by("starts_at").last() if meeting else None
+        self.also_changed: tuple[Row, ...] = ()
+        kwargs["initial"] = {**self._initial(), **kwargs.get("initial", {})}
+        super().__init__(*args, label_suffix="", **kwargs)
+        for name, label in self.labels.items():
+            self.fields[name].label = label
+        minutes = sorted({*LENGTHS_MINUTES, self.initial["length"]})
+        self.fields["length"].choices = [(str(count), length_words(count)) for count in minutes]
+        self.fields["time_zone"].choices = localtime.choices(self.now, self.initial["time_zone"])
+        opens = dict(OPENS)
+        kept = self.initial["opens"]
+        if kept not in opens:
+            opens[kept] = ngettext(
+                "%(count)d minute before the start", "%(count)d minutes before the start", int(kept)
+            ) % {"count": int(kept)}
+        self.fields["opens"].choices = list(opens.items())
+
+    # ---- what the page shows first
+
+    def _initial(self) -> dict[str, Any]:
+        return self._of_meeting(self.meeting) if self.meeting else self._of_nothing()
+
+    def _of_nothing(self) -> dict[str, Any]:
+        zone = getattr(self.by, "time_zone", "") or "UTC"
+        start = timezone.localtime(self.now, localtime.ZoneInfo(zone)) + timedelta(minutes=30)
+        start -= timedelta(minutes=start.minute % 30)
+        rules = with_preset(Rules(), "guests_knock")
+        return {
+            "date": start.date(),
+            "starts": start.time().replace(second=0, microsecond=0),
+            "length": 60,
+            "time_zone": zone,
+            "encryption": Encryption.TRANSPORT.value,
+            "allow_share": True,
+            "allow_chat": True,
+            **self._of_rules(rules),
+        }
+
+    def _of_meeting(self, meeting: Meeting) -> dict[str, Any]:
+        assert self.occurrence is not None  # every meeting has one from the moment it exists
+        start = timezone.localtime(self.occurrence.starts_at, localtime.ZoneInfo(meeting.time_zone))
+        invited = self.occurrence.invitations.filter(revoked_at=None).select_related("user")
+        return {
+            "title": meeting.title,
+            "notes": meeting.notes,
+            "date": start.date(),
+            "starts": start.time().replace(second=0, microsecond=0),
+            "length": meeting.duration_minutes,
+            "time_zone": meeting.time_zone,
+            "hosts": ", ".join(host.email for host in meeting.hosts.all() if host != self.by),
+            "people": ", ".join(invitation.email for invitation in invited),
+            "encryption": meeting.encryption,
+            "allow_share": meeting.allow_share,
+            "allow_chat": meeting.allow_chat,
+            "mics_start_off": meeting.mics_start_off,
+            "lock_after_start": meeting.lock_after_minutes is not None,
+            **self._of_rules(rules_of(meeting)),
+        }
+
+    @staticmethod
+    def _of_rules(rules: Rules) -> dict[str, Any]:
+        preset = preset_of(rules)
+        return {
+            "preset": preset,
+            "was_preset": preset,
+            "was_rows": ",".join(rules.way(row) for row in _ROWS),
+            **{COLUMN[row]: rules.way(row).value for row in _ROWS},
+            "guests_verified": rules.guests_verified,
+            "opens": "any" if rules.opens_minutes is None else str(rules.opens_minutes),
+            "without_host": rules.without_host.value,
+        }
+
+    # ---- what the host typed
+
+    def clean_title(self) -> str:
+        return " ".join(self.cleaned_data["title"].split())
+
+    def clean_hosts(self) -> list[Any]:
+        typed = directory.find(self.cleaned_data["hosts"])
+        without_account = typed.emails + typed.wrong
+        if without_account:
+            raise forms.ValidationError(
+                _("Hosts need an account, and nobody here is called %(names)s.") % {"names": ", ".join(without_account)}
+            )
+        self._refuse_namesakes(typed)
+        return [self.by, *(person for person in typed.users if person != self.by)]
+
+    def clean_people(self) -> directory.Typed:
+        typed = directory.find(self.cleaned_data["people"])
+        if typed.wrong:
+            raise forms.ValidationError(
+                _("Nobody here is called %(names)s. Enter an email address instead, such as name@example.org.")
+                % {"names": ", ".join(f"“{entry}”" for entry in typed.wrong)}
+            )
+        self._refuse_namesakes(typed)
+        if len(typed) > directory.MAX_PEOPLE:
+            raise forms.ValidationError(
+                _("A meeting takes up to %(most)d invited people; this list has %(count)d.")
+                % {"most": directory.MAX_PEOPLE, "count": len(typed)}
+            )
+        return typed
+
+    @staticmethod
+    def _refuse_namesakes(typed: directory.Typed) -> None:
+        if typed.several:
+            raise forms.ValidationError(
+                _("Several people are called %(names)s. Enter the email address.") % {"names": ", ".join(typed.several)}
+            )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if not {"date", "starts", "time_zone"} & set(self.errors) and {"date", "starts", "time_zone"} <= set(data):
+            self._settle_start(data)
+        if not set(self.errors) & {*COLUMN.values(), "opens", "without_host", "preset"}:
+            data["rules"] = self._settle_rules(data)
+        return data
+
+    def _settle_start(self, data: dict[str, Any]) -> None:
+        told = {
+            "place": localtime.city(data["time_zone"]),
+            "clock": data["starts"].strftime("%H:%M"),
+            "day": date_format(data["date"], "j F Y"),
+        }
+        skipped = _(
+            "%(clock)s doesn’t exist on %(day)s in %(place)s: the clocks go forward over it. Choose another time."
+        )
+        twice = _("%(clock)s happens twice on %(day)s in %(place)s: the clocks go back over it. Choose another time.")
+        try:
+            starts_at = localtime.at(data["date"], data["starts"], data["time_zone"])
+        except localtime.NoSuchTimeError:
+            self.add_error("starts", skipped % told)
+            return
+        except localtime.TimeHappensTwiceError:
+            self.add_error("starts", twice % told)
+            return
+        except (OverflowError, ValueError):
+            self.add_error("date", _("Enter a date such as 2026-11-24."))
+            return
+        data["starts_at"] = starts_at
+        if self.occurrence is not None and starts_at == self.occurrence.starts_at.replace(second=0, microsecond=0):
+            data["starts_at"] = self.occurrence.starts_at
+        elif starts_at < self.now - LATE_GRACE:
+            today = timezone.localtime(self.now, localtime.ZoneInfo(data["time_zone"])).date()
+            passed = _("%(clock)s on %(day)s in %(place)s has passed already. Choose a time to come.")
+            self.add_error("starts" if data["date"] == today else "date", passed % told)
+        elif starts_at > self.now + timedelta(days=5 * 366):
+            self.add_error("date", _("That is more than five years away. Check the year."))
+
+    def _settle_rules(self, data: dict[str, Any]) -> Rules:
+        rules = Rules(
+            opens_minutes=None if data["opens"] == "any" else int(data["opens"]),
+            without_host=WithoutHost(data["without_host"]),
+            allow_share=data["allow_share"],
+            allow_chat=data["allow_chat"],
+        )
+        posted = {row: Way(data[COLUMN[row]]) for row in _ROWS}
+        picked = data["preset"] if data["preset"] != data["was_preset"] else ""
+        shown = data["was_rows"].split(",")
+        edited = list(_ROWS)
+        if len(shown) == len(_ROWS):
+            edited = [row for row, way in zip(_ROWS, shown, strict=True) if posted[row].value != way]
+        if picked and not edited:
+            return with_preset(rules, picked)
+        rules = replace(
+            rules,
+            **{COLUMN[row]: way for row, way in posted.items()},
+            guests_verified=data["guests_verified"] and posted[Row.GUEST] is Way.WALKS_IN,
+        )
+        if picked:
+            base = with_preset(rules, picked)
+            rules = replace(base, **{COLUMN[row]: posted[row] for row in edited})
+            if rules.guests is not Way.WALKS_IN:
+                rules = replace(rules, guests_verified=False)
+        if is_ordered(rules):
+            return rules
+        moved: set[Row] = set()
+        for row in edited:
+            rules, also = ordered(rules, row)
+            moved |= set(also)
+        self.also_changed = tuple(row for row in _ROWS if row in moved)
+        return rules
+
+    # ---- what the services take
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `schedule_meeting`, and of `change_meeting` beside `tell`."""
+        data = self.cleaned_data
+        hosts = data["hosts"]
+        typed = data["people"]
+        lock = data["lock_after_start"]
+        kept = self.meeting.lock_after_minutes if self.meeting else None
+        return {
+            "title": data["title"],
+            "notes": data["notes"],
+            "starts_at": data["starts_at"],
+            "duration_minutes": data["length"],
+            "time_zone": data["time_zone"],
+            "hosts": hosts,
+            "people": [*(person for person in typed.users if person not in hosts), *typed.emails],
+            "rules": data["rules"],
+            "mics_start_off": data["mics_start_off"],
+            "lock_after_minutes": (kept or LOCK_AFTER_MINUTES) if lock else None,
+        }
+
+    def door_changes(self) -> list[tuple[Row, Way, Way]]:
+        """Rows of the door that an edit changes: (row, before, after). Empty for a new meeting."""
+        if self.meeting is None or "rules" not in self.cleaned_data:
+            return []
+        before, after = rules_of(self.meeting), self.cleaned_data["rules"]
+        return [(row, before.way(row), after.way(row)) for row in _ROWS if before.way(row) != after.way(row)]
+
+
+def rules_of(meeting: Meeting) -> Rules:
+    """The stored door as the rules that the decision takes."""
+    return Rules(
+        listed=Way(meeting.door_listed),
+        colleagues=Way(meeting.door_colleagues),
+        guests=Way(meeting.door_guests),
+        anyone=Way(meeting.door_anyone),
+        guests_verified=meeting.door_guests_verified,
+        opens_minutes=meeting.door_opens_minutes,
+        without_host=WithoutHost(meeting.without_host),
+        allow_share=meeting.allow_share,
+        allow_chat=meeting.allow_chat,
+    )
+
+
+class InviteForm(forms.Form):
+    """One or several more people to a meeting that exists."""
+
+    people = forms.CharField(
+        max_length=20_000,
+        widget=_input(),
+        error_messages={"required": gettext_lazy("Enter an email address, or the name of somebody here.")},
+    )
+
+    def clean_people(self) -> directory.Typed:
+        typed = directory.find(self.cleaned_data["people"])
+        if typed.wrong or typed.several:
+            raise forms.ValidationError(
+                _("%(names)s: enter an email address, such as name@example.org.")
+                % {"names": ", ".join(typed.wrong + typed.several)}
+            )
+        return typed
