@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from pathlib import Path
+from typing import IO
 
 from portal.config import ConfigError
 
@@ -53,3 +55,21 @@ def secret(data_dir: Path, name: str) -> str:
     except OSError as problem:
         raise ConfigError([f"{path}: can't be written ({problem.strerror}); check the data directory"]) from None
     return path.read_text(encoding="ascii").strip()
+
+
+def only_one_server(data_dir: Path) -> IO[str]:
+    """Takes the data directory for this process; the lock goes with the returned file. Raises ConfigError."""
+    file = (data_dir / "serve.lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read(20).strip() or "unknown"
+        file.close()
+        raise ConfigError(
+            [f"LINTEL_DATA_DIR: {data_dir} is served by process {holder} already; stop it or choose another directory"]
+        ) from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file

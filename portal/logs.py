@@ -34,7 +34,10 @@ def scrub(text: str) -> str:
     text = _BEARER.sub("Bearer [secret]", text)
     text = _NAMED.sub(r"\1\2[secret]", text)
     text = _ADDRESS.sub("[address]", text)
-    return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " …[cut]"
+    # A traceback says what went wrong at its end.
+    return (
+        text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE // 4]} …[cut]… {text[-LONGEST_LINE * 3 // 4 :]}"
+    )
 
 
 def _scrub_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

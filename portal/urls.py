@@ -10,9 +10,9 @@ from portal import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
-    path("", include("allauth.account.urls")),
+    path("readyz", health.readyz, name="readyz"),
+    path("", include("portal.accounts.urls")),
 ]
-if importlib.util.find_spec("meetings.door_urls"):
-    urlpatterns.append(path("", include("meetings.door_urls")))
-if importlib.util.find_spec("meetings.urls"):
-    urlpatterns.append(path("", include("meetings.urls")))
+for package in ("meetings.door_urls", "meetings.urls"):
+    if importlib.util.find_spec(package):
+        urlpatterns.append(path("", include(package)))

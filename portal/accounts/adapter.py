@@ -1,18 +1,51 @@
-"""How allauth behaves here: nobody signs up alone, and a message tells the same to those who have no account."""
+"""How allauth behaves here: nobody signs up alone, and an answer never tells whether an account exists."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
+from django.contrib import messages
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+
+class Backend(AuthenticationBackend):  # type: ignore[misc]
+    """Email and password. A deactivated account is refused with the same words as a wrong password."""
+
+    @classmethod
+    def _stash_user(cls, user: Any) -> None:
+        """Keeps nobody: allauth would send a deactivated person to a page that confirms the password."""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts come from the set-up link, `createperson` or an administrator's invitation only."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _("That email and password don’t match."),
+        "too_many_login_attempts": _("Too many tries. Wait 5 minutes, then try again."),
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """There are no user names: the address is the login."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The server has already settled who the client is behind a trusted proxy; headers say nothing more."""
+        return str(request.META.get("REMOTE_ADDR", ""))
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        message_context: dict[str, Any] | None = None,
+        extra_tags: str = "",
+        message: str | None = None,
+    ) -> None:
+        """Success is seen from the page that follows; only what went wrong is said."""
+        if level >= messages.WARNING:
+            super().add_message(request, level, message_template, message_context, extra_tags, message)

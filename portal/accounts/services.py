@@ -1,9 +1,228 @@
-"""Use cases around accounts: make, invite, deactivate. Rows change here and nowhere else."""
+"""Use cases around accounts: make, invite, deactivate, give keys to programs. Rows change here and nowhere else."""
 
 from __future__ import annotations
 
-from portal.models import User
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from meetings.audit import record
+from meetings.changes import touch_all
+from portal.models import ApiToken, SetupLink, User
+
+SETUP_LINK_LASTS = timedelta(hours=24)
+INVITATION_LASTS = timedelta(days=7)
+TOKEN_PREFIX = "lintel_"  # noqa: S105 - lets secret scanners find a leaked one
 
 
 def display_name(user: User) -> str:
     return user.name
+
+
+def digest(secret: str) -> str:
+    """SHA-256 as hex. Enough for secrets of 256 random bits; passwords get Argon2 instead."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def clean_address(email: str) -> str:
+    """The address in the form that we store and compare. Raises ValidationError."""
+    address = email.strip().lower()
+    validate_email(address)
+    return address
+
+
+def create_person(
+    email: str, name: str, *, role: str = User.Role.STAFF, password: str | None, by: User | None = None, label: str = ""
+) -> User:
+    """An account whose address counts as verified. `password` None: it can't sign in until its set-up link is used.
+
+    Raises ValidationError with sentences for people: a bad address, name or password, or an address that is taken.
+    """
+    address = clean_address(email)
+    name = " ".join(name.split())
+    if not name:
+        raise ValidationError({"name": _("Enter a name.")})
+    if len(name) > 120:
+        raise ValidationError({"name": _("The name is longer than 120 characters.")})
+    if role not in User.Role.values:
+        raise ValidationError({"role": _("The role must be admin or staff.")})
+    if password is not None:
+        try:
+            validate_password(password, User(email=address, name=name))
+        except ValidationError as wrong:
+            raise ValidationError({"password": wrong.messages}) from None
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(address, name, password, role=role)
+            EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)
+            record("account.created", actor=by, actor_label=label, target=name, role=role, email=address)
+    except IntegrityError:
+        raise ValidationError({"email": _("There is already an account with this email.")}) from None
+    return user
+
+
+def first_administrator_link() -> str | None:
+    """A new link that makes the first administrator, or None once an account exists. Earlier links die."""
+    with transaction.atomic():
+        if User.objects.exists():
+            return None
+        SetupLink.objects.filter(user=None).delete()
+        return _new_link(None, SETUP_LINK_LASTS)
+
+
+def _new_link(user: User | None, lasts: timedelta) -> str:
+    secret = secrets.token_urlsafe(32)
+    SetupLink.objects.create(digest=digest(secret), user=user, expires_at=timezone.now() + lasts)
+    return f"{settings.LINTEL.public_url}/setup/{secret}/"
+
+
+def setup_link(secret: str) -> SetupLink | None:
+    """The link of this secret while it can be used; the first administrator's dies with the first account."""
+    link = (
+        SetupLink.objects.select_related("user")
+        .filter(digest=digest(secret), used_at=None, expires_at__gt=timezone.now())
+        .filter(Q(user=None) | Q(user__is_active=True))
+        .first()
+    )
+    if link is not None and link.user_id is None and User.objects.exists():
+        return None
+    return link
+
+
+def use_setup_link(secret: str, *, email: str, name: str, password: str) -> User | None:
+    """Uses the link once: makes the first administrator, or gives an invited account its name and password.
+
+    None when the link can't be used (any more). Raises ValidationError for bad input, and then the link stays.
+    """
+    with transaction.atomic():
+        link = setup_link(secret)
+        # The update decides who was first: two requests with one link make one account.
+        if link is None or not SetupLink.objects.filter(pk=link.pk, used_at=None).update(used_at=timezone.now()):
+            return None
+        if link.user is None:
+            return create_person(email, name, role=User.Role.ADMIN, password=password, label=_("set-up link"))
+        user = link.user
+        try:
+            validate_password(password, user)
+        except ValidationError as wrong:
+            raise ValidationError({"password": wrong.messages}) from None
+        user.name = " ".join(name.split())[:120] or user.name
+        user.set_password(password)
+        user.save(update_fields=["name", "password"])
+        record("account.set_up", actor=user, target=user.name)
+        return user
+
+
+def invite_person(email: str, name: str, role: str, by: User) -> str:
+    """Makes an account without a password and returns its one-time link, which is shown once. Administrators only."""
+    _require_admin(by)
+    with transaction.atomic():
+        user = create_person(email, name, role=role, password=None, by=by)
+        return _new_link(user, INVITATION_LASTS)
+
+
+def invite_again(user: User, by: User) -> str:
+    """A new one-time link for somebody who forgot the password or lost the link; earlier ones die."""
+    _require_admin(by)
+    with transaction.atomic():
+        SetupLink.objects.filter(user=user, used_at=None).delete()
+        record("account.link_made", actor=by, target=user.name)
+        return _new_link(user, INVITATION_LASTS)
+
+
+def deactivate(user: User, by: User) -> None:
+    """The account can't be used from this moment: sessions and tokens end, and live meetings decide again."""
+    _require_admin(by)
+    if user.pk == by.pk:
+        raise ValidationError(_("You can’t deactivate your own account."))
+    with transaction.atomic():
+        user.is_active = False
+        user.save(update_fields=["is_active"])
+        SetupLink.objects.filter(user=user, used_at=None).delete()
+        ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+        end_sessions(user)
+        record("account.deactivated", actor=by, target=user.name)
+        touch_all(user)
+
+
+def reactivate(user: User, by: User) -> None:
+    _require_admin(by)
+    with transaction.atomic():
+        user.is_active = True
+        user.save(update_fields=["is_active"])
+        record("account.reactivated", actor=by, target=user.name)
+        touch_all(user)
+
+
+def change_role(user: User, role: str, by: User) -> None:
+    _require_admin(by)
+    if role not in User.Role.values:
+        raise ValidationError(_("The role must be admin or staff."))
+    if user.pk == by.pk:
+        raise ValidationError(_("You can’t change your own role."))
+    with transaction.atomic():
+        user.role = role
+        user.save(update_fields=["role"])
+        record("account.role_changed", actor=by, target=user.name, role=role)
+        touch_all(user)
+
+
+def end_sessions(user: User, keep: str = "") -> int:
+    """Deletes every portal session of `user` but `keep` (a session key); returns how many there were."""
+    ended = 0
+    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if session.session_key != keep and session.get_decoded().get("_auth_user_id") == str(user.pk):
+            session.delete()
+            ended += 1
+    return ended
+
+
+def _require_admin(by: User) -> None:
+    """The role is read now: whoever lost it a moment ago does nothing more."""
+    if not User.objects.filter(pk=by.pk, is_active=True, role=User.Role.ADMIN).exists():
+        raise PermissionError("administrators only")
+
+
+def make_token(user: User, name: str, scopes: Iterable[str], *, by: User | None = None) -> str:
+    """A new API token, returned once. Raises ValidationError for unknown scopes or a bad name."""
+    chosen = sorted(set(scopes)) or sorted(ApiToken.Scope.values)
+    if unknown := [scope for scope in chosen if scope not in ApiToken.Scope.values]:
+        known = ", ".join(ApiToken.Scope.values)
+        raise ValidationError(
+            _("Unknown scope: %(unknown)s. Scopes are %(known)s.") % {"unknown": unknown[0], "known": known}
+        )
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 80:
+        raise ValidationError(_("The token needs a name of up to 80 characters."))
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        ApiToken.objects.create(user=user, name=name, digest=digest(token), scopes=chosen)
+        record("token.made", actor=by or user, target=name, scopes=chosen)
+    return token
+
+
+def token_holder(token: str) -> ApiToken | None:
+    """The live token with this text and its user, or None. Notes the use, at most once a minute."""
+    if not token.startswith(TOKEN_PREFIX) or len(token) > 100:
+        return None
+    now = timezone.now()
+    found = (
+        ApiToken.objects.select_related("user")
+        .filter(digest=digest(token), revoked_at=None, user__is_active=True)
+        .first()
+    )
+    if found and (found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1)):
+        ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
+    return found

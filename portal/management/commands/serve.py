@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseFailure
+from django.db import connections
+
+from portal.config import ConfigError
+from portal.files import only_one_server
 
 
 class Command(BaseCommand):
@@ -13,8 +21,31 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0, clear=False)
+        # The lock lives as long as the process, which ends in os._exit below.
+        lock = only_one_server(settings.LINTEL.data_dir)
+        self.bring_up_to_date()
         from portal.server import serve
 
-        serve()
+        code = serve(settings.LINTEL, self.announcement)
+        lock.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Not sys.exit: at interpreter exit, threads of a request that hangs would be waited for without end.
+        os._exit(code)
+
+    def bring_up_to_date(self) -> None:
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except DatabaseFailure as problem:
+            what = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+            raise ConfigError([f"LINTEL_DATABASE_URL: the database can't be used ({what})"]) from None
+        call_command("collectstatic", interactive=False, verbosity=0)
+        connections.close_all()
+
+    def announcement(self) -> list[str]:
+        """What to print once the portal answers."""
+        from portal.accounts.services import first_administrator_link
+
+        lines = [f"Lintel is ready at {settings.LINTEL.public_url}"]
+        link = first_administrator_link()
+        return [*lines, f"Create the first administrator: {link}"] if link else lines

@@ -1,0 +1,82 @@
+"""The set-up link and the account page. Sign-in and password reset are allauth's views with our templates."""
+
+from __future__ import annotations
+
+from allauth.core import ratelimit
+from django.contrib import messages
+from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from meetings.audit import record
+from portal.accounts import services
+from portal.accounts.forms import ChangePasswordForm, ProfileForm, SetupForm
+from portal.models import User
+
+BACKEND = "portal.accounts.adapter.Backend"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def setup(request: HttpRequest, token: str) -> HttpResponse:
+    """Makes the first administrator, or lets an invited person choose a password, and signs them in. Works once."""
+    link = services.setup_link(token)
+    if link is None:
+        return render(request, "account/setup_gone.html", status=404)
+    form = SetupForm(request.POST or None, invited=link.user)
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        try:
+            user = services.use_setup_link(
+                token, email=given.get("email", ""), name=given["name"], password=given["password"]
+            )
+        except ValidationError as wrong:
+            for field, problems in wrong.message_dict.items():
+                for problem in problems:
+                    form.add_error(field if field in form.fields else None, problem)
+        else:
+            if user is None:
+                return render(request, "account/setup_gone.html", status=404)
+            login(request, user, backend=BACKEND)
+            return redirect("/meetings/")
+    return render(request, "account/setup.html", {"form": form, "invited": link.user})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    """Name, time zone, password, sessions. Each form has its own button; `what` names the one that was sent."""
+    user = request.user
+    assert isinstance(user, User)  # noqa: S101 - for the type checker; login_required has seen to it
+    what = request.POST.get("what", "")
+    # A second copy: a form that is wrong must not change the name shown in the rail.
+    profile = ProfileForm(request.POST if what == "profile" else None, instance=User.objects.get(pk=user.pk))
+    password = ChangePasswordForm(user, request.POST if what == "password" else None)
+    if what == "profile" and profile.is_valid():
+        profile.save()
+        messages.success(request, _("Saved."))
+        return redirect("account")
+    if what == "password":
+        if not ratelimit.consume(request, action="change_password", user=user):
+            return render(request, "429.html", status=429)
+        if password.is_valid():
+            with transaction.atomic():
+                user.set_password(password.cleaned_data["new"])
+                user.save(update_fields=["password"])
+                update_session_auth_hash(request, user)
+                services.end_sessions(user, keep=request.session.session_key or "")
+                record("account.password_changed", actor=user, target=user.name)
+            messages.success(request, _("Password changed. Other browsers were signed out."))
+            return redirect("account")
+    if what == "sessions":
+        with transaction.atomic():
+            ended = services.end_sessions(user, keep=request.session.session_key or "")
+            record("account.sessions_ended", actor=user, target=user.name, count=ended)
+        messages.success(request, _("Other browsers were signed out."))
+        return redirect("account")
+    wrong = profile if profile.errors else password
+    return render(request, "account/account.html", {"profile": profile, "password": password, "wrong": wrong})

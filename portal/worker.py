@@ -1,0 +1,83 @@
+"""Background jobs in a thread of the serving process. `manage.py db_worker` runs more of them elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, close_old_connections, connections, transaction
+from django_tasks_db.management.commands.db_worker import Worker
+from django_tasks_db.models import DBTaskResult
+
+log = structlog.get_logger("lintel.worker")
+
+
+class BackgroundWorker:
+    """Runs jobs as they become due, one after another. Owned by the server: `start`, then `stop`."""
+
+    def __init__(self, node_id: str, interval_s: float = 0.5) -> None:
+        self.worker_id = f"serve-{node_id}"
+        self.interval_s = interval_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lintel-worker", daemon=True)
+        self._inner: Any = None
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Lets the running job end; True when it did in time."""
+        self._stop.set()
+        if self._inner is not None:
+            self._inner.running = False  # as its own signal handler does
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        self._take_up_again()
+        while not self._stop.is_set():
+            try:
+                self._run_due()
+            except DatabaseError as problem:
+                log.warning("jobs wait for the database", problem=type(problem).__name__)
+            except Exception:
+                log.exception("a job's bookkeeping failed")
+            finally:
+                close_old_connections()
+            self._stop.wait(self.interval_s)
+        connections.close_all()
+
+    def _run_due(self) -> None:
+        # Looking takes no lock; the worker's own claim is an exclusive transaction, too dear for every half second.
+        if not DBTaskResult.objects.ready().exists():
+            return
+        self._inner = Worker(
+            queue_names=["*"],
+            interval=0,
+            batch=True,
+            backend_name="default",
+            startup_delay=False,
+            max_tasks=None,
+            worker_id=self.worker_id,
+            excluded_queue_names=[],
+        )
+        if self._stop.is_set():
+            return
+        self._inner.run()
+
+    def _take_up_again(self) -> None:
+        """Jobs that a killed process had begun go back into the queue: a mail twice is better than none."""
+        try:
+            with transaction.atomic():
+                for job in DBTaskResult.objects.running():
+                    if job.worker_ids and job.worker_ids[-1] == self.worker_id:
+                        job.status = "READY"
+                        job.save(update_fields=["status"])
+                        log.info("job taken up again", job=str(job.pk))
+        except DatabaseError:
+            log.exception("interrupted jobs could not be taken up again")
