@@ -1,0 +1,86 @@
+// The words of docs/protocol.md as types, and what each way of ending means. No DOM, no network.
+
+/**
+ * @typedef {"microphone" | "camera" | "screen" | "screen_audio"} Source
+ * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
+ * @typedef {"admit" | "wait" | "refuse"} Outcome
+ * @typedef {{speak: boolean, show: boolean, share: boolean, chat: boolean, host: boolean}} Capabilities
+ * @typedef {{preset: string, listed: string, colleagues: string, guests: string, anyone: string}} DoorTable
+ * @typedef {{title: string, organisation: string, code: string, starts_at: string, ends_at: string,
+ *   started_at: string | null, encryption: string, locked: boolean, mics_start_off: boolean, door: DoorTable}} Meeting
+ * @typedef {{participant: string, name: string, kind: string, host: boolean, guest: boolean, provenance: string,
+ *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
+ *   hand: string | null, cautions?: string[] | null}} Person
+ * @typedef {{participant: string, name: string, kind: string, provenance: string, email: string | null,
+ *   knocked_at: string, cautions: string[], connected: boolean}} Waiter
+ * @typedef {{participant: string, name: string, by: string | null, answer: string}} Answered
+ *
+ * @typedef {{type: "door", participant: string, reason: string, until: string | null, knocked_at: string | null,
+ *   title: string | null, starts_at: string | null, hosts: string[] | null, host_here: boolean, message: string | null}} DoorMessage
+ * @typedef {{type: "refused", reason: string, until?: string | null, note?: string | null, by?: string | null, at?: string | null}} RefusedMessage
+ * @typedef {{type: "room", you: string, meeting: Meeting, capabilities: Capabilities, people: Person[],
+ *   waiting: Waiter[] | null, now: string}} RoomMessage
+ * @typedef {{mid: string, participant: string, source: Source}} OfferedTrack
+ * @typedef {{type: "media.offer", offer: number, sdp: string, tracks: OfferedTrack[]}} MediaOffer
+ * @typedef {{type: "media.transport", transport: "publish" | "subscribe", state: string}} MediaTransport
+ * @typedef {{type: "chat", participant: string, name: string, text: string, at: string}} ChatMessage
+ * @typedef {{type: "ok", id?: string, sdp?: string}} OkMessage
+ * @typedef {{type: "error", id?: string, code: string, message: string, field?: string}} ErrorMessage
+ * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | ChatMessage | OkMessage | ErrorMessage
+ *   | {type: "person", person: Person}
+ *   | {type: "gone", participant: string, why: string, by: string | null}
+ *   | {type: "waiting", waiting: Waiter[], answered: Answered | null}
+ *   | {type: "meeting", meeting: Meeting, by: string | null}
+ *   | {type: "capabilities", capabilities: Capabilities}
+ *   | {type: "muted", source: "microphone" | "camera" | "screen", by: string | null}
+ *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
+ *
+ * @typedef {{outcome: Outcome, reason: string, until: string | null, participant?: string, ticket?: string,
+ *   socket?: string, note?: string | null, by?: string | null, at?: string | null}} Arrival
+ */
+
+export const PROTOCOL = 1;
+export const EMOJI = /** @type {const} */ (["👍", "👏", "😂", "😮", "❤️", "🎉"]);
+export const LONGEST_CHAT = 4000;
+export const LONGEST_NOTE = 300;
+export const LONGEST_NAME = 60;
+
+/** How long the server keeps a seat after its socket closed. */
+export const SEAT_KEPT_MS = 120_000;
+
+/**
+ * What a close code asks of the client: come back (after at least `afterMs`), or stop because of `reason`.
+ * Codes that are not here (1006: the line was cut) mean: come back.
+ * @type {Readonly<Record<number, {back: true, afterMs: number} | {back: false, reason: string}>>}
+ */
+export const CLOSE = {
+  1000: { back: false, reason: "left" },
+  1012: { back: true, afterMs: 500 },
+  1013: { back: true, afterMs: 1000 },
+  4400: { back: false, reason: "protocol" },
+  4401: { back: true, afterMs: 0 },
+  4403: { back: false, reason: "closed" },
+  4404: { back: false, reason: "ended" },
+  4408: { back: true, afterMs: 0 },
+  4409: { back: false, reason: "moved" },
+  4413: { back: false, reason: "protocol" },
+  4429: { back: true, afterMs: 10_000 },
+};
+
+/** @param {number} code */
+export const closeMeaning = (code) => CLOSE[code] ?? { back: /** @type {const} */ (true), afterMs: 0 };
+
+/** An answer `error`, a time-out (`no_answer`) or a cut line (`cut`). */
+export class RequestFailed extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {string | null} [field]
+   */
+  constructor(code, message, field = null) {
+    super(message);
+    this.name = "RequestFailed";
+    this.code = code;
+    this.field = field;
+  }
+}

@@ -1,0 +1,124 @@
+// What the page knows of the room: the server's messages folded into one state. No DOM, no network.
+import { Emitter } from "../lib/emitter.js";
+
+/**
+ * @typedef {import("./protocol.js").Person} Person
+ * @typedef {import("./protocol.js").Waiter} Waiter
+ * @typedef {import("./protocol.js").Meeting} Meeting
+ * @typedef {import("./protocol.js").Capabilities} Capabilities
+ * @typedef {import("./protocol.js").Answered} Answered
+ * @typedef {import("./protocol.js").ServerMessage} ServerMessage
+ * @typedef {{
+ *   change: null,
+ *   entered: Person,
+ *   gone: {person: Person, why: string, by: string | null},
+ *   hand: Person,
+ *   cut: Person,
+ *   sharing: {person: Person, on: boolean},
+ *   knocked: Waiter,
+ *   answered: Answered,
+ *   meeting: {meeting: Meeting, was: Meeting, by: string | null},
+ *   whole: null,
+ * }} RosterEvents
+ */
+
+/** @type {Capabilities} */
+const NOTHING = { speak: false, show: false, share: false, chat: false, host: false };
+
+/** @extends {Emitter<RosterEvents>} */
+export class Roster extends Emitter {
+  you = "";
+  /** @type {Meeting | null} */
+  meeting = null;
+  /** @type {Capabilities} */
+  capabilities = NOTHING;
+  /** @type {Map<string, Person>} */
+  people = new Map();
+  /** @type {Waiter[]} */
+  waiting = [];
+  /** How far the server's clock is ahead of ours. */
+  aheadMs = 0;
+
+  /** @returns {Person | undefined} */
+  get self() {
+    return this.people.get(this.you);
+  }
+
+  get others() {
+    return [...this.people.values()].filter((person) => person.participant !== this.you);
+  }
+
+  /** People with raised hands, first raised first. */
+  get hands() {
+    return [...this.people.values()]
+      .filter((person) => person.hand)
+      .sort((a, b) => String(a.hand).localeCompare(String(b.hand)));
+  }
+
+  /**
+   * Folds one message in, tells `change` once, and what happened beside it.
+   * @param {ServerMessage} message
+   * @param {number} [now] our clock, milliseconds
+   */
+  take(message, now = Date.now()) {
+    switch (message.type) {
+      case "room":
+        this.you = message.you;
+        this.meeting = message.meeting;
+        this.capabilities = message.capabilities;
+        this.people = new Map(message.people.map((person) => [person.participant, person]));
+        this.#queue(message.waiting ?? []);
+        this.aheadMs = Date.parse(message.now) - now || 0;
+        this.emit("whole", null);
+        break;
+      case "person":
+        this.#person(message.person);
+        break;
+      case "gone": {
+        const person = this.people.get(message.participant);
+        if (!person) return;
+        this.people.delete(message.participant);
+        this.emit("gone", { person, why: message.why, by: message.by });
+        break;
+      }
+      case "waiting":
+        this.#queue(message.waiting);
+        if (message.answered) this.emit("answered", message.answered);
+        break;
+      case "meeting": {
+        const was = this.meeting;
+        this.meeting = message.meeting;
+        if (was) this.emit("meeting", { meeting: message.meeting, was, by: message.by });
+        break;
+      }
+      case "capabilities":
+        this.capabilities = message.capabilities;
+        if (!message.capabilities.host) this.waiting = [];
+        break;
+      default:
+        return;
+    }
+    this.emit("change", null);
+  }
+
+  /** @param {Person} person */
+  #person(person) {
+    const was = this.people.get(person.participant);
+    this.people.set(person.participant, person);
+    if (!was) {
+      this.emit("entered", person);
+      if (person.screen) this.emit("sharing", { person, on: true });
+      return;
+    }
+    if (person.hand && !was.hand) this.emit("hand", person);
+    if (was.connected && !person.connected) this.emit("cut", person);
+    if (person.screen !== was.screen) this.emit("sharing", { person, on: person.screen });
+  }
+
+  /** @param {Waiter[]} waiting */
+  #queue(waiting) {
+    const known = new Set(this.waiting.map((waiter) => waiter.participant));
+    this.waiting = waiting;
+    for (const waiter of waiting) if (!known.has(waiter.participant)) this.emit("knocked", waiter);
+  }
+}
