@@ -96,13 +96,18 @@ class Config:
         return is_loopback(self.host)
 
     @property
+    def media_stays_inside(self) -> bool:
+        """True while the portal is on loopback and no address was named: naming one (behind nginx, say) opens media."""
+        return self.serves_loopback_only and not self.media_public_addresses
+
+    @property
     def media_bind(self) -> str:
-        return "127.0.0.1" if self.serves_loopback_only else self.media_host
+        return "127.0.0.1" if self.media_stays_inside else self.media_host
 
     @property
     def media_advertised(self) -> tuple[str, ...]:
         """Addresses that browsers are told to send media to."""
-        if self.serves_loopback_only:
+        if self.media_stays_inside:
             return ("127.0.0.1",)
         return self.media_public_addresses or host_addresses(self.media_host)
 
