@@ -12,7 +12,7 @@ import itertools
 import json
 import sys
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from tests.support.rtc_client import Client
 
@@ -23,8 +23,9 @@ CALL_SECONDS = 20.0
 class Server:
     """The engine in a process of its own. Use as an async context manager."""
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, log: IO[bytes] | None = None) -> None:
         self.command = command
+        self.log = log  # where the server's standard error goes; None: where ours goes
         self.on_event: dict[str, Any] = {}
         self.loop_name = ""
         self._numbers = itertools.count(1)
@@ -39,6 +40,7 @@ class Server:
             cwd=ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            stderr=self.log,
             limit=1 << 22,
         )
         self._reading = asyncio.create_task(self._read())
