@@ -5,10 +5,10 @@ why something is allowed; absent means no.
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
-class Source(str, Enum):
+class Source(StrEnum):
     """What a published track carries. The value is what travels in signalling messages."""
 
     MICROPHONE = "microphone"

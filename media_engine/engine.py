@@ -1,0 +1,192 @@
+"""The engine: one UDP port, many sessions. What the owner of the library talks to.
+
+Every method that changes who may do what is synchronous and has taken effect when it returns. Events are delivered on the
+loop's thread right after the current callback, so that the owner may call the engine from inside its `on_event`.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from media_engine.config import EngineConfig
+from media_engine.errors import OfferRejected
+from media_engine.events import Event, SubscribeOffer
+from media_engine.grants import Grants, Source
+from media_engine.link import Link
+from media_engine.mux import UdpMux
+from media_engine.session import MediaSession
+
+_SUMMARY_SECONDS = 30.0
+_CLOSE_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Forwards media between the peers of a session, as far as their grants say.
+
+    `on_event` is called with the values of `events.py`. `clock` gives seconds and is what `Grants.expires_at` refers to.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        on_event: Callable[[Event], None] = lambda event: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self._on_event = on_event
+        self._mux = UdpMux(config, clock)
+        self._sessions: dict[str, MediaSession] = {}
+        self._events: deque[Event] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._summary_at = 0.0
+        self._summarised: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<Engine port={self._mux.port} {len(self._sessions)} sessions>"
+
+    @property
+    def port(self) -> int:
+        """The UDP port that is bound (the configured one, or the kernel's choice when that was 0)."""
+        return self._mux.port
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """What the port dropped before it reached any peer, by reason."""
+        return dict(self._mux.dropped)
+
+    async def start(self) -> None:
+        """Bind the UDP port and begin to serve. Raises OSError whose text an operator can act on."""
+        self._loop = asyncio.get_running_loop()
+        self._mux.open(self._loop)
+        self._timer = self._loop.call_later(self.config.tick_seconds, self._tick)
+
+    async def aclose(self) -> None:
+        """Close every session, tell the peers, release the port and wait until every task has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for session_id in tuple(self._sessions):
+            self.close_session(session_id)
+        while self._closing:
+            await asyncio.wait(tuple(self._closing), timeout=_CLOSE_SECONDS)
+        self._mux.close()
+        self._loop = None
+
+    def set_grants(self, session_id: str, peer_id: str, grants: Grants) -> None:
+        """Say what a peer may do from now on; creates session and peer when missing.
+
+        Raises OfferRejected("busy") at a limit and ValueError for an id that does not fit into SDP.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            if len(self._sessions) >= self.config.max_sessions:
+                raise OfferRejected("busy", "the engine has its maximum of sessions")
+            session = MediaSession(session_id, self._mux, self.config, self.clock, self._emit, self._on_closing)
+            self._sessions[session_id] = session
+        session.set_grants(peer_id, grants)
+
+    def revoke(self, session_id: str, peer_id: str) -> None:
+        """Forget a peer: when this returns, not one more packet goes to it or is taken from it."""
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.revoke(peer_id)
+
+    def close_session(self, session_id: str) -> None:
+        """Forget a session and everybody in it."""
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            session.close()
+
+    def answer_publish(self, session_id: str, peer_id: str, offer_sdp: str, sources: Mapping[str, Source]) -> str:
+        """Answer a publisher's offer; `sources` maps the mid of each sending m-line to what it carries.
+
+        The same RTCPeerConnection may offer again (m-lines added or stopped, ICE restart); another one, after a page
+        reload, replaces the transport. Sources without a grant are answered but not forwarded. Raises OfferRejected.
+        """
+        return self._session(session_id).answer_publish(peer_id, offer_sdp, sources)
+
+    def open_subscribe(self, session_id: str, peer_id: str, fresh: bool) -> None:
+        """Let the peer receive. A SubscribeOffer follows when there is anything, and whenever that changes.
+
+        `fresh` drops the transport that was there; otherwise the current offer is made again. Raises OfferRejected.
+        """
+        self._session(session_id).open_subscribe(peer_id, fresh=fresh)
+
+    def accept_answer(self, session_id: str, peer_id: str, offer_id: int, sdp: str) -> None:
+        """Take the answer to the SubscribeOffer `offer_id`. Raises OfferRejected."""
+        self._session(session_id).accept_answer(peer_id, offer_id, sdp)
+
+    def stats(self, session_id: str) -> dict[str, Any]:
+        """Counters by peer id; empty for an unknown session."""
+        session = self._sessions.get(session_id)
+        return session.stats() if session is not None else {}
+
+    def trace(self, session_id: str) -> list[dict[str, Any]]:
+        """The last things that happened in a session, oldest first; never SDP, credentials or addresses."""
+        session = self._sessions.get(session_id)
+        return list(session.trace) if session is not None else []
+
+    def _session(self, session_id: str) -> MediaSession:
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise OfferRejected("no_grant", "this peer may not exchange media here")
+        return session
+
+    def _emit(self, event: Event) -> None:
+        if not self._events and self._loop is not None:
+            self._loop.call_soon(self._deliver)
+        self._events.append(event)
+
+    def _deliver(self) -> None:
+        while self._events:
+            event = self._events.popleft()
+            if isinstance(event, SubscribeOffer) and not self._is_current(event):
+                continue
+            try:
+                self._on_event(event)
+            except Exception:  # noqa: BLE001 - the owner's mistake must not stop anybody's media
+                _log.exception("on_event failed for %s", type(event).__name__)
+
+    def _is_current(self, offer: SubscribeOffer) -> bool:
+        """An offer to a peer that was revoked or replaced in the meantime is not for anybody's eyes."""
+        session = self._sessions.get(offer.session_id)
+        peer = session.peers.get(offer.peer_id) if session is not None else None
+        return peer is not None and peer.subscribe is not None and peer.subscribe.offer_id == offer.offer_id
+
+    def _on_closing(self, link: Link) -> None:
+        if self._loop is not None:
+            task = self._loop.create_task(link.wait_closed())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def _tick(self) -> None:
+        if self._loop is None:
+            return
+        self._timer = self._loop.call_later(self.config.tick_seconds, self._tick)
+        now = self.clock()
+        for session_id, session in tuple(self._sessions.items()):
+            try:
+                session.tick(now)
+            except Exception:  # noqa: BLE001 - one session's trouble is not the others'
+                _log.exception("a media session's tick failed")
+            if not session.peers:
+                self._sessions.pop(session_id, None)
+        if now >= self._summary_at:
+            self._summary_at = now + _SUMMARY_SECONDS
+            self._summarise()
+
+    def _summarise(self) -> None:
+        """One line about what was dropped since the last one, however much it was."""
+        dropped = self.dropped
+        news = {name: count - self._summarised.get(name, 0) for name, count in dropped.items()}
+        self._summarised = dropped
+        if any(news.values()):
+            _log.info("dropped datagrams: %s", ", ".join(f"{name} {count}" for name, count in news.items() if count))

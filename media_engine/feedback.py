@@ -1,0 +1,130 @@
+"""Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01). Pure.
+
+Without it a browser never sends more than its starting rate. Record every packet that carries a transport-wide sequence
+number, then take the feedback packets a few times a second. Time is a parameter, in seconds.
+"""
+
+import struct
+
+from media_engine.rtp import unwrap
+
+_HEADER = struct.Struct("!BBHIIHH")
+_TICK_SECONDS = 0.00025
+_REFERENCE_TICKS = 256  # 64 ms
+_MAX_STATUSES = 400
+_MAX_JUMP = 1000
+_MISSING, _SMALL, _LARGE = 0, 1, 2
+
+
+class FeedbackRecorder:
+    """Arrival times of one transport."""
+
+    __slots__ = ("_arrivals", "_base", "_count", "_highest")
+
+    def __init__(self) -> None:
+        self._arrivals: dict[int, float] = {}
+        self._base: int | None = None
+        self._highest = 0
+        self._count = 0
+
+    def record(self, sequence: int, now: float) -> None:
+        """Note that transport-wide 16-bit `sequence` arrived."""
+        if self._base is None:
+            self._base = self._highest = sequence
+        extended = unwrap(sequence, self._highest)
+        if extended > self._highest:
+            if extended - self._highest > _MAX_JUMP:
+                # Not a loss but a restart of the numbering; reporting the gap as lost would collapse the sender's rate.
+                self._arrivals.clear()
+                self._base = extended
+            self._highest = extended
+        elif extended < self._base:
+            if extended < self._base - _MAX_STATUSES:
+                return
+            self._base = extended
+        self._arrivals.setdefault(extended, now)
+
+    def take(self, sender_ssrc: int, media_ssrc: int) -> list[bytes]:
+        """Feedback for everything since the last call, as RTCP packets; none when nothing has arrived."""
+        packets: list[bytes] = []
+        arrivals = self._arrivals
+        while arrivals:
+            begin = self._base
+            assert begin is not None  # noqa: S101 - set with the first arrival
+            if min(arrivals) - begin > _MAX_STATUSES:
+                begin = min(arrivals)
+            end = min(self._highest, begin + _MAX_STATUSES - 1)
+            packet, following = self._encode(begin, end, sender_ssrc, media_ssrc)
+            packets.append(packet)
+            self._base = following
+        return packets
+
+    def _encode(self, begin: int, end: int, sender_ssrc: int, media_ssrc: int) -> tuple[bytes, int]:
+        """One packet covering `begin` up to `end` or to where a time no longer fits; also where to go on."""
+        arrivals = self._arrivals
+        first = int(next(arrivals[s] for s in range(begin, end + 1) if s in arrivals) / _TICK_SECONDS)
+        reference = first // _REFERENCE_TICKS
+        previous = reference * _REFERENCE_TICKS
+        symbols: list[int] = []
+        deltas = bytearray()
+        sequence = begin
+        while sequence <= end:
+            arrival = arrivals.get(sequence)
+            if arrival is None:
+                symbols.append(_MISSING)
+            else:
+                tick = int(arrival / _TICK_SECONDS)
+                delta = tick - previous
+                if 0 <= delta <= 255:
+                    symbols.append(_SMALL)
+                    deltas.append(delta)
+                elif -0x8000 <= delta <= 0x7FFF:
+                    symbols.append(_LARGE)
+                    deltas += struct.pack("!h", delta)
+                else:
+                    break
+                previous = tick
+                del arrivals[sequence]
+            sequence += 1
+        while symbols and symbols[-1] == _MISSING and sequence <= end:
+            symbols.pop()  # a packet cut short by time ends with something received
+            sequence -= 1
+        body = _chunks(symbols) + deltas
+        padding = -len(body) & 3
+        self._count = (self._count + 1) & 0xFF
+        head = _HEADER.pack(
+            0x80 | (0x20 if padding else 0) | 15,
+            205,
+            4 + (len(body) + padding) // 4,
+            sender_ssrc,
+            media_ssrc,
+            begin & 0xFFFF,
+            len(symbols),
+        )
+        clock = struct.pack("!I", (reference & 0xFFFFFF) << 8 | ((self._count - 1) & 0xFF))
+        if padding:
+            body += bytes(padding - 1) + bytes([padding])
+        return head + clock + body, sequence
+
+
+def _chunks(symbols: list[int]) -> bytes:
+    """Packet status chunks: long runs as run-length chunks, the rest as vectors of seven two-bit symbols."""
+    chunks = bytearray()
+    position, count = 0, len(symbols)
+    while position < count:
+        symbol = symbols[position]
+        run = position + 1
+        while run < count and symbols[run] == symbol:
+            run += 1
+        if run - position >= 7 or run == count:
+            chunks += struct.pack("!H", symbol << 13 | (run - position))
+            position = run
+        else:
+            vector = symbols[position : position + 7]
+            packed = 0
+            for value in vector:
+                packed = packed << 2 | value
+            packed <<= 2 * (7 - len(vector))
+            chunks += struct.pack("!H", 0xC000 | packed)
+            position += len(vector)
+    return bytes(chunks)

@@ -1,0 +1,131 @@
+"""Renumbers one stream for one receiver. Pure.
+
+Whatever happens upstream (late start, mute, another source on the same m-line, later another layer), the receiver sees one
+SSRC with gapless sequence numbers, a steady timestamp and monotonic VP8 picture ids. Every stretch of packets with the same
+offsets is an *epoch*; old epochs are kept for answering retransmission requests.
+
+The hot path in `fanout.py` reads the offsets of the current epoch directly; this file decides them.
+"""
+
+import random
+from dataclasses import dataclass
+
+from media_engine.packet_cache import Packet
+from media_engine.rtp import unwrap
+
+_MAX_EPOCHS = 8
+
+
+@dataclass(slots=True)
+class Epoch:
+    """A stretch of packets of one upstream, renumbered by adding these offsets. Sequence numbers are extended."""
+
+    upstream: object
+    first_sequence: int
+    sequence_offset: int
+    timestamp_offset: int
+    picture_id_offset: int
+    tl0_offset: int
+
+
+class Forwarder:
+    """The numbering of one DownTrack.
+
+    `begin` starts an epoch at a packet; after that a packet belongs to the current epoch when its sequence is not before
+    `first_sequence`. `note` must be called for every packet sent; the fan-out does it inline.
+    """
+
+    __slots__ = ("_clock_rate", "_epochs", "epoch", "last_at", "last_packet", "last_sequence")
+
+    def __init__(self, clock_rate: int, first_sequence: int | None = None) -> None:
+        self._clock_rate = clock_rate
+        self._epochs: list[Epoch] = []
+        self.epoch: Epoch | None = None
+        # SRTP starts its rollover counter at zero on both sides: a start in the lower half keeps a loss at the very
+        # beginning from being taken for a wrap (RFC 3711, section 3.3.1).
+        start = random.randrange(0x8000) if first_sequence is None else first_sequence  # noqa: S311
+        self.last_sequence = start - 1
+        self.last_packet: Packet | None = None
+        self.last_at = 0.0
+
+    def begin(self, upstream: object, packet: Packet, now: float) -> Epoch:
+        """Start an epoch at `packet` of `upstream`, right after the newest packet sent. `now` is in seconds."""
+        timestamp_offset = picture_id_offset = tl0_offset = 0
+        last = self.last_packet
+        if last is not None:
+            previous = self._epochs[-1]
+            if previous.upstream is upstream:
+                timestamp_offset = previous.timestamp_offset
+            else:
+                elapsed = max(1, int((now - self.last_at) * self._clock_rate))
+                timestamp_offset = (
+                    last.timestamp + previous.timestamp_offset + elapsed - packet.timestamp
+                ) & 0xFFFFFFFF
+            if packet.picture_id_bits and last.picture_id_bits:
+                picture_id_offset = last.picture_id + previous.picture_id_offset + 1 - packet.picture_id
+            if packet.tl0_offset and last.tl0_offset:
+                tl0_offset = last.tl0 + previous.tl0_offset + 1 - packet.tl0
+        epoch = Epoch(
+            upstream,
+            packet.sequence,
+            self.last_sequence + 1 - packet.sequence,
+            timestamp_offset,
+            picture_id_offset,
+            tl0_offset,
+        )
+        self.epoch = epoch
+        self._epochs.append(epoch)
+        del self._epochs[:-_MAX_EPOCHS]
+        return epoch
+
+    def pause(self) -> None:
+        """End the current epoch: until `begin`, nothing is forwarded, and nothing older is ever sent again."""
+        self.epoch = None
+        for epoch in self._epochs:
+            epoch.first_sequence = _NEVER
+
+    def note(self, packet: Packet, now: float) -> None:
+        """Remember `packet`, which was just sent in the current epoch, when it is the newest."""
+        epoch = self.epoch
+        if epoch is not None and packet.sequence + epoch.sequence_offset > self.last_sequence:
+            self.last_sequence = packet.sequence + epoch.sequence_offset
+            self.last_packet = packet
+            self.last_at = now
+
+    def find(self, sequence: int) -> tuple[Epoch, int] | None:
+        """Which upstream packet a receiver means by its 16-bit `sequence`: the epoch and the extended upstream number."""
+        extended = unwrap(sequence, self.last_sequence)
+        if extended > self.last_sequence:
+            return None
+        for epoch in reversed(self._epochs):
+            upstream_sequence = extended - epoch.sequence_offset
+            if upstream_sequence >= epoch.first_sequence:
+                return epoch, upstream_sequence
+        return None
+
+
+_NEVER = 1 << 62
+
+
+def renumbered(packet: Packet, epoch: Epoch, ssrc: int) -> bytearray:
+    """A copy of `packet.data` with the numbering of `epoch`. The fan-out does the same in place, for many receivers."""
+    data = bytearray(packet.data)
+    data[2:4] = ((packet.sequence + epoch.sequence_offset) & 0xFFFF).to_bytes(2, "big")
+    data[4:8] = ((packet.timestamp + epoch.timestamp_offset) & 0xFFFFFFFF).to_bytes(4, "big")
+    data[8:12] = ssrc.to_bytes(4, "big")
+    rewrite_picture(data, packet, epoch)
+    return data
+
+
+def rewrite_picture(data: bytearray | memoryview, packet: Packet, epoch: Epoch) -> None:
+    """Patch picture id and TL0PICIDX of `packet`'s copy in `data` (RFC 7741, section 4.2), keeping their width."""
+    if packet.picture_id_bits and epoch.picture_id_offset:
+        at = packet.picture_id_offset
+        if packet.picture_id_bits == 15:
+            value = (packet.picture_id + epoch.picture_id_offset) & 0x7FFF
+            data[at] = 0x80 | value >> 8
+            data[at + 1] = value & 0xFF
+        else:
+            data[at] = (packet.picture_id + epoch.picture_id_offset) & 0x7F
+    if packet.tl0_offset and epoch.tl0_offset:
+        data[packet.tl0_offset] = (packet.tl0 + epoch.tl0_offset) & 0xFF

@@ -1,0 +1,175 @@
+"""One transport of one peer: ICE-lite, DTLS and SRTP put together, with its state and its limits.
+
+`PublishLink` and `SubscribeLink` say what arrives on it and what is sent.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Protocol
+
+from media_engine import rtcp
+from media_engine.config import EngineConfig
+from media_engine.events import TransportName, TransportStateName
+from media_engine.ice import IceTransport
+from media_engine.mux import UdpMux
+from media_engine.sdp_write import LocalTransport
+from media_engine.srtp import SrtpPair, receive_buffer
+from media_engine.transport import RtpTransport
+
+
+class LinkOwner(Protocol):
+    """What a link needs of the session it belongs to."""
+
+    lease_floor: float
+    """Engine time at which some lease of the session ends."""
+
+    def expire(self, now: float) -> None:
+        """Withdraw what leases that are over had permitted."""
+
+    def on_link_state(self, link: "Link", state: TransportStateName) -> None:
+        """A transport changed its state."""
+
+
+class Link:
+    """A transport. Closing is synchronous: after `close` not one datagram goes in or out."""
+
+    name: TransportName
+
+    def __init__(
+        self, owner: LinkOwner, peer_id: str, mux: UdpMux, config: EngineConfig, clock: Callable[[], float]
+    ) -> None:
+        self.owner = owner
+        self.peer_id = peer_id
+        self.config = config
+        self.clock = clock
+        self._mux = mux
+        now = clock()
+        self.ice = IceTransport(mux.send, now)
+        self.dtls = RtpTransport(self.ice, self._on_dtls)
+        self.srtp: SrtpPair | None = None
+        self.fingerprints: tuple[tuple[str, str], ...] = ()
+        self.state: TransportStateName | None = None
+        self.ssrc = secrets.randbits(32) or 1
+        self.sdp_session = secrets.randbits(62)
+        self.sdp_version = 0
+        self.dropped = dict.fromkeys(("rate", "unprotected", "srtp", "rtp", "rtcp", "ssrc"), 0)
+        self.packets_in = self.octets_in = 0
+        self._per_tick = max(1, int(config.max_packets_per_second_per_transport * config.tick_seconds))
+        self._burst = self._per_tick * 4
+        self._allowance = self._burst
+        self._task: asyncio.Task[None] | None = None
+        mux.register(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state}>"
+
+    def local(self) -> LocalTransport:
+        """Our end, for SDP."""
+        ice = self.ice
+        return LocalTransport(ice.ufrag, ice.password, self.dtls.fingerprint, self._mux.addresses, self._mux.port)
+
+    def start(self, fingerprints: tuple[tuple[str, str], ...]) -> None:
+        """Begin DTLS with a peer that must show one of `fingerprints`. Call once, before its SDP is answered."""
+        self.fingerprints = fingerprints
+        self._set_state("connecting")
+        self._task = asyncio.get_running_loop().create_task(self.dtls.run(fingerprints))
+
+    def restart_ice(self) -> None:
+        """New credentials, same association."""
+        self.ice.restart()
+        self._mux.register(self)
+
+    def on_validated(self) -> None:
+        """The peer consents to traffic (RFC 7675)."""
+        if self.state == "disconnected":
+            self._set_state("connected")
+
+    def on_srtp(self, size: int, now: float) -> None:
+        """A datagram of `size` bytes lies in the receive buffer."""
+        self._allowance -= 1
+        if self._allowance < 0:
+            self.dropped["rate"] += 1
+            return
+        srtp = self.srtp
+        if srtp is None:
+            self.dropped["unprotected"] += 1
+            return
+        if now >= self.owner.lease_floor:
+            self.owner.expire(now)
+        self.packets_in += 1
+        self.octets_in += size
+        if 192 <= receive_buffer[1] <= 223:  # RFC 5761, section 4
+            plain = srtp.unprotect_rtcp(size)
+            if not plain:
+                self.dropped["srtp"] += 1
+                return
+            try:
+                items = rtcp.decode(bytes(receive_buffer[:plain]))
+            except ValueError:
+                self.dropped["rtcp"] += 1
+                return
+            for item in items:
+                self.on_rtcp(item, now)
+            return
+        plain = srtp.unprotect(size)
+        if plain:
+            self.on_rtp(plain, now)
+        else:
+            self.dropped["srtp"] += 1
+
+    def on_rtp(self, size: int, now: float) -> None:
+        """A decrypted RTP packet lies in the receive buffer."""
+        self.dropped["rtp"] += 1
+
+    def on_rtcp(self, item: rtcp.Item, now: float) -> None:
+        """One item of a decrypted compound packet."""
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Encrypt and send one compound packet, if the transport is up."""
+        if self.srtp is not None and packet:
+            protected = self.srtp.protect_rtcp(packet)
+            if protected:
+                self.ice.send(protected)
+
+    def tick(self, now: float) -> None:
+        """Refill the packet allowance; check consent and the set-up deadline. Call every `config.tick_seconds`."""
+        self._allowance = min(self._burst, self._allowance + self._per_tick) if self._allowance > 0 else self._per_tick
+        silent_for = now - self.ice.last_consent_at
+        config = self.config
+        if silent_for > config.consent_timeout_seconds:
+            self.close()
+        elif self.state in (None, "connecting"):
+            if now - self.ice.created_at > config.setup_timeout_seconds:
+                self.close()
+        elif self.state == "connected" and silent_for > config.disconnected_after_seconds:
+            self._set_state("disconnected")
+
+    def close(self, *, farewell: bool = True) -> None:
+        """End the transport now. With `farewell` the peer's DTLS is told, so that it need not wait for a timeout."""
+        if self.ice.closed:
+            return
+        if farewell:
+            self.dtls.say_goodbye()
+        self.srtp = None
+        self.ice.close()
+        self._mux.forget(self)
+        self._set_state("closed")
+
+    async def wait_closed(self) -> None:
+        """Wait until the tasks of a closed link have ended."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        await self.dtls.wait_closed()
+
+    def _on_dtls(self, state: str) -> None:
+        if state == "connected" and not self.ice.closed:
+            self.srtp = self.dtls.srtp
+            self._set_state("connected")
+        elif state == "closed":
+            self.close(farewell=False)
+
+    def _set_state(self, state: TransportStateName) -> None:
+        if self.state not in (state, "closed"):
+            self.state = state
+            self.owner.on_link_state(self, state)

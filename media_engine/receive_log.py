@@ -1,0 +1,122 @@
+"""Which packets of one stream have arrived, which are missing, and what to say about it. Pure.
+
+Answers three questions about a received SSRC: is this packet new, which sequence numbers should be asked for again
+(RFC 4585 NACK), and what goes into a receiver report (RFC 3550, section 6.4). Time is a parameter, in seconds.
+"""
+
+from dataclasses import dataclass
+
+from media_engine.rtp import unwrap
+
+_WINDOW = 1024
+_MASK = _WINDOW - 1
+_UNSEEN = -(1 << 62)
+_MAX_MISSING = 256
+_MAX_TRIES = 8
+_RETRY_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class ReceptionReport:
+    """The fields of a report block that only the receiver of the stream knows (RFC 3550, section 6.4.1)."""
+
+    fraction_lost: int
+    cumulative_lost: int
+    highest_sequence: int
+    jitter: int
+
+
+class ReceiveLog:
+    """The memory of one SSRC. Give it every sequence number; it says which are new and which to ask for."""
+
+    __slots__ = (
+        "_base",
+        "_clock_rate",
+        "_jitter",
+        "_last_expected",
+        "_last_received",
+        "_missing",
+        "_seen",
+        "_transit",
+        "highest",
+        "received",
+        "wants_nack",
+    )
+
+    def __init__(self, clock_rate: int, *, wants_nack: bool) -> None:
+        self.wants_nack = wants_nack
+        self._clock_rate = clock_rate
+        self._seen = [_UNSEEN] * _WINDOW
+        self._missing: dict[int, tuple[float, int]] = {}
+        self.highest = _UNSEEN
+        self._base = 0
+        self.received = 0
+        self._last_expected = 0
+        self._last_received = 0
+        self._jitter = 0.0
+        self._transit = 0.0
+
+    def add(self, sequence: int, now: float) -> int | None:
+        """Note a 16-bit sequence number. Returns it extended, or None for a duplicate or something too old."""
+        highest = self.highest
+        if highest == _UNSEEN:
+            self.highest = self._base = highest = sequence - 1
+        extended = unwrap(sequence, highest)
+        if extended <= highest:
+            if extended <= highest - _WINDOW or self._seen[extended & _MASK] == extended:
+                return None
+            if extended < self._base:
+                self._base = extended - 1
+            self._missing.pop(extended, None)
+        else:
+            if extended > highest + 1 and self.wants_nack:
+                self._note_gap(highest + 1, extended, now)
+            self.highest = extended
+        self._seen[extended & _MASK] = extended
+        self.received += 1
+        return extended
+
+    def _note_gap(self, start: int, end: int, now: float) -> None:
+        if end - start > _MAX_MISSING:
+            # Too much is gone to be worth repairing: the decoder needs a key frame, not a flood of retransmissions.
+            self._missing.clear()
+            return
+        for sequence in range(start, end):
+            self._missing[sequence] = (now, 0)
+        while len(self._missing) > _MAX_MISSING:
+            del self._missing[next(iter(self._missing))]
+
+    def measure_jitter(self, timestamp: int, now: float) -> None:
+        """Interarrival jitter, RFC 3550 appendix A.8. `timestamp` is the RTP timestamp of the packet just added."""
+        transit = now * self._clock_rate - timestamp
+        difference = abs(transit - self._transit)
+        self._transit = transit
+        if difference < self._clock_rate * 4:  # a wrapped or jumped timestamp says nothing about the network
+            self._jitter += (difference - self._jitter) / 16
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether anything is worth asking for."""
+        return bool(self._missing)
+
+    def due_requests(self, now: float) -> list[int]:
+        """16-bit sequence numbers to ask for now, oldest first. Asking counts as a try; after 8 it is given up."""
+        due: list[int] = []
+        for extended, (next_at, tries) in list(self._missing.items()):
+            if tries >= _MAX_TRIES or extended <= self.highest - _WINDOW:
+                del self._missing[extended]
+            elif next_at <= now:
+                self._missing[extended] = (now + _RETRY_SECONDS, tries + 1)
+                due.append(extended & 0xFFFF)
+        return due
+
+    def report(self) -> ReceptionReport:
+        """The report since the last call."""
+        expected = self.highest - self._base
+        expected_interval = expected - self._last_expected
+        lost_interval = expected_interval - (self.received - self._last_received)
+        self._last_expected = expected
+        self._last_received = self.received
+        fraction = min(255, lost_interval * 256 // expected_interval) if lost_interval > 0 and expected_interval else 0
+        cumulative = max(-0x800000, min(0x7FFFFF, expected - self.received))
+        return ReceptionReport(fraction, cumulative, self.highest & 0xFFFFFFFF, min(int(self._jitter), 0xFFFFFFFF))

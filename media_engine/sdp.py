@@ -1,0 +1,334 @@
+"""Reads the SDP of clients (RFC 8866, RFC 8829), strictly. Pure.
+
+Knows only what the engine negotiates: bundled audio and video over DTLS-SRTP with rtcp-mux. Attributes it does not know are
+skipped, attributes it knows must be well formed. `sdp_write.py` is the other direction.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from media_engine.errors import OfferRejected
+
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
+MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+ABSOLUTE_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+TRANSPORT_SEQUENCE = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
+_DIGEST_BYTES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
+_MAX_LINE = 2048
+_MAX_LINES = 4000
+_MAX_FORMATS = 96
+_MAX_SSRCS = 8
+_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0b-\x1f\x7f]*", re.ASCII)
+_MEDIA = re.compile(r"([a-z]{1,16}) (\d{1,5}) ([A-Z/]{3,24})((?: [\w-]{1,32}){1,96})", re.ASCII)
+_ORIGIN = re.compile(r"\S{1,64} (\d{1,20}) \d{1,20} IN IP[46] \S{1,64}", re.ASCII)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`{|}~\w-]{1,32}", re.ASCII)
+_ICE = re.compile(r"[A-Za-z0-9+/=_-]{4,256}", re.ASCII)
+_FINGERPRINT = re.compile(r"([A-Za-z0-9-]{3,16}) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})+)", re.ASCII)
+_RTPMAP = re.compile(r"(\d{1,3}) ([\w.+-]{1,32})/(\d{1,6})(?:/(\d))?", re.ASCII)
+_FMTP = re.compile(r"(\d{1,3}) (.{1,512})")
+_FEEDBACK = re.compile(r"(\d{1,3}|\*) ([ -~]{1,64})", re.ASCII)
+_EXTMAP = re.compile(r"(\d{1,3})(?:/(?:sendrecv|sendonly|recvonly|inactive))? ([!-~]{1,256})(?: .*)?", re.ASCII)
+_SSRC = re.compile(r"(\d{1,10}) .{0,512}")
+_FID = re.compile(r"FID (\d{1,10}) (\d{1,10})", re.ASCII)
+_RID = re.compile(r"([A-Za-z0-9_-]{1,16}) send(?: .*)?", re.ASCII)
+
+
+@dataclass
+class Codec:
+    """One payload type of a section. `name` is lower case."""
+
+    payload_type: int
+    name: str
+    clock_rate: int
+    channels: int
+    parameters: dict[str, str] = field(default_factory=dict)
+    feedback: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Section:
+    """One m-line. `formats` keeps the client's order of preference; `ssrcs` maps a media SSRC to its RTX SSRC or None."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    mid: str = ""
+    direction: Direction = "sendrecv"
+    rtcp_mux: bool = False
+    codecs: dict[int, Codec] = field(default_factory=dict)
+    extensions: dict[str, int] = field(default_factory=dict)
+    ssrcs: dict[int, int | None] = field(default_factory=dict)
+    rids: list[str] = field(default_factory=list)
+
+    @property
+    def sends(self) -> bool:
+        """Whether the client wants to send on this m-line."""
+        return self.port != 0 and self.direction in ("sendonly", "sendrecv")
+
+    def find_codec(self, name: str, clock_rate: int) -> Codec | None:
+        """The client's most preferred payload type of this codec."""
+        for text in self.formats:
+            codec = self.codecs.get(int(text)) if text.isdigit() else None
+            if codec is not None and codec.name == name and codec.clock_rate == clock_rate:
+                return codec
+        return None
+
+    def find_rtx(self, codec: Codec) -> Codec | None:
+        """The retransmission payload type that belongs to `codec` (RFC 4588)."""
+        for candidate in self.codecs.values():
+            if candidate.name == "rtx" and candidate.parameters.get("apt") == str(codec.payload_type):
+                return candidate
+        return None
+
+
+@dataclass
+class Description:
+    """A whole offer or answer."""
+
+    session: str
+    sections: list[Section]
+    ufrag: str = ""
+    password: str = ""
+    fingerprints: tuple[tuple[str, str], ...] = ()
+    setup: str = ""
+    bundle: tuple[str, ...] = ()
+    allow_mixed_extensions: bool = False
+
+
+@dataclass
+class _Transport:
+    """Transport attributes as they stand at the session or in one section."""
+
+    ufrag: str = ""
+    password: str = ""
+    fingerprints: list[tuple[str, str]] = field(default_factory=list)
+    setup: str = ""
+
+
+def decode(text: str, *, max_bytes: int, max_sections: int) -> Description:
+    """Parse an offer or answer. Raises OfferRejected("bad_sdp") with a reason; never anything else."""
+    if len(text) > max_bytes or len(text.encode("utf-8", "replace")) > max_bytes:
+        raise _bad(f"larger than {max_bytes} bytes")
+    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+    if len(lines) > _MAX_LINES or lines[0] != "v=0":
+        raise _bad("does not begin with v=0" if lines[0] != "v=0" else "too many lines")
+    description = Description("", [])
+    common = _Transport()
+    own: list[_Transport] = []
+    for line in lines[1:]:
+        if len(line) > _MAX_LINE or not _LINE.fullmatch(line):
+            raise _bad("malformed line")
+        kind, value = line[0], line[2:]
+        if kind == "m":
+            if len(description.sections) == max_sections:
+                raise _bad(f"more than {max_sections} m-lines")
+            description.sections.append(_decode_media(value))
+            own.append(_Transport())
+        elif kind == "o":
+            description.session = _match(_ORIGIN, value, "o=")[1]
+        elif kind == "a":
+            name, _, argument = value.partition(":")
+            if _decode_transport(name, argument, own[-1] if own else common):
+                continue
+            if description.sections:
+                _decode_attribute(name, argument, description.sections[-1])
+            elif name == "group" and argument.startswith("BUNDLE"):
+                description.bundle = tuple(_match(_TOKEN, mid, "a=group")[0] for mid in argument.split()[1:])
+            elif name == "extmap-allow-mixed":
+                description.allow_mixed_extensions = True
+    _check(description, common, own)
+    return description
+
+
+def _bad(reason: str) -> OfferRejected:
+    return OfferRejected("bad_sdp", reason)
+
+
+def _match(pattern: re.Pattern[str], value: str, where: str) -> re.Match[str]:
+    match = pattern.fullmatch(value)
+    if match is None:
+        raise _bad(f"malformed {where}")
+    return match
+
+
+def _number(text: str, limit: int, where: str) -> int:
+    value = int(text)
+    if value > limit:
+        raise _bad(f"{where} out of range")
+    return value
+
+
+def _decode_media(value: str) -> Section:
+    match = _match(_MEDIA, value, "m=")
+    formats = tuple(match[4].split())
+    if len(formats) > _MAX_FORMATS or len(set(formats)) != len(formats):
+        raise _bad("malformed m= formats")
+    return Section(match[1], _number(match[2], 65535, "port"), match[3], formats)
+
+
+def _decode_transport(name: str, argument: str, target: _Transport) -> bool:
+    if name == "ice-ufrag":
+        target.ufrag = _match(_ICE, argument, "a=ice-ufrag")[0]
+    elif name == "ice-pwd":
+        target.password = _match(_ICE, argument, "a=ice-pwd")[0]
+        if len(target.password) < 22:
+            raise _bad("a=ice-pwd is too short")
+    elif name == "fingerprint":
+        match = _match(_FINGERPRINT, argument, "a=fingerprint")
+        algorithm, value = match[1].lower(), match[2].upper()
+        if algorithm in _DIGEST_BYTES:
+            if len(value) != _DIGEST_BYTES[algorithm] * 3 - 1:
+                raise _bad("a=fingerprint has the wrong length")
+            if (algorithm, value) not in target.fingerprints:
+                target.fingerprints.append((algorithm, value))
+            if len(target.fingerprints) > 4:
+                raise _bad("too many fingerprints")
+    elif name == "setup":
+        if argument not in ("active", "passive", "actpass", "holdconn"):
+            raise _bad("malformed a=setup")
+        target.setup = argument
+    else:
+        return False
+    return True
+
+
+def _codec(section: Section, text: str) -> Codec | None:
+    return section.codecs.get(int(text))
+
+
+def _on_mid(argument: str, section: Section) -> None:
+    section.mid = _match(_TOKEN, argument, "a=mid")[0]
+
+
+def _on_rtcp_mux(_argument: str, section: Section) -> None:
+    section.rtcp_mux = True
+
+
+def _on_rtpmap(argument: str, section: Section) -> None:
+    match = _match(_RTPMAP, argument, "a=rtpmap")
+    payload_type = _number(match[1], 127, "payload type")
+    if match[1] not in section.formats:
+        return
+    section.codecs[payload_type] = Codec(payload_type, match[2].lower(), int(match[3]), int(match[4] or 1))
+
+
+def _on_fmtp(argument: str, section: Section) -> None:
+    match = _match(_FMTP, argument, "a=fmtp")
+    codec = _codec(section, match[1])
+    if codec is not None:
+        for parameter in match[2].split(";"):
+            key, _, value = parameter.strip().partition("=")
+            codec.parameters[key.lower()] = value
+
+
+def _on_feedback(argument: str, section: Section) -> None:
+    match = _match(_FEEDBACK, argument, "a=rtcp-fb")
+    targets = section.codecs.values() if match[1] == "*" else [_codec(section, match[1])]
+    for codec in targets:
+        if codec is not None:
+            codec.feedback.add(match[2])
+
+
+def _on_extmap(argument: str, section: Section) -> None:
+    match = _match(_EXTMAP, argument, "a=extmap")
+    identifier = _number(match[1], 255, "extension id")
+    if not identifier or identifier in section.extensions.values():
+        raise _bad("extension id used twice or zero")
+    section.extensions.setdefault(match[2], identifier)
+
+
+def _on_ssrc(argument: str, section: Section) -> None:
+    ssrc = _number(_match(_SSRC, argument, "a=ssrc")[1], 0xFFFFFFFF, "SSRC")
+    if ssrc not in section.ssrcs:
+        if len(section.ssrcs) == _MAX_SSRCS:
+            raise _bad("too many SSRCs in one section")
+        section.ssrcs[ssrc] = None
+
+
+def _on_ssrc_group(argument: str, section: Section) -> None:
+    match = _FID.fullmatch(argument)
+    if match is not None:
+        media = _number(match[1], 0xFFFFFFFF, "SSRC")
+        if media not in section.ssrcs and len(section.ssrcs) == _MAX_SSRCS:
+            raise _bad("too many SSRCs in one section")
+        section.ssrcs[media] = _number(match[2], 0xFFFFFFFF, "SSRC")
+
+
+def _on_rid(argument: str, section: Section) -> None:
+    match = _RID.fullmatch(argument)
+    if match is not None and len(section.rids) < 8:
+        section.rids.append(match[1])
+
+
+_ATTRIBUTES: dict[str, Callable[[str, Section], None]] = {
+    "mid": _on_mid,
+    "rtcp-mux": _on_rtcp_mux,
+    "rtpmap": _on_rtpmap,
+    "fmtp": _on_fmtp,
+    "rtcp-fb": _on_feedback,
+    "extmap": _on_extmap,
+    "ssrc": _on_ssrc,
+    "ssrc-group": _on_ssrc_group,
+    "rid": _on_rid,
+}
+
+
+def _decode_attribute(name: str, argument: str, section: Section) -> None:
+    if name in ("sendrecv", "sendonly", "recvonly", "inactive"):
+        section.direction = name  # type: ignore[assignment]  # the test above narrows it
+        return
+    decoder = _ATTRIBUTES.get(name)
+    if decoder is not None and section.kind in ("audio", "video"):
+        decoder(argument, section)
+    elif name == "mid":
+        _on_mid(argument, section)
+
+
+def _check(description: Description, common: _Transport, own: list[_Transport]) -> None:
+    """Everything that has to hold between the lines: one bundle, one transport, unique mids."""
+    if not description.session:
+        raise _bad("no o= line")
+    if not description.sections:
+        raise _bad("no m-lines")
+    mids = [section.mid for section in description.sections]
+    if "" in mids or len(set(mids)) != len(mids):
+        raise _bad("every m-line needs a mid of its own")
+    chosen: _Transport | None = None
+    for section, transport in zip(description.sections, own, strict=True):
+        if section.port == 0 or section.kind not in ("audio", "video"):
+            continue
+        if section.protocol != "UDP/TLS/RTP/SAVPF":
+            raise _bad("only UDP/TLS/RTP/SAVPF is spoken")
+        if not section.rtcp_mux:
+            raise _bad("rtcp-mux is required")
+        if section.mid not in description.bundle:
+            raise _bad("every m-line must be bundled")
+        merged = _Transport(
+            transport.ufrag or common.ufrag,
+            transport.password or common.password,
+            transport.fingerprints or common.fingerprints,
+            transport.setup or common.setup,
+        )
+        if chosen is None:
+            chosen = merged
+        elif merged != chosen:
+            raise _bad("bundled m-lines name different transports")
+        # The identification tags and SSRC groups were read before all rtpmaps were known; RTX SSRCs are no media SSRCs.
+        for rtx in [ssrc for ssrc in section.ssrcs.values() if ssrc is not None]:
+            section.ssrcs.pop(rtx, None)
+    if chosen is None:
+        return
+    if not chosen.ufrag or not chosen.password:
+        raise _bad("no ICE credentials")
+    if not chosen.fingerprints:
+        raise _bad("no fingerprint of a supported hash")
+    if not chosen.setup:
+        raise _bad("no a=setup")
+    description.ufrag, description.password, description.setup = chosen.ufrag, chosen.password, chosen.setup
+    description.fingerprints = tuple(chosen.fingerprints)

@@ -1,0 +1,156 @@
+"""Writes the engine's SDP: answers to publishers, offers to receivers. Pure.
+
+Always ICE-lite, one bundle, rtcp-mux, Opus and VP8 with RTX. Nothing of a client's text is copied except mids, rids,
+payload types and extension numbers that the parser has checked.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from media_engine import sdp
+from media_engine.sdp import Codec, Description, Section
+
+# What every receiver is offered, so that one canonical packet fits all of them.
+OPUS_PAYLOAD_TYPE = 111
+VP8_PAYLOAD_TYPE = 96
+RTX_PAYLOAD_TYPE = 97
+AUDIO_LEVEL_ID = 1
+ABSOLUTE_SEND_TIME_ID = 2
+
+_PUBLISH_EXTENSIONS = {
+    "audio": (sdp.MID, sdp.TRANSPORT_SEQUENCE, sdp.AUDIO_LEVEL),
+    "video": (sdp.MID, sdp.TRANSPORT_SEQUENCE),
+}
+_VIDEO_FEEDBACK = ("transport-cc", "ccm fir", "nack", "nack pli")
+
+
+@dataclass(frozen=True)
+class LocalTransport:
+    """Our end of one transport as it is printed."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+    """SHA-256, in upper-case pairs."""
+    addresses: tuple[str, ...]
+    port: int
+
+
+@dataclass(frozen=True)
+class OfferedSection:
+    """One m-line of a subscribe offer. `stream` and `track` are empty when it is inactive."""
+
+    mid: str
+    kind: str
+    ssrc: int
+    rtx_ssrc: int
+    stream: str
+    track: str
+
+
+def accepted_codec(section: Section) -> Codec | None:
+    """The payload type that the engine takes from this m-line, if it takes any."""
+    if section.kind == "audio":
+        return section.find_codec("opus", 48000)
+    if section.kind == "video":
+        return section.find_codec("vp8", 90000)
+    return None
+
+
+def answer(offer: Description, receiving: frozenset[str], local: LocalTransport, session: int, version: int) -> str:
+    """The answer to a publisher. m-lines whose mid is not in `receiving` are answered inactive or refused."""
+    kept = [section for section in offer.sections if section.port and accepted_codec(section)]
+    lines = _head(session, version, [section.mid for section in kept], local, "passive")
+    if offer.allow_mixed_extensions:
+        lines.append("a=extmap-allow-mixed")
+    candidates = _candidates(local)
+    for section in offer.sections:
+        codec = accepted_codec(section) if section.port else None
+        if codec is None:
+            lines += [f"m={section.kind} 0 {section.protocol} {section.formats[0]}", "c=IN IP4 0.0.0.0"]
+            lines += [f"a=mid:{section.mid}", "a=inactive"]
+            continue
+        lines += _publish_section(section, codec, section.mid in receiving)
+        lines += candidates
+        candidates = []
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[str]:
+    number = codec.payload_type
+    rtx = section.find_rtx(codec) if section.kind == "video" else None
+    formats = f"{number} {rtx.payload_type}" if rtx else str(number)
+    lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+    for uri in _PUBLISH_EXTENSIONS[section.kind]:
+        if uri in section.extensions:
+            lines.append(f"a=extmap:{section.extensions[uri]} {uri}")
+    lines += ["a=recvonly" if receiving else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize"]
+    if section.kind == "audio":
+        lines += [f"a=rtpmap:{number} opus/48000/2", f"a=rtcp-fb:{number} transport-cc"]
+        lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1;stereo=0;usedtx=0")
+    else:
+        lines.append(f"a=rtpmap:{number} VP8/90000")
+        lines += [f"a=rtcp-fb:{number} {name}" for name in _VIDEO_FEEDBACK if name in codec.feedback]
+        if rtx:
+            lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
+        if section.rids and receiving:
+            # One layer until layers are chosen per receiver: the last, by convention the largest.
+            lines += [f"a=rid:{section.rids[-1]} recv", f"a=simulcast:recv {section.rids[-1]}"]
+    return lines
+
+
+def offer(sections: list[OfferedSection], local: LocalTransport, session: int, version: int, cname: str) -> str:
+    """The offer to a receiver. m-lines are never removed, only inactive."""
+    lines = _head(session, version, [section.mid for section in sections], local, "actpass")
+    candidates = _candidates(local)
+    for section in sections:
+        lines += _subscribe_section(section, cname)
+        lines += candidates
+        candidates = []
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
+    audio = section.kind == "audio"
+    formats = str(OPUS_PAYLOAD_TYPE) if audio else f"{VP8_PAYLOAD_TYPE} {RTX_PAYLOAD_TYPE}"
+    lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+    if audio:
+        lines.append(f"a=extmap:{AUDIO_LEVEL_ID} {sdp.AUDIO_LEVEL}")
+    lines.append(f"a=extmap:{ABSOLUTE_SEND_TIME_ID} {sdp.ABSOLUTE_SEND_TIME}")
+    lines += ["a=sendonly" if section.track else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize"]
+    if audio:
+        lines += [f"a=rtpmap:{OPUS_PAYLOAD_TYPE} opus/48000/2", f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} goog-remb"]
+        lines.append(f"a=fmtp:{OPUS_PAYLOAD_TYPE} minptime=10;useinbandfec=1")
+    else:
+        lines.append(f"a=rtpmap:{VP8_PAYLOAD_TYPE} VP8/90000")
+        lines += [f"a=rtcp-fb:{VP8_PAYLOAD_TYPE} {name}" for name in ("goog-remb", "ccm fir", "nack", "nack pli")]
+        lines += [f"a=rtpmap:{RTX_PAYLOAD_TYPE} rtx/90000", f"a=fmtp:{RTX_PAYLOAD_TYPE} apt={VP8_PAYLOAD_TYPE}"]
+    if section.track:
+        lines.append(f"a=msid:{section.stream} {section.track}")
+        ssrcs = [section.ssrc]
+        if not audio:
+            lines.append(f"a=ssrc-group:FID {section.ssrc} {section.rtx_ssrc}")
+            ssrcs.append(section.rtx_ssrc)
+        lines += [f"a=ssrc:{ssrc} cname:{section.stream or cname}" for ssrc in ssrcs]
+    return lines
+
+
+def _head(session: int, version: int, bundle: list[str], local: LocalTransport, setup: str) -> list[str]:
+    lines = ["v=0", f"o=- {session} {version} IN IP4 127.0.0.1", "s=-", "t=0 0"]
+    if bundle:
+        lines.append("a=group:BUNDLE " + " ".join(bundle))
+    lines += ["a=ice-lite", "a=msid-semantic: WMS *"]
+    lines += [f"a=ice-ufrag:{local.ufrag}", f"a=ice-pwd:{local.password}"]
+    lines += [f"a=fingerprint:sha-256 {local.fingerprint}", f"a=setup:{setup}"]
+    return lines
+
+
+def _candidates(local: LocalTransport) -> list[str]:
+    lines = []
+    for index, address in enumerate(local.addresses):
+        # RFC 8445, section 5.1.2.1: host type preference 126, one local preference per address, component 1.
+        priority = 126 << 24 | (65535 - index) << 8 | 255
+        version = ipaddress.ip_address(address).version
+        foundation = f"{version}{index}"
+        lines.append(f"a=candidate:{foundation} 1 udp {priority} {address} {local.port} typ host")
+    return [*lines, "a=end-of-candidates"]

@@ -1,0 +1,345 @@
+"""One media session: its peers, and the only place where a publisher is connected to a receiver.
+
+`reconcile` derives every connection from the grants, so that there is one answer to "may this flow?" and withdrawing takes
+effect before the caller gets control back. It is synchronous; nothing here awaits.
+"""
+
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from media_engine import sdp
+from media_engine.config import EngineConfig
+from media_engine.errors import OfferRejected
+from media_engine.events import Event, SourceLive, SubscribeOffer, TransportName, TransportState, TransportStateName
+from media_engine.fanout import FanOut
+from media_engine.grants import NOTHING, Grants, Source
+from media_engine.link import Link
+from media_engine.mux import UdpMux
+from media_engine.publish import PublishLink
+from media_engine.subscribe import SubscribeLink
+from media_engine.tracks import DownTrack, TrackKey, UpTrack
+
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+
+
+class Peer:
+    """What one participant holds in the session. Absent grants mean no."""
+
+    __slots__ = ("grants", "peer_id", "publish", "subscribe")
+
+    def __init__(self, peer_id: str) -> None:
+        self.peer_id = peer_id
+        self.grants: Grants = NOTHING
+        self.publish: PublishLink | None = None
+        self.subscribe: SubscribeLink | None = None
+
+    def __repr__(self) -> str:
+        return f"<Peer {self.peer_id} publish={self.publish} subscribe={self.subscribe}>"
+
+    @property
+    def links(self) -> list[Link]:
+        """The transports that exist."""
+        return [link for link in (self.publish, self.subscribe) if link is not None]
+
+
+class MediaSession:
+    """Peers who may exchange media, and nobody else."""
+
+    def __init__(
+        self,
+        session_id: str,
+        mux: UdpMux,
+        config: EngineConfig,
+        clock: Callable[[], float],
+        emit: Callable[[Event], None],
+        closing: Callable[[Link], None],
+    ) -> None:
+        self.session_id = session_id
+        self.peers: dict[str, Peer] = {}
+        self.lease_floor = math.inf
+        self.trace: deque[dict[str, Any]] = deque(maxlen=config.trace_events)
+        self._mux = mux
+        self._config = config
+        self._clock = clock
+        self._emit = emit
+        self._closing = closing
+        self._fan_out = FanOut(mux.send)
+        self._live: set[TrackKey] = set()
+
+    def __repr__(self) -> str:
+        return f"<MediaSession {self.session_id} {len(self.peers)} peers>"
+
+    def set_grants(self, peer_id: str, grants: Grants) -> None:
+        """Replace what `peer_id` may do. A renewal of the same grants changes only their end."""
+        now = self._clock()
+        peer = self.peers.get(peer_id)
+        if peer is None:
+            if not _ID.fullmatch(peer_id):
+                raise ValueError("a peer id is 1 to 64 letters, digits, dots, dashes or underscores")
+            if len(self.peers) >= self._config.max_peers_per_session:
+                raise OfferRejected("busy", "the session has its maximum of peers")
+            peer = self.peers[peer_id] = Peer(peer_id)
+        before, peer.grants = peer.grants, grants
+        self.lease_floor = min(self.lease_floor, grants.expires_at)
+        same = before.publish == grants.publish and before.subscribe == grants.subscribe
+        if same and now < before.expires_at and now < grants.expires_at:
+            return
+        self._note("granted", peer_id, publish=sorted(source.value for source in grants.publish), subscribe=grants.subscribe)
+        self.reconcile()
+
+    def revoke(self, peer_id: str) -> None:
+        """Forget the peer. When this returns, not one more packet goes to or comes from it."""
+        peer = self.peers.pop(peer_id, None)
+        if peer is None:
+            return
+        peer.grants = NOTHING
+        for link in peer.links:
+            link.close(farewell=False)
+        self._note("revoked", peer_id, **self._counts(peer))
+        self.reconcile()
+
+    def close(self) -> None:
+        """End the session for everybody."""
+        peers, self.peers = self.peers, {}
+        for peer in peers.values():
+            peer.grants = NOTHING
+            for link in peer.links:
+                link.close()
+        self._note("closed")
+        self.reconcile()
+
+    def answer_publish(self, peer_id: str, offer_sdp: str, sources: Mapping[str, Source]) -> str:
+        """Take a publisher's offer; see `Engine.answer_publish`."""
+        peer = self._peer_with_lease(peer_id)
+        offer = self._decode(offer_sdp, self._config.max_sections)
+        if not offer.ufrag:
+            raise OfferRejected("bad_sdp", "the offer has no audio or video m-line")
+        link = peer.publish
+        if link is not None and link.continues(offer):
+            answer, ended = link.apply(offer, sources)
+        else:
+            fresh = PublishLink(self, peer_id, self._mux, self._config, self._clock, self._fan_out)
+            try:
+                answer, ended = fresh.apply(offer, sources)
+            except OfferRejected:
+                fresh.close()
+                raise
+            peer.publish = fresh
+            if link is not None:
+                link.close()
+        self._note("publish_answered", peer_id, sources=sorted(source.value for source in sources.values()), ended=len(ended))
+        self.reconcile()
+        return answer
+
+    def open_subscribe(self, peer_id: str, *, fresh: bool) -> None:
+        """Give the peer a subscribing transport, a new one if `fresh`, and offer what there is to receive."""
+        peer = self._peer_with_lease(peer_id)
+        link = peer.subscribe
+        if link is not None and (fresh or link.state == "closed"):
+            # Replaced before it is closed: the peer asked for this, and must not be told to begin again.
+            peer.subscribe = None
+            link.close()
+            link = None
+        if link is None:
+            link = peer.subscribe = SubscribeLink(
+                self, peer_id, self._mux, self._config, self._clock, self._fan_out, self
+            )
+        else:
+            link.offer_again()
+        self._note("subscribe_opened", peer_id, fresh=fresh)
+        self.reconcile()
+
+    def accept_answer(self, peer_id: str, offer_id: int, answer_sdp: str) -> None:
+        """Take a receiver's answer; see `Engine.accept_answer`."""
+        link = self._peer_with_lease(peer_id).subscribe
+        if link is None or link.state == "closed":
+            raise OfferRejected("wrong_state", "there is no subscribing transport")
+        link.accept(offer_id, self._decode(answer_sdp, self._config.max_subscribe_sections))
+        self._note("subscribe_answered", peer_id, offer=offer_id)
+        self.reconcile()
+
+    def _decode(self, text: str, max_sections: int) -> sdp.Description:
+        return sdp.decode(text, max_bytes=self._config.max_sdp_bytes, max_sections=max_sections)
+
+    def _peer_with_lease(self, peer_id: str) -> Peer:
+        peer = self.peers.get(peer_id)
+        if peer is None or self._clock() >= peer.grants.expires_at:
+            raise OfferRejected("no_grant", "this peer may not exchange media here")
+        return peer
+
+    def expire(self, now: float) -> None:
+        """Withdraw what leases that are over had permitted. The hot path calls this; no timer needs to run."""
+        if now >= self.lease_floor:
+            self.reconcile()
+
+    def reconcile(self) -> None:
+        """Make every connection what the grants say now: the one place that connects a publisher to a receiver."""
+        now = self._clock()
+        self.lease_floor = min(
+            (peer.grants.expires_at for peer in self.peers.values() if peer.grants.expires_at > now), default=math.inf
+        )
+        published = self._published()
+        allowed = {key: track for key, track in published.items() if self._may_publish(key, now)}
+        self._announce({key for key, track in allowed.items() if track.live})
+        downs: dict[TrackKey, list[DownTrack]] = {key: [] for key in published}
+        for peer in self.peers.values():
+            link = peer.subscribe
+            if link is None or link.state == "closed":
+                continue
+            if peer.grants.may_subscribe(now):
+                link.want(self._wanted_by(peer, published))
+            for down in link.downs:
+                key = down.key
+                track = allowed.get(key) if key is not None else None
+                flows = (
+                    track is not None
+                    and peer.grants.may_subscribe(now)
+                    and link.srtp is not None
+                    and down.negotiated == key
+                )
+                if flows and track is not None:
+                    if down.up is not track:
+                        down.up = track
+                        if track.video:
+                            self.request_key_frame(track, now)
+                    downs[track.key].append(down)
+                elif down.up is not None:
+                    down.up = None
+                    down.forwarder.pause()
+            if link.needs_offer and peer.grants.may_subscribe(now):
+                self._offer(link)
+        for key, track in published.items():
+            track.downs = tuple(downs[key])
+            if key not in allowed:
+                track.cache.clear()
+
+    def _published(self) -> dict[TrackKey, UpTrack]:
+        return {
+            track.key: track
+            for peer in self.peers.values()
+            if peer.publish is not None and peer.publish.state != "closed"
+            for track in peer.publish.tracks.values()
+        }
+
+    def _may_publish(self, key: TrackKey, now: float) -> bool:
+        peer = self.peers.get(key[0])
+        return peer is not None and peer.grants.may_publish(key[1], now)
+
+    def _wanted_by(self, peer: Peer, published: Mapping[TrackKey, UpTrack]) -> list[TrackKey]:
+        """What has an m-line at `peer`: everybody else's tracks that have ever been live, sound first.
+
+        A muted track keeps its m-line, so that unmuting needs no negotiation; whether it flows is asked elsewhere.
+        """
+        keys = [key for key, track in published.items() if key[0] != peer.peer_id and track.seen]
+        keys.sort(key=lambda key: key[1].kind)
+        return keys
+
+    def _offer(self, link: SubscribeLink) -> None:
+        offer_id, text, tracks = link.make_offer()
+        self._note("subscribe_offered", link.peer_id, offer=offer_id, tracks=len(tracks))
+        self._emit(SubscribeOffer(self.session_id, link.peer_id, offer_id, text, tracks))
+
+    def _announce(self, live: set[TrackKey]) -> None:
+        for key in live ^ self._live:
+            self._note("live" if key in live else "silent", key[0], source=key[1].value)
+            self._emit(SourceLive(self.session_id, key[0], key[1], key in live))
+        self._live = live
+
+    def request_key_frame(self, track: UpTrack, now: float) -> None:
+        """Ask the publisher of `track`."""
+        peer = self.peers.get(track.key[0])
+        if peer is not None and peer.publish is not None:
+            peer.publish.request_key_frame(track, now)
+
+    def on_first_packet(self, track: UpTrack) -> None:
+        """A silent track has a packet."""
+        track.live = True
+        if self._may_publish(track.key, self._clock()):
+            track.seen = True
+        self.reconcile()
+
+    def on_silence(self, track: UpTrack) -> None:
+        """A live track has had none for long."""
+        track.live = False
+        self.reconcile()
+
+    def on_link_state(self, link: Link, state: TransportStateName) -> None:
+        """A transport changed its state: say so, unless it has been replaced, and connect or disconnect."""
+        peer = self.peers.get(link.peer_id)
+        self._note(f"{link.name}_{state}", link.peer_id)
+        if peer is None or link in peer.links:
+            self._emit(TransportState(self.session_id, link.peer_id, link.name, state))
+        if state == "closed":
+            self._closing(link)
+        if state in ("connected", "closed"):
+            self.reconcile()
+
+    def tick(self, now: float) -> None:
+        """Leases, transports, reports. Forgets peers whose lease has long been over."""
+        self.expire(now)
+        limit = now - self._config.forgotten_after_expiry_seconds
+        for peer in tuple(self.peers.values()):
+            if peer.grants.expires_at < limit:
+                self.revoke(peer.peer_id)
+                continue
+            for link in peer.links:
+                if link.state != "closed":
+                    link.tick(now)
+
+    def _note(self, event: str, peer_id: str = "", **details: Any) -> None:
+        self.trace.append({"at": round(self._clock(), 3), "event": event, "peer": peer_id, **details})
+
+    @staticmethod
+    def _counts(peer: Peer) -> dict[str, int]:
+        downs = peer.subscribe.downs if peer.subscribe is not None else []
+        return {
+            "packets_in": peer.publish.packets_in if peer.publish is not None else 0,
+            "packets_out": sum(down.packets for down in downs),
+        }
+
+    def stats(self) -> dict[str, Any]:
+        """Counters for people and tests; ids only, never names or addresses."""
+        return {peer_id: self._peer_stats(peer) for peer_id, peer in self.peers.items()}
+
+    def _peer_stats(self, peer: Peer) -> dict[str, Any]:
+        links: dict[TransportName, Any] = {}
+        for link in peer.links:
+            links[link.name] = {
+                "state": link.state or "new",
+                "packets_in": link.packets_in,
+                "octets_in": link.octets_in,
+                "dropped": dict(link.dropped),
+            }
+        publish = peer.publish
+        subscribe = peer.subscribe
+        return {
+            **self._counts(peer),
+            "links": links,
+            "publishes": [
+                {
+                    "source": track.key[1].value,
+                    "live": track.live,
+                    "packets": track.packets,
+                    "octets": track.octets,
+                    "receivers": len(track.downs),
+                }
+                for track in (publish.tracks.values() if publish is not None else ())
+            ],
+            "receives": [
+                {
+                    "publisher": down.key[0],
+                    "source": down.key[1].value,
+                    "flows": down.up is not None,
+                    "packets": down.packets,
+                    "octets": down.octets,
+                    "retransmitted": down.retransmitted,
+                }
+                for down in (subscribe.downs if subscribe is not None else ())
+                if down.key is not None
+            ],
+            "bandwidth_bits_per_second": subscribe.bandwidth_bits_per_second if subscribe is not None else 0,
+            "round_trip_seconds": round(subscribe.round_trip_seconds, 4) if subscribe is not None else 0.0,
+        }

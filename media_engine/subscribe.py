@@ -1,0 +1,204 @@
+"""The subscribing transport of one peer: its m-lines, its offers, and what it asks back.
+
+m-lines are never removed: one that has lost its publisher is offered inactive first and may carry another afterwards. One
+offer is in flight at a time; changes in between go into the next.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from media_engine import rtcp, sdp, sdp_write
+from media_engine.config import EngineConfig
+from media_engine.errors import OfferRejected
+from media_engine.events import OfferedTrack
+from media_engine.fanout import FanOut
+from media_engine.link import Link, LinkOwner
+from media_engine.mux import UdpMux
+from media_engine.sdp import Description
+from media_engine.sdp_write import OfferedSection
+from media_engine.tracks import DownTrack, TrackKey, UpTrack
+
+_REPORT_MEMORY = 8
+
+
+class KeyFrameSource(Protocol):
+    """Who can ask the publisher of a track for a key frame."""
+
+    def request_key_frame(self, track: UpTrack, now: float) -> None:
+        """Ask now or as soon as allowed."""
+
+
+class SubscribeLink(Link):
+    """Server to client."""
+
+    name = "subscribe"
+
+    def __init__(
+        self,
+        owner: LinkOwner,
+        peer_id: str,
+        mux: UdpMux,
+        config: EngineConfig,
+        clock: Callable[[], float],
+        fan_out: FanOut,
+        key_frames: KeyFrameSource,
+    ) -> None:
+        super().__init__(owner, peer_id, mux, config, clock)
+        self.downs: list[DownTrack] = []
+        self.offer_id = 0
+        self.in_flight: tuple[TrackKey | None, ...] | None = None
+        self.bandwidth_bits_per_second = 0
+        self.round_trip_seconds = 0.0
+        self._fan_out = fan_out
+        self._key_frames = key_frames
+        self._offered: tuple[TrackKey | None, ...] = ()
+        self._by_ssrc: dict[int, DownTrack] = {}
+        self._reports: dict[int, float] = {}
+        self._retransmissions = config.max_retransmissions_per_second_per_peer
+
+    def want(self, keys: Sequence[TrackKey]) -> None:
+        """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are."""
+        missing = list(keys)
+        for down in self.downs:
+            if down.key is None:
+                continue
+            if down.key in missing:
+                missing.remove(down.key)
+            else:
+                down.key, down.up = None, None
+                down.forwarder.pause()
+        for key in missing:
+            free = self._free(key[1].kind)
+            if free is not None:
+                free.key, free.freed = key, False
+
+    def _free(self, kind: str) -> DownTrack | None:
+        for down in self.downs:
+            if down.key is None and down.freed and down.kind == kind:
+                return down
+        if len(self.downs) >= self.config.max_subscribe_sections:
+            return None
+        ssrcs: list[int] = []
+        while len(ssrcs) < 2:
+            ssrc = secrets.randbits(32)
+            if ssrc and ssrc not in self._by_ssrc and ssrc not in ssrcs:
+                ssrcs.append(ssrc)
+        down = DownTrack(self, str(len(self.downs)), kind, ssrcs[0], ssrcs[1])
+        self.downs.append(down)
+        self._by_ssrc[down.ssrc] = down
+        return down
+
+    @property
+    def needs_offer(self) -> bool:
+        """Whether the m-lines differ from what was last offered, and no offer is in flight."""
+        return self.in_flight is None and tuple(down.key for down in self.downs) != self._offered
+
+    def offer_again(self) -> None:
+        """Consider nothing offered: the socket that carried the last offer may have been cut."""
+        self.in_flight, self._offered = None, ()
+
+    def make_offer(self) -> tuple[int, str, tuple[OfferedTrack, ...]]:
+        """Offer the m-lines as they are now. The offer is in flight until `accept` or the next `make_offer`."""
+        self.offer_id += 1
+        self.sdp_version += 1
+        self.in_flight = self._offered = tuple(down.key for down in self.downs)
+        sections = []
+        tracks = []
+        for down in self.downs:
+            stream = track = ""
+            if down.key is not None:
+                stream, track = down.key[0], f"{down.key[0]}:{down.key[1].value}"
+                tracks.append(OfferedTrack(down.mid, *down.key))
+            sections.append(OfferedSection(down.mid, down.kind, down.ssrc, down.rtx_ssrc, stream, track))
+        text = sdp_write.offer(sections, self.local(), self.sdp_session, self.sdp_version, "-")
+        return self.offer_id, text, tuple(tracks)
+
+    def accept(self, offer_id: int, answer: Description) -> None:
+        """Take the answer to the offer in flight. Raises OfferRejected before anything has changed."""
+        if self.in_flight is None or offer_id != self.offer_id:
+            raise OfferRejected("wrong_state", "this is not the answer to the current offer")
+        if [section.mid for section in answer.sections] != [down.mid for down in self.downs][: len(self.in_flight)]:
+            raise OfferRejected("bad_sdp", "the answer has other m-lines than the offer")
+        if any(section.kind != down.kind for section, down in zip(answer.sections, self.downs, strict=False)):
+            raise OfferRejected("bad_sdp", "the answer has m-lines of another kind")
+        if answer.setup:
+            if answer.setup != "active":
+                raise OfferRejected("bad_sdp", "the client must be the active side of DTLS")
+            if self.fingerprints and set(answer.fingerprints) != set(self.fingerprints):
+                raise OfferRejected("bad_sdp", "the fingerprint has changed; ask for a fresh transport")
+        for down, section, key in zip(self.downs, answer.sections, self.in_flight, strict=False):
+            accepted = section.port != 0 and section.direction in ("recvonly", "sendrecv") and self._agrees(section)
+            down.negotiated = key if accepted else None
+            if down.video:
+                rtx = section.codecs.get(sdp_write.RTX_PAYLOAD_TYPE)
+                down.rtx_payload_type = sdp_write.RTX_PAYLOAD_TYPE if rtx is not None and rtx.name == "rtx" else -1
+            if key is None and down.key is None:
+                down.freed = True
+        self.in_flight = None
+        if self.state is None and answer.fingerprints:
+            self.start(answer.fingerprints)
+
+    @staticmethod
+    def _agrees(section: sdp.Section) -> bool:
+        """Whether the client kept the payload type that packets will carry."""
+        codec = sdp_write.accepted_codec(section)
+        expected = sdp_write.OPUS_PAYLOAD_TYPE if section.kind == "audio" else sdp_write.VP8_PAYLOAD_TYPE
+        return codec is not None and codec.payload_type == expected
+
+    def on_rtcp(self, item: rtcp.Item, now: float) -> None:
+        """Requests of the receiver, for m-lines that it is being sent."""
+        if isinstance(item, rtcp.BandwidthEstimate):
+            self.bandwidth_bits_per_second = item.bits_per_second
+            return
+        if isinstance(item, rtcp.ReportBlock):
+            self._on_report(item, now)
+            return
+        if not isinstance(item, rtcp.Nack | rtcp.KeyFrameRequest):
+            return
+        down = self._by_ssrc.get(item.ssrc)
+        if down is None or down.up is None:
+            return
+        if isinstance(item, rtcp.KeyFrameRequest):
+            if down.video:
+                self._key_frames.request_key_frame(down.up, now)
+        elif down.rtx_payload_type >= 0 and down.video:
+            for sequence in item.sequences:
+                if self._retransmissions <= 0:
+                    return
+                self._retransmissions -= self._fan_out.retransmit(down, sequence, now)
+
+    def _on_report(self, block: rtcp.ReportBlock, now: float) -> None:
+        sent_at = self._reports.get(block.last_report)
+        if sent_at is not None:
+            self.round_trip_seconds = max(0.0, now - sent_at - block.delay / 65536)
+
+    def send_due_reports(self, now: float) -> None:
+        """Sender reports for the m-lines that have a new one, or have begun: the publisher's clock, our numbers."""
+        compound = []
+        for down in self.downs:
+            up, epoch = down.up, down.forwarder.epoch
+            if not down.wants_report or up is None or epoch is None or up.sender_report is None or not down.packets:
+                continue
+            down.wants_report = False
+            report = up.sender_report
+            if epoch.upstream is not up.log:
+                continue
+            rtp_time = report.rtp_time + epoch.timestamp_offset
+            compound.append(rtcp.sender_report(down.ssrc, report.ntp_time, rtp_time, down.packets, down.octets))
+            compound.append(rtcp.source_description(down.ssrc, up.key[0]))
+            self._reports[report.ntp_time >> 16 & 0xFFFFFFFF] = now
+            if len(self._reports) > _REPORT_MEMORY * max(1, len(self.downs)):
+                del self._reports[next(iter(self._reports))]
+            if len(compound) >= 16:
+                self.send_rtcp(b"".join(compound))
+                compound = []
+        self.send_rtcp(b"".join(compound))
+
+    def tick(self, now: float) -> None:
+        """Refill the retransmission allowance and send the reports that are due."""
+        super().tick(now)
+        limit = self.config.max_retransmissions_per_second_per_peer
+        self._retransmissions = min(limit, self._retransmissions + max(1, int(limit * self.config.tick_seconds)))
+        if self.srtp is not None:
+            self.send_due_reports(now)

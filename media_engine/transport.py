@@ -1,0 +1,134 @@
+"""DTLS-SRTP by aiortc, over the engine's own ICE. The only file that imports aiortc.
+
+`RtpTransport` is aiortc's `RTCDtlsTransport` with its media paths cut off: aiortc sees DTLS datagrams only, does the
+handshake, checks the fingerprint and makes the SRTP sessions; media goes past it. The private names that this leans on are
+in `PRIVATE_NAMES`, and `tests/test_transport_contract.py` says in a sentence which one an upgrade has moved.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from aiortc.rtcdtlstransport import (
+    SRTP_AEAD_AES_128_GCM,
+    SRTP_PROFILES,
+    RTCCertificate,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+    State,
+)
+from OpenSSL import SSL
+
+from media_engine.ice import IceTransport
+from media_engine.srtp import SrtpPair, srtp_pair
+
+PRIVATE_NAMES = (
+    "_recv_next",
+    "_role",
+    "_rx_srtp",
+    "_set_role",
+    "_set_state",
+    "_srtp_profiles",
+    "_ssl",
+    "_state",
+    "_task",
+    "_tx_srtp",
+    "_write_ssl",
+)
+"""Of `RTCDtlsTransport`; of the ICE transport it uses `_recv`, `_send`, `role`."""
+
+_MAX_DATAGRAM_BYTES = 1200
+_RECORD_HEADER_BYTES = 13
+
+_log = logging.getLogger(__name__)
+
+# AES-128 costs less per packet than AES-256, and browsers offer both; aiortc prefers the larger.
+_PROFILES = [SRTP_AEAD_AES_128_GCM, *(profile for profile in SRTP_PROFILES if profile is not SRTP_AEAD_AES_128_GCM)]
+
+
+class RtpTransport(RTCDtlsTransport):
+    """One DTLS association. `on_state` is called with "connected" once and "closed" once, failure included."""
+
+    def __init__(self, ice: IceTransport, on_state: Callable[[str], None], *, server: bool = True) -> None:
+        self._certificate = RTCCertificate.generateCertificate()
+        super().__init__(ice, [self._certificate])  # type: ignore[arg-type]  # stands in for RTCIceTransport
+        self._srtp_profiles = [profile for profile in _PROFILES if profile in SRTP_PROFILES]
+        self._set_role("server" if server else "client")
+        self._on_state = on_state
+        self._ended = False
+        self.srtp: SrtpPair | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of our certificate, as SDP writes it."""
+        return next(f.value for f in self._certificate.getFingerprints() if f.algorithm == "sha-256")
+
+    async def run(self, fingerprints: tuple[tuple[str, str], ...]) -> None:
+        """Shake hands with a peer whose certificate has `fingerprints` (algorithm, value). Returns when that is over.
+
+        Datagrams that came before wait in the ICE transport's queue. Nothing is forwarded to or from a peer whose
+        certificate does not match: there are no SRTP sessions until it does.
+        """
+        parameters = RTCDtlsParameters([RTCDtlsFingerprint(algorithm, value) for algorithm, value in fingerprints])
+        try:
+            await self.start(parameters)
+        except (SSL.Error, ConnectionError, ValueError) as error:
+            _log.debug("DTLS ended early: %s", type(error).__name__)
+            self._set_state(State.FAILED)
+
+    def say_goodbye(self) -> None:
+        """Send close_notify, if there is an association to close."""
+        ssl = self._ssl
+        if ssl is not None and self._state in (State.CONNECTING, State.CONNECTED):
+            with contextlib.suppress(SSL.Error):
+                ssl.shutdown()
+            for datagram in self._take_output():
+                self.transport.send(datagram)  # type: ignore[attr-defined]  # our own IceTransport
+
+    async def wait_closed(self) -> None:
+        """Wait until aiortc's reading task has ended; closing the ICE transport ends it."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def _set_state(self, state: State) -> None:
+        super()._set_state(state)
+        if state is State.CONNECTED:
+            self.srtp = srtp_pair(self._rx_srtp, self._tx_srtp)
+            self._on_state("connected")
+        elif state in (State.FAILED, State.CLOSED) and not self._ended:
+            self._ended = True
+            self.srtp = None
+            self._on_state("closed")
+
+    async def _write_ssl(self) -> None:
+        """Flush OpenSSL's output, one or more whole records per datagram.
+
+        aiortc reads 1,500 bytes once: a longer flight would stay behind, and its cut would split a record, which DTLS
+        does not survive (RFC 6347, section 4.1.1).
+        """
+        for datagram in self._take_output():
+            self.transport.send(datagram)  # type: ignore[attr-defined]  # our own IceTransport
+
+    def _take_output(self) -> list[bytes]:
+        pending = b""
+        with contextlib.suppress(SSL.Error):
+            while self._ssl is not None:
+                pending += self._ssl.bio_read(65536)
+        return split_records(pending)
+
+
+def split_records(flight: bytes) -> list[bytes]:
+    """Pack whole DTLS records into datagrams of at most 1,200 bytes; a longer record goes alone."""
+    datagrams: list[bytes] = []
+    offset = 0
+    while offset < len(flight):
+        end = offset + _RECORD_HEADER_BYTES + int.from_bytes(flight[offset + 11 : offset + 13], "big")
+        record = flight[offset:end]
+        if datagrams and len(datagrams[-1]) + len(record) <= _MAX_DATAGRAM_BYTES:
+            datagrams[-1] += record
+        else:
+            datagrams.append(record)
+        offset = end
+    return datagrams

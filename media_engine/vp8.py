@@ -1,0 +1,57 @@
+"""The VP8 payload descriptor (RFC 7741, section 4.2). Pure.
+
+The only bytes of a video payload that the engine looks at or rewrites: picture id, TL0PICIDX and the key-frame bit, which
+stay in the clear in encrypted rooms.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Vp8Descriptor:
+    """Offsets are counted from the start of the payload; 0 means that the field is absent."""
+
+    key_frame_start: bool
+    picture_id: int
+    picture_id_offset: int
+    picture_id_bits: int
+    tl0: int
+    tl0_offset: int
+
+
+def decode_descriptor(packet: bytes | bytearray | memoryview, start: int, end: int) -> Vp8Descriptor:
+    """Read the descriptor of the payload at `packet[start:end]`. Raises ValueError when it is cut short."""
+    try:
+        return _decode(packet[start : min(end, start + 8)])
+    except IndexError:
+        raise ValueError("VP8 descriptor is cut short") from None
+
+
+def _decode(payload: bytes | bytearray | memoryview) -> Vp8Descriptor:
+    first = payload[0]
+    position = 1
+    picture_id = picture_offset = picture_bits = tl0 = tl0_offset = 0
+    if first & 0x80:
+        flags = payload[1]
+        position = 2
+        if flags & 0x80:
+            picture_offset = 2
+            if payload[2] & 0x80:
+                picture_id = (payload[2] & 0x7F) << 8 | payload[3]
+                picture_bits = 15
+                position = 4
+            else:
+                picture_id = payload[2]
+                picture_bits = 7
+                position = 3
+        if flags & 0x40:
+            tl0 = payload[position]
+            tl0_offset = position
+            position += 1
+        if flags & 0x30:
+            payload[position]  # TID, Y and KEYIDX: present or cut short
+            position += 1
+    # S set and PID zero: the first packet of a frame, whose next byte starts with the inverse key-frame flag P.
+    starts = first & 0x10 and not first & 0x07
+    key = bool(starts and not payload[position] & 1)
+    return Vp8Descriptor(key, picture_id, picture_offset, picture_bits, tl0, tl0_offset)
