@@ -39,11 +39,17 @@ class Limits:
     ping_timeout_s: int = 10
 
 
+PLAIN_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>%(title)s</title>
+<h1>%(title)s</h1><p>%(body)s</p></html>
+"""
+
+
 class GuardedRequest(WebRequest):  # type: ignore[misc]
     """A request whose body is counted while it comes in, also when it comes in chunks of unknown number."""
 
     received_bytes = 0
-    error_template = "<!doctype html><html lang=en><meta charset=utf-8><title>%(title)s</title><h1>%(title)s</h1><p>%(body)s</p></html>"
+    error_template = PLAIN_PAGE
 
     def handleContentChunk(self, data: bytes) -> None:
         self.received_bytes += len(data)

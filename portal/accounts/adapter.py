@@ -37,15 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """The server has already settled who the client is behind a trusted proxy; headers say nothing more."""
         return str(request.META.get("REMOTE_ADDR", ""))
 
-    def add_message(
-        self,
-        request: HttpRequest,
-        level: int,
-        message_template: str | None = None,
-        message_context: dict[str, Any] | None = None,
-        extra_tags: str = "",
-        message: str | None = None,
-    ) -> None:
+    def add_message(self, request: HttpRequest, level: int, *args: Any, **kwargs: Any) -> None:
         """Success is seen from the page that follows; only what went wrong is said."""
         if level >= messages.WARNING:
-            super().add_message(request, level, message_template, message_context, extra_tags, message)
+            super().add_message(request, level, *args, **kwargs)
