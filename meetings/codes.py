@@ -14,19 +14,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz4"[:31]
-"""Digits and lower-case letters without the pairs that eyes confuse: no 0 and o, no 1, i and l."""
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's 32 signs in lower case: no i, l, o (read as 1, 1, 0) and no u."""
 
+SEPARATORS = " \t-\u2010\u2011\u2012\u2013"
+LOOK_ALIKES = str.maketrans("ilo", "110")
 CODE_LENGTH = 12
 SECRET_BYTES = 24
 P256_BYTES = 32
 
-# What people type for a letter that a code never has, read as the sign it was mistaken for is not possible: none of
-# the look-alikes is in the alphabet. So a typed look-alike is simply not a code.
-
 
 def new_meeting_code() -> str:
-    """Three groups of four, 59.4 bits: "7kqx-mwtz-p4xa". Authorises nothing by itself."""
+    """Three groups of four, 60 bits: "7kqx-mwtz-p4xa". Authorises nothing by itself."""
     letters = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
     return "-".join(letters[at : at + 4] for at in range(0, CODE_LENGTH, 4))
 
@@ -35,7 +34,7 @@ def normalise_code(typed: str) -> str | None:
     """The code that was meant, whatever its case, spaces and dashes; None where it cannot be one."""
     if len(typed) > 64:
         return None
-    letters = "".join(character for character in typed.lower() if character not in " -\u2010\u2011\u2012\u2013\t")
+    letters = "".join(sign for sign in typed.lower() if sign not in SEPARATORS).translate(LOOK_ALIKES)
     if len(letters) != CODE_LENGTH or any(letter not in ALPHABET for letter in letters):
         return None
     return "-".join(letters[at : at + 4] for at in range(0, CODE_LENGTH, 4))

@@ -55,6 +55,9 @@ BELOW: Final[Mapping[Row, tuple[Row, ...]]] = MappingProxyType(
 """Who is less known than a row, and so never gets in more easily. Colleagues and invited guests are not ordered,
 because "Named people only" lets a named guest in and a colleague not."""
 
+ORDER: Final = tuple((row, less) for row, below in BELOW.items() for less in below)
+"""The same as pairs (better known, less known)."""
+
 COLUMN: Final[Mapping[Row, str]] = MappingProxyType(
     {Row.LISTED: "listed", Row.COLLEAGUE: "colleagues", Row.GUEST: "guests", Row.ANYONE: "anyone"}
 )

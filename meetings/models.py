@@ -11,7 +11,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 
@@ -116,9 +117,7 @@ class Invitation(models.Model):
 
     class Meta:
         ordering = ("created_at",)
-        constraints = (
-            models.UniqueConstraint(fields=("occurrence", "email"), name="one_invitation_per_address"),
-        )
+        constraints = (models.UniqueConstraint(fields=("occurrence", "email"), name="one_invitation_per_address"),)
 
     def __str__(self) -> str:
         return f"invitation {self.pk}"
@@ -186,12 +185,23 @@ class Participant(models.Model):
     entered_at = models.DateTimeField(null=True, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
     refused_until = models.DateTimeField(null=True, blank=True, help_text="May knock again after this.")
+    must_knock = models.BooleanField(
+        default=False, help_text="Removed or sent back without a block: a host decides, whatever the table says."
+    )
     note = models.CharField(max_length=300, blank=True, help_text="What the host told the refused or removed person.")
+    refused_by = models.CharField(max_length=120, blank=True, help_text="Name of the host who refused or removed.")
     host_message = models.CharField(max_length=300, blank=True, help_text="What the hosts tell the one who waits.")
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("occurrence", "device", "kind", "user"), name="one_seat_per_device_and_user"),
+            # A seat belongs to one device and one proof of who is there; somebody else's proof never inherits it.
+            models.UniqueConstraint(
+                "occurrence",
+                "device",
+                Coalesce("user", Value(uuid.UUID(int=0)), output_field=models.UUIDField()),
+                Coalesce("invitation", Value(uuid.UUID(int=0)), output_field=models.UUIDField()),
+                name="one_seat_per_device_and_proof",
+            ),
         )
 
     def __str__(self) -> str:
@@ -207,6 +217,9 @@ class Block(models.Model):
     device = models.CharField(max_length=43, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     lifted_at = models.DateTimeField(null=True, blank=True)
+    removed = models.BooleanField(
+        default=False, help_text="Came with a removal from inside, not with a no at the door."
+    )
 
     def __str__(self) -> str:
         return f"block {self.pk}"

@@ -1,0 +1,209 @@
+"""Audit entries in plain words: who did what to whom, and why. Reads the entry it is given and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from meetings.models import AuditEntry
+
+SENTENCES: Final[Mapping[str, Any]] = {
+    "account.created": gettext_lazy("{actor} made an account for {target}"),
+    "account.set_up": gettext_lazy("{target} set a password and opened the account"),
+    "account.link_made": gettext_lazy("{actor} made a set-up link for {target}"),
+    "account.deactivated": gettext_lazy("{actor} deactivated the account of {target}"),
+    "account.reactivated": gettext_lazy("{actor} reactivated the account of {target}"),
+    "account.role_changed": gettext_lazy("{actor} changed the role of {target} to {role}"),
+    "account.changed": gettext_lazy("{actor} changed the account of {target}"),
+    "account.password_changed": gettext_lazy("{target} changed their password"),
+    "account.password_reset": gettext_lazy("{target} set a new password by mail"),
+    "account.sessions_ended": gettext_lazy("{target} signed out everywhere"),
+    "account.signed_in": gettext_lazy("{target} signed in"),
+    "account.signed_out": gettext_lazy("{target} signed out"),
+    "account.sign_in_refused": gettext_lazy("Somebody tried to sign in as {target} and was refused"),
+    "token.made": gettext_lazy("{actor} made the API token {target}"),
+    "token.revoked": gettext_lazy("{actor} revoked the API token {target}"),
+    "audit.opened": gettext_lazy("{actor} opened the audit log"),
+    "audit.exported": gettext_lazy("{actor} exported the audit log"),
+    "audit.erased": gettext_lazy("{actor} erased the details of older entries"),
+    "meeting.scheduled": gettext_lazy("{actor} scheduled the meeting"),
+    "meeting.changed": gettext_lazy("{actor} changed the meeting"),
+    "meeting.cancelled": gettext_lazy("{actor} cancelled the meeting"),
+    "meeting.started": gettext_lazy("The meeting started when {target} came in"),
+    "meeting.ended": gettext_lazy("{actor} ended the meeting for everyone"),
+    "meeting.ended_empty": gettext_lazy("The meeting ended: its time was over and nobody was left"),
+    "invitation.created": gettext_lazy("{actor} invited {target}"),
+    "invitation.sent": gettext_lazy("The invitation to {target} was mailed"),
+    "invitation.mail_failed": gettext_lazy("The mail to {target} could not be sent"),
+    "invitation.link_made": gettext_lazy("{actor} made a personal link for {target}"),
+    "invitation.sent_again": gettext_lazy("{actor} sent the invitation to {target} again"),
+    "invitation.revoked": gettext_lazy("{actor} revoked the invitation of {target}"),
+    "invitation.restored": gettext_lazy("{actor} restored the invitation of {target}"),
+    "invitation.claimed": gettext_lazy("The personal link of {target} was used for the first time"),
+    "invitation.link_in_use": gettext_lazy("The personal link of {target} was tried on a second device and refused"),
+    "invitation.code_sent": gettext_lazy("A code was mailed to {target}"),
+    "invitation.code_right": gettext_lazy("{target} typed the mailed code"),
+    "invitation.code_wrong": gettext_lazy("A wrong code was typed for {target}"),
+    "door.admitted": gettext_lazy("{target} may come in"),
+    "door.waits": gettext_lazy("{target} waits at the door"),
+    "door.knocked": gettext_lazy("{target} knocked"),
+    "door.refused": gettext_lazy("{target} was turned away by the rules"),
+    "door.refusals_counted": gettext_lazy("More tries from one network were refused"),
+    "door.entered": gettext_lazy("{target} came in"),
+    "door.left": gettext_lazy("{target} left"),
+    "door.stopped": gettext_lazy("{target} stopped waiting"),
+    "door.let_in": gettext_lazy("{actor} let {target} in"),
+    "door.message": gettext_lazy("{actor} asked {target} to keep waiting"),
+    "door.turned_away": gettext_lazy("{actor} turned {target} away"),
+    "door.blocked": gettext_lazy("{actor} turned {target} away and blocked them"),
+    "door.removed": gettext_lazy("{actor} removed {target}"),
+    "door.removed_and_blocked": gettext_lazy("{actor} removed {target} and blocked them"),
+    "door.moved_to_door": gettext_lazy("{actor} moved {target} back to the door"),
+    "door.put_out": gettext_lazy("{target} was put out by the rules"),
+    "door.rule_changed": gettext_lazy("{actor} changed the door: {changes}"),
+    "door.locked": gettext_lazy("{actor} locked the door"),
+    "door.locked_by_rule": gettext_lazy("The door locked by itself"),
+    "door.unlocked": gettext_lazy("{actor} unlocked the door"),
+    "host.muted": gettext_lazy("{actor} stopped the {source} of {target}"),
+}
+
+REASONS: Final[Mapping[str, Any]] = {
+    "host": gettext_lazy("hosts always walk in"),
+    "walks_in": gettext_lazy("the door's rules say “walks in”"),
+    "let_in": gettext_lazy("a host let them in"),
+    "seat": gettext_lazy("they came back to their seat"),
+    "knock": gettext_lazy("the door's rules say “knocks”"),
+    "early": gettext_lazy("the door was not open yet"),
+    "no_host": gettext_lazy("no host was there yet"),
+    "sign_in": gettext_lazy("guests are turned away; they were not signed in"),
+    "not_listed": gettext_lazy("they are not listed"),
+    "closed": gettext_lazy("the door's rules say “turned away”"),
+    "revoked": gettext_lazy("their invitation was revoked or their link replaced"),
+    "link_in_use": gettext_lazy("their personal link belongs to another device"),
+    "verify_email": gettext_lazy("they had not typed the mailed code yet"),
+    "not_let_in": gettext_lazy("a host had just said no"),
+    "blocked": gettext_lazy("a host blocked them"),
+    "removed": gettext_lazy("a host removed and blocked them"),
+    "locked": gettext_lazy("the door was locked"),
+    "ended": gettext_lazy("the meeting had ended"),
+    "cancelled": gettext_lazy("the meeting was cancelled"),
+    "inactive": gettext_lazy("their account was deactivated"),
+    "left": gettext_lazy("they pressed Leave"),
+    "lost": gettext_lazy("their connection was lost and they did not come back"),
+    "stopped": gettext_lazy("they stopped waiting"),
+    "copy": gettext_lazy("copied by hand"),
+    "mail": gettext_lazy("for the mail"),
+    "api": gettext_lazy("for a program"),
+}
+
+ROWS: Final[Mapping[str, Any]] = {
+    "host": gettext_lazy("host"),
+    "listed": gettext_lazy("listed"),
+    "colleague": gettext_lazy("signed in, not listed"),
+    "guest": gettext_lazy("guest with a personal link"),
+    "anyone": gettext_lazy("meeting link, not signed in"),
+}
+
+WAYS: Final[Mapping[str, Any]] = {
+    "walks_in": gettext_lazy("walks in"),
+    "knocks": gettext_lazy("knocks"),
+    "turned_away": gettext_lazy("turned away"),
+}
+
+COLUMNS: Final[Mapping[str, Any]] = {
+    "listed": gettext_lazy("people you listed"),
+    "colleagues": gettext_lazy("others signed in"),
+    "guests": gettext_lazy("guests you invited"),
+    "anyone": gettext_lazy("anyone else with the link"),
+    "title": gettext_lazy("title"),
+    "notes": gettext_lazy("notes"),
+    "starts_at": gettext_lazy("start"),
+    "duration_minutes": gettext_lazy("length"),
+    "time_zone": gettext_lazy("time zone"),
+    "hosts": gettext_lazy("hosts"),
+    "people": gettext_lazy("people and guests"),
+    "guests_verified": gettext_lazy("code by mail for guests"),
+    "opens_minutes": gettext_lazy("when the door opens"),
+    "without_host": gettext_lazy("what happens without a host"),
+    "allow_share": gettext_lazy("screen sharing"),
+    "allow_chat": gettext_lazy("chat"),
+    "mics_start_off": gettext_lazy("microphones at the start"),
+    "lock_after_minutes": gettext_lazy("locking after the start"),
+}
+
+SOURCES: Final[Mapping[str, Any]] = {
+    "microphone": gettext_lazy("microphone"),
+    "camera": gettext_lazy("camera"),
+    "screen": gettext_lazy("shared screen"),
+}
+
+
+class _Words(dict[str, str]):
+    """Names for a sentence; what an older entry does not hold is left out in words, never a KeyError."""
+
+    def __missing__(self, key: str) -> str:
+        return _("somebody")
+
+
+def sentence(entry: AuditEntry) -> str:
+    """Who did what to whom, and why: "Ingrid Sæther let Leila Haddad in." Names come as they were at that time."""
+    body = _body(entry)
+    if body is None:
+        return _("The details of this entry were erased ({kind}).").format(kind=entry.kind)
+    facts = body["facts"]
+    words = _Words(
+        actor=body["actor_label"] or _("The system"),
+        target=body["target"] or _("somebody"),
+        changes=_changes(facts.get("changes")),
+        source=str(SOURCES.get(str(facts.get("source")), facts.get("source", ""))),
+        role=str(facts.get("role", "")),
+    )
+    template = SENTENCES.get(entry.kind)
+    # Formatted by a fixed template: names are values, so braces in them stay braces.
+    text = str(template).format_map(words) if template is not None else f"{words['actor']}: {entry.kind}"
+    reason = why(entry)
+    return f"{text}: {reason}." if reason else f"{text}."
+
+
+def why(entry: AuditEntry) -> str:
+    """Which rule or word decided, or "" where the sentence says it all."""
+    body = _body(entry)
+    if body is None:
+        return ""
+    facts = body["facts"]
+    parts = [
+        str(ROWS.get(str(facts.get("row")), "")),
+        str(REASONS.get(str(facts.get("reason")), facts.get("reason") or "")),
+        f"“{facts['note']}”" if facts.get("note") else "",
+    ]
+    if entry.kind == "meeting.changed":
+        parts.append(_changes(facts.get("changes")))
+    if entry.kind in {"door.refusals_counted", "account.sign_in_refused"} and isinstance(facts.get("count"), int):
+        count = facts["count"]
+        parts.append(ngettext("{count} time", "{count} times", count).format(count=count))
+    if facts.get("door_set_to_knock"):
+        parts.append(_("anyone else with the link knocks from now on"))
+    return ", ".join(part for part in parts if part)
+
+
+def _changes(changes: Any) -> str:
+    """What was changed, by name; for rows of the door also into what."""
+    if not isinstance(changes, dict):
+        return ""
+    found = []
+    for name, value in changes.items():
+        column = str(COLUMNS.get(name, name))
+        found.append(f"{column}: {WAYS[value]}" if isinstance(value, str) and value in WAYS else column)
+    return ", ".join(found)
+
+
+def _body(entry: AuditEntry) -> dict[str, Any] | None:
+    detail = getattr(entry, "detail", None)
+    if detail is None or not detail.body:
+        return None
+    body: dict[str, Any] = json.loads(detail.body)
+    return body
