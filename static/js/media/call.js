@@ -1,0 +1,165 @@
+// Both transports of one stay inside: started after each `room`, kept over a cut of the socket, begun again when they died.
+import { Emitter } from "../lib/emitter.js";
+import { RequestFailed } from "../signaling/protocol.js";
+import { Publisher } from "./publisher.js";
+import { Subscriber } from "./subscriber.js";
+
+/**
+ * @typedef {import("../signaling/protocol.js").Source} Source
+ * @typedef {import("../signaling/protocol.js").MediaState} MediaState
+ * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
+ * @typedef {import("./publisher.js").Request} Request
+ * @typedef {{tracks: null, state: {sending: string, receiving: string}, failed: unknown}} CallEvents
+ */
+
+/** After this many failures in a row the page stops trying by itself and says so. */
+const MOST_RESTARTS = 5;
+const RESTART_AFTER_MS = 1000;
+
+/** @extends {Emitter<CallEvents>} */
+export class Call extends Emitter {
+  /** @type {Publisher | null} */
+  publisher = null;
+  /** @type {Subscriber | null} */
+  subscriber = null;
+  /** @type {MediaState} */
+  state = { microphone: false, camera: false, screen: false };
+  #request;
+  /** @type {Map<Source, MediaStreamTrack>} */
+  #tracks = new Map();
+  #encrypted = false;
+  #people = 1;
+  #restarts = 0;
+  #starting = false;
+  /** @type {any} */
+  #restartTimer = null;
+
+  /** @param {{request: Request}} options */
+  constructor({ request }) {
+    super();
+    this.#request = request;
+  }
+
+  /** @returns {Map<string, import("./subscriber.js").Incoming>} */
+  get incoming() {
+    return this.subscriber?.incoming ?? new Map();
+  }
+
+  /**
+   * Each time `room` arrives. Transports that survived are kept; otherwise both begin again.
+   * @param {{encrypted: boolean}} room
+   */
+  async enter({ encrypted }) {
+    this.#encrypted = encrypted;
+    await this.#start();
+  }
+
+  /** @param {ServerMessage} message */
+  take(message) {
+    if (message.type === "media.offer") this.subscriber?.take(message);
+    if (message.type !== "media.transport") return;
+    if (message.state === "connected") this.#restarts = 0;
+    if (message.state === "closed" && !this.#starting) this.#restart();
+  }
+
+  /**
+   * Puts a track in place of a source, or takes it out. Does not say that the source is on: `tell` does.
+   * @param {Source} source
+   * @param {MediaStreamTrack | null} track
+   */
+  async send(source, track) {
+    if (track) this.#tracks.set(source, track);
+    else this.#tracks.delete(source);
+    await this.publisher?.setTrack(source, track);
+  }
+
+  /**
+   * Says which sources are on. What cannot be said now is said on return.
+   * @param {Partial<MediaState>} change
+   */
+  async tell(change) {
+    this.state = { ...this.state, ...change };
+    await this.#request("media.state", this.state).catch(unlessCut);
+  }
+
+  /** @param {number} people how many are inside */
+  fit(people) {
+    this.#people = people;
+    this.publisher?.fit(people);
+  }
+
+  /** Ends both transports; nothing is heard or seen afterwards. */
+  close() {
+    clearTimeout(this.#restartTimer);
+    this.publisher?.close();
+    this.subscriber?.close();
+    this.publisher = null;
+    this.subscriber = null;
+    this.emit("tracks", null);
+  }
+
+  async #start() {
+    clearTimeout(this.#restartTimer);
+    this.#starting = true;
+    const kept = Boolean(this.publisher?.alive && this.subscriber?.alive);
+    if (!kept) this.#make();
+    const publisher = this.publisher;
+    try {
+      await this.#request("media.start", { fresh: !kept });
+      await this.#request("media.state", this.state);
+      if (!kept) await publisher?.negotiate();
+    } catch (error) {
+      if (publisher !== this.publisher || (error instanceof RequestFailed && error.code === "cut")) return;
+      this.emit("failed", error);
+      this.#restart();
+    } finally {
+      this.#starting = false;
+    }
+  }
+
+  #make() {
+    this.publisher?.close();
+    this.subscriber?.close();
+    const told = () => this.#told();
+    this.publisher = new Publisher({ request: this.#request, encrypted: this.#encrypted, onState: told });
+    this.publisher.fit(this.#people);
+    for (const [source, track] of this.#tracks) {
+      // Lines for a running screen share are added before the first offer, so one negotiation is enough.
+      void this.publisher.prepare(source, track);
+    }
+    this.subscriber = new Subscriber({
+      request: this.#request,
+      encrypted: this.#encrypted,
+      onTracks: () => this.emit("tracks", null),
+      onState: told,
+      onFailed: (error) => {
+        if (error instanceof RequestFailed && error.code === "cut") return;
+        this.emit("failed", error);
+        this.#restart();
+      },
+    });
+    this.emit("tracks", null);
+  }
+
+  #told() {
+    const sending = this.publisher?.connection.connectionState ?? "closed";
+    const receiving = this.subscriber?.connection.connectionState ?? "closed";
+    this.emit("state", { sending, receiving });
+    if (sending === "failed" || receiving === "failed") this.#restart();
+  }
+
+  #restart() {
+    if (!this.publisher || this.#restarts >= MOST_RESTARTS) return;
+    clearTimeout(this.#restartTimer);
+    this.#restarts += 1;
+    this.#restartTimer = setTimeout(() => {
+      this.publisher?.close();
+      void this.#start();
+    }, RESTART_AFTER_MS * this.#restarts);
+  }
+}
+
+/** @param {unknown} error */
+function unlessCut(error) {
+  if (!(error instanceof RequestFailed && (error.code === "cut" || error.code === "no_answer"))) throw error;
+}

@@ -1,0 +1,122 @@
+// How loud things are: the own microphone by an analyser, others by what their receivers report. Knows no DOM.
+
+/** Speech is on above this level (0…1) and stays on through pauses this long. */
+const SPEECH_LEVEL = 0.02;
+const PAUSE_MS = 700;
+/** A microphone that is on and gives less than this for so long is probably not the one people speak into. */
+const SILENCE_LEVEL = 0.0008;
+const SILENT_AFTER_MS = 8000;
+const EVERY_MS = 120;
+
+/** Turns levels into "speaks" and "does not", without flicker. Pure: time is a parameter. */
+export class SpeechDetector {
+  /** @type {Map<string, number>} */
+  #heard = new Map();
+
+  /**
+   * @param {string} id
+   * @param {number} level 0…1
+   * @param {number} now milliseconds
+   */
+  update(id, level, now) {
+    if (level >= SPEECH_LEVEL) this.#heard.set(id, now);
+    const last = this.#heard.get(id);
+    if (last === undefined) return false;
+    if (now - last <= PAUSE_MS) return true;
+    this.#heard.delete(id);
+    return false;
+  }
+
+  /** @param {string} id */
+  forget(id) {
+    this.#heard.delete(id);
+  }
+}
+
+/** Watches one microphone track. */
+export class MicrophoneMeter {
+  level = 0;
+  silent = false;
+  /** @type {AudioContext | null} */
+  #context = null;
+  /** @type {AnalyserNode | null} */
+  #analyser = null;
+  /** @type {MediaStreamAudioSourceNode | null} */
+  #source = null;
+  /** @type {MediaStreamTrack | null} */
+  #track = null;
+  #samples = new Float32Array(512);
+  #quietSince = 0;
+  /** @type {any} */
+  #timer = null;
+  #onLevel;
+
+  /** @param {(level: number, silent: boolean) => void} onLevel */
+  constructor(onLevel) {
+    this.#onLevel = onLevel;
+  }
+
+  /** @param {MediaStreamTrack | null} track */
+  watch(track) {
+    if (track === this.#track) return;
+    this.#source?.disconnect();
+    this.#source = null;
+    this.#track = track;
+    this.#quietSince = performance.now();
+    this.silent = false;
+    this.level = 0;
+    if (!track) {
+      clearInterval(this.#timer);
+      this.#timer = null;
+      this.#onLevel(0, false);
+      return;
+    }
+    this.#context ??= new AudioContext();
+    if (this.#context.state === "suspended") void this.#context.resume();
+    this.#analyser ??= new AnalyserNode(this.#context, { fftSize: 512 });
+    this.#source = this.#context.createMediaStreamSource(new MediaStream([track]));
+    this.#source.connect(this.#analyser);
+    this.#timer ??= setInterval(() => this.#measure(), EVERY_MS);
+  }
+
+  close() {
+    this.watch(null);
+    void this.#context?.close();
+    this.#context = null;
+    this.#analyser = null;
+  }
+
+  #measure() {
+    if (!this.#analyser || !this.#track) return;
+    this.#analyser.getFloatTimeDomainData(this.#samples);
+    let sum = 0;
+    for (const sample of this.#samples) sum += sample * sample;
+    this.level = Math.sqrt(sum / this.#samples.length);
+    const now = performance.now();
+    const listening = this.#track.enabled && this.#context?.state === "running";
+    if (!listening || this.level > SILENCE_LEVEL) this.#quietSince = now;
+    this.silent = now - this.#quietSince > SILENT_AFTER_MS;
+    this.#onLevel(this.level, this.silent);
+  }
+}
+
+/**
+ * The level that a receiver played last, 0…1. Old reports count as silence.
+ * @param {RTCRtpReceiver} receiver
+ */
+export function receivedLevel(receiver) {
+  const newest = receiver.getSynchronizationSources()[0];
+  if (!newest || performance.timeOrigin + performance.now() - newest.timestamp > 500) return 0;
+  return newest.audioLevel ?? 0;
+}
+
+/**
+ * A level as 0…`steps` lit segments, on the scale that ears use.
+ * @param {number} level
+ * @param {number} steps
+ */
+export function litSegments(level, steps) {
+  if (level <= 0.001) return 0;
+  const decibels = 20 * Math.log10(level);
+  return Math.max(0, Math.min(steps, Math.round(((decibels + 60) / 54) * steps)));
+}

@@ -1,0 +1,18 @@
+// The only place where an RTCPeerConnection is made.
+
+/**
+ * In an encrypted room every connection carries `encodedInsertableStreams`: Chromium then sends nothing until a frame
+ * transform exists, instead of silently sending plaintext. In a room without transforms the same flag would mean that
+ * nothing is ever sent, so it is set only there.
+ * @param {{encrypted: boolean}} room
+ */
+export function makePeerConnection({ encrypted }) {
+  /** @type {RTCConfiguration & {encodedInsertableStreams?: boolean}} */
+  const configuration = { bundlePolicy: "max-bundle", iceServers: [] };
+  if (encrypted) configuration.encodedInsertableStreams = true;
+  return new RTCPeerConnection(configuration);
+}
+
+/** @param {RTCPeerConnection | null} connection */
+export const isAlive = (connection) =>
+  connection !== null && connection.connectionState !== "failed" && connection.connectionState !== "closed";

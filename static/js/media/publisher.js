@@ -1,0 +1,126 @@
+// Sending: trackless transceivers from the start, tracks put in and taken out without negotiation. The client offers,
+// one offer in flight at a time. Knows no DOM and no devices.
+import { isAlive, makePeerConnection } from "./peer.js";
+
+/**
+ * @typedef {import("../signaling/protocol.js").Source} Source
+ * @typedef {(type: string, fields?: object) => Promise<{sdp?: string}>} Request
+ */
+
+/**
+ * What a camera may take, by how many people are inside: more people, smaller tiles.
+ * @param {number} people
+ * @returns {{maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number}} bits per second
+ */
+export function cameraBudget(people) {
+  if (people <= 2) return { maxBitrate: 1_700_000, scaleResolutionDownBy: 1, maxFramerate: 30 };
+  if (people <= 6) return { maxBitrate: 900_000, scaleResolutionDownBy: 1, maxFramerate: 30 };
+  return { maxBitrate: 400_000, scaleResolutionDownBy: 2, maxFramerate: 24 };
+}
+
+const SCREEN_BUDGET = { maxBitrate: 2_500_000 };
+
+export class Publisher {
+  /** @type {RTCPeerConnection} */
+  connection;
+  /** @type {Map<Source, RTCRtpTransceiver>} */
+  #lines = new Map();
+  #request;
+  /** @type {Promise<void>} the negotiation in flight, and those that wait behind it */
+  #turn = Promise.resolve();
+  #people = 1;
+
+  /**
+   * @param {{request: Request, encrypted: boolean, onState: (state: RTCPeerConnectionState) => void}} options
+   */
+  constructor({ request, encrypted, onState }) {
+    this.#request = request;
+    this.connection = makePeerConnection({ encrypted });
+    this.connection.onconnectionstatechange = () => onState(this.connection.connectionState);
+    this.#addLine("microphone", "audio");
+    this.#addLine("camera", "video");
+  }
+
+  get alive() {
+    return isAlive(this.connection) && this.connection.signalingState === "stable";
+  }
+
+  /** Offers what is there now. Rejects as the server refused. */
+  negotiate() {
+    const turn = this.#turn.then(() => this.#offer());
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /**
+   * Sends this track as that source; null stops sending. A source without a line yet (a screen) gets one and is offered.
+   * @param {Source} source
+   * @param {MediaStreamTrack | null} track
+   */
+  async setTrack(source, track) {
+    let line = this.#lines.get(source);
+    if (!line && !track) return;
+    const fresh = !line;
+    line ??= this.#addLine(source, source === "screen_audio" ? "audio" : "video");
+    await line.sender.replaceTrack(track);
+    if (fresh) await this.negotiate();
+  }
+
+  /**
+   * The same before the first offer: nothing is negotiated yet.
+   * @param {Source} source
+   * @param {MediaStreamTrack} track
+   */
+  async prepare(source, track) {
+    const line = this.#lines.get(source) ?? this.#addLine(source, source === "screen_audio" ? "audio" : "video");
+    await line.sender.replaceTrack(track);
+  }
+
+  /** @param {number} people how many are inside */
+  fit(people) {
+    if (people === this.#people) return;
+    this.#people = people;
+    const sender = this.#lines.get("camera")?.sender;
+    const parameters = sender?.getParameters();
+    if (!sender || !parameters?.encodings?.length) return;
+    Object.assign(parameters.encodings[0], cameraBudget(people));
+    sender.setParameters(parameters).catch(() => undefined); // a closed sender has no budget to keep
+  }
+
+  close() {
+    this.connection.onconnectionstatechange = null;
+    this.connection.close();
+  }
+
+  /**
+   * @param {Source} source
+   * @param {"audio" | "video"} kind
+   */
+  #addLine(source, kind) {
+    /** @type {RTCRtpTransceiverInit} */
+    const init = { direction: "sendonly" };
+    // One encoding without a rid. Simulcast layers (rids q, h, f) go here once the engine selects among them.
+    if (source === "camera") init.sendEncodings = [cameraBudget(this.#people)];
+    if (source === "screen") init.sendEncodings = [SCREEN_BUDGET];
+    const line = this.connection.addTransceiver(kind, init);
+    this.#lines.set(source, line);
+    return line;
+  }
+
+  async #offer() {
+    await this.connection.setLocalDescription(await this.connection.createOffer());
+    /** @type {Record<string, Source>} */
+    const sources = {};
+    for (const [source, line] of this.#lines) if (line.mid !== null) sources[line.mid] = source;
+    try {
+      const { sdp } = await this.#request("media.publish", { sdp: this.connection.localDescription?.sdp, sources });
+      await this.connection.setRemoteDescription({ type: "answer", sdp: sdp ?? "" });
+    } catch (error) {
+      // Back to what both sides agreed on: the next offer must not build on one that was never answered.
+      if (this.connection.signalingState === "have-local-offer") {
+        await this.connection.setLocalDescription({ type: "rollback" }).catch(() => undefined);
+      }
+      throw error;
+    }
+  }
+}
