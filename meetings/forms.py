@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -57,7 +57,7 @@ def _select() -> forms.Select:
 
 
 class ScheduleForm(forms.Form):
-    """A meeting to be scheduled or changed.
+    """A meeting to be scheduled or changed. `people` of a meeting that exists come on top of those invited already.
 
     Presets and rows travel together. Without a script nothing keeps them in step, so the form also carries what it
     showed first (`was_preset`, `was_rows`): a preset that was picked sets the table, rows that were edited win over it.
@@ -173,9 +173,8 @@ class ScheduleForm(forms.Form):
         }
 
     def _of_meeting(self, meeting: Meeting) -> dict[str, Any]:
-        assert self.occurrence is not None  # every meeting has one from the moment it exists
-        start = timezone.localtime(self.occurrence.starts_at, localtime.ZoneInfo(meeting.time_zone))
-        invited = self.occurrence.invitations.filter(revoked_at=None).select_related("user")
+        starts_at = self.occurrence.starts_at if self.occurrence else self.now
+        start = timezone.localtime(starts_at, localtime.ZoneInfo(meeting.time_zone))
         return {
             "title": meeting.title,
             "notes": meeting.notes,
@@ -184,7 +183,6 @@ class ScheduleForm(forms.Form):
             "length": meeting.duration_minutes,
             "time_zone": meeting.time_zone,
             "hosts": ", ".join(host.email for host in meeting.hosts.all() if host != self.by),
-            "people": ", ".join(invitation.email for invitation in invited),
             "encryption": meeting.encryption,
             "allow_share": meeting.allow_share,
             "allow_chat": meeting.allow_chat,

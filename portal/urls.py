@@ -13,6 +13,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("portal.accounts.urls")),
 ]
-for package in ("meetings.door_urls", "meetings.urls"):
+for package in ("meetings.door_urls", "meetings.urls", "portal.pages.urls"):
     if importlib.util.find_spec(package):
         urlpatterns.append(path("", include(package)))

@@ -9,6 +9,7 @@ urlpatterns = [
     re_path(r"^help/(?P<topic>encryption|keyboard|browsers)/$", help.help_page, name="help"),
     path("people/", people.people, name="people"),
     path("people/invite/", people.invite, name="people-invite"),
+    path("people/<uuid:person_id>/link/", people.new_link, name="people-link"),
     path("people/<uuid:person_id>/deactivate/", people.deactivate, name="people-deactivate"),
     path("people/<uuid:person_id>/reactivate/", people.reactivate, name="people-reactivate"),
     path("audit/", audit.audit, name="audit"),

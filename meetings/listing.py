@@ -1,0 +1,104 @@
+"""What the dashboard and the meeting page list: reads only, in as few queries as there are kinds of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant, Way
+
+EARLIER_PER_PAGE = 30
+OVERRUN = timedelta(hours=1)
+"""How long a meeting that nobody entered stays listed after its end."""
+
+_State = Participant.State
+
+
+def _theirs(user: Any) -> QuerySet[Occurrence]:
+    """Occurrences of meetings that this person hosts or is invited to with the account."""
+    invited = Q(invitations__user=user, invitations__revoked_at=None)
+    mine = Occurrence.objects.filter(Q(meeting__hosts=user) | invited).values("pk")
+    return (
+        Occurrence.objects.filter(pk__in=mine, cancelled_at=None, meeting__cancelled_at=None)
+        .select_related("meeting")
+        .prefetch_related(
+            "meeting__hosts",
+            Prefetch("invitations", Invitation.objects.filter(revoked_at=None).select_related("user")),
+            Prefetch("participants", Participant.objects.filter(state__in=(_State.INSIDE, _State.WAITING))),
+        )
+    )
+
+
+def coming(user: Any, now: datetime) -> list[Occurrence]:
+    """Live and future occurrences, soonest first."""
+    open_still = Q(ends_at__gt=now - OVERRUN) | Q(started_at__isnull=False)
+    return list(_theirs(user).filter(open_still, ended_at=None).order_by("starts_at", "pk"))
+
+
+def earlier(user: Any, now: datetime, page: int) -> tuple[list[Occurrence], bool]:
+    """One page of what is over, latest first, and whether there is more."""
+    over = Q(ended_at__isnull=False) | Q(ends_at__lte=now - OVERRUN, started_at=None)
+    first = page * EARLIER_PER_PAGE
+    found = list(_theirs(user).filter(over).order_by("-starts_at", "pk")[first : first + EARLIER_PER_PAGE + 1])
+    return found[:EARLIER_PER_PAGE], len(found) > EARLIER_PER_PAGE
+
+
+def attended(occurrence: Occurrence) -> list[str]:
+    """Names of those who were inside, in the order in which they came."""
+    seats = occurrence.participants.exclude(entered_at=None).order_by("entered_at")
+    return list(dict.fromkeys(seats.values_list("name", flat=True)))
+
+
+def exposed(user: Any, now: datetime) -> Meeting | None:
+    """The oldest meeting to come of this host that anybody with the link walks into."""
+    return (
+        Meeting.objects.filter(hosts=user, door_anyone=Way.WALKS_IN, cancelled_at=None)
+        .filter(occurrences__ended_at=None, occurrences__cancelled_at=None, occurrences__ends_at__gt=now)
+        .order_by("created_at")
+        .first()
+    )
+
+
+def current(meeting: Meeting) -> Occurrence:
+    """The occurrence that the meeting's page is about: the one that isn't over, else the last."""
+    found = meeting.occurrences.filter(ended_at=None, cancelled_at=None).order_by("starts_at").first()
+    return found or meeting.occurrences.order_by("-starts_at").first()
+
+
+@dataclass(frozen=True)
+class Invited:
+    """An invitation with the latest seat that belongs to it."""
+
+    invitation: Invitation
+    seat: Participant | None
+
+
+def invited(occurrence: Occurrence) -> list[Invited]:
+    """Everybody who was asked, revoked ones last, each with the seat they took."""
+    seats: dict[Any, Participant] = {}
+    for seat in occurrence.participants.order_by("entered_at", "knocked_at"):
+        if seat.invitation_id:
+            seats[seat.invitation_id] = seat
+        if seat.user_id:
+            seats[seat.user_id] = seat
+    found = [
+        Invited(invitation, seats.get(invitation.pk) or seats.get(invitation.user_id))
+        for invitation in occurrence.invitations.select_related("user").order_by("created_at")
+    ]
+    return sorted(found, key=lambda row: row.invitation.revoked_at is not None)
+
+
+def invitation_of(meeting: Meeting, invitation_id: Any) -> Invitation | None:
+    """An invitation to any occurrence of this meeting."""
+    return Invitation.objects.filter(occurrence__meeting=meeting, pk=invitation_id).first()
+
+
+def history(meeting: Meeting, *, limit: int, before: int | None = None) -> list[AuditDetail]:
+    """Audit details of this meeting, newest first; `before` is an entry's number to go on from."""
+    details = AuditDetail.objects.filter(meeting=meeting).select_related("entry", "actor").order_by("-entry_id")
+    if before is not None:
+        details = details.filter(entry_id__lt=before)
+    return list(details[:limit])

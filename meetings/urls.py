@@ -1,0 +1,26 @@
+"""Addresses of the meeting pages. The door and the room live in `door_urls`."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from meetings.views import dashboard, invitations, meeting, schedule
+
+app_name = "meetings"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="meetings:dashboard"), name="home"),
+    path("meetings/", dashboard.dashboard, name="dashboard"),
+    path("meetings/earlier/", dashboard.earlier, name="earlier"),
+    path("meetings/start/", dashboard.start, name="start"),
+    path("meetings/join/", dashboard.join, name="join"),
+    path("meetings/new/", schedule.new, name="new"),
+    path("meetings/<uuid:meeting_id>/", meeting.meeting, name="meeting"),
+    path("meetings/<uuid:meeting_id>/edit/", schedule.edit, name="edit"),
+    path("meetings/<uuid:meeting_id>/cancel/", meeting.cancel, name="cancel"),
+    path("meetings/<uuid:meeting_id>/history.csv", meeting.history_csv, name="history-csv"),
+    path("meetings/<uuid:meeting_id>/invite/", invitations.invite, name="invite"),
+    path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/link/", invitations.link, name="link"),
+    path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/resend/", invitations.resend, name="resend"),
+    path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/revoke/", invitations.revoke, name="revoke"),
+    path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/restore/", invitations.restore, name="restore"),
+]

@@ -1,0 +1,131 @@
+"""Personal invitations of a meeting: invite, copy a link, send again, revoke, restore. Hosts only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from meetings import listing
+from meetings.forms import InviteForm
+from meetings.models import Invitation, Meeting, Participant
+from meetings.services import invitations
+from meetings.views.access import hosted_meeting
+from meetings.views.meeting import meeting_page, revoke_about
+
+
+def _open_meeting(user: Any, meeting_id: Any) -> Meeting:
+    """A meeting of this host that people can still be invited to. Raises Http404 for every other."""
+    meeting = hosted_meeting(user, meeting_id)
+    if meeting.cancelled_at is not None or listing.current(meeting).ended_at is not None:
+        raise Http404
+    return meeting
+
+
+def _invitation(user: Any, meeting_id: Any, invitation_id: Any) -> tuple[Meeting, Invitation]:
+    meeting = _open_meeting(user, meeting_id)
+    invitation = listing.invitation_of(meeting, invitation_id)
+    if invitation is None:
+        raise Http404
+    return meeting, invitation
+
+
+def _back(meeting: Meeting) -> str:
+    return reverse("meetings:meeting", args=[meeting.pk]) + "#invitations"
+
+
+def _name(invitation: Invitation) -> str:
+    return (invitation.user.name if invitation.user else invitation.name) or invitation.email
+
+
+@login_required
+@require_POST
+def invite(request: HttpRequest, meeting_id: Any) -> HttpResponse:
+    """Invites everybody named in the field; each gets a personal link by email."""
+    meeting = _open_meeting(request.user, meeting_id)
+    form = InviteForm(request.POST)
+    if not form.is_valid():
+        return meeting_page(request, meeting, invite_form=form)
+    typed = form.cleaned_data["people"]
+    occurrence = listing.current(meeting)
+    for person in typed.users:
+        invitations.invite(request.user, occurrence, person.email, person.name)
+    for email in typed.emails:
+        invitations.invite(request.user, occurrence, email)
+    count = len(typed)
+    said = ngettext("%(count)d invitation is on its way.", "%(count)d invitations are on their way.", count)
+    messages.success(request, said % {"count": count})
+    return redirect(_back(meeting))
+
+
+@login_required
+@require_POST
+def link(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
+    """Mints a personal link. The page's script gets it as JSON; without one it is shown, once."""
+    meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
+    if invitation.revoked_at is not None:
+        raise Http404
+    url = invitations.mint_link(invitation, by=request.user)
+    if request.accepts("text/html"):
+        context = {
+            "here": "meetings",
+            "meeting": meeting,
+            "name": _name(invitation),
+            "link": url,
+            "back": _back(meeting),
+        }
+        return render(request, "meetings/link.html", context)
+    return JsonResponse({"url": url})
+
+
+@login_required
+@require_POST
+def resend(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
+    """Mails the invitation again, with a new link."""
+    meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
+    if invitation.revoked_at is not None:
+        raise Http404
+    invitations.send_again(request.user, invitation)
+    messages.success(request, _("The invitation to %(name)s is on its way again.") % {"name": _name(invitation)})
+    return redirect(_back(meeting))
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def revoke(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
+    """Asks once, then revokes; whoever is inside with it is taken out at once."""
+    meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
+    name = _name(invitation)
+    if request.method == "POST":
+        invitations.revoke(request.user, invitation)
+        messages.success(request, _("The invitation of %(name)s is revoked.") % {"name": name})
+        return redirect(_back(meeting))
+    inside = invitation.participant_set.filter(state=Participant.State.INSIDE).exists()
+    asked = _("%(name)s is in the room. Revoke and remove?") if inside else _("Revoke the invitation of %(name)s?")
+    context = {
+        "here": "meetings",
+        "question": asked % {"name": name},
+        "about": revoke_about(inside=inside),
+        "verb": _("Revoke and remove") if inside else _("Revoke"),
+        "keep": _("Keep it"),
+        "back": _back(meeting),
+        "back_name": meeting.title,
+    }
+    return render(request, "meetings/ask.html", context)
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
+    """Takes a revocation back. Old links stay dead; a new one can be copied or sent."""
+    meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
+    invitations.restore(request.user, invitation)
+    messages.success(request, _("%(name)s is invited again. Send or copy a new link.") % {"name": _name(invitation)})
+    return redirect(_back(meeting))

@@ -1,0 +1,287 @@
+"""One meeting: who is invited, its link, what happened, its door. And cancelling it."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from meetings import audit, listing, localtime
+from meetings.door import Row, Rules, Way
+from meetings.forms import InviteForm, rules_of
+from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant
+from meetings.services import scheduling
+from meetings.views import words
+from meetings.views.access import hosted_meeting, is_host, visible_meeting
+from meetings.views.links import door_path, meeting_link
+from meetings.views.moments import clock, look_of, short_moment
+
+HISTORY_PER_PAGE = 50
+CSV_ROWS = 10_000
+_State = Participant.State
+_STATES = {
+    _State.INSIDE: gettext_lazy("In the room"),
+    _State.WAITING: gettext_lazy("At the door"),
+    _State.REMOVED: gettext_lazy("Removed"),
+    _State.REFUSED: gettext_lazy("Not let in"),
+}
+
+
+@login_required
+@require_http_methods(["GET", "HEAD"])
+def meeting(request: HttpRequest, meeting_id: Any) -> HttpResponse:
+    """Everything for hosts; for other invitees when it is, who hosts and what the door will do."""
+    return meeting_page(request, visible_meeting(request.user, meeting_id))
+
+
+def meeting_page(request: HttpRequest, found: Meeting, *, invite_form: InviteForm | None = None) -> HttpResponse:
+    """The page, also when an invitation on it has to be corrected."""
+    now = timezone.now()
+    occurrence = listing.current(found)
+    hosting = is_host(request.user, found)
+    cancelled = found.cancelled_at is not None
+    context = {
+        "here": "meetings",
+        "meeting": found,
+        "hosting": hosting,
+        "cancelled": cancelled,
+        "ended": _ended(occurrence),
+        "open": not cancelled and occurrence.ended_at is None,
+        "when": _when(found, occurrence),
+        "hosts_line": _hosts_line(found, request.user),
+        "opens": _opens(found, occurrence),
+        "door_url": door_path(found),
+    }
+    if hosting:
+        context |= _for_hosts(request, found, occurrence, now)
+        context["invite_form"] = invite_form or InviteForm()
+    else:
+        context["your_way"] = _your_way(rules_of(found))
+    status = 422 if invite_form is not None and invite_form.errors else 200
+    return render(request, "meetings/meeting.html", context, status=status)
+
+
+def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now: datetime) -> dict[str, Any]:
+    rules = rules_of(found)
+    rows = listing.invited(occurrence)
+    people = sum(1 for row in rows if row.invitation.user_id)
+    before = request.GET.get("before", "")
+    details = listing.history(
+        found, limit=HISTORY_PER_PAGE + 1, before=int(before) if before.isdecimal() and len(before) < 16 else None
+    )
+    shown = details[:HISTORY_PER_PAGE]
+    return {
+        "calendar_url": f"{door_path(found)}/calendar.ics",
+        "csv_url": reverse("meetings:history-csv", args=[found.pk]),
+        "invited": words.people_and_guests(people, len(rows) - people),
+        "invitations": [_invitation(row, rules, found, now) for row in rows],
+        "link": meeting_link(found),
+        "link_shown": meeting_link(found).partition("://")[2],
+        "link_about": _link_about(rules),
+        "history": [
+            {
+                "at": timezone.localtime(detail.entry.at),
+                "when": short_moment(detail.entry.at, now),
+                "text": _told(detail),
+                **look_of(detail.entry.kind),
+            }
+            for detail in shown
+        ],
+        "older": shown[-1].entry_id if len(details) > HISTORY_PER_PAGE else None,
+        "door": words.table(rules),
+        "without_host": words.without_host(rules),
+    }
+
+
+def _told(detail: AuditDetail) -> str:
+    """The entry as a sentence; who came from outside is shown with the network, cut short."""
+    network = audit.body_of(detail.entry).get("network", "")
+    told = audit.sentence(detail.entry)
+    if network and detail.entry.kind.startswith(("door.", "invitation.")):
+        told = _("%(told)s Network %(network)s.") % {"told": told, "network": network}
+    return told
+
+
+def _invitation(row: listing.Invited, rules: Rules, found: Meeting, now: datetime) -> dict[str, Any]:
+    invitation, seat = row.invitation, row.seat
+    user = invitation.user
+    name = (user.name if user else invitation.name) or invitation.email
+    hosting = user is not None and user in found.hosts.all()
+    kind = Row.HOST if hosting else Row.LISTED if user else Row.GUEST
+    way = Way.TURNED_AWAY if invitation.revoked_at else rules.way(kind)
+    if user:
+        about = _("Co-host · signs in") if hosting else _("Signs in")
+    else:
+        about = _("Guest · link revoked") if invitation.revoked_at else _("Guest · personal link")
+    if name != invitation.email:
+        about = f"{about} · {invitation.email}"
+    chip = {Way.WALKS_IN: _("Walks in"), Way.KNOCKS: _("Knocks"), Way.TURNED_AWAY: _("Turned away")}[way]
+    if kind is Row.GUEST and way is Way.WALKS_IN and rules.guests_verified:
+        chip = _("Walks in after a code")
+    inside = seat is not None and seat.state == _State.INSIDE
+    title = _("%(name)s is in the room. Revoke and remove?") if inside else _("Revoke the invitation of %(name)s?")
+    return {
+        "id": invitation.pk,
+        "name": name,
+        "email": invitation.email,
+        "guest": user is None,
+        "about": about,
+        "way": way.value,
+        "way_words": chip,
+        "state": _state(row, now),
+        "revoked": invitation.revoked_at is not None,
+        "revoke_title": title % {"name": name},
+        "revoke_about": revoke_about(inside=inside),
+        "revoke_verb": _("Revoke and remove") if inside else _("Revoke"),
+    }
+
+
+def revoke_about(*, inside: bool) -> str:
+    """What revoking does, said before it is done."""
+    if inside:
+        return _("They are taken out at once, and their links stop working. Everybody else’s links keep working.")
+    return _("Their links stop working now. Everybody else’s links keep working, and you can restore it later.")
+
+
+def _state(row: listing.Invited, now: datetime) -> str:
+    if row.invitation.revoked_at:
+        return _("Revoked %(when)s") % {"when": short_moment(row.invitation.revoked_at, now, inline=True)}
+    return (_seat_words(row.seat) if row.seat else "") or _post_words(row.invitation, now)
+
+
+def _seat_words(seat: Participant) -> str:
+    """Where somebody is or was, as far as the seat tells."""
+    if seat.state in _STATES:
+        return str(_STATES[_State(seat.state)])
+    if seat.entered_at and seat.left_at:
+        return _("Was here %(first)s to %(last)s") % {"first": clock(seat.entered_at), "last": clock(seat.left_at)}
+    return ""
+
+
+def _post_words(invitation: Invitation, now: datetime) -> str:
+    """How far the invitation itself got."""
+    if invitation.claimed_at:
+        return _("Used %(when)s") % {"when": short_moment(invitation.claimed_at, now, inline=True)}
+    if invitation.opened_at:
+        return _("Opened %(when)s") % {"when": short_moment(invitation.opened_at, now, inline=True)}
+    return _("Sent, not opened") if invitation.sent_at else _("Not sent yet")
+
+
+def _link_about(rules: Rules) -> str:
+    org = {"org": words.organisation()}
+    if rules.anyone is Way.WALKS_IN:
+        return _("Anybody who has it walks in.")
+    if rules.anyone is Way.KNOCKS:
+        return _("For people who sign in at %(org)s. Anybody else who has it can knock; a host decides.") % org
+    signed_in = _("For people who sign in at %(org)s.") % org
+    return signed_in + " " + _("Guests use their personal links, so this one alone won’t let a stranger in.")
+
+
+def _hosts_line(found: Meeting, user: Any) -> str:
+    hosts = list(found.hosts.all())
+    said = [_("you")] if user in hosts else []
+    said += [host.name for host in hosts if host != user]
+    return ngettext("Host: %(names)s", "Hosts: %(names)s", len(hosts)) % {"names": ", ".join(said)}
+
+
+def _when(found: Meeting, occurrence: Occurrence) -> str:
+    """In the meeting's own time zone, and in the reader's where clocks there show something else."""
+    place = localtime.ZoneInfo(found.time_zone)
+    start, end = timezone.localtime(occurrence.starts_at, place), timezone.localtime(occurrence.ends_at, place)
+    year = "" if start.year == timezone.localtime(timezone.now(), place).year else " Y"
+    said = _("%(day)s, %(first)s to %(last)s, %(place)s") % {
+        "day": date_format(start, f"D j M{year}"),
+        "first": date_format(start, "H:i"),
+        "last": date_format(end, "H:i"),
+        "place": localtime.city(found.time_zone),
+    }
+    own = timezone.localtime(occurrence.starts_at)
+    if own.utcoffset() != start.utcoffset():
+        there = _("%(clock)s where you are") % {"clock": date_format(own, "H:i")}
+        said = f"{said} ({there})"
+    return said
+
+
+def _opens(found: Meeting, occurrence: Occurrence) -> str:
+    if occurrence.ended_at is not None or found.cancelled_at is not None:
+        return ""
+    if found.door_opens_minutes is None:
+        return _("Open at any time.")
+    opening = occurrence.starts_at - timedelta(minutes=found.door_opens_minutes)
+    place = localtime.ZoneInfo(found.time_zone)
+    return _("Opens %(clock)s.") % {"clock": date_format(timezone.localtime(opening, place), "H:i")}
+
+
+def _your_way(rules: Rules) -> str:
+    return {
+        Way.WALKS_IN: _("You are on the list: you walk in."),
+        Way.KNOCKS: _("You are on the list: you knock, and a host lets you in."),
+        Way.TURNED_AWAY: _("The hosts have closed the door. Ask them if you think you should be there."),
+    }[rules.listed]
+
+
+def _ended(occurrence: Occurrence) -> str:
+    if occurrence.ended_at is None:
+        return ""
+    when = date_format(timezone.localtime(occurrence.ended_at), "j F, H:i")
+    if occurrence.ended_by:
+        return _("%(name)s ended this meeting for everyone on %(when)s.") % {
+            "name": occurrence.ended_by.name,
+            "when": when,
+        }
+    return _("This meeting ended on %(when)s.") % {"when": when}
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel(request: HttpRequest, meeting_id: Any) -> HttpResponse:
+    """Asks once, then cancels and tells the people invited."""
+    found = hosted_meeting(request.user, meeting_id)
+    back = reverse("meetings:meeting", args=[found.pk])
+    if found.cancelled_at is not None:
+        return redirect(back)
+    if request.method == "POST":
+        scheduling.cancel_meeting(request.user, found)
+        messages.success(request, _("The meeting is cancelled. The people invited are told by email."))
+        return redirect(back)
+    context = {
+        "here": "meetings",
+        "question": _("Cancel “%(title)s”?") % {"title": found.title},
+        "about": _("Everybody invited is told by email. Its links stop working, and nobody can join any more."),
+        "verb": _("Cancel meeting"),
+        "keep": _("Keep it"),
+        "back": back,
+        "back_name": found.title,
+    }
+    return render(request, "meetings/ask.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD"])
+def history_csv(request: HttpRequest, meeting_id: Any) -> HttpResponse:
+    """The whole history as a table, oldest first, for hosts."""
+    found = hosted_meeting(request.user, meeting_id)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="history.csv"'
+    table = csv.writer(response)
+    table.writerow([_("Entry"), _("Time (UTC)"), _("Kind"), _("What happened")])
+    for detail in reversed(listing.history(found, limit=CSV_ROWS)):
+        entry = detail.entry
+        table.writerow([entry.number, f"{entry.at:%Y-%m-%dT%H:%M:%SZ}", entry.kind, plain_cell(audit.sentence(entry))])
+    return response
+
+
+def plain_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: names are typed by strangers."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text

@@ -1,0 +1,319 @@
+"""Schedule a meeting, or change one. The form reads; the services write."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from meetings import directory, listing, localtime
+from meetings.door import COLUMN, EASE, ORDER, PRESETS, Row, Way
+from meetings.forms import ScheduleForm
+from meetings.models import Invitation, Meeting
+from meetings.services import scheduling
+from meetings.services.errors import Wrong
+from meetings.views import words
+from meetings.views.access import hosted_meeting
+
+_ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """The empty form; a POST schedules the meeting and sends the invitations."""
+    form = ScheduleForm(request.POST or None, by=request.user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            meeting = scheduling.schedule_meeting(request.user, **form.arguments())
+        except Wrong as wrong:
+            _say_wrong(form, wrong)
+            return _page(request, form)
+        messages.success(request, _scheduled(form))
+        _say_also_changed(request, form)
+        return redirect("meetings:meeting", meeting.pk)
+    return _page(request, form)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, meeting_id: Any) -> HttpResponse:
+    """The form of a meeting that exists, for its hosts.
+
+    A change of the door is listed before it is saved. The script lists it while one edits and sends along what was
+    listed (`door_seen`); without a script the first Save shows the list and the second one saves.
+    """
+    meeting = hosted_meeting(request.user, meeting_id)
+    if meeting.cancelled_at is not None:
+        raise Http404
+    form = ScheduleForm(request.POST or None, by=request.user, meeting=meeting)
+    if request.method == "POST" and form.is_valid():
+        changes = form.door_changes()
+        listed = ",".join(f"{COLUMN[row]}:{after.value}" for row, _before, after in changes)
+        if changes and request.POST.get("door_seen") != listed:
+            return _page(request, form, meeting=meeting, unseen=listed)
+        tell = request.POST.get("tell") != "no"
+        try:
+            scheduling.change_meeting(request.user, meeting, tell=tell, **form.arguments())
+        except Wrong as wrong:
+            _say_wrong(form, wrong)
+            return _page(request, form, meeting=meeting)
+        messages.success(
+            request, _("Saved. The people invited are told by email.") if tell else _("Saved. Nobody was told.")
+        )
+        _say_also_changed(request, form)
+        return redirect("meetings:meeting", meeting.pk)
+    return _page(request, form, meeting=meeting)
+
+
+def _say_wrong(form: ScheduleForm, wrong: Wrong) -> None:
+    """A service's no beside the field that it is about."""
+    field = {"starts_at": "starts", "duration_minutes": "length", "rules": None}.get(wrong.field, wrong.field)
+    form.add_error(field if field in form.fields else None, wrong.message)
+
+
+def _scheduled(form: ScheduleForm) -> str:
+    count = len(form.cleaned_data["people"])
+    if not count:
+        return _("The meeting is scheduled. Nobody is invited yet.")
+    return ngettext(
+        "The meeting is scheduled and %(count)d invitation is on its way.",
+        "The meeting is scheduled and %(count)d invitations are on their way.",
+        count,
+    ) % {"count": count}
+
+
+def _say_also_changed(request: HttpRequest, form: ScheduleForm) -> None:
+    if form.also_changed:
+        rows = ", ".join(words.row_name(row) for row in form.also_changed)
+        messages.info(
+            request, _("Also changed, so that nobody less known gets in more easily: %(rows)s.") % {"rows": rows}
+        )
+
+
+def _page(
+    request: HttpRequest, form: ScheduleForm, *, meeting: Meeting | None = None, unseen: str = ""
+) -> HttpResponse:
+    hosts = directory.find(str(form["hosts"].value() or "")).users
+    hosts = [request.user, *(person for person in hosts if person != request.user)]
+    known = directory.find(str(form["people"].value() or ""))
+    invited = [row.invitation for row in listing.invited(listing.current(meeting))] if meeting else []
+    invited = [invitation for invitation in invited if invitation.revoked_at is None]
+    asked = [invitation.user for invitation in invited if invitation.user] + known.users
+    listed = [person for person in dict.fromkeys(asked) if person not in hosts]
+    guests = [invitation.email for invitation in invited if not invitation.user] + known.emails
+    others = max(0, directory.count() - len(hosts) - len(listed))
+    example = directory.somebody_else([*hosts, *listed])
+    shown = {COLUMN[row]: str(form[COLUMN[row]].value()) for row in _ROWS}
+    context = {
+        "here": "meetings",
+        "form": form,
+        "meeting": meeting,
+        "presets": words.presets(),
+        "ways": words.ways(),
+        "rows": _rows(shown, listed=listed, guests=len(guests), others=others),
+        "row_words": {"host": words.names([_("You"), *(host.name for host in hosts[1:])], most=4)},
+        "options": _options(form),
+        "preview": _preview(shown, listed=listed, guests=guests, example=example),
+        "preview_when": _when(form),
+        "exposure": _exposure(shown, others),
+        "changes": [
+            {"name": words.row_name(row), "before": before.value, "after": after.value}
+            for row, before, after in (form.door_changes() if form.is_bound and form.is_valid() else [])
+        ],
+        "changes_unseen": bool(unseen),
+        "door_seen": unseen,
+        "people_hint": _people_hint(len(invited)),
+        "page_data": _page_data(request, example)
+        | {
+            "invited": [
+                {"value": row.email, "name": row.user.name if row.user else row.email, "kind": _kind(row)}
+                for row in invited
+            ]
+        },
+    }
+    return render(request, "meetings/schedule.html", context, status=422 if form.errors else 200)
+
+
+def _kind(invitation: Invitation) -> str:
+    return "account" if invitation.user else "guest"
+
+
+def _people_hint(invited: int) -> str:
+    hint = _("Names or email addresses. Separate several with commas, or paste a list.")
+    if not invited:
+        return hint
+    already = ngettext(
+        "%(count)d person is invited already; revoke on the meeting’s page.",
+        "%(count)d people are invited already; revoke on the meeting’s page.",
+        invited,
+    ) % {"count": invited}
+    return f"{hint} {already}"
+
+
+def _rows(shown: dict[str, str], *, listed: list[Any], guests: int, others: int) -> list[dict[str, str]]:
+    about = {
+        Row.LISTED: words.names([person.name for person in listed], most=4) or _("Nobody yet"),
+        Row.COLLEAGUE: _people_could_open(others),
+        Row.GUEST: _personal_links(guests),
+        Row.ANYONE: _("Forwarded or leaked links"),
+    }
+    return [
+        {"field": COLUMN[row], "name": words.row_name(row), "about": about[row], "value": shown[COLUMN[row]]}
+        for row in _ROWS
+    ]
+
+
+def _people_could_open(count: int) -> str:
+    return ngettext("%(count)d person could open the link", "%(count)d people could open the link", count) % {
+        "count": count
+    }
+
+
+def _personal_links(count: int) -> str:
+    if not count:
+        return _("Nobody yet")
+    return ngettext(
+        "%(count)d personal link, name typed by the guest", "%(count)d personal links, names typed by the guests", count
+    ) % {"count": count}
+
+
+def _options(form: ScheduleForm) -> list[dict[str, Any]]:
+    labels = {
+        "allow_share": _("Everyone can share their screen"),
+        "allow_chat": _("Everyone can chat"),
+        "mics_start_off": _("Microphones start off"),
+        "lock_after_start": _("Lock the door 10 minutes after start"),
+    }
+    return [{"name": name, "label": label, "value": form[name].value()} for name, label in labels.items()]
+
+
+def _preview(shown: dict[str, str], *, listed: list[Any], guests: list[str], example: Any) -> list[dict[str, Any]]:
+    """Four concrete people: two with accounts, a guest, and whoever got hold of a forwarded link."""
+    guest = guests[0] if guests else ""
+    return [
+        {
+            "field": "listed",
+            "name": listed[0].name if listed else _("Somebody you list"),
+            "about": _("on the list"),
+            "way": shown["listed"],
+        },
+        {
+            "field": "colleagues",
+            "name": example.name if example else _("A colleague"),
+            "about": _("%(org)s, not listed") % {"org": words.organisation()},
+            "way": shown["colleagues"],
+        },
+        {
+            "field": "guests",
+            "name": guest or _("A guest you invite"),
+            "about": _("personal link"),
+            "way": shown["guests"],
+            "guest": True,
+        },
+        {
+            "field": "anyone",
+            "name": _("Forwarded link"),
+            "about": _("not on the list"),
+            "way": shown["anyone"],
+            "icon": "link",
+        },
+    ]
+
+
+def _when(form: ScheduleForm) -> str:
+    """From when the door answers, in the words of the meeting's own place."""
+    try:
+        start = localtime.at(
+            form.fields["date"].to_python(form["date"].value()),
+            form.fields["starts"].to_python(form["starts"].value()),
+            str(form["time_zone"].value()),
+        )
+        opens = str(form["opens"].value())
+        opening = start - timedelta(minutes=int(opens)) if opens != "any" else None
+        place = localtime.ZoneInfo(str(form["time_zone"].value()))
+    except Exception:  # noqa: BLE001 - the form itself says what is wrong with its fields; the preview only stays quiet
+        return ""
+    day = date_format(timezone.localtime(start, place), "l j F")
+    if opening is None:
+        return _("On %(day)s, and any time before") % {"day": day}
+    return _("On %(day)s, from %(clock)s") % {
+        "day": day,
+        "clock": date_format(timezone.localtime(opening, place), "H:i"),
+    }
+
+
+def _exposure(shown: dict[str, str], others: int) -> str:
+    if shown["anyone"] == Way.WALKS_IN:
+        return _("Anybody who gets hold of the link can walk in unannounced.")
+    if shown["colleagues"] == Way.WALKS_IN and others:
+        return ngettext(
+            "%(count)d more person at %(org)s can walk in unannounced.",
+            "%(count)d more people at %(org)s can walk in unannounced.",
+            others,
+        ) % {"count": others, "org": words.organisation()}
+    return ""
+
+
+def _page_data(request: HttpRequest, example: Any) -> dict[str, Any]:
+    """What the page's script needs: the same rules, people and words that the server uses."""
+    return {
+        "me": {"name": request.user.name, "email": request.user.email},  # type: ignore[union-attr]
+        "people": directory.suggestions(),
+        "total": directory.count(),
+        "example": example.name if example else "",
+        "presets": {
+            name: {
+                "listed": table.listed,
+                "colleagues": table.colleagues,
+                "guests": table.guests,
+                "anyone": table.anyone,
+                "guests_verified": table.guests_verified,
+            }
+            for name, table in PRESETS.items()
+        },
+        "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],
+        "ease": {way.value: ease for way, ease in EASE.items()},
+        "rows": {COLUMN[row]: words.row_name(row) for row in _ROWS},
+        "words": {
+            "ways": {"walks_in": _("walks in"), "knocks": _("knocks"), "turned_away": _("turned away")},
+            "afterCode": _("walks in after a code"),
+            "also": _("Also changed: {rows}."),
+            "you": _("You"),
+            "youTag": _("{name} (you)"),
+            "and": _("{first} and {last}"),
+            "others": _("{count} others"),
+            "nobody": _("Nobody yet"),
+            "remove": _("Remove {name}"),
+            "added": _("Added {name}."),
+            "removed": _("Removed {name}."),
+            "wrong": _("{name} is not a name or an address we know."),
+            "hostWrong": _("{name} has no account here, so can’t host."),
+            "suggested": _("{count} people match. Press the down arrow to choose."),
+            "addPeople": _("Name or email"),
+            "addHost": _("Add a host"),
+            "oneLink": _("1 personal link, name typed by the guest"),
+            "links": _("{count} personal links, names typed by the guests"),
+            "onePerson": _("1 person could open the link"),
+            "persons": _("{count} people could open the link"),
+            "somebody": _("Somebody you list"),
+            "guest": _("A guest you invite"),
+            "colleague": _("A colleague"),
+            "anybodyWalks": _("Anybody who gets hold of the link can walk in unannounced."),
+            "oneWalks": _("1 more person at {org} can walk in unannounced.").replace("{org}", words.organisation()),
+            "manyWalk": _("{count} more people at {org} can walk in unannounced.").replace(
+                "{org}", words.organisation()
+            ),
+            "when": _("On {day}, from {clock}"),
+            "whenAny": _("On {day}, and any time before"),
+        },
+    }

@@ -1,0 +1,156 @@
+"""How pages say what the door does: the same words for the form, the dashboard row and the meeting page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from meetings.door import COLUMN, Row, Rules, Way, WithoutHost
+
+LONGEST_NAME_IN_A_CHIP = 18
+
+
+def organisation() -> str:
+    """The name that the operator gave to the organisation."""
+    return settings.LINTEL.organisation
+
+
+def row_name(row: Row) -> str:
+    """A row of the table, as the form calls it."""
+    return {
+        Row.HOST: _("Hosts"),
+        Row.LISTED: _("People you listed, signed in"),
+        Row.COLLEAGUE: _("Others signed in at %(org)s") % {"org": organisation()},
+        Row.GUEST: _("Guests you invited"),
+        Row.ANYONE: _("Anyone else with the link"),
+    }[row]
+
+
+def short_row_name(row: Row) -> str:
+    """The same where there is little room and nobody is being asked."""
+    return {
+        Row.HOST: _("Hosts"),
+        Row.LISTED: _("Listed, signed in"),
+        Row.COLLEAGUE: _("Others at %(org)s") % {"org": organisation()},
+        Row.GUEST: _("Invited guests"),
+        Row.ANYONE: _("Anyone else"),
+    }[row]
+
+
+def ways() -> list[tuple[str, str, str]]:
+    """The three answers as segments of a row: value, look, word."""
+    return [
+        (Way.WALKS_IN.value, "in", _("Walks in")),
+        (Way.KNOCKS.value, "wait", _("Knocks")),
+        (Way.TURNED_AWAY.value, "no", _("Turned away")),
+    ]
+
+
+def presets() -> list[dict[str, str]]:
+    """The four starting points, in the order of the form."""
+    org = {"org": organisation()}
+    return [
+        {
+            "value": "named_people",
+            "icon": "door-closed-locked",
+            "name": _("Named people only"),
+            "text": _(
+                "Everyone on the list walks in, guests after a code mailed to them. Nobody else, even with a link."
+            ),
+        },
+        {
+            "value": "guests_knock",
+            "icon": "bell",
+            "name": _("Guests knock"),
+            "text": _("Everyone at %(org)s walks in. Invited guests wait until a host lets them in.") % org,
+        },
+        {
+            "value": "everyone_knocks",
+            "icon": "users",
+            "name": _("Everyone knocks"),
+            "text": _("Only hosts walk in. A host lets in each person, one by one."),
+        },
+        {
+            "value": "anyone_with_link",
+            "icon": "door-open",
+            "name": _("Anyone with the link"),
+            "text": _("Whoever has the link walks in, also when it was forwarded or leaked."),
+        },
+    ]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One word for a door: `look` is the chip's colour (in, wait, no, open)."""
+
+    look: str
+    icon: str
+    text: str
+
+
+def summary(rules: Rules) -> Summary:
+    """The door in a row of the dashboard. Named by who gets in most easily without having been named."""
+    if rules.anyone is Way.WALKS_IN:
+        return Summary("open", "triangle-alert", _("Anyone walks in"))
+    if rules.colleagues is Way.WALKS_IN:
+        short = len(organisation()) <= LONGEST_NAME_IN_A_CHIP
+        text = _("%(org)s walks in") % {"org": organisation()} if short else _("Colleagues walk in")
+        return Summary("in", "door-open", text)
+    if {rules.colleagues, rules.anyone} == {Way.TURNED_AWAY}:
+        return Summary("no", "door-closed-locked", _("Named people only"))
+    return Summary("wait", "bell", _("Everyone knocks") if rules.listed is Way.KNOCKS else _("Others knock"))
+
+
+def table(rules: Rules) -> list[dict[str, Any]]:
+    """The five rows, as the meeting page shows them."""
+    rows = []
+    for row in Row:
+        way = rules.way(row)
+        words = {
+            Way.WALKS_IN: _("walk in"),
+            Way.KNOCKS: _("knock"),
+            Way.TURNED_AWAY: _("turned away"),
+        }[way]
+        if row is Row.GUEST and rules.guests_verified and way is Way.WALKS_IN:
+            words = _("walk in after a code")
+        rows.append({"name": short_row_name(row), "way": way.value, "words": words, "row": row.value})
+    return rows
+
+
+def without_host(rules: Rules) -> str:
+    """What holds until a host is there, as a sentence."""
+    if rules.without_host is WithoutHost.LISTED_START:
+        return _("If no host has arrived, listed people may start.")
+    return _("If no host has arrived, everyone waits outside.")
+
+
+def people_and_guests(people: int, guests: int) -> str:
+    """How many are invited: "4 people, 3 guests"."""
+    said = []
+    if people:
+        said.append(ngettext("%(count)d person", "%(count)d people", people) % {"count": people})
+    if guests:
+        said.append(ngettext("%(count)d guest", "%(count)d guests", guests) % {"count": guests})
+    return ", ".join(said)
+
+
+def names(people: list[str], *, most: int = 3) -> str:
+    """Names as a sentence holds them: "You, Marcus Bell and 4 others"."""
+    if not people:
+        return ""
+    if len(people) > most:
+        rest = len(people) - (most - 1)
+        others = ngettext("%(count)d other", "%(count)d others", rest) % {"count": rest}
+        people = [*people[: most - 1], others]
+    if len(people) == 1:
+        return people[0]
+    return _("%(first)s and %(last)s") % {"first": ", ".join(people[:-1]), "last": people[-1]}
+
+
+def field_of(row: Row) -> str:
+    """The form field that holds a row."""
+    return COLUMN[row]

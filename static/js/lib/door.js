@@ -1,0 +1,48 @@
+// The door's two orders, as meetings/door.py keeps them. No DOM; the server decides again whatever happens here.
+
+/** @typedef {"listed" | "colleagues" | "guests" | "anyone"} Row */
+/** @typedef {"walks_in" | "knocks" | "turned_away"} Way */
+/** @typedef {Record<Row, Way>} Table */
+
+/** @type {Row[]} */
+export const ROWS = ["listed", "colleagues", "guests", "anyone"];
+
+/**
+ * Keeps both orders after one row was edited: raises what must be above it, lowers what must be below.
+ * @param {Table} table
+ * @param {Row} changed
+ * @param {[Row, Row][]} order pairs (better known, less known)
+ * @param {Record<Way, number>} ease how easily an answer lets somebody in
+ * @returns {{ table: Table, moved: Row[] }}
+ */
+export function ordered(table, changed, order, ease) {
+  const next = { ...table };
+  /** @type {Row[]} */
+  const moved = [];
+  for (let settled = false; !settled; ) {
+    settled = true;
+    for (const [better, lesser] of order) {
+      if (ease[next[better]] >= ease[next[lesser]]) continue;
+      // Of a pair that contradicts, the row that stands nearer to the edit keeps its answer.
+      const betterStays = better === changed || (moved.includes(better) && lesser !== changed);
+      const [keep, give] = betterStays ? [better, lesser] : [lesser, better];
+      next[give] = next[keep];
+      if (!moved.includes(give)) moved.push(give);
+      settled = false;
+    }
+  }
+  return { table: next, moved: ROWS.filter((row) => moved.includes(row)) };
+}
+
+/**
+ * The name of the preset that has this table, or "" for none.
+ * @param {Table} table
+ * @param {boolean} verified
+ * @param {Record<string, Table & { guests_verified: boolean }>} presets
+ */
+export function presetOf(table, verified, presets) {
+  const fits = Object.entries(presets).find(
+    ([, preset]) => ROWS.every((row) => preset[row] === table[row]) && preset.guests_verified === verified,
+  );
+  return fits ? fits[0] : "";
+}

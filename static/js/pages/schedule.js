@@ -1,0 +1,198 @@
+// The schedule form, live: chips, presets and rows in step, and the four people of "What will happen".
+import { $, $$, el, icon, pageData } from "../lib/dom.js";
+import { ordered, presetOf, ROWS } from "../lib/door.js";
+import { before, dayWords } from "../lib/time.js";
+import { fill, initials, names } from "../lib/words.js";
+import { Chips } from "./chips.js";
+import { Draft } from "./draft.js";
+
+/** @typedef {import("../lib/door.js").Row} Row */
+/** @typedef {import("../lib/door.js").Way} Way */
+
+const LOOKS = { walks_in: ["in", "door-open"], knocks: ["wait", "bell"], turned_away: ["no", "door-closed-locked"] };
+
+const data = pageData("schedule-data");
+const words = data.words;
+const form = /** @type {HTMLFormElement} */ ($("#schedule"));
+const verified = /** @type {HTMLInputElement} */ ($("[name=guests_verified]", form));
+/** @type {Chips | undefined} */ let hosts;
+/** @type {Chips | undefined} */ let people;
+
+/** @param {string} name */
+const value = (name) => /** @type {RadioNodeList | HTMLInputElement} */ (form.elements.namedItem(name)).value;
+
+/** @returns {import("../lib/door.js").Table} */
+const table = () => /** @type {any} */ (Object.fromEntries(ROWS.map((row) => [row, value(row)])));
+
+/** @param {Row} row @param {Way} way */
+function set(row, way) {
+  const radio = /** @type {HTMLInputElement} */ ($(`input[name="${row}"][value="${way}"]`, form));
+  radio.checked = true;
+}
+
+/** @param {Way} way @param {string} said */
+function wayChip(way, said) {
+  const [look, glyph] = LOOKS[way];
+  return el("span", { class: `way way-${look}` }, icon(glyph), said);
+}
+
+/** @param {Element | null} node @param {string} text changes it only if it differs: a live region repeats itself otherwise */
+function say(node, text) {
+  if (node && node.textContent !== text) node.textContent = text;
+}
+
+function pickPreset(/** @type {string} */ name) {
+  const preset = data.presets[name];
+  for (const row of ROWS) set(row, preset[row]);
+  verified.checked = preset.guests_verified;
+  say($("#also-changed"), "");
+}
+
+function editRow(/** @type {Row} */ row) {
+  const { table: next, moved } = ordered(table(), row, data.order, data.ease);
+  for (const other of moved) set(other, next[other]);
+  const rows = moved.map((other) => data.rows[other]).join(", ");
+  say($("#also-changed"), rows ? fill(words.also, { rows }) : "");
+}
+
+function showPreset() {
+  const name = presetOf(table(), verified.checked, data.presets);
+  for (const radio of /** @type {HTMLInputElement[]} */ ($$("[name=preset]", form))) radio.checked = radio.value === name;
+}
+
+function showVerify() {
+  const walks = value("guests") === "walks_in";
+  /** @type {HTMLElement} */ ($(".verify", form)).hidden = !walks;
+  if (!walks) verified.checked = false;
+}
+
+/** Who is invited already, and who is being invited now. @returns {{ value: string, name: string, kind: string }[]} */
+const asked = () => [...data.invited, ...(people?.chips ?? [])];
+
+function listed() {
+  const hosting = new Set(hosts?.chips.map((chip) => chip.value));
+  return asked().filter((chip) => chip.kind === "account" && !hosting.has(chip.value) && chip.value !== data.me.email);
+}
+
+const guests = () => asked().filter((chip) => chip.kind === "guest");
+
+/** @param {string} selector @param {string} text */
+const rowAbout = (selector, text) => say($(selector, form), text);
+
+function showPeople() {
+  const hostNames = (hosts?.chips ?? []).filter((chip) => chip.kind !== "wrong").map((chip) => chip.name);
+  const others = unlisted();
+  const links = guests().length;
+  rowAbout("#row-hosts", names([words.you, ...hostNames], words));
+  rowAbout("#row-listed legend span", names(listed().map((chip) => chip.name), words) || words.nobody);
+  rowAbout("#row-colleagues legend span", others === 1 ? words.onePerson : fill(words.persons, { count: others }));
+  rowAbout("#row-guests legend > span", !links ? words.nobody : links === 1 ? words.oneLink : fill(words.links, { count: links }));
+}
+
+const unlisted = () => Math.max(0, data.total - 1 - (hosts?.chips ?? []).filter((chip) => chip.kind === "account").length - listed().length);
+
+function colleague() {
+  const known = new Set([data.me.email, ...(hosts?.chips ?? []).map((chip) => chip.value), ...listed().map((chip) => chip.value)]);
+  return data.people.find((/** @type {{ email: string }} */ person) => !known.has(person.email))?.name || words.colleague;
+}
+
+function showPreview() {
+  const examples = { listed: listed()[0]?.name || words.somebody, colleagues: colleague(), guests: guests()[0]?.name || words.guest };
+  for (const item of /** @type {HTMLElement[]} */ ($$("#preview li"))) {
+    const row = /** @type {Row} */ (item.dataset.row);
+    const way = /** @type {Way} */ (value(row));
+    const said = row === "guests" && way === "walks_in" && verified.checked ? words.afterCode : words.ways[way];
+    const chip = /** @type {HTMLElement} */ ($(".way", item));
+    if (chip.textContent !== said) chip.replaceWith(wayChip(way, said));
+    if (row === "anyone") continue;
+    say($("b", item), examples[row]);
+    say($(".av", item), initials(examples[row]));
+  }
+}
+
+function showExposure() {
+  const note = /** @type {HTMLElement} */ ($("#exposure"));
+  const others = unlisted();
+  let text = "";
+  if (value("anyone") === "walks_in") text = words.anybodyWalks;
+  else if (value("colleagues") === "walks_in" && others) {
+    text = others === 1 ? words.oneWalks : fill(words.manyWalk, { count: others });
+  }
+  note.hidden = !text;
+  say($("b", note), text);
+}
+
+function showWhen() {
+  const opens = value("opens");
+  const moment = before(value("date"), value("starts"), opens === "any" ? 0 : Number(opens));
+  if (!moment) return;
+  const parts = { day: dayWords(moment.day), clock: moment.clock };
+  say($("#preview-when"), fill(opens === "any" ? words.whenAny : words.when, parts));
+}
+
+/** In the form of a meeting that exists: what its door was, and what it will be. */
+function showChanges() {
+  const box = /** @type {HTMLElement | null} */ ($("#door-changes"));
+  if (!box) return;
+  const was = /** @type {HTMLInputElement} */ (form.elements.namedItem("was_rows")).value.split(",");
+  const changes = ROWS.map((row, index) => ({ row, was: /** @type {Way} */ (was[index]), now: /** @type {Way} */ (value(row)) })).filter(
+    (change) => change.was !== change.now,
+  );
+  const seen = changes.map((change) => `${change.row}:${change.now}`).join(",");
+  const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("door_seen"));
+  if (field.value === seen && box.hidden === !changes.length) return;
+  field.value = seen;
+  box.hidden = !changes.length;
+  $("ul", box)?.replaceChildren(
+    ...changes.map((change) =>
+      el("li", {}, el("b", {}, data.rows[change.row]), " ", wayChip(change.was, words.ways[change.was]), icon("arrow-right"), wayChip(change.now, words.ways[change.now])),
+    ),
+  );
+}
+
+function show() {
+  showVerify();
+  showPreset();
+  showPeople();
+  showPreview();
+  showExposure();
+  showWhen();
+  showChanges();
+}
+
+function start() {
+  const draft = new Draft(form);
+  const restored = draft.restore();
+  const shared = { people: data.people, complete: data.total <= data.people.length, words, said: /** @type {HTMLElement} */ ($("#chips-said")) };
+  let ready = false;
+  const changed = () => {
+    if (!ready) return;
+    show();
+    draft.keep();
+  };
+  const hostsField = /** @type {HTMLTextAreaElement} */ ($("#id_hosts"));
+  const peopleField = /** @type {HTMLTextAreaElement} */ ($("#id_people"));
+  hosts = new Chips(hostsField, { ...shared, fixed: data.me, accountsOnly: true, placeholder: words.addHost, changed });
+  people = new Chips(peopleField, { ...shared, placeholder: words.addPeople, changed });
+  ready = true;
+
+  form.addEventListener("change", (event) => {
+    const field = /** @type {HTMLInputElement} */ (event.target);
+    if (field.name === "preset") pickPreset(field.value);
+    else if (ROWS.includes(/** @type {Row} */ (field.name))) editRow(/** @type {Row} */ (field.name));
+    show();
+  });
+  form.addEventListener("submit", () => {
+    hosts?.settle();
+    people?.settle();
+  });
+  const note = /** @type {HTMLElement} */ ($("#draft-note"));
+  note.hidden = !restored;
+  $("button", note)?.addEventListener("click", () => {
+    draft.forget();
+    location.reload();
+  });
+  show();
+}
+
+start();
