@@ -1,7 +1,7 @@
 """The engine: one UDP port, many sessions. What the owner of the library talks to.
 
-Every method that changes who may do what is synchronous and has taken effect when it returns. Events are delivered on the
-loop's thread right after the current callback, so that the owner may call the engine from inside its `on_event`.
+Every method that changes who may do what is synchronous and has taken effect when it returns. Events are delivered on
+the loop's thread right after the current callback, so that the owner may call the engine from inside its `on_event`.
 """
 
 import asyncio
@@ -14,10 +14,12 @@ from typing import Any
 from media_engine.config import EngineConfig
 from media_engine.errors import OfferRejected
 from media_engine.events import Event, SubscribeOffer
+from media_engine.fanout import FanOut
 from media_engine.grants import Grants, Source
 from media_engine.link import Link
 from media_engine.mux import UdpMux
 from media_engine.session import MediaSession
+from media_engine.wiring import Wiring
 
 _SUMMARY_SECONDS = 30.0
 _CLOSE_SECONDS = 2.0
@@ -28,7 +30,8 @@ _log = logging.getLogger(__name__)
 class Engine:
     """Forwards media between the peers of a session, as far as their grants say.
 
-    `on_event` is called with the values of `events.py`. `clock` gives seconds and is what `Grants.expires_at` refers to.
+    `on_event` is called with the values of `events.py`. `clock` gives seconds and is what `Grants.expires_at` refers
+    to.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Engine:
         self.clock = clock
         self._on_event = on_event
         self._mux = UdpMux(config, clock)
+        self._wiring = Wiring(self._mux, config, clock, FanOut(self._mux.send))
         self._sessions: dict[str, MediaSession] = {}
         self._events: deque[Event] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -89,7 +93,7 @@ class Engine:
         if session is None:
             if len(self._sessions) >= self.config.max_sessions:
                 raise OfferRejected("busy", "the engine has its maximum of sessions")
-            session = MediaSession(session_id, self._mux, self.config, self.clock, self._emit, self._on_closing)
+            session = MediaSession(session_id, self._wiring, self._emit, self._on_closing)
             self._sessions[session_id] = session
         session.set_grants(peer_id, grants)
 

@@ -1,7 +1,7 @@
 """The hot path out: one canonical packet to many receivers.
 
-One object, so that a native sender can take its place. It renumbers, encrypts and sends; it never waits, never logs, makes
-no object per receiver, and one receiver's trouble never stops the others.
+One object, so that a native sender can take its place. It renumbers, encrypts and sends; it never waits, never logs,
+makes no object per receiver, and one receiver's trouble never stops the others.
 """
 
 import struct

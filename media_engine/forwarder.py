@@ -1,8 +1,8 @@
 """Renumbers one stream for one receiver. Pure.
 
-Whatever happens upstream (late start, mute, another source on the same m-line, later another layer), the receiver sees one
-SSRC with gapless sequence numbers, a steady timestamp and monotonic VP8 picture ids. Every stretch of packets with the same
-offsets is an *epoch*; old epochs are kept for answering retransmission requests.
+Whatever happens upstream (late start, mute, another source on the same m-line, later another layer), the receiver sees
+one SSRC with gapless sequence numbers, a steady timestamp and monotonic VP8 picture ids. Every stretch of packets with
+the same offsets is an *epoch*; old epochs are kept for answering retransmission requests.
 
 The hot path in `fanout.py` reads the offsets of the current epoch directly; this file decides them.
 """
@@ -31,8 +31,8 @@ class Epoch:
 class Forwarder:
     """The numbering of one DownTrack.
 
-    `begin` starts an epoch at a packet; after that a packet belongs to the current epoch when its sequence is not before
-    `first_sequence`. `note` must be called for every packet sent; the fan-out does it inline.
+    `begin` starts an epoch at a packet; after that a packet belongs to the current epoch when its sequence is not
+    before `first_sequence`. `note` must be called for every packet sent; the fan-out does it inline.
     """
 
     __slots__ = ("_clock_rate", "_epochs", "epoch", "last_at", "last_packet", "last_sequence")
@@ -93,7 +93,7 @@ class Forwarder:
             self.last_at = now
 
     def find(self, sequence: int) -> tuple[Epoch, int] | None:
-        """Which upstream packet a receiver means by its 16-bit `sequence`: the epoch and the extended upstream number."""
+        """Which upstream packet a receiver means by its 16-bit `sequence`: its epoch and extended number there."""
         extended = unwrap(sequence, self.last_sequence)
         if extended > self.last_sequence:
             return None

@@ -1,7 +1,7 @@
 """ICE-lite (RFC 8445) for one transport: who may send to it, where it sends. No socket of its own.
 
-aiortc's DTLS transport takes it in place of an `RTCIceTransport` and uses `_send`, `_recv`, `role` and `state`. Peers are
-learnt from authenticated binding requests only; client candidates are never looked at. `mux.py` owns the socket.
+aiortc's DTLS transport takes it in place of an `RTCIceTransport` and uses `_send`, `_recv`, `role` and `state`. Peers
+are learnt from authenticated binding requests only; client candidates are never looked at. `mux.py` owns the socket.
 """
 
 import asyncio

@@ -5,17 +5,15 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from typing import Protocol
 
 from media_engine import rtcp
-from media_engine.config import EngineConfig
 from media_engine.events import TransportName, TransportStateName
 from media_engine.ice import IceTransport
-from media_engine.mux import UdpMux
 from media_engine.sdp_write import LocalTransport
 from media_engine.srtp import SrtpPair, receive_buffer
 from media_engine.transport import RtpTransport
+from media_engine.wiring import Wiring
 
 
 class LinkOwner(Protocol):
@@ -36,16 +34,13 @@ class Link:
 
     name: TransportName
 
-    def __init__(
-        self, owner: LinkOwner, peer_id: str, mux: UdpMux, config: EngineConfig, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, owner: LinkOwner, peer_id: str, wiring: Wiring) -> None:
         self.owner = owner
         self.peer_id = peer_id
-        self.config = config
-        self.clock = clock
-        self._mux = mux
-        now = clock()
-        self.ice = IceTransport(mux.send, now)
+        self.config = config = wiring.config
+        self.fan_out = wiring.fan_out
+        self._mux = wiring.mux
+        self.ice = IceTransport(wiring.mux.send, wiring.clock())
         self.dtls = RtpTransport(self.ice, self._on_dtls)
         self.srtp: SrtpPair | None = None
         self.fingerprints: tuple[tuple[str, str], ...] = ()
@@ -59,7 +54,7 @@ class Link:
         self._burst = self._per_tick * 4
         self._allowance = self._burst
         self._task: asyncio.Task[None] | None = None
-        mux.register(self)
+        self._mux.register(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state}>"

@@ -1,27 +1,27 @@
 """The publishing transport of one peer: from a decrypted packet to the canonical one that every receiver is sent.
 
-Learns which SSRC belongs to which m-line, unwraps retransmissions, drops duplicates, keeps the reports and requests that a
-browser needs in order to send well. Whether anybody may have the packet is not decided here: `UpTrack.downs` says it.
+Learns which SSRC belongs to which m-line, unwraps retransmissions, drops duplicates, keeps the reports and requests
+that a browser needs in order to send well. Whether anybody may have the packet is not decided here: `UpTrack.downs`
+says it.
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from media_engine import rtcp, sdp, sdp_write
-from media_engine.config import EngineConfig
 from media_engine.errors import OfferRejected
-from media_engine.fanout import FanOut, absolute_send_time
+from media_engine.fanout import absolute_send_time
 from media_engine.feedback import FeedbackRecorder
 from media_engine.grants import Source
 from media_engine.link import Link, LinkOwner
-from media_engine.mux import UdpMux
 from media_engine.packet_cache import Packet
 from media_engine.rtp import RtpHeader, decode_extensions, decode_header
 from media_engine.sdp import Description, Section
 from media_engine.srtp import receive_buffer
 from media_engine.tracks import UpTrack
 from media_engine.vp8 import decode_descriptor
+from media_engine.wiring import Wiring
 
 # Fixed header and extension block of every packet that receivers get: abs-send-time, and for sound the level of it.
 _PLAIN = struct.Struct("!BBHIIHHB3s")
@@ -46,21 +46,12 @@ class PublishLink(Link):
 
     name = "publish"
 
-    def __init__(
-        self,
-        owner: PublishOwner,
-        peer_id: str,
-        mux: UdpMux,
-        config: EngineConfig,
-        clock: Callable[[], float],
-        fan_out: FanOut,
-    ) -> None:
-        super().__init__(owner, peer_id, mux, config, clock)
+    def __init__(self, owner: PublishOwner, peer_id: str, wiring: Wiring) -> None:
+        super().__init__(owner, peer_id, wiring)
         self.publish_owner = owner
         self.tracks: dict[str, UpTrack] = {}
         self.remote_session = ""
         self.remote_ufrag = ""
-        self._fan_out = fan_out
         self._by_ssrc: dict[int, tuple[UpTrack, bool]] = {}
         self._mid_id = 0
         self._sequence_id = 0
@@ -112,11 +103,10 @@ class PublishLink(Link):
             taken.add(source)
             if section.sends and sdp_write.accepted_codec(section) is not None:
                 wanted[mid] = (section, source)
-        for section, _ in wanted.values():
-            for uri in (sdp.MID, sdp.TRANSPORT_SEQUENCE):
-                others = {other.extensions[uri] for other, _ in wanted.values() if uri in other.extensions}
-                if len(others) > 1:
-                    raise OfferRejected("bad_sdp", "bundled m-lines number their header extensions differently")
+        for uri in (sdp.MID, sdp.TRANSPORT_SEQUENCE):
+            numbers = {section.extensions[uri] for section, _ in wanted.values() if uri in section.extensions}
+            if len(numbers) > 1:
+                raise OfferRejected("bad_sdp", "bundled m-lines number their header extensions differently")
         return wanted
 
     def _take(self, mid: str, section: Section, source: Source) -> None:
@@ -166,15 +156,8 @@ class PublishLink(Link):
             self.dropped["ssrc"] += 1
             return
         track, is_rtx = bound
-        if is_rtx:
-            if not self._unwrap(header, track):
-                return
-        elif header.payload_type != track.payload_type:
-            self.dropped["rtp"] += 1
+        if not (self._unwrap(header, track) if is_rtx else self._belongs(header, track)):
             return
-        elif header.ssrc != track.ssrc:
-            track.bind(header.ssrc)
-            track.key_frame_wanted = track.video
         extended = track.log.add(header.sequence, now)
         if extended is None:
             return
@@ -202,6 +185,16 @@ class PublishLink(Link):
         if not is_rtx and header.payload_type != track.payload_type:
             return None
         return (track, is_rtx) if self._bind(header.ssrc, track, is_rtx=is_rtx) else None
+
+    def _belongs(self, header: RtpHeader, track: UpTrack) -> bool:
+        """Whether a packet on a media SSRC has the payload type that was agreed; a new SSRC starts the track anew."""
+        if header.payload_type != track.payload_type:
+            self.dropped["rtp"] += 1
+            return False
+        if header.ssrc != track.ssrc:
+            track.bind(header.ssrc)
+            track.key_frame_wanted = track.video
+        return True
 
     @staticmethod
     def _unwrap(header: RtpHeader, track: UpTrack) -> bool:
@@ -246,7 +239,7 @@ class PublishLink(Link):
             if start < end:
                 self._read_descriptor(track, packet, start, end)
         track.cache.add(packet)
-        self._fan_out.forward(packet, track.log, track.downs, now)
+        self.fan_out.forward(packet, track.log, track.downs, now)
 
     def _read_descriptor(self, track: UpTrack, packet: Packet, start: int, end: int) -> None:
         try:

@@ -1,7 +1,7 @@
 """Reads the SDP of clients (RFC 8866, RFC 8829), strictly. Pure.
 
-Knows only what the engine negotiates: bundled audio and video over DTLS-SRTP with rtcp-mux. Attributes it does not know are
-skipped, attributes it knows must be well formed. `sdp_write.py` is the other direction.
+Knows only what the engine negotiates: bundled audio and video over DTLS-SRTP with rtcp-mux. Attributes it does not
+know are skipped, attributes it knows must be well formed. `sdp_write.py` is the other direction.
 """
 
 import re
@@ -52,7 +52,7 @@ class Codec:
 
 @dataclass
 class Section:
-    """One m-line. `formats` keeps the client's order of preference; `ssrcs` maps a media SSRC to its RTX SSRC or None."""
+    """One m-line. `formats` keeps the client's preference; `ssrcs` maps a media SSRC to its RTX SSRC or None."""
 
     kind: str
     port: int
@@ -291,44 +291,48 @@ def _decode_attribute(name: str, argument: str, section: Section) -> None:
 
 
 def _check(description: Description, common: _Transport, own: list[_Transport]) -> None:
-    """Everything that has to hold between the lines: one bundle, one transport, unique mids."""
+    """Everything that has to hold between the lines: unique mids, one bundle, one transport."""
     if not description.session:
         raise _bad("no o= line")
-    if not description.sections:
-        raise _bad("no m-lines")
     mids = [section.mid for section in description.sections]
-    if "" in mids or len(set(mids)) != len(mids):
-        raise _bad("every m-line needs a mid of its own")
+    if not mids or "" in mids or len(set(mids)) != len(mids):
+        raise _bad("there must be m-lines, each with a mid of its own")
     chosen: _Transport | None = None
     for section, transport in zip(description.sections, own, strict=True):
         if section.port == 0 or section.kind not in ("audio", "video"):
             continue
-        if section.protocol != "UDP/TLS/RTP/SAVPF":
-            raise _bad("only UDP/TLS/RTP/SAVPF is spoken")
-        if not section.rtcp_mux:
-            raise _bad("rtcp-mux is required")
-        if section.mid not in description.bundle:
-            raise _bad("every m-line must be bundled")
+        _check_section(section, description.bundle)
         merged = _Transport(
             transport.ufrag or common.ufrag,
             transport.password or common.password,
             transport.fingerprints or common.fingerprints,
             transport.setup or common.setup,
         )
-        if chosen is None:
-            chosen = merged
-        elif merged != chosen:
+        if chosen is not None and merged != chosen:
             raise _bad("bundled m-lines name different transports")
-        # The identification tags and SSRC groups were read before all rtpmaps were known; RTX SSRCs are no media SSRCs.
-        for rtx in [ssrc for ssrc in section.ssrcs.values() if ssrc is not None]:
-            section.ssrcs.pop(rtx, None)
-    if chosen is None:
-        return
-    if not chosen.ufrag or not chosen.password:
+        chosen = merged
+    if chosen is not None:
+        _check_transport(chosen)
+        description.ufrag, description.password, description.setup = chosen.ufrag, chosen.password, chosen.setup
+        description.fingerprints = tuple(chosen.fingerprints)
+
+
+def _check_section(section: Section, bundle: tuple[str, ...]) -> None:
+    if section.protocol != "UDP/TLS/RTP/SAVPF":
+        raise _bad("only UDP/TLS/RTP/SAVPF is spoken")
+    if not section.rtcp_mux:
+        raise _bad("rtcp-mux is required")
+    if section.mid not in bundle:
+        raise _bad("every m-line must be bundled")
+    # An RTX SSRC has an a=ssrc line of its own; it is no media SSRC.
+    for rtx in [ssrc for ssrc in section.ssrcs.values() if ssrc is not None]:
+        section.ssrcs.pop(rtx, None)
+
+
+def _check_transport(transport: _Transport) -> None:
+    if not transport.ufrag or not transport.password:
         raise _bad("no ICE credentials")
-    if not chosen.fingerprints:
+    if not transport.fingerprints:
         raise _bad("no fingerprint of a supported hash")
-    if not chosen.setup:
+    if not transport.setup:
         raise _bad("no a=setup")
-    description.ufrag, description.password, description.setup = chosen.ufrag, chosen.password, chosen.setup
-    description.fingerprints = tuple(chosen.fingerprints)

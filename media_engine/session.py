@@ -1,7 +1,7 @@
 """One media session: its peers, and the only place where a publisher is connected to a receiver.
 
-`reconcile` derives every connection from the grants, so that there is one answer to "may this flow?" and withdrawing takes
-effect before the caller gets control back. It is synchronous; nothing here awaits.
+`reconcile` derives every connection from the grants, so that there is one answer to "may this flow?" and withdrawing
+takes effect before the caller gets control back. It is synchronous; nothing here awaits.
 """
 
 import math
@@ -11,16 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from media_engine import sdp
-from media_engine.config import EngineConfig
 from media_engine.errors import OfferRejected
 from media_engine.events import Event, SourceLive, SubscribeOffer, TransportName, TransportState, TransportStateName
-from media_engine.fanout import FanOut
 from media_engine.grants import NOTHING, Grants, Source
 from media_engine.link import Link
-from media_engine.mux import UdpMux
 from media_engine.publish import PublishLink
 from media_engine.subscribe import SubscribeLink
 from media_engine.tracks import DownTrack, TrackKey, UpTrack
+from media_engine.wiring import Wiring
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
@@ -51,22 +49,19 @@ class MediaSession:
     def __init__(
         self,
         session_id: str,
-        mux: UdpMux,
-        config: EngineConfig,
-        clock: Callable[[], float],
+        wiring: Wiring,
         emit: Callable[[Event], None],
         closing: Callable[[Link], None],
     ) -> None:
         self.session_id = session_id
         self.peers: dict[str, Peer] = {}
         self.lease_floor = math.inf
-        self.trace: deque[dict[str, Any]] = deque(maxlen=config.trace_events)
-        self._mux = mux
-        self._config = config
-        self._clock = clock
+        self.trace: deque[dict[str, Any]] = deque(maxlen=wiring.config.trace_events)
+        self._wiring = wiring
+        self._config = wiring.config
+        self._clock = wiring.clock
         self._emit = emit
         self._closing = closing
-        self._fan_out = FanOut(mux.send)
         self._live: set[TrackKey] = set()
 
     def __repr__(self) -> str:
@@ -87,7 +82,8 @@ class MediaSession:
         same = before.publish == grants.publish and before.subscribe == grants.subscribe
         if same and now < before.expires_at and now < grants.expires_at:
             return
-        self._note("granted", peer_id, publish=sorted(source.value for source in grants.publish), subscribe=grants.subscribe)
+        publish = sorted(source.value for source in grants.publish)
+        self._note("granted", peer_id, publish=publish, subscribe=grants.subscribe)
         self.reconcile()
 
     def revoke(self, peer_id: str) -> None:
@@ -121,7 +117,7 @@ class MediaSession:
         if link is not None and link.continues(offer):
             answer, ended = link.apply(offer, sources)
         else:
-            fresh = PublishLink(self, peer_id, self._mux, self._config, self._clock, self._fan_out)
+            fresh = PublishLink(self, peer_id, self._wiring)
             try:
                 answer, ended = fresh.apply(offer, sources)
             except OfferRejected:
@@ -130,7 +126,8 @@ class MediaSession:
             peer.publish = fresh
             if link is not None:
                 link.close()
-        self._note("publish_answered", peer_id, sources=sorted(source.value for source in sources.values()), ended=len(ended))
+        named = sorted(source.value for source in sources.values())
+        self._note("publish_answered", peer_id, sources=named, ended=len(ended))
         self.reconcile()
         return answer
 
@@ -144,9 +141,7 @@ class MediaSession:
             link.close()
             link = None
         if link is None:
-            link = peer.subscribe = SubscribeLink(
-                self, peer_id, self._mux, self._config, self._clock, self._fan_out, self
-            )
+            link = peer.subscribe = SubscribeLink(self, peer_id, self._wiring)
         else:
             link.offer_again()
         self._note("subscribe_opened", peer_id, fresh=fresh)

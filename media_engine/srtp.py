@@ -1,8 +1,8 @@
 """SRTP in place (RFC 3711, RFC 7714), by libsrtp, without a copy per packet.
 
-pylibsrtp's public `protect` costs five times what libsrtp itself costs, because it allocates and copies twice. This file
-calls the same C functions on two buffers that live as long as the process. The private names it needs are listed in
-`PRIVATE_NAMES` and guarded by a contract test; when one is missing, the public functions are used instead.
+pylibsrtp's public `protect` costs five times what libsrtp itself costs, because it allocates and copies twice. This
+file calls the same C functions on two buffers that live as long as the process. The private names it needs are listed
+in `PRIVATE_NAMES` and guarded by a contract test; when one is missing, the public functions are used instead.
 """
 
 from typing import Any, Protocol

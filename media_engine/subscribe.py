@@ -1,29 +1,27 @@
 """The subscribing transport of one peer: its m-lines, its offers, and what it asks back.
 
-m-lines are never removed: one that has lost its publisher is offered inactive first and may carry another afterwards. One
-offer is in flight at a time; changes in between go into the next.
+m-lines are never removed: one that has lost its publisher is offered inactive first and may carry another afterwards.
+One offer is in flight at a time; changes in between go into the next.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from media_engine import rtcp, sdp, sdp_write
-from media_engine.config import EngineConfig
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack
-from media_engine.fanout import FanOut
 from media_engine.link import Link, LinkOwner
-from media_engine.mux import UdpMux
 from media_engine.sdp import Description
 from media_engine.sdp_write import OfferedSection
 from media_engine.tracks import DownTrack, TrackKey, UpTrack
+from media_engine.wiring import Wiring
 
 _REPORT_MEMORY = 8
 
 
-class KeyFrameSource(Protocol):
-    """Who can ask the publisher of a track for a key frame."""
+class SubscribeOwner(LinkOwner, Protocol):
+    """What a subscribing transport needs of its session."""
 
     def request_key_frame(self, track: UpTrack, now: float) -> None:
         """Ask now or as soon as allowed."""
@@ -34,28 +32,18 @@ class SubscribeLink(Link):
 
     name = "subscribe"
 
-    def __init__(
-        self,
-        owner: LinkOwner,
-        peer_id: str,
-        mux: UdpMux,
-        config: EngineConfig,
-        clock: Callable[[], float],
-        fan_out: FanOut,
-        key_frames: KeyFrameSource,
-    ) -> None:
-        super().__init__(owner, peer_id, mux, config, clock)
+    def __init__(self, owner: SubscribeOwner, peer_id: str, wiring: Wiring) -> None:
+        super().__init__(owner, peer_id, wiring)
+        self.subscribe_owner = owner
         self.downs: list[DownTrack] = []
         self.offer_id = 0
         self.in_flight: tuple[TrackKey | None, ...] | None = None
         self.bandwidth_bits_per_second = 0
         self.round_trip_seconds = 0.0
-        self._fan_out = fan_out
-        self._key_frames = key_frames
         self._offered: tuple[TrackKey | None, ...] = ()
         self._by_ssrc: dict[int, DownTrack] = {}
         self._reports: dict[int, float] = {}
-        self._retransmissions = config.max_retransmissions_per_second_per_peer
+        self._retransmissions = self.config.max_retransmissions_per_second_per_peer
 
     def want(self, keys: Sequence[TrackKey]) -> None:
         """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are."""
@@ -161,12 +149,12 @@ class SubscribeLink(Link):
             return
         if isinstance(item, rtcp.KeyFrameRequest):
             if down.video:
-                self._key_frames.request_key_frame(down.up, now)
+                self.subscribe_owner.request_key_frame(down.up, now)
         elif down.rtx_payload_type >= 0 and down.video:
             for sequence in item.sequences:
                 if self._retransmissions <= 0:
                     return
-                self._retransmissions -= self._fan_out.retransmit(down, sequence, now)
+                self._retransmissions -= self.fan_out.retransmit(down, sequence, now)
 
     def _on_report(self, block: rtcp.ReportBlock, now: float) -> None:
         sent_at = self._reports.get(block.last_report)

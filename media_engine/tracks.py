@@ -1,7 +1,7 @@
 """The two ends of a stream inside the engine.
 
-An UpTrack is what one client publishes on one m-line; a DownTrack is one m-line towards one receiver. They hold state and
-counters; who may be connected to whom is decided in `session.py` alone.
+An UpTrack is what one client publishes on one m-line; a DownTrack is one m-line towards one receiver. They hold state
+and counters; who may be connected to whom is decided in `session.py` alone.
 """
 
 import random

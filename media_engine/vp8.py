@@ -1,7 +1,7 @@
 """The VP8 payload descriptor (RFC 7741, section 4.2). Pure.
 
-The only bytes of a video payload that the engine looks at or rewrites: picture id, TL0PICIDX and the key-frame bit, which
-stay in the clear in encrypted rooms.
+The only bytes of a video payload that the engine looks at or rewrites: picture id, TL0PICIDX and the key-frame bit,
+which stay in the clear in encrypted rooms.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,18 @@
+"""What every part of one engine shares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from media_engine.config import EngineConfig
+from media_engine.fanout import FanOut
+from media_engine.mux import UdpMux
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The port, the limits, the clock (seconds) and the way out, handed down from the engine to every transport."""
+
+    mux: UdpMux
+    config: EngineConfig
+    clock: Callable[[], float]
+    fan_out: FanOut
