@@ -1,0 +1,13 @@
+"""Addresses of the door: what people who were sent a link open. The portal's own pages are in `urls.py`."""
+
+from django.urls import path
+
+from meetings.views import door
+
+urlpatterns = [
+    path("m/<str:code>", door.page, name="door"),
+    path("m/<str:code>/arrive", door.arrive, name="door-arrive"),
+    path("m/<str:code>/look", door.look, name="door-look"),
+    path("m/<str:code>/calendar.ics", door.calendar, name="door-calendar"),
+    path("i/<str:secret>", door.personal_link, name="personal-link"),
+]

@@ -1,0 +1,234 @@
+"""What each client message does. One table; a type that is not in it does nothing.
+
+Says who may send what by where they sit. Whether a host is a host is asked of the database again for every single
+action, inside the service that stores it; what is known here only spares the database from asking for guests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from media_engine import OfferRejected, Source
+from meetings.live import hosting, views
+from meetings.live.office import Live
+from meetings.live.room import Room
+from meetings.live.seats import Seat
+from meetings.live.storing import Actor
+from meetings.signaling.protocol import Close, Message, ProtocolError
+
+Fields = Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of one seat, and where it plays."""
+
+    live: Live
+    room: Room
+    seat: Seat
+    message: Message
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(participant_id=self.seat.id)
+
+    @property
+    def target(self) -> str:
+        return str(self.message["participant"])
+
+
+async def act(live: Live, seat: Seat, occurrence_id: str, message: Message) -> Fields:
+    """Does what a message asks for and returns what belongs into its `ok`. Raises `ProtocolError`, and then nothing
+    was done.
+    """
+    room = live.rooms.get(occurrence_id)
+    if room is None or room.seats.get(seat.id) is not seat:
+        raise ProtocolError("not_inside", "this seat is closed")
+    who, command = COMMANDS[message.type]
+    if who != ANYWHERE and not seat.inside:
+        raise ProtocolError("not_inside", "only people inside can do this")
+    if who == HOSTS and not seat.is_host:
+        raise ProtocolError("not_a_host", "only hosts may do this")
+    return await command(Turn(live, room, seat, message))
+
+
+async def _ping(turn: Turn) -> Fields:
+    return None
+
+
+async def _hello(turn: Turn) -> Fields:
+    raise ProtocolError("wrong_state", "hello was said before")
+
+
+async def _leave(turn: Turn) -> Fields:
+    connection = turn.seat.connection
+    await turn.live.leave(turn.room, turn.seat.id, "left")
+    if connection is not None:
+        connection.close(Close.LEFT)
+    return None
+
+
+async def _hand(turn: Turn) -> Fields:
+    _spend(turn.seat.small_bucket, turn.live.clock())
+    raised = turn.message["raised"]
+    if raised != (turn.seat.hand_at is not None):
+        turn.seat.hand_at = datetime.now(UTC) if raised else None
+        turn.room.tell_changes()
+    return None
+
+
+async def _reaction(turn: Turn) -> Fields:
+    _spend(turn.seat.small_bucket, turn.live.clock())
+    turn.room.tell_everybody_inside({"type": "reaction", "participant": turn.seat.id, "emoji": turn.message["emoji"]})
+    return None
+
+
+async def _chat(turn: Turn) -> Fields:
+    if not turn.seat.capabilities.chat:
+        raise ProtocolError("not_allowed", "chat is off for you")
+    _spend(turn.seat.chat_bucket, turn.live.clock())
+    # The server says who wrote and when; a client can't.
+    turn.room.tell_everybody_inside(
+        {
+            "type": "chat",
+            "participant": turn.seat.id,
+            "name": turn.seat.person.name,
+            "text": turn.message["text"],
+            "at": views.time(datetime.now(UTC)),
+        }
+    )
+    return None
+
+
+def _spend(bucket: Any, now: float) -> None:
+    if not bucket.take(now):
+        raise ProtocolError("too_many", "slower, please")
+
+
+async def _door_admit(turn: Turn) -> Fields:
+    await hosting.admit(turn.live, turn.room.id, turn.actor, turn.target)
+    return None
+
+
+async def _door_refuse(turn: Turn) -> Fields:
+    message = turn.message
+    await hosting.refuse(turn.live, turn.room.id, turn.actor, turn.target, note=message["note"], block=message["block"])
+    return None
+
+
+async def _door_message(turn: Turn) -> Fields:
+    await hosting.keep_waiting(turn.live, turn.room.id, turn.actor, turn.target, turn.message["text"])
+    return None
+
+
+async def _door_lock(turn: Turn) -> Fields:
+    await hosting.lock(turn.live, turn.room.id, turn.actor, locked=turn.message["locked"])
+    return None
+
+
+async def _host_mute(turn: Turn) -> Fields:
+    source = Source(turn.message["source"])
+    await hosting.mute(turn.live, turn.room.id, turn.actor, turn.target, source)
+    return None
+
+
+async def _host_mute_all(turn: Turn) -> Fields:
+    await hosting.mute_all(turn.live, turn.room.id, turn.actor)
+    return None
+
+
+async def _host_remove(turn: Turn) -> Fields:
+    message = turn.message
+    if turn.target == turn.seat.id:
+        raise ProtocolError("wrong_state", "leave instead")
+    await hosting.remove(turn.live, turn.room.id, turn.actor, turn.target, note=message["note"], block=message["block"])
+    return None
+
+
+async def _host_lower_hand(turn: Turn) -> Fields:
+    await hosting.lower_hand(turn.live, turn.room.id, turn.actor, turn.target)
+    return None
+
+
+async def _host_end(turn: Turn) -> Fields:
+    await hosting.end(turn.live, turn.room.id, turn.actor)
+    return None
+
+
+async def _media_start(turn: Turn) -> Fields:
+    if turn.message["fresh"]:
+        # A new page has switched nothing on. Its first publish offer replaces the old publish transport.
+        turn.room.switch(turn.seat, dict.fromkeys(Source, False))
+    with _EngineErrors():
+        turn.live.engine.open_subscribe(turn.room.id, turn.seat.id, turn.message["fresh"])
+    return None
+
+
+async def _media_publish(turn: Turn) -> Fields:
+    capabilities = turn.seat.capabilities
+    if not (capabilities.speak or capabilities.show or capabilities.share):
+        raise ProtocolError("no_grant", "you may not publish anything")
+    sources = {mid: Source(name) for mid, name in turn.message["sources"].items()}
+    with _EngineErrors():
+        sdp = turn.live.engine.answer_publish(turn.room.id, turn.seat.id, turn.message["sdp"], sources)
+    return {"sdp": sdp}
+
+
+async def _media_answer(turn: Turn) -> Fields:
+    with _EngineErrors():
+        turn.live.engine.accept_answer(turn.room.id, turn.seat.id, turn.message["offer"], turn.message["sdp"])
+    return None
+
+
+async def _media_state(turn: Turn) -> Fields:
+    screen = turn.message["screen"]
+    wanted = {
+        Source.MICROPHONE: turn.message["microphone"],
+        Source.CAMERA: turn.message["camera"],
+        Source.SCREEN: screen,
+        Source.SCREEN_AUDIO: screen,
+    }
+    if screen and not turn.seat.capabilities.share:
+        raise ProtocolError("not_allowed", "screen sharing is off for you")
+    turn.room.switch(turn.seat, wanted)
+    return None
+
+
+class _EngineErrors:
+    """Turns the engine's refusals into the protocol's codes."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, OfferRejected):
+            code = error.code if error.code in {"bad_sdp", "no_grant", "busy", "wrong_state"} else "bad_sdp"
+            raise ProtocolError(code, error.message) from None
+
+
+ANYWHERE, INSIDE, HOSTS = "anywhere", "inside", "hosts"
+
+COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
+    "hello": (ANYWHERE, _hello),
+    "ping": (ANYWHERE, _ping),
+    "leave": (ANYWHERE, _leave),
+    "hand": (INSIDE, _hand),
+    "reaction": (INSIDE, _reaction),
+    "chat": (INSIDE, _chat),
+    "media.start": (INSIDE, _media_start),
+    "media.publish": (INSIDE, _media_publish),
+    "media.answer": (INSIDE, _media_answer),
+    "media.state": (INSIDE, _media_state),
+    "door.admit": (HOSTS, _door_admit),
+    "door.refuse": (HOSTS, _door_refuse),
+    "door.message": (HOSTS, _door_message),
+    "door.lock": (HOSTS, _door_lock),
+    "host.mute": (HOSTS, _host_mute),
+    "host.mute_all": (HOSTS, _host_mute_all),
+    "host.remove": (HOSTS, _host_remove),
+    "host.lower_hand": (HOSTS, _host_lower_hand),
+    "host.end": (HOSTS, _host_end),
+}

@@ -1,0 +1,189 @@
+"""What the database says about a live meeting, and what the door answers to it. Runs in a database thread.
+
+Nothing here is remembered: every call reads again, because an answer of the door is true only for its moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.utils.translation import gettext as _
+
+from meetings import door, selectors
+from meetings.live.seats import Person
+from meetings.models import Occurrence, Participant
+from meetings.services import door as door_services
+
+
+@dataclass(frozen=True)
+class MeetingFacts:
+    """What a meeting is like now, for everybody in it. `door` is the table as docs/protocol.md writes it."""
+
+    title: str
+    organisation: str
+    code: str
+    starts_at: datetime
+    ends_at: datetime
+    started_at: datetime | None
+    encryption: str
+    locked_at: datetime | None
+    locks_at: datetime | None
+    mics_start_off: bool
+    door: Mapping[str, str]
+    hosts: tuple[str, ...]
+    ended_by: str | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    person: Person
+    decision: door.Decision
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The door's answers about everybody asked for. `over` is the reason why the meeting takes place no more, if so."""
+
+    meeting: MeetingFacts
+    over: str | None
+    judgements: Mapping[str, Judgement]
+
+
+def judge(
+    occurrence_id: str, asked: Iterable[str], present: Iterable[str], kept: Iterable[str], now: datetime
+) -> Verdicts:
+    """Asks the door about the participants `asked`, and stores the entry of those `present` whom it admits.
+
+    Hosts are decided first: whether one is inside changes the answer for everybody else. A host counts as inside while
+    present or while their seat is `kept` for their return.
+    """
+    occurrence = Occurrence.objects.select_related("meeting").get(pk=occurrence_id)
+    hosts = list(occurrence.meeting.hosts.all())
+    ids, here, with_seat = set(asked), set(present), {*present, *kept}
+    seats = list(occurrence.participants.filter(pk__in=ids).select_related("user", "invitation__user"))
+    rows = {seat.pk: _row(occurrence, seat) for seat in seats}
+    seats.sort(key=lambda seat: rows[seat.pk] is not door.Row.HOST)
+    host_inside = False
+    judgements: dict[str, Judgement] = {}
+    for seat in seats:
+        decision = _decide(occurrence, seat, rows[seat.pk], host_inside=host_inside, now=now)
+        if isinstance(decision, door.Admit):
+            if str(seat.pk) in here and (seat.state != Participant.State.INSIDE or seat.entered_at is None):
+                seat = door_services.entered(seat, reason=decision.reason)  # noqa: PLW2901 - the stored row
+            host_inside = host_inside or (decision.capabilities.host and str(seat.pk) in with_seat)
+        judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk]), decision)
+    occurrence.refresh_from_db()
+    return Verdicts(_meeting_facts(occurrence, hosts), _over(occurrence), judgements)
+
+
+def _row(occurrence: Occurrence, seat: Participant) -> door.Row:
+    return selectors.visitor_row(occurrence, user=seat.user, invitation=seat.invitation)
+
+
+def _decide(
+    occurrence: Occurrence, seat: Participant, row: door.Row, *, host_inside: bool, now: datetime
+) -> door.Decision:
+    if seat.user_id and not session_lives(seat.session_key, str(seat.user_id)):
+        # Signed out, or signed out by somebody: the socket's person is only known from its handshake.
+        return door.Refuse("inactive" if not seat.user.is_active else "sign_in")
+    facts = selectors.facts_for(
+        occurrence,
+        row=row,
+        user=seat.user,
+        invitation=seat.invitation,
+        participant=seat,
+        device=seat.device,
+        host_inside=host_inside,
+        now=now,
+    )
+    return door.decide(facts)
+
+
+def session_lives(session_key: str, user_id: str) -> bool:
+    """Says whether this portal session still signs this person in: there, not expired, password unchanged, active."""
+    if not session_key:
+        return False
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user = get_user(SimpleNamespace(session=store))  # type: ignore[arg-type]
+    return user.is_authenticated and str(user.pk) == user_id
+
+
+def _over(occurrence: Occurrence) -> str | None:
+    if occurrence.cancelled_at or occurrence.meeting.cancelled_at:
+        return "cancelled"
+    return "ended" if occurrence.ended_at else None
+
+
+def _meeting_facts(occurrence: Occurrence, hosts: list[Any]) -> MeetingFacts:
+    meeting = occurrence.meeting
+    rules = selectors.rules_of(meeting)
+    locks_at = None
+    if meeting.lock_after_minutes and occurrence.started_at:
+        locks_at = max(occurrence.started_at, occurrence.starts_at) + timedelta(minutes=meeting.lock_after_minutes)
+    return MeetingFacts(
+        title=meeting.title,
+        organisation=settings.LINTEL.organisation,
+        code=meeting.code,
+        starts_at=occurrence.starts_at,
+        ends_at=occurrence.ends_at,
+        started_at=occurrence.started_at,
+        encryption=meeting.encryption,
+        locked_at=occurrence.locked_at,
+        locks_at=locks_at,
+        mics_start_off=meeting.mics_start_off,
+        door={
+            "preset": door.preset_of(rules),
+            "listed": str(rules.listed),
+            "colleagues": str(rules.colleagues),
+            "guests": str(rules.guests),
+            "anyone": str(rules.anyone),
+        },
+        hosts=tuple(sorted(host.name for host in hosts)),
+        ended_by=occurrence.ended_by.name if occurrence.ended_by else None,
+    )
+
+
+def _person(seat: Participant, row: door.Row) -> Person:
+    invitation = seat.invitation
+    signed_in = seat.user is not None
+    if signed_in:
+        provenance = for_hosts = _("Signed in · %(organisation)s") % {"organisation": settings.LINTEL.organisation}
+    elif invitation is not None:
+        provenance = _("Guest, personal link")
+        for_hosts = _("Guest, link sent to %(address)s") % {"address": invitation.email}
+    else:
+        provenance = for_hosts = _("Meeting link, not signed in")
+    return Person(
+        participant_id=str(seat.pk),
+        name=seat.user.name if seat.user else seat.name,
+        kind=str(row),
+        is_guest=not signed_in,
+        provenance=provenance,
+        provenance_for_hosts=for_hosts,
+        email=seat.user.email if seat.user else (invitation.email if invitation else None),
+        network=seat.network,
+        invitation_id=str(invitation.pk) if invitation else None,
+        user_id=str(seat.user_id) if seat.user_id else None,
+        may_know=row in {door.Row.HOST, door.Row.LISTED, door.Row.GUEST},
+        knocked_at=seat.knocked_at,
+        entered_at=seat.entered_at,
+        host_message=seat.host_message,
+    )
+
+
+def seats_of_interrupted_meetings() -> dict[str, list[Person]]:
+    """Returns who was inside when the last process stopped, by occurrence. They may come back without knocking."""
+    found: dict[str, list[Person]] = {}
+    inside = Participant.objects.filter(
+        state=Participant.State.INSIDE, occurrence__ended_at=None, occurrence__cancelled_at=None
+    ).select_related("user", "invitation__user", "occurrence__meeting")
+    for seat in inside:
+        found.setdefault(str(seat.occurrence_id), []).append(_person(seat, _row(seat.occurrence, seat)))
+    return found

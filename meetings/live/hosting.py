@@ -1,0 +1,187 @@
+"""What hosts do to a live meeting, from a socket or through the API: `Actor` says which.
+
+Taking away comes first and at once: the engine forgets a removed person before the database is asked to remember
+it, and nothing waits for that person's socket. Giving comes last: somebody is let in only after that is stored.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from media_engine import Source
+from meetings.live import storing, views
+from meetings.live.office import Live
+from meetings.live.room import Room
+from meetings.live.seats import Seat
+from meetings.live.storing import Actor, Done
+from meetings.services import door as door_services
+from meetings.signaling.protocol import ProtocolError
+
+
+async def admit(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:
+    """Lets somebody in who waits: stored first, granted after."""
+    room, seat = _find(live, occurrence_id, target_id)
+    if seat is not None and seat.inside:
+        raise ProtocolError("wrong_state", "they are inside")
+    done = await _store(live, room, door_services.let_in, occurrence_id, actor, target_id)
+    if room is not None:
+        room.forgive(target_id)
+        if seat is not None:
+            room.tell_changes(answered=views.answered(seat, done.by, "let_in"))
+    live.wake(occurrence_id)
+
+
+async def refuse(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, note: str, block: bool) -> None:
+    """Turns somebody away who waits: for the whole meeting if `block`, otherwise for two minutes."""
+    room, seat = _find(live, occurrence_id, target_id)
+    if seat is not None and seat.inside:
+        raise ProtocolError("wrong_state", "they are inside: remove them")
+    service = door_services.turn_away
+    done = await _store(live, room, service, occurrence_id, actor, target_id, note=note, block=block)
+    live.tickets.forget(target_id)
+    if room is not None and seat is not None:
+        reason, answer = ("blocked", "blocked") if block else ("not_let_in", "turned_away")
+        refused = views.refused(reason, at=_now(), until=done.refused_until, note=note, by=done.by)
+        room.turn_out(target_id, refused, "refused", by=done.by, answered=views.answered(seat, done.by, answer))
+
+
+async def keep_waiting(live: Live, occurrence_id: str, actor: Actor, target_id: str, text: str) -> None:
+    """Tells somebody who waits something; they keep waiting."""
+    room, seat = _find(live, occurrence_id, target_id)
+    done = await _store(live, room, door_services.keep_waiting, occurrence_id, actor, target_id, message=text)
+    if room is not None and seat is not None:
+        room.tell_changes(answered=views.answered(seat, done.by, "message"))
+    live.wake(occurrence_id)
+
+
+async def remove(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, note: str, block: bool) -> None:
+    """Takes somebody out who is inside. If that can't be stored they are out all the same, and the host should repeat
+    it.
+    """
+    room, seat = _find(live, occurrence_id, target_id)
+    if actor.participant_id is None:
+        await live.database(storing.require_host, occurrence_id, actor)
+    if seat is not None and not seat.inside:
+        raise ProtocolError("wrong_state", "they are at the door: turn them away")
+    if room is not None and seat is not None:
+        room.expel(target_id)
+    live.tickets.forget(target_id)
+    try:
+        done = await _store(live, room, door_services.remove, occurrence_id, actor, target_id, note=note, block=block)
+    except ProtocolError as error:
+        if room is not None and error.code == "try_again":
+            room.turn_out(target_id, views.refused("removed", at=_now(), note=note), "removed")
+        elif room is not None:
+            room.forgive(target_id)
+            live.wake(occurrence_id)
+        raise
+    if room is not None:
+        room.forgive(target_id)
+        refused = views.refused("removed", at=_now(), note=note, by=done.by)
+        room.turn_out(target_id, refused, "removed", by=done.by)
+
+
+async def move_to_door(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:
+    """Sends somebody who is inside back to the door, where a host may let them in again."""
+    room, seat = _find(live, occurrence_id, target_id)
+    if seat is not None and not seat.inside:
+        raise ProtocolError("wrong_state", "they are at the door")
+    await live.database(storing.require_host, occurrence_id, actor)
+    if room is not None and seat is not None:
+        room.expel(target_id)
+    try:
+        await _store(live, room, door_services.move_to_door, occurrence_id, actor, target_id)
+    finally:
+        # Stored: the door now says wait. Not stored: it says what it said before, and nothing has been taken for good.
+        if room is not None:
+            room.forgive(target_id)
+        live.wake(occurrence_id)
+
+
+async def mute(live: Live, occurrence_id: str, actor: Actor, target_id: str, source: Source) -> None:
+    """Stops one source of somebody until they switch it on again themselves."""
+    room, seat = _find(live, occurrence_id, target_id)
+    if room is None or seat is None:
+        raise ProtocolError("no_such_participant", "there is nobody of that id here")
+    if not seat.inside:
+        raise ProtocolError("wrong_state", "they are at the door")
+    service = door_services.mute_recorded
+    done = await _store(live, room, service, occurrence_id, actor, target_id, source=source.value)
+    _stop(room, seat, source, done.by)
+    room.tell_changes()
+
+
+async def mute_all(live: Live, occurrence_id: str, actor: Actor) -> None:
+    """Stops the microphones of everybody who is not the host that asks."""
+    await live.database(storing.require_host, occurrence_id, actor)
+    room = live.rooms.get(occurrence_id)
+    speaking = [
+        seat
+        for seat in (room.inside() if room is not None else [])
+        if seat.id != actor.participant_id and Source.MICROPHONE in seat.open_sources()
+    ]
+    for seat in speaking:
+        if seat.inside:
+            await mute(live, occurrence_id, actor, seat.id, Source.MICROPHONE)
+
+
+def _stop(room: Room, seat: Seat, source: Source, by: str) -> None:
+    if room.stop_source(seat, source):
+        seat.tell({"type": "muted", "source": source.value, "by": by})
+
+
+async def lower_hand(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:
+    await live.database(storing.require_host, occurrence_id, actor)
+    room, seat = _find(live, occurrence_id, target_id)
+    if room is None or seat is None:
+        raise ProtocolError("no_such_participant", "there is nobody of that id here")
+    seat.hand_at = None
+    room.tell_changes()
+
+
+async def lock(live: Live, occurrence_id: str, actor: Actor, *, locked: bool) -> None:
+    """Locks the door, or unlocks it. Who stands at the door keeps standing there."""
+    room = live.rooms.get(occurrence_id)
+    service = door_services.lock if locked else door_services.unlock
+    done = await _store(live, room, service, occurrence_id, actor)
+    if room is not None:
+        room.changed_by = done.by
+    live.wake(occurrence_id)
+
+
+async def end(live: Live, occurrence_id: str, actor: Actor) -> None:
+    """Ends the meeting for everyone."""
+    room = live.rooms.get(occurrence_id)
+    done = await _store(live, room, door_services.end_for_everyone, occurrence_id, actor)
+    if room is not None:
+        room.finish(views.refused("ended", at=_now(), by=done.by))
+        live.forget(room)
+
+
+def participants(live: Live, occurrence_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Who is inside and who waits now, as hosts see them. The caller makes sure that a host asks."""
+    room = live.rooms.get(occurrence_id)
+    if room is None:
+        return {"inside": [], "waiting": []}
+    return {
+        "inside": [views.person(seat, for_host=True) for seat in room.inside()],
+        "waiting": [views.waiting(seat, views.cautions(seat)) for seat in room.waiting()],
+    }
+
+
+def _find(live: Live, occurrence_id: str, target_id: str) -> tuple[Room | None, Seat | None]:
+    room = live.rooms.get(occurrence_id)
+    return room, (room.seats.get(target_id) if room is not None else None)
+
+
+async def _store(live: Live, room: Room | None, service: storing.Service, *args: Any, **details: Any) -> Done:
+    """Stores an action in its turn: what was asked first about this meeting is stored and applied first."""
+    if room is None:
+        return await live.database(storing.act, service, *args, **details)
+    async with room.lock:
+        return await live.database(storing.act, service, *args, **details)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

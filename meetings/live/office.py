@@ -1,0 +1,348 @@
+"""`Live`: the live meetings of one process. Owns the engine, the rooms, the ticks, and the threads that talk to the
+database.
+
+Every room's answers come from `reconcile`: ask the door about everybody, apply what it says, renew the leases. It
+runs at every entry, when a service rings `changed`, when another process wrote a `Change` row, and every 3 s. If
+the database does not answer, nothing is renewed and the leases run out: no answer is no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from channels.db import DatabaseSyncToAsync
+
+from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState
+from meetings import changes
+from meetings.live import facts, storing, views
+from meetings.live.room import LEASE_SECONDS, MOST_INSIDE, MOST_WAITING, Room
+from meetings.live.seats import Connection, Seat
+from meetings.live.wakeups import ChangeReader
+from meetings.signaling.protocol import Close, ProtocolError
+from meetings.signaling.rates import Budgets, Rate
+from meetings.tickets import Bearer, Nonces, Tickets
+
+log = logging.getLogger("lintel.live")
+
+T = TypeVar("T")
+
+LEASE_TICK_SECONDS = 3.0
+CHANGE_TICK_SECONDS = 0.1
+CLEARING_SECONDS = 60.0
+DATABASE_THREADS = 4
+MOST_SOCKETS_PER_NETWORK = 50
+MOST_ROOMS = 1_000
+
+REFUSED_TRIES = Rate.per_minute(20)
+REQUESTS = Rate.per_minute(300)
+MAILED_CODES = Rate(per_second=1 / 60, burst=1)
+
+_current: Live | None = None
+
+
+def current_live() -> Live | None:
+    """Returns this process's started `Live`, for views; None when there is none, and then the door stays shut."""
+    return _current
+
+
+class Live:
+    """Start it on the loop that will carry its sockets. `database_threads=0` uses the caller's thread (for tests)."""
+
+    def __init__(
+        self,
+        engine_config: EngineConfig,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        database_threads: int = DATABASE_THREADS,
+    ) -> None:
+        self.engine = Engine(engine_config, on_event=self._on_event, clock=clock)
+        self.clock = clock
+        self.rooms: dict[str, Room] = {}
+        self.tickets = Tickets(clock)
+        self.nonces = Nonces(clock)
+        self.refused_tries = Budgets(REFUSED_TRIES, clock)
+        self.requests = Budgets(REQUESTS, clock)
+        self.mailed_codes = Budgets(MAILED_CODES, clock)
+        self._sockets: dict[Connection, str] = {}
+        self._sockets_per_network: Counter[str] = Counter()
+        self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._due: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closing = False
+
+    def __repr__(self) -> str:
+        return f"<Live rooms={len(self.rooms)} sockets={len(self._sockets)}>"
+
+    async def start(self) -> None:
+        """Binds the engine's port (`OSError` if it can't), finds interrupted meetings, starts the ticks."""
+        global _current  # noqa: PLW0603 - one per process by design; views have no other way to it
+        self._loop = asyncio.get_running_loop()
+        await self.engine.start()
+        reader = ChangeReader()
+        await self.database(reader.skip_what_is_there)
+        await self._keep_interrupted_seats()
+        changes.changed.connect(self._on_changed)
+        self._own(self._tick_changes(reader))
+        self._own(self._tick_leases())
+        _current = self
+
+    async def aclose(self) -> None:
+        """Tells every socket to come back later, and stops. Seats stay in the database for the next start."""
+        global _current  # noqa: PLW0603
+        if _current is self:
+            _current = None
+        self._is_closing = True
+        changes.changed.disconnect(self._on_changed)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in list(self._sockets):
+            connection.close(Close.RESTART)
+        await self.engine.aclose()
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def database(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Runs a synchronous function that talks to the database in a thread of its own, and closes stale
+        connections.
+        """
+        call = functools.partial(function, *args, **kwargs)
+        if self._executor is None:
+            return await DatabaseSyncToAsync(call, thread_sensitive=True)()
+        return await DatabaseSyncToAsync(call, thread_sensitive=False, executor=self._executor)()
+
+    def _own(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Sockets
+
+    def count_in(self, connection: Connection, network: str) -> bool:
+        """Registers a socket; False, and nothing registered, when its network has too many or the process stops."""
+        if self._is_closing or self._sockets_per_network[network] >= MOST_SOCKETS_PER_NETWORK:
+            return False
+        self._sockets[connection] = network
+        self._sockets_per_network[network] += 1
+        return True
+
+    def count_out(self, connection: Connection) -> None:
+        network = self._sockets.pop(connection, None)
+        if network is not None:
+            self._sockets_per_network[network] -= 1
+            if not self._sockets_per_network[network]:
+                del self._sockets_per_network[network]
+
+    # Entering and leaving
+
+    def host_inside(self, occurrence_id: str) -> bool:
+        """Says whether a host is inside now. Any thread may ask."""
+        room = self.rooms.get(occurrence_id)
+        return room is not None and room.host_inside
+
+    def is_expelled(self, occurrence_id: str, participant_id: str) -> bool:
+        """Says whether somebody was just put out, even if the database could not be told."""
+        room = self.rooms.get(occurrence_id)
+        return room is not None and participant_id in room.expelled
+
+    async def enter(self, bearer: Bearer, connection: Connection) -> Seat:
+        """Asks the door once more and seats the bearer of a ticket, inside or at the door; the socket is told which.
+
+        Raises `ProtocolError("busy")` when there is no place, `try_again` when the database fails. The seat that is
+        returned may already be gone again (the door said no): then the socket has been told and closed.
+        """
+        room = self._room(bearer.occurrence_id)
+        async with room.lock:
+            present = self._present(room) | {bearer.participant_id}
+            verdicts = await self._ask(room, set(room.seats) | present, present)
+            if room.is_over:
+                raise ProtocolError("wrong_state", "the meeting has ended")
+            judgement = verdicts.judgements.get(bearer.participant_id)
+            if judgement is None or bearer.participant_id in room.expelled:
+                raise ProtocolError("not_allowed", "this seat is closed")
+            if bearer.participant_id not in room.seats and len(room.waiting()) >= MOST_WAITING:
+                raise ProtocolError("busy", "too many people are at the door")
+            seat = room.take_seat(judgement.person, connection, self.clock())
+            if bearer.network:
+                seat.networks.add(bearer.network)
+            await self._apply(room, verdicts)
+        return seat
+
+    def lose_socket(self, occurrence_id: str, participant_id: str, connection: Connection) -> None:
+        room = self.rooms.get(occurrence_id)
+        if room is not None:
+            room.lose_socket(participant_id, connection, self.clock())
+
+    async def leave(self, room: Room, participant_id: str, why: str) -> None:
+        """Ends a seat for good: media at once, then the row, then the others are told."""
+        seat = room.seats.get(participant_id)
+        waited = seat is not None and not seat.inside
+        room.vacate(participant_id, why, answered=views.answered(seat, "", "gone") if seat and waited else None)
+        async with room.lock:
+            await self.database(storing.left, participant_id, "stopped" if waited and why == "left" else why)
+            if participant_id in room.seats:
+                return  # came back while this was stored: the entry is newer and stands
+        await self.reconcile(room.id)
+
+    def note_link_in_use(self, occurrence_id: str, invitation_id: str) -> None:
+        """Warns hosts: the personal link of somebody here was tried on a second device."""
+        room = self.rooms.get(occurrence_id)
+        if room is None:
+            return
+        for seat in room.seats.values():
+            if seat.person.invitation_id == invitation_id:
+                seat.link_in_use = True
+        room.tell_changes()
+
+    def _room(self, occurrence_id: str) -> Room:
+        room = self.rooms.get(occurrence_id)
+        if room is None or room.is_over:
+            if len(self.rooms) >= MOST_ROOMS:
+                raise ProtocolError("busy", "too many meetings")
+            room = self.rooms[occurrence_id] = Room(occurrence_id, self.engine)
+        return room
+
+    # Asking the door
+
+    async def reconcile(self, occurrence_id: str) -> None:
+        """Asks the door about everybody in a live meeting and makes its answers true. Raises if the database fails."""
+        room = self.rooms.get(occurrence_id)
+        if room is None or room.is_over:
+            return
+        async with room.lock:
+            verdicts = await self._ask(room, set(room.seats), self._present(room))
+            await self._apply(room, verdicts)
+
+    def _present(self, room: Room) -> set[str]:
+        """Whose entry may be stored if the door admits them: their socket is open, and there is a place."""
+        is_full = len(room.inside()) >= MOST_INSIDE
+        return {
+            seat.id
+            for seat in room.seats.values()
+            if seat.connection is not None and seat.id not in room.expelled and (seat.inside or not is_full)
+        }
+
+    async def _ask(self, room: Room, asked: set[str], present: set[str]) -> facts.Verdicts:
+        kept = {seat.id for seat in room.seats.values() if seat.is_host}
+        return await self.database(facts.judge, room.id, asked, present, kept, _now())
+
+    async def _apply(self, room: Room, verdicts: facts.Verdicts) -> None:
+        out = room.apply(verdicts, lease_until=self.clock() + LEASE_SECONDS, at=_now())
+        for participant_id, refusal in out.items():
+            await self.database(storing.put_out, participant_id, refusal)
+        if room.is_over or room.is_empty:
+            self.forget(room)
+
+    def forget(self, room: Room) -> None:
+        """Drops a room that is over or empty."""
+        if self.rooms.get(room.id) is room and (room.is_over or room.is_empty):
+            self.engine.close_session(room.id)
+            del self.rooms[room.id]
+
+    # Waking up
+
+    def _on_changed(self, *, occurrence_id: Any = None, **_: Any) -> None:
+        # Rung on commit, in whichever thread committed.
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop stopped between the check and the call
+                loop.call_soon_threadsafe(self.wake, None if occurrence_id is None else str(occurrence_id))
+
+    def wake(self, occurrence_id: str | None) -> None:
+        """Makes one meeting, or all (None), ask the door again soon. Many calls make one question."""
+        for room_id in list(self.rooms) if occurrence_id is None else [occurrence_id]:
+            if room_id in self.rooms and room_id not in self._due and not self._is_closing:
+                self._due.add(room_id)
+                self._own(self._reconcile_soon(room_id))
+
+    async def _reconcile_soon(self, occurrence_id: str) -> None:
+        self._due.discard(occurrence_id)
+        await self._try(self.reconcile(occurrence_id), occurrence_id)
+
+    async def _try(self, what: Any, occurrence_id: str) -> bool:
+        try:
+            await what
+        except Exception as error:  # noqa: BLE001 - one meeting's failure must not stop the others
+            # Nothing was renewed: if this lasts, the meeting's leases run out.
+            log.error("meeting %s: could not ask the door: %s", occurrence_id, type(error).__name__)
+            return False
+        return True
+
+    async def _tick_changes(self, reader: ChangeReader) -> None:
+        """Reads what other processes (and this one) changed. A failing database is asked again at the next tick."""
+        while True:
+            await asyncio.sleep(CHANGE_TICK_SECONDS)
+            try:
+                touched = await self.database(reader.read)
+            except Exception as error:  # noqa: BLE001 - see above: leases run out if this lasts
+                log.error("changes could not be read: %s", type(error).__name__)
+                await asyncio.sleep(1)
+                continue
+            for occurrence_id in touched:
+                self.wake(occurrence_id)
+
+    async def _tick_leases(self) -> None:
+        next_clearing = self.clock()
+        while True:
+            await asyncio.sleep(LEASE_TICK_SECONDS)
+            # Side by side: one meeting's slow answer must not let another's leases run out.
+            await asyncio.gather(
+                *(
+                    self._try(asyncio.wait_for(self._look_after(room), LEASE_SECONDS), room.id)
+                    for room in list(self.rooms.values())
+                )
+            )
+            if self.clock() >= next_clearing:
+                next_clearing = self.clock() + CLEARING_SECONDS
+                await self._try(self.database(storing.end_forgotten, set(self.rooms), _now()), "-")
+
+    async def _look_after(self, room: Room) -> None:
+        for participant_id in room.seats_run_out(self.clock()):
+            await self.leave(room, participant_id, "lost")
+        await self.reconcile(room.id)
+        meeting = room.meeting
+        if meeting is None or room.is_over:
+            return
+        if meeting.locks_at and _now() >= meeting.locks_at and not room.was_locked_by_itself:
+            room.was_locked_by_itself = True
+            if meeting.locked_at is None:
+                async with room.lock:
+                    await self.database(storing.lock_by_rule, room.id)
+                await self.reconcile(room.id)
+
+    async def _keep_interrupted_seats(self) -> None:
+        now = self.clock()
+        for occurrence_id, people in (await self.database(facts.seats_of_interrupted_meetings)).items():
+            room = self._room(occurrence_id)
+            for person in people:
+                room.keep_seat(person, now)
+
+    # What the engine says
+
+    def _on_event(self, event: Event) -> None:
+        room = self.rooms.get(event.session_id)
+        seat = room.seats.get(event.peer_id) if room is not None else None
+        if seat is None or not seat.inside:
+            return
+        if isinstance(event, SubscribeOffer):
+            tracks = [
+                {"mid": track.mid, "participant": track.publisher_id, "source": track.source.value}
+                for track in event.tracks
+            ]
+            seat.tell({"type": "media.offer", "offer": event.offer_id, "sdp": event.sdp, "tracks": tracks})
+        elif isinstance(event, TransportState):
+            seat.tell({"type": "media.transport", "transport": event.transport, "state": event.state})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

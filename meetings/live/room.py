@@ -1,0 +1,321 @@
+"""One live meeting: seats, sockets, grants. Every change is one synchronous method, so nothing is half done at an
+await.
+
+`apply` is the only way in: it takes what the door has just said about everybody and makes it so. Taking away is
+possible at any time and never waits: the engine forgets the peer before anybody is told. Knows no database and no
+clock of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from media_engine import Engine, Grants, OfferRejected, Source
+from meetings.door import Admit, Capabilities, Refuse, Wait
+from meetings.live import views
+from meetings.live.cautions import is_confusable
+from meetings.live.facts import MeetingFacts, Verdicts
+from meetings.live.seats import NOTHING, Connection, Person, Seat
+from meetings.signaling.protocol import Close
+
+log = logging.getLogger("lintel.live")
+
+LEASE_SECONDS = 10.0
+SEAT_SECONDS = 120.0
+MOST_INSIDE = 100
+MOST_WAITING = 100
+
+
+class Room:
+    """`id` is the occurrence's; it also names the engine's session, as participants' ids name its peers."""
+
+    def __init__(self, occurrence_id: str, engine: Engine) -> None:
+        self.id = occurrence_id
+        self.engine = engine
+        self.seats: dict[str, Seat] = {}
+        self.meeting: MeetingFacts | None = None
+        self.is_over = False
+        # Whoever stores something about this meeting, or asks the door about everybody in it, holds this lock: what was
+        # asked first is applied first.
+        self.lock = asyncio.Lock()
+        # Removed or turned away here. The door's answers about them are ignored until the database has said so too.
+        self.expelled: set[str] = set()
+        self.was_locked_by_itself = False
+        # The host whose change of the meeting the next `meeting` message names.
+        self.changed_by: str | None = None
+        self._told_people: dict[str, dict[str, Any]] = {}
+        self._told_waiting: list[dict[str, Any]] | None = None
+        self._told_meeting: MeetingFacts | None = None
+
+    def __repr__(self) -> str:
+        over = " over" if self.is_over else ""
+        return f"<Room {self.id} inside={len(self.inside())} waiting={len(self.waiting())}{over}>"
+
+    def inside(self) -> list[Seat]:
+        return [seat for seat in self.seats.values() if seat.inside]
+
+    def waiting(self) -> list[Seat]:
+        return [seat for seat in self.seats.values() if not seat.inside and seat.wait is not None]
+
+    def hosts(self) -> list[Seat]:
+        return [seat for seat in self.seats.values() if seat.is_host]
+
+    @property
+    def host_inside(self) -> bool:
+        return any(self.hosts())
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.seats and not self.expelled
+
+    # Arriving and going
+
+    def take_seat(self, person: Person, connection: Connection, now: float) -> Seat:
+        """Gives the person's seat, which may be waiting for them, to this socket. The door's answer follows in
+        `apply`.
+        """
+        seat = self.seats.get(person.participant_id)
+        if seat is None:
+            seat = self.seats[person.participant_id] = Seat(person, now)
+        if person.network:
+            seat.networks.add(person.network)
+        older = seat.attach(connection)
+        if older is not None and older is not connection:
+            older.close(Close.NEWER_SOCKET)
+        return seat
+
+    def keep_seat(self, person: Person, now: float) -> None:
+        """Keeps a place for somebody who was inside when the server stopped. Gives no grant: they have to come back."""
+        if person.participant_id not in self.seats:
+            self.seats[person.participant_id] = Seat(person, now)
+
+    def lose_socket(self, participant_id: str, connection: Connection, now: float) -> None:
+        """The socket closed. The seat and its media stay; `seats_run_out` ends them."""
+        seat = self.seats.get(participant_id)
+        if seat is not None and seat.connection is connection:
+            seat.detach(now)
+            self.tell_changes()
+
+    def seats_run_out(self, now: float) -> list[str]:
+        """Returns whose two minutes are over. The caller stores that they left, and then calls `vacate`."""
+        return [
+            seat.id
+            for seat in self.seats.values()
+            if seat.connection is None and seat.lost_at is not None and now - seat.lost_at >= SEAT_SECONDS
+        ]
+
+    def vacate(
+        self, participant_id: str, why: str, *, by: str | None = None, answered: dict[str, Any] | None = None
+    ) -> None:
+        """Takes media and seat away and tells the others. Tells nothing to the person: see `turn_out`."""
+        self.engine.revoke(self.id, participant_id)
+        seat = self.seats.pop(participant_id, None)
+        if seat is None:
+            return
+        if seat.inside:
+            seat.inside = False
+            self._tell_inside(views.gone(participant_id, why, by))
+        self._told_people.pop(participant_id, None)
+        self.tell_changes(answered=answered)
+
+    def expel(self, participant_id: str) -> None:
+        """Stops media to and from a person in this very moment, whatever else succeeds later.
+
+        The seat stays so that `turn_out` can tell them, but no answer of the door reopens it until `forgive`.
+        """
+        self.engine.revoke(self.id, participant_id)
+        self.expelled.add(participant_id)
+        seat = self.seats.get(participant_id)
+        if seat is not None:
+            seat.capabilities = NOTHING
+            seat.lease_until = float("-inf")
+
+    def forgive(self, participant_id: str) -> None:
+        """The database speaks for this person again."""
+        self.expelled.discard(participant_id)
+
+    def turn_out(
+        self, participant_id: str, refused: Mapping[str, Any], why: str, *, by: str | None = None,
+        answered: dict[str, Any] | None = None, code: int = Close.REFUSED,
+    ) -> None:  # fmt: skip
+        """Takes media and seat away, then says why and closes the socket without waiting for it."""
+        seat = self.seats.get(participant_id)
+        self.vacate(participant_id, why, by=by, answered=answered)
+        if seat is not None and seat.connection is not None:
+            connection, seat.connection = seat.connection, None
+            connection.tell(refused)
+            connection.close(code)
+
+    def finish(self, refused: Mapping[str, Any]) -> None:
+        """Ends the meeting for everybody: media of all first, words after."""
+        self.engine.close_session(self.id)
+        self.is_over = True
+        seats = list(self.seats.values())
+        self.seats.clear()
+        self._told_people.clear()
+        for seat in seats:
+            seat.inside = False
+            if seat.connection is not None:
+                seat.connection.tell(refused)
+                seat.connection.close(Close.ENDED)
+
+    # Making the door's answers so
+
+    def apply(self, verdicts: Verdicts, *, lease_until: float, at: datetime) -> dict[str, Refuse]:
+        """Makes true what the door has just said about everybody. Returns who had a seat and is now turned out, and
+        why.
+
+        `lease_until` counts on the engine's clock: nobody's media flow beyond it unless the door is asked again.
+        """
+        if self.is_over:
+            return {}
+        self.meeting = verdicts.meeting
+        if verdicts.over is not None:
+            self.finish(views.refused(verdicts.over, at=at, by=verdicts.meeting.ended_by))
+            return {}
+        out: dict[str, Refuse] = {}
+        for participant_id, judgement in verdicts.judgements.items():
+            seat = self.seats.get(participant_id)
+            if seat is None or participant_id in self.expelled:
+                continue
+            seat.person = judgement.person
+            decision = judgement.decision
+            if isinstance(decision, Admit) and self._has_room_for(seat):
+                self._let_inside(seat, decision.capabilities, lease_until)
+            elif isinstance(decision, Refuse):
+                out[participant_id] = decision
+                self._turn_out_by_rule(seat, decision, at)
+            else:
+                self._keep_outside(seat, decision if isinstance(decision, Wait) else Wait("knock"))
+        self.tell_changes()
+        return out
+
+    def _has_room_for(self, seat: Seat) -> bool:
+        return seat.inside or len(self.inside()) < MOST_INSIDE
+
+    def _let_inside(self, seat: Seat, capabilities: Capabilities, lease_until: float) -> None:
+        became_host = seat.inside and capabilities.host != seat.capabilities.host
+        seat.inside = True
+        seat.wait = None
+        seat.capabilities = capabilities
+        seat.lease_until = lease_until
+        if became_host:
+            seat.told_room = False  # hosts see the queue and addresses: tell them everything anew
+        self.grant(seat)
+
+    def grant(self, seat: Seat) -> None:
+        """Tells the engine what may flow, never beyond the lease that the door's last answer gave."""
+        if seat.inside and seat.id not in self.expelled:
+            grants = Grants(publish=seat.open_sources(), subscribe=True, expires_at=seat.lease_until)
+            try:
+                self.engine.set_grants(self.id, seat.id, grants)
+            except OfferRejected as error:
+                # The engine is full: this person is inside without media, and the others notice nothing.
+                log.warning("meeting %s: no media for %s: %s", self.id, seat.id, error.code)
+
+    def _keep_outside(self, seat: Seat, wait: Wait) -> None:
+        if seat.inside:
+            self.engine.revoke(self.id, seat.id)
+            seat.inside = False
+            seat.capabilities = NOTHING
+            self._told_people.pop(seat.id, None)
+            self._tell_inside(views.gone(seat.id, "refused", None))
+        seat.wait = wait
+
+    def _turn_out_by_rule(self, seat: Seat, decision: Refuse, at: datetime) -> None:
+        reason = "closed" if decision.unknown else decision.reason
+        refused = views.refused(reason, at=at, until=decision.until)
+        self.turn_out(seat.id, refused, "removed" if decision.reason == "removed" else "refused")
+
+    # What people switch
+
+    def switch(self, seat: Seat, wanted: Mapping[Source, bool]) -> None:
+        """Switches sources on or off at the person's own wish, which also lifts a host's stop."""
+        for source, on in wanted.items():
+            if on:
+                seat.switches.on.add(source)
+                seat.switches.stopped_by_host.discard(source)
+            else:
+                seat.switches.on.discard(source)
+        self.grant(seat)
+        self.tell_changes()
+
+    def stop_source(self, seat: Seat, source: Source) -> bool:
+        """Stops a source at a host's wish: nothing of it is forwarded until its owner switches it on again."""
+        sources = {source, Source.SCREEN_AUDIO} if source is Source.SCREEN else {source}
+        was_on = bool(seat.open_sources() & sources)
+        seat.switches.stopped_by_host |= sources & seat.switches.on
+        seat.switches.on -= sources
+        self.grant(seat)
+        return was_on
+
+    # Telling
+
+    def tell_changes(self, *, answered: dict[str, Any] | None = None) -> None:
+        """Sends everybody what has changed for them since they were told last, and newcomers everything."""
+        if self.meeting is None or self.is_over:
+            return
+        people = {seat.id: views.person(seat, for_host=True) for seat in self.inside()}
+        changed = [pid for pid, view in people.items() if self._told_people.get(pid) != view]
+        waiting = self._waiting_views()
+        queue_changed = answered is not None or waiting != self._told_waiting
+        meeting_changed = self._told_meeting is not None and self._told_meeting != self.meeting
+        by = self.changed_by
+        if meeting_changed:
+            self.changed_by = None
+        self._told_people, self._told_waiting, self._told_meeting = people, waiting, self.meeting
+        for seat in list(self.seats.values()):
+            if seat.connection is None:
+                continue
+            if not seat.inside:
+                self._tell_door(seat)
+            elif not seat.told_room:
+                self._tell_room(seat, waiting)
+            else:
+                self._tell_differences(seat, changed, meeting_changed, by)
+                if queue_changed and seat.is_host:
+                    seat.tell({"type": "waiting", "waiting": waiting, "answered": answered})
+
+    def _tell_door(self, seat: Seat) -> None:
+        if seat.wait is None or self.meeting is None:
+            return
+        view = views.door(seat, self.meeting, host_here=self.host_inside)
+        if view != seat.told_door:
+            seat.told_door = view
+            seat.tell(view)
+
+    def _tell_room(self, seat: Seat, waiting: list[dict[str, Any]]) -> None:
+        seat.told_room = True
+        seat.told_capabilities = seat.capabilities
+        if self.meeting is not None:
+            seat.tell(views.room(seat, self.meeting, self.inside(), waiting))
+
+    def _tell_differences(self, seat: Seat, changed: Iterable[str], meeting_changed: bool, by: str | None) -> None:
+        if seat.capabilities != seat.told_capabilities:
+            seat.told_capabilities = seat.capabilities
+            seat.tell({"type": "capabilities", "capabilities": views.capabilities(seat.capabilities)})
+        if meeting_changed and self.meeting is not None:
+            seat.tell({"type": "meeting", "meeting": views.meeting(self.meeting), "by": by})
+        for pid in changed:
+            seat.tell({"type": "person", "person": views.person(self.seats[pid], for_host=seat.is_host)})
+
+    def _waiting_views(self) -> list[dict[str, Any]]:
+        known = [seat.person.name for seat in self.inside()] + list(self.meeting.hosts if self.meeting else ())
+        return [
+            views.waiting(
+                seat, [*(["name_in_use"] if is_confusable(seat.person.name, known) else []), *views.cautions(seat)]
+            )
+            for seat in self.waiting()
+        ]
+
+    def _tell_inside(self, message: Mapping[str, Any]) -> None:
+        for seat in self.inside():
+            seat.tell(message)
+
+    def tell_everybody_inside(self, message: Mapping[str, Any]) -> None:
+        """Sends one message to everybody who is inside now, the sender included."""
+        self._tell_inside(message)

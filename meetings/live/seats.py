@@ -1,0 +1,127 @@
+"""One person's place at the door of, or in, a live meeting. Data and questions about it; `room.py` changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from media_engine import Source
+from meetings.door import Capabilities, Wait
+from meetings.signaling.rates import Bucket, Rate
+
+NOTHING = Capabilities()
+
+CHAT_RATE = Rate(per_second=5, burst=10)
+SMALL_RATE = Rate(per_second=5, burst=15)
+
+# What each capability opens. A source that is in no list can't be granted.
+SOURCES_OF: tuple[tuple[str, tuple[Source, ...]], ...] = (
+    ("speak", (Source.MICROPHONE,)),
+    ("show", (Source.CAMERA,)),
+    ("share", (Source.SCREEN, Source.SCREEN_AUDIO)),
+)
+
+
+class Connection(Protocol):
+    """A socket as `live` sees it. Neither method waits for the other side, and neither raises."""
+
+    def tell(self, message: Mapping[str, Any]) -> None: ...
+
+    def close(self, code: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the database says about the one who holds a seat. `email` and `provenance_for_hosts` are for hosts only."""
+
+    participant_id: str
+    name: str
+    kind: str
+    is_guest: bool
+    provenance: str
+    provenance_for_hosts: str
+    email: str | None
+    network: str
+    invitation_id: str | None
+    user_id: str | None
+    may_know: bool
+    knocked_at: datetime | None
+    entered_at: datetime | None
+    host_message: str
+
+
+@dataclass
+class Switches:
+    """Which sources this person has switched on, and which a host stopped."""
+
+    on: set[Source] = field(default_factory=set)
+    stopped_by_host: set[Source] = field(default_factory=set)
+
+    def is_open(self, source: Source) -> bool:
+        return source in self.on and source not in self.stopped_by_host
+
+
+class Seat:
+    """A seat outlives its socket: `connection` is None while the person is away, `lost_at` says since when."""
+
+    def __init__(self, person: Person, now: float) -> None:
+        self.person = person
+        self.connection: Connection | None = None
+        self.lost_at: float | None = now
+        self.inside = False
+        self.wait: Wait | None = None
+        self.capabilities = NOTHING
+        self.lease_until = float("-inf")
+        self.switches = Switches()
+        self.hand_at: datetime | None = None
+        self.networks: set[str] = {person.network} if person.network else set()
+        self.link_in_use = False
+        self.chat_bucket = Bucket(CHAT_RATE, now)
+        self.small_bucket = Bucket(SMALL_RATE, now)
+        # What this socket was told last, so that only differences are sent.
+        self.told_room = False
+        self.told_door: dict[str, Any] | None = None
+        self.told_capabilities: Capabilities | None = None
+
+    def __repr__(self) -> str:
+        place = "inside" if self.inside else "waiting"
+        return f"<Seat {self.id} {place} {'connected' if self.connection else 'away'}>"
+
+    @property
+    def id(self) -> str:
+        return self.person.participant_id
+
+    @property
+    def is_host(self) -> bool:
+        return self.inside and self.capabilities.host
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        if self.connection is not None:
+            self.connection.tell(message)
+
+    def attach(self, connection: Connection) -> Connection | None:
+        """Takes the newer socket and returns the older one, which the caller closes."""
+        older, self.connection = self.connection, connection
+        self.lost_at = None
+        self.told_room = False
+        self.told_door = None
+        self.told_capabilities = None
+        return older
+
+    def detach(self, now: float) -> None:
+        self.connection = None
+        self.lost_at = now
+
+    def open_sources(self) -> frozenset[Source]:
+        """What may be forwarded from this person now: allowed, switched on, and not stopped by a host."""
+        if not self.inside:
+            return frozenset()
+        return frozenset(
+            source
+            for capability, sources in SOURCES_OF
+            if getattr(self.capabilities, capability)
+            for source in sources
+            if self.switches.is_open(source)
+        )

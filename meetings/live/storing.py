@@ -1,0 +1,119 @@
+"""What a live meeting writes down: who left, what hosts did. Runs in a database thread; the services do the work.
+
+Turns a service's refusal into a stable code of the protocol, so that nothing else of an exception reaches a client.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+
+from meetings.admission import IllegalEvent
+from meetings.door import Refuse
+from meetings.models import Occurrence, Participant
+from meetings.services import door as door_services
+from meetings.services import roles
+from meetings.services.errors import NotAHost
+from meetings.signaling.protocol import ProtocolError
+
+log = logging.getLogger("lintel.live")
+
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts as a host: somebody in the meeting, or (through the API) a person with an account. One of both."""
+
+    participant_id: str | None = None
+    user_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What others are told about a stored action."""
+
+    by: str
+    target_name: str = ""
+    refused_until: datetime | None = None
+
+
+Service = Callable[..., Any]
+
+
+def act(service: Service, occurrence_id: str, actor: Actor, target_id: str | None = None, **details: Any) -> Done:
+    """Calls a service as this host, on this participant if one is named. The role is read now, inside the service.
+
+    Raises `ProtocolError` with `not_a_host`, `no_such_participant`, `wrong_state`, or `try_again` when it could not be
+    stored; after any of them nothing has been.
+    """
+    try:
+        by = _by(occurrence_id, actor)
+        if target_id is None:
+            service(by, Occurrence.objects.get(pk=occurrence_id), **details)
+            return Done(by.name)
+        target = Participant.objects.get(pk=target_id, occurrence_id=occurrence_id)
+        service(by, target, **details)
+        target.refresh_from_db()
+        return Done(by.name, target.name, target.refused_until)
+    except NotAHost:
+        raise ProtocolError("not_a_host", "only hosts may do this") from None
+    except (Participant.DoesNotExist, Occurrence.DoesNotExist, ValidationError, ValueError):
+        raise ProtocolError("no_such_participant", "there is nobody of that id here") from None
+    except IllegalEvent:
+        raise ProtocolError("wrong_state", "that does not fit the state they are in") from None
+    except Exception as error:
+        log.error("meeting %s: %s was not stored: %s", occurrence_id, service.__name__, type(error).__name__)
+        raise ProtocolError("try_again", "it could not be stored") from error
+
+
+def _by(occurrence_id: str, actor: Actor) -> Any:
+    if actor.participant_id is not None:
+        return Participant.objects.select_related("user", "occurrence__meeting").get(
+            pk=actor.participant_id, occurrence_id=occurrence_id
+        )
+    return get_user_model().objects.get(pk=actor.user_id)
+
+
+def require_host(occurrence_id: str, actor: Actor) -> None:
+    """Raises `ProtocolError("not_a_host")` unless the actor is a host of this meeting now."""
+    act(_nothing_but_the_role, occurrence_id, actor)
+
+
+def _nothing_but_the_role(by: Any, occurrence: Occurrence) -> None:
+    roles.require_host(by, occurrence)
+
+
+def left(participant_id: str, why: str) -> None:
+    """Stores that somebody's seat ended. Nothing to do when it had ended before."""
+    participant = Participant.objects.filter(pk=participant_id).first()
+    if participant is not None and participant.state in {Participant.State.INSIDE, Participant.State.WAITING}:
+        door_services.left(participant, why)
+
+
+def put_out(participant_id: str, refusal: Refuse) -> None:
+    """Stores that the rules, not a host, turned somebody out."""
+    participant = Participant.objects.filter(pk=participant_id).first()
+    if participant is not None and participant.state in {Participant.State.INSIDE, Participant.State.WAITING}:
+        door_services.put_out(participant, refusal)
+
+
+def lock_by_rule(occurrence_id: str) -> None:
+    """Locks the door because the meeting's rules say when."""
+    door_services.lock(None, Occurrence.objects.get(pk=occurrence_id))
+
+
+def end_forgotten(live_ids: Collection[str], now: datetime) -> None:
+    """Ends meetings that everybody has left an hour after their time."""
+    over = Occurrence.objects.filter(
+        started_at__isnull=False, ended_at=None, cancelled_at=None, ends_at__lt=now - FORGOTTEN_AFTER
+    ).exclude(participants__state=Participant.State.INSIDE)
+    for occurrence in over:
+        if str(occurrence.pk) not in live_ids:
+            door_services.end_for_everyone(None, occurrence)

@@ -1,0 +1,139 @@
+"""What is written to sockets: the objects of docs/protocol.md, made from seats and facts.
+
+Decides what each kind of reader sees: people outside learn nothing about who is inside, and only hosts see addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from media_engine import Source
+from meetings.door import Capabilities
+from meetings.live.facts import MeetingFacts
+from meetings.live.seats import Seat
+
+
+def time(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the millisecond."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def capabilities(those: Capabilities) -> dict[str, bool]:
+    return {
+        "speak": those.speak,
+        "show": those.show,
+        "share": those.share,
+        "chat": those.chat,
+        "host": those.host,
+    }
+
+
+def meeting(facts: MeetingFacts) -> dict[str, Any]:
+    return {
+        "title": facts.title,
+        "organisation": facts.organisation,
+        "code": facts.code,
+        "starts_at": time(facts.starts_at),
+        "ends_at": time(facts.ends_at),
+        "started_at": time(facts.started_at),
+        "encryption": facts.encryption,
+        "locked": facts.locked_at is not None,
+        "mics_start_off": facts.mics_start_off,
+        "door": dict(facts.door),
+    }
+
+
+def cautions(seat: Seat) -> list[str]:
+    """What hosts should know about a seat beside its name."""
+    return [
+        *(["link_in_use"] if seat.link_in_use else []),
+        *(["two_networks"] if len(seat.networks) > 1 and seat.person.invitation_id else []),
+    ]
+
+
+def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
+    """Somebody who is inside. Addresses and cautions are for hosts; the switches say what may be forwarded now."""
+    sources = seat.open_sources()
+    who = seat.person
+    return {
+        "participant": seat.id,
+        "name": who.name,
+        "kind": who.kind,
+        "host": seat.capabilities.host,
+        "guest": who.is_guest,
+        "provenance": who.provenance_for_hosts if for_host else who.provenance,
+        "email": who.email if for_host else None,
+        "entered_at": time(who.entered_at),
+        "connected": seat.connection is not None,
+        "microphone": Source.MICROPHONE in sources,
+        "camera": Source.CAMERA in sources,
+        "screen": Source.SCREEN in sources,
+        "hand": time(seat.hand_at),
+        "cautions": cautions(seat) if for_host else None,
+    }
+
+
+def waiting(seat: Seat, all_cautions: list[str]) -> dict[str, Any]:
+    """Somebody at the door, as hosts see them."""
+    return {
+        "participant": seat.id,
+        "name": seat.person.name,
+        "kind": seat.person.kind,
+        "provenance": seat.person.provenance_for_hosts,
+        "email": seat.person.email,
+        "knocked_at": time(seat.person.knocked_at),
+        "reason": seat.wait.reason if seat.wait else "knock",
+        "cautions": all_cautions,
+        "connected": seat.connection is not None,
+    }
+
+
+def door(seat: Seat, facts: MeetingFacts, *, host_here: bool) -> dict[str, Any]:
+    """What somebody at the door is told. Title, time and hosts only for people who may know of the meeting."""
+    wait = seat.wait
+    knows = seat.person.may_know
+    return {
+        "type": "door",
+        "participant": seat.id,
+        "reason": wait.reason if wait else "knock",
+        "until": time(wait.until) if wait else None,
+        "knocked_at": time(seat.person.knocked_at),
+        "title": facts.title if knows else None,
+        "starts_at": time(facts.starts_at) if knows else None,
+        "hosts": list(facts.hosts) if knows else None,
+        "host_here": host_here,
+        "message": seat.person.host_message or None,
+    }
+
+
+def room(seat: Seat, facts: MeetingFacts, people: Iterable[Seat], queue: list[dict[str, Any]]) -> dict[str, Any]:
+    """Everything that somebody inside knows."""
+    host = seat.is_host
+    in_order = sorted(people, key=lambda other: (time(other.person.entered_at) or "", other.id))
+    return {
+        "type": "room",
+        "you": seat.id,
+        "meeting": meeting(facts),
+        "capabilities": capabilities(seat.capabilities),
+        "people": [person(other, for_host=host) for other in in_order],
+        "waiting": queue if host else None,
+        "now": time(datetime.now(UTC)),
+    }
+
+
+def gone(participant_id: str, why: str, by: str | None) -> dict[str, Any]:
+    return {"type": "gone", "participant": participant_id, "why": why, "by": by}
+
+
+def refused(
+    reason: str, *, at: datetime, until: datetime | None = None, note: str | None = None, by: str | None = None
+) -> dict[str, Any]:
+    return {"type": "refused", "reason": reason, "until": time(until), "note": note or None, "by": by, "at": time(at)}
+
+
+def answered(seat_or_person: Seat, by: str, answer: str) -> dict[str, Any]:
+    return {"participant": seat_or_person.id, "name": seat_or_person.person.name, "by": by, "answer": answer}
