@@ -1,0 +1,203 @@
+"""Invitations of one meeting: make, list, revoke, restore, send again. Hosts only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.http import HttpRequest
+from ninja import Router
+
+from meetings.models import Invitation
+from meetings.services import invitations, scheduling
+from portal.api import access
+from portal.api.operations import operation
+from portal.api.paging import PageQuery, cut, position
+from portal.api.problems import Problem, invalid
+from portal.api.schemas import InvitationIn, InvitationMade, InvitationOut, Invitations
+
+router = Router()
+TAG: Final = "Invitations"
+HOSTS_ONLY: Final = ("not_found", "not_a_host")
+
+
+@operation(
+    router, "GET", "/meetings/{meeting_id}/invitations", scope="read", answer=Invitations, problems=HOSTS_ONLY, tag=TAG
+)
+def list_invitations(request: HttpRequest, meeting_id: UUID, page: PageQuery) -> dict[str, Any]:
+    """Who is invited
+
+    In the order of invitation; revoked ones too. Links are not shown again.
+    """
+    seen = access.hosted_by(request.auth.user, meeting_id)  # type: ignore[attr-defined]
+    rows = (
+        Invitation.objects.filter(occurrence__meeting=seen.meeting).select_related("user").order_by("created_at", "pk")
+    )
+    after = position(page.cursor, datetime.fromisoformat, UUID)
+    if after is not None:
+        rows = rows.filter(Q(created_at__gt=after[0]) | Q(created_at=after[0], pk__gt=after[1]))
+    found, following = cut(rows[: page.limit + 1], page.limit, lambda one: (one.created_at.isoformat(), one.pk))
+    hosts = _hosts(seen)
+    return {"items": [shown(one, hosts) for one in found], "next": following}
+
+
+@operation(
+    router,
+    "POST",
+    "/meetings/{meeting_id}/invitations",
+    scope="write",
+    answer=InvitationMade,
+    status=201,
+    problems=(*HOSTS_ONLY, "already_invited", "wrong_state"),
+    tag=TAG,
+)
+def make_invitation(request: HttpRequest, meeting_id: UUID, data: InvitationIn) -> dict[str, Any]:
+    """Invite somebody
+
+    The answer holds `join_url`, the personal link, this once. A link that is mailed is another one; the first Join or
+    Knock with any of them ends the others.
+    """
+    user = request.auth.user  # type: ignore[attr-defined]
+    seen = access.hosted_by(user, meeting_id)
+    _open(seen)
+    with transaction.atomic():
+        if Invitation.objects.filter(occurrence=seen.occurrence, email=data.email).exists():
+            raise Problem("already_invited")
+        if data.role == "host":
+            _make_host(user, seen, data.email)
+        try:
+            with transaction.atomic():
+                invitation = invitations.invite(user, seen.occurrence, data.email, _name(data.name), send=data.notify)
+        except IntegrityError:
+            raise Problem("already_invited") from None
+        join_url = invitations.mint_link(invitation, by=user, via="api")
+    invitation.refresh_from_db()
+    return {**shown(invitation, _hosts(seen)), "join_url": join_url}
+
+
+@operation(
+    router,
+    "POST",
+    "/meetings/{meeting_id}/invitations/{invitation_id}/revoke",
+    scope="write",
+    answer=InvitationOut,
+    problems=HOSTS_ONLY,
+    tag=TAG,
+)
+def revoke_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UUID) -> dict[str, Any]:
+    """Revoke an invitation
+
+    Its links open nothing from then on, and whoever came in with one is out. Revoking twice is no error.
+    """
+    user = request.auth.user  # type: ignore[attr-defined]
+    seen = access.hosted_by(user, meeting_id)
+    invitation = access.invitation_of(seen, invitation_id)
+    if invitation.revoked_at is None:
+        invitation = invitations.revoke(user, invitation)
+    return shown(invitation, _hosts(seen))
+
+
+@operation(
+    router,
+    "POST",
+    "/meetings/{meeting_id}/invitations/{invitation_id}/restore",
+    scope="write",
+    answer=InvitationOut,
+    problems=(*HOSTS_ONLY, "wrong_state"),
+    tag=TAG,
+)
+def restore_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UUID) -> dict[str, Any]:
+    """Restore a revoked invitation
+
+    Restoring one that is not revoked is no error.
+    """
+    user = request.auth.user  # type: ignore[attr-defined]
+    seen = access.hosted_by(user, meeting_id)
+    _open(seen)
+    invitation = access.invitation_of(seen, invitation_id)
+    if invitation.revoked_at is not None:
+        invitation = invitations.restore(user, invitation)
+    return shown(invitation, _hosts(seen))
+
+
+@operation(
+    router,
+    "POST",
+    "/meetings/{meeting_id}/invitations/{invitation_id}/resend",
+    scope="write",
+    answer=InvitationMade,
+    problems=(*HOSTS_ONLY, "wrong_state"),
+    tag=TAG,
+)
+def resend_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UUID) -> dict[str, Any]:
+    """Send an invitation again
+
+    Mails a new personal link, and shows one more as `join_url`, this once.
+    """
+    user = request.auth.user  # type: ignore[attr-defined]
+    seen = access.hosted_by(user, meeting_id)
+    _open(seen)
+    invitation = access.invitation_of(seen, invitation_id)
+    if invitation.revoked_at is not None:
+        raise Problem("wrong_state", "The invitation is revoked: restore it first.")
+    with transaction.atomic():
+        invitations.send_again(user, invitation)
+        join_url = invitations.mint_link(invitation, by=user, via="api")
+    invitation.refresh_from_db()
+    return {**shown(invitation, _hosts(seen)), "join_url": join_url}
+
+
+def shown(invitation: Invitation, hosts: set[UUID]) -> dict[str, Any]:
+    account = invitation.user
+    return {
+        "id": invitation.pk,
+        "email": invitation.email,
+        "name": account.name if account else invitation.name,
+        "role": "host" if invitation.user_id in hosts else "attendee" if account else "guest",
+        "state": state_of(invitation),
+        "created_at": invitation.created_at,
+        "sent_at": invitation.sent_at,
+        "opened_at": invitation.opened_at,
+        "claimed_at": invitation.claimed_at,
+        "revoked_at": invitation.revoked_at,
+    }
+
+
+def state_of(invitation: Invitation) -> str:
+    for state, at in (
+        ("revoked", invitation.revoked_at),
+        ("used", invitation.claimed_at),
+        ("opened", invitation.opened_at),
+        ("sent", invitation.sent_at),
+    ):
+        if at:
+            return state
+    return "invited"
+
+
+def _hosts(seen: access.Seen) -> set[UUID]:
+    return set(seen.meeting.hosts.values_list("pk", flat=True))
+
+
+def _name(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _open(seen: access.Seen) -> None:
+    if seen.meeting.cancelled_at or seen.occurrence.cancelled_at:
+        raise Problem("wrong_state", "The meeting is cancelled.")
+    if seen.occurrence.ended_at:
+        raise Problem("wrong_state", "The meeting has ended.")
+
+
+def _make_host(by: Any, seen: access.Seen, email: str) -> None:
+    account = get_user_model().objects.filter(email=email, is_active=True).first()
+    if account is None:
+        raise invalid("role", "A host needs an account, and there is none with this address.")
+    if not seen.meeting.hosts.filter(pk=account.pk).exists():
+        hosts = [*seen.meeting.hosts.all(), account]
+        scheduling.change_meeting(by, seen.meeting, tell=False, hosts=hosts)

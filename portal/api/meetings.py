@@ -1,0 +1,310 @@
+"""Meetings: schedule, read, change, cancel."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Router
+
+from meetings import selectors
+from meetings.door import Rules, Way, WithoutHost, is_ordered, preset_of, with_preset
+from meetings.lifecycle import stage_of
+from meetings.models import Meeting, Occurrence
+from meetings.services import scheduling
+from portal.api import access, schemas
+from portal.api.operations import operation
+from portal.api.paging import PageQuery, cut, position
+from portal.api.problems import Problem, invalid
+from portal.api.schemas import MeetingChange, MeetingIn, MeetingOut, Meetings, Moment
+
+router = Router()
+TAG: Final = "Meetings"
+PAST_GRACE: Final = timedelta(minutes=5)
+FURTHEST: Final = timedelta(days=5 * 366)
+
+
+@operation(router, "GET", "/meetings", scope="read", answer=Meetings, tag=TAG)
+def list_meetings(
+    request: HttpRequest,
+    page: PageQuery,
+    starts_from: Moment | None = None,
+    starts_before: Moment | None = None,
+) -> dict[str, Any]:
+    """Meetings that the token's owner hosts or is invited to
+
+    In the order of their start; cancelled and ended ones too.
+    """
+    user = request.auth.user  # type: ignore[attr-defined]
+    rows = access.meetings_of(user)
+    if starts_from is not None:
+        rows = rows.filter(starts__gte=starts_from)
+    if starts_before is not None:
+        rows = rows.filter(starts__lt=starts_before)
+    after = position(page.cursor, datetime.fromisoformat, UUID)
+    if after is not None:
+        rows = rows.filter(Q(starts__gt=after[0]) | Q(starts=after[0], pk__gt=after[1]))
+    found, following = cut(
+        rows[: page.limit + 1],
+        page.limit,
+        lambda one: (one.starts.isoformat(), one.pk),  # type: ignore[attr-defined]
+    )
+    return {"items": [shown(one, user) for one in found], "next": following}
+
+
+@operation(
+    router,
+    "POST",
+    "/meetings",
+    scope="write",
+    answer=MeetingOut,
+    status=201,
+    problems=("mode_unavailable",),
+    tag=TAG,
+)
+def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
+    """Schedule a meeting
+
+    The token's owner hosts it. Nobody is invited by this: add invitations afterwards.
+    """
+    user = request.auth.user  # type: ignore[attr-defined]
+    _refuse_unavailable(data.encryption, data.recurrence)
+    _check_start(data.starts_at)
+    zone = data.time_zone or user.time_zone or "UTC"
+    _check_zone(zone)
+    options = data.options
+    rules = _with_door(
+        Rules(
+            opens_minutes=data.door_opens_minutes,
+            without_host=WithoutHost(options.without_host),
+            allow_share=options.allow_share,
+            allow_chat=options.allow_chat,
+        ),
+        data.door,
+    )
+    meeting = scheduling.schedule_meeting(
+        user,
+        title=data.title,
+        starts_at=data.starts_at,
+        duration_minutes=data.duration_minutes,
+        time_zone=zone,
+        hosts=_accounts(data.hosts),
+        rules=rules,
+        mics_start_off=options.mics_start_off,
+        lock_after_minutes=options.lock_after_minutes,
+        encryption=data.encryption,
+        notes=data.notes,
+    )
+    return shown(meeting, user)
+
+
+@operation(router, "GET", "/meetings/{meeting_id}", scope="read", answer=MeetingOut, problems=("not_found",), tag=TAG)
+def read_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]:
+    """One meeting"""
+    user = request.auth.user  # type: ignore[attr-defined]
+    return shown(access.seen_by(user, meeting_id).meeting, user)
+
+
+@operation(
+    router,
+    "PATCH",
+    "/meetings/{meeting_id}",
+    scope="write",
+    answer=MeetingOut,
+    problems=("not_found", "not_a_host", "wrong_state", "mode_unavailable"),
+    tag=TAG,
+)
+def change_meeting(request: HttpRequest, meeting_id: UUID, data: MeetingChange) -> dict[str, Any]:
+    """Change a meeting
+
+    Fields that are absent stay as they are. A change of the door acts at once, on people inside too. Hosts only.
+    """
+    user = request.auth.user  # type: ignore[attr-defined]
+    seen = access.hosted_by(user, meeting_id)
+    given = data.model_fields_set - {"notify"}
+    if not given:
+        raise invalid("", "Name at least one field to change.")
+    if "encryption" in given and data.encryption != seen.meeting.encryption:
+        _refuse_unavailable(data.encryption, None)
+        raise invalid("encryption", "The encryption of a meeting can’t be changed.")
+    _refuse_unavailable("transport", data.recurrence)
+    changes: dict[str, Any] = {
+        name: getattr(data, name) for name in ("title", "notes", "duration_minutes") if name in given
+    }
+    if "time_zone" in given:
+        _check_zone(data.time_zone)
+        changes["time_zone"] = data.time_zone
+    if "starts_at" in given and data.starts_at != seen.occurrence.starts_at:
+        _check_start(data.starts_at)
+        changes["starts_at"] = data.starts_at
+    if "hosts" in given:
+        changes["hosts"] = _accounts(data.hosts)
+    changes |= _options_and_door(seen.meeting, data, given)
+    if changes:
+        scheduling.change_meeting(user, seen.meeting, tell=data.notify, **changes)
+    return shown(access.seen_by(user, meeting_id).meeting, user)
+
+
+@operation(
+    router,
+    "DELETE",
+    "/meetings/{meeting_id}",
+    scope="write",
+    status=204,
+    problems=("not_found", "not_a_host", "wrong_state"),
+    tag=TAG,
+)
+def cancel_meeting(request: HttpRequest, meeting_id: UUID) -> HttpResponse:
+    """Cancel a meeting
+
+    Its links open nothing from then on, invited people are told, and its history stays. Cancelling twice is no error.
+    Hosts only.
+    """
+    user = request.auth.user  # type: ignore[attr-defined]
+    seen = access.hosted_by(user, meeting_id)
+    if seen.meeting.cancelled_at is None:
+        scheduling.cancel_meeting(user, seen.meeting)
+    return HttpResponse(status=204)
+
+
+def shown(meeting: Meeting, user: Any) -> dict[str, Any]:
+    """The meeting as `user` may see it. The options and the lock are the hosts' business."""
+    hosts = list(meeting.hosts.all())
+    is_host = any(host.pk == user.pk for host in hosts)
+    occurrence = access.occurrence_of(meeting, timezone.now())
+    rules = selectors.rules_of(meeting)
+    return {
+        "id": meeting.pk,
+        "code": meeting.code,
+        "url": f"{settings.LINTEL.public_url}/m/{meeting.code}",
+        "title": meeting.title,
+        "notes": meeting.notes,
+        "starts_at": occurrence.starts_at,
+        "ends_at": occurrence.ends_at,
+        "duration_minutes": meeting.duration_minutes,
+        "time_zone": meeting.time_zone,
+        "recurrence": meeting.recurrence or None,
+        "status": status_of(meeting, occurrence),
+        "locked": (occurrence.locked_at is not None) if is_host else None,
+        "encryption": meeting.encryption,
+        "door": {
+            "preset": preset_of(rules),
+            "listed": rules.listed,
+            "colleagues": rules.colleagues,
+            "guests": rules.guests,
+            "anyone": rules.anyone,
+            "guests_verified": rules.guests_verified,
+        },
+        "door_opens_minutes": rules.opens_minutes,
+        "options": {
+            "allow_share": rules.allow_share,
+            "allow_chat": rules.allow_chat,
+            "mics_start_off": meeting.mics_start_off,
+            "lock_after_minutes": meeting.lock_after_minutes,
+            "without_host": rules.without_host,
+        }
+        if is_host
+        else None,
+        "hosts": [{"id": host.pk, "name": host.name, "email": host.email} for host in hosts],
+        "you": "host" if is_host else "attendee",
+        "created_at": meeting.created_at,
+    }
+
+
+def status_of(meeting: Meeting, occurrence: Occurrence) -> str:
+    return stage_of(
+        started=occurrence.started_at is not None,
+        ended=occurrence.ended_at is not None,
+        cancelled=bool(meeting.cancelled_at or occurrence.cancelled_at),
+    )
+
+
+def _options_and_door(meeting: Meeting, data: MeetingChange, given: set[str]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    before = rules = selectors.rules_of(meeting)
+    if "door_opens_minutes" in given:
+        rules = replace(rules, opens_minutes=data.door_opens_minutes)
+    if "options" in given:
+        named = data.options.model_fields_set
+        for name in ("mics_start_off", "lock_after_minutes"):
+            if name in named:
+                changes[name] = getattr(data.options, name)
+        for name in ("allow_share", "allow_chat"):
+            if name in named:
+                rules = replace(rules, **{name: getattr(data.options, name)})
+        if "without_host" in named:
+            rules = replace(rules, without_host=WithoutHost(data.options.without_host))
+    if "door" in given:
+        rules = _with_door(rules, data.door)
+    if rules != before:
+        changes["rules"] = rules
+    return changes
+
+
+def _with_door(rules: Rules, door: str | schemas.DoorTable) -> Rules:
+    """The rules with a preset or a table. A table that contradicts itself is refused, not put right in silence."""
+    if isinstance(door, str):
+        return with_preset(rules, door)
+    rules = replace(
+        rules,
+        listed=Way(door.listed),
+        colleagues=Way(door.colleagues),
+        guests=Way(door.guests),
+        anyone=Way(door.anyone),
+        guests_verified=door.guests_verified,
+    )
+    if not is_ordered(rules):
+        raise invalid(
+            "door",
+            "Somebody less known would get in more easily than somebody better known: listed before colleagues and "
+            "guests, and those before anyone.",
+        )
+    if rules.guests_verified and rules.guests is not Way.WALKS_IN:
+        raise invalid("door.guests_verified", "A code is asked only of guests who walk in.")
+    return rules
+
+
+def _refuse_unavailable(encryption: str, recurrence: str | None) -> None:
+    errors = []
+    if encryption != "transport":
+        errors.append(("encryption", f"“{encryption}” is not available on this server yet; “transport” is."))
+    if recurrence is not None:
+        errors.append(("recurrence", "Recurring meetings are not available on this server yet."))
+    if errors:
+        raise Problem("mode_unavailable", errors=errors)
+
+
+def _check_start(starts_at: datetime) -> None:
+    now = timezone.now()
+    if starts_at < now - PAST_GRACE:
+        raise invalid("starts_at", "This time has passed.")
+    if starts_at > now + FURTHEST:
+        raise invalid("starts_at", "That is more than five years away.")
+
+
+def _check_zone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        raise invalid("time_zone", "There is no such time zone.")
+
+
+def _accounts(addresses: Iterable[str]) -> list[Any]:
+    """The active accounts of these addresses; every one must have one."""
+    wanted = list(dict.fromkeys(addresses))
+    found = {user.email: user for user in get_user_model().objects.filter(email__in=wanted, is_active=True)}
+    errors = [
+        (f"hosts.{index}", "A host needs an account, and there is none with this address.")
+        for index, address in enumerate(wanted)
+        if address not in found
+    ]
+    if errors:
+        raise Problem("invalid", errors=errors)
+    return list(found.values())

@@ -1,0 +1,336 @@
+"""What goes in and out. Input refuses unknown fields and values of the wrong type; every text and list has a bound."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, WithJsonSchema
+
+WAYS = Literal["walks_in", "knocks", "turned_away"]
+PRESET = Literal["named_people", "guests_knock", "everyone_knocks", "anyone_with_link"]
+ENCRYPTION = Literal["e2ee", "sealed", "transport"]
+WITHOUT_HOST = Literal["wait", "listed_start"]
+
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_ADDRESS: Final = re.compile(r"[^@\s,;<>\"()\[\]\\:]{1,64}@[^@\s,;<>\"()\[\]\\:]{1,253}")
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("write a time with its offset, such as 2026-11-24T13:30:00Z")
+    try:
+        found = datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise ValueError("there is no such time") from None
+    if found.utcoffset() is None:
+        raise ValueError("the offset is missing")
+    return found
+
+
+def _one_line(value: str) -> str:
+    """Text without line breaks and control characters, with single spaces; never empty."""
+    if _CONTROL.search(value) or "\n" in value or "\t" in value:
+        raise ValueError("write it on one line, without control characters")
+    value = " ".join(value.split())
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _paragraphs(value: str) -> str:
+    if _CONTROL.search(value.replace("\r\n", "\n")):
+        raise ValueError("contains control characters")
+    return value.replace("\r\n", "\n")
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value.strip()):
+        raise ValueError("this is not an email address")
+    return value.strip().lower()
+
+
+Moment = Annotated[
+    datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
+]
+OneLine = Annotated[str, AfterValidator(_one_line)]
+Paragraphs = Annotated[str, AfterValidator(_paragraphs)]
+Address = Annotated[
+    str,
+    Field(min_length=3, max_length=254),
+    AfterValidator(_address),
+    WithJsonSchema({"type": "string", "format": "email", "minLength": 3, "maxLength": 254}, mode="validation"),
+]
+
+
+class Input(Schema):
+    """Base of every body: a field that we don't know is an error, not something to ignore."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Output(Schema):
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
+
+
+# ---- meetings
+
+
+class DoorTable(Input):
+    """The door's table: what happens to each kind of person. Hosts always walk in."""
+
+    listed: WAYS
+    colleagues: WAYS
+    guests: WAYS
+    anyone: WAYS
+    guests_verified: StrictBool = Field(
+        False, description="A guest who walks in first types a code mailed to the invited address."
+    )
+
+
+class OptionsIn(Input):
+    """Only the options that are named are changed."""
+
+    allow_share: StrictBool = True
+    allow_chat: StrictBool = True
+    mics_start_off: StrictBool = False
+    lock_after_minutes: Annotated[StrictInt, Field(ge=1, le=1440)] | None = Field(
+        None, description="Locks the meeting this long after its start; null: never."
+    )
+    without_host: WITHOUT_HOST = "wait"
+
+
+_TITLE = Field(min_length=1, max_length=120)
+_NOTES = Field(max_length=2000)
+_DURATION = Field(ge=5, le=1440)
+_ZONE = Field(min_length=1, max_length=64, description="A name of the IANA time zone database, such as Europe/Oslo.")
+_RECURRENCE = Field(max_length=200, description="RRULE text. Not available yet: anything but null answers 422.")
+_OPENS = Field(ge=0, le=1440)
+_HOSTS = Field(max_length=20, description="Addresses of accounts. The token's owner is always one of the hosts.")
+_ENCRYPTION = Field(description="A mode that this server can't offer answers 422, never a weaker mode.")
+_DOOR = Field(description="A preset's name, or the table.")
+
+
+class MeetingIn(Input):
+    title: Annotated[OneLine, _TITLE]
+    starts_at: Moment
+    duration_minutes: Annotated[StrictInt, _DURATION] = 60
+    time_zone: Annotated[str, _ZONE] | None = Field(None, description="IANA name; by default the owner's, or UTC.")
+    notes: Annotated[Paragraphs, _NOTES] = ""
+    hosts: Annotated[list[Address], _HOSTS] = Field(default_factory=list)
+    recurrence: Annotated[str, _RECURRENCE] | None = None
+    door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
+    door_opens_minutes: Annotated[StrictInt, _OPENS] | None = Field(
+        10, description="Minutes before the start at which the door opens; null: at any time."
+    )
+    encryption: Annotated[ENCRYPTION, _ENCRYPTION] = "transport"
+    options: OptionsIn = Field(default_factory=OptionsIn)
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    # An absent field of a change means "as it is"; a default in the document would say otherwise.
+    for name, field in schema.get("properties", {}).items():
+        if name != "notify":
+            field.pop("default", None)
+    schema["minProperties"] = 1
+
+
+class MeetingChange(Input):
+    """Fields that are absent stay as they are."""
+
+    title: Annotated[OneLine, _TITLE] = ""
+    starts_at: Moment = Field(default=datetime.min)
+    duration_minutes: Annotated[StrictInt, _DURATION] = 60
+    time_zone: Annotated[str, _ZONE] = ""
+    notes: Annotated[Paragraphs, _NOTES] = ""
+    hosts: Annotated[list[Address], _HOSTS] = Field(default_factory=list)
+    recurrence: Annotated[str, _RECURRENCE] | None = None
+    door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
+    door_opens_minutes: Annotated[StrictInt, _OPENS] | None = None
+    encryption: Annotated[ENCRYPTION, _ENCRYPTION] = Field(
+        "transport", description="Settled when the meeting is made; another mode than its own answers 422."
+    )
+    options: OptionsIn = Field(default_factory=OptionsIn)
+    notify: StrictBool = Field(True, description="Tell invited people by email.")
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
+
+
+class Person(Output):
+    id: UUID
+    name: str
+    email: str
+
+
+class DoorOut(Output):
+    preset: Literal["named_people", "guests_knock", "everyone_knocks", "anyone_with_link", "custom"]
+    listed: WAYS
+    colleagues: WAYS
+    guests: WAYS
+    anyone: WAYS
+    guests_verified: bool
+
+
+class OptionsOut(Output):
+    allow_share: bool
+    allow_chat: bool
+    mics_start_off: bool
+    lock_after_minutes: int | None
+    without_host: WITHOUT_HOST
+
+
+class MeetingOut(Output):
+    """`you` is what the token's owner is here. Fields that only hosts see are null for others."""
+
+    id: UUID
+    code: str
+    url: str = Field(description="The meeting link. It admits only as the door says.")
+    title: str
+    notes: str
+    starts_at: datetime
+    ends_at: datetime
+    duration_minutes: int
+    time_zone: str
+    recurrence: str | None
+    status: Literal["scheduled", "live", "ended", "cancelled"]
+    locked: bool | None
+    encryption: ENCRYPTION
+    door: DoorOut
+    door_opens_minutes: int | None
+    options: OptionsOut | None
+    hosts: list[Person]
+    you: Literal["host", "attendee"]
+    created_at: datetime
+
+
+class Meetings(Output):
+    items: list[MeetingOut]
+    next: str | None = Field(description="Give it as `cursor` to read on; null at the end.")
+
+
+# ---- invitations
+
+
+class InvitationIn(Input):
+    email: Address
+    name: Annotated[str, Field(max_length=120)] = ""
+    role: Literal["attendee", "guest", "host"] = Field(
+        "attendee",
+        description="`attendee`, `guest`: whoever has the address. `host`: an account's address; it then hosts.",
+    )
+    notify: StrictBool = Field(
+        True, description="Send the invitation by email. The link in the mail is one of its own."
+    )
+
+
+class InvitationOut(Output):
+    id: UUID
+    email: str
+    name: str
+    role: Literal["attendee", "guest", "host"] = Field(
+        description="`attendee` has an account here, `guest` has none, `host` is one of the meeting's hosts."
+    )
+    state: Literal["invited", "sent", "opened", "used", "revoked"]
+    created_at: datetime
+    sent_at: datetime | None
+    opened_at: datetime | None
+    claimed_at: datetime | None = Field(description="First Join or Knock with a link of it.")
+    revoked_at: datetime | None
+
+
+class InvitationMade(InvitationOut):
+    join_url: str = Field(description="The personal link. It is shown this once and stored nowhere.")
+
+
+class Invitations(Output):
+    items: list[InvitationOut]
+    next: str | None
+
+
+# ---- the live meeting
+
+
+class ParticipantOut(Output):
+    """Somebody inside or at the door. `id` is what pages carry as `data-participant`."""
+
+    id: str
+    name: str
+    kind: Literal["host", "listed", "colleague", "guest", "anyone"]
+    state: Literal["waiting", "inside"]
+    provenance: str
+    email: str | None
+    knocked_at: datetime | None
+    entered_at: datetime | None
+    connected: bool
+    microphone: bool
+    camera: bool
+    screen: bool
+    hand: datetime | None
+    cautions: list[str]
+
+
+class Participants(Output):
+    live: bool = Field(description="Whether anybody is inside or at the door on this server.")
+    items: list[ParticipantOut]
+    next: str | None
+
+
+class AnswerIn(Input):
+    note: Annotated[str, Field(max_length=300)] = Field("", description="What the person is told.")
+    block: StrictBool = Field(False, description="They can't come back to this meeting.")
+
+
+class RemovalIn(Input):
+    note: Annotated[str, Field(max_length=300)] = Field("", description="What the person is told.")
+    block: StrictBool = Field(True, description="They can't come back to this meeting.")
+
+
+class MuteIn(Input):
+    source: Literal["microphone", "camera", "screen"] = "microphone"
+
+
+class Done(Output):
+    """The state after the action."""
+
+    participant: str
+    state: Literal["waiting", "inside", "refused", "removed", "left"]
+
+
+class MeetingState(Output):
+    id: UUID
+    status: Literal["scheduled", "live", "ended", "cancelled"]
+    locked: bool
+
+
+# ---- what happened
+
+
+class HistoryEntry(Output):
+    number: int = Field(description="Its number in the audit chain.")
+    at: datetime
+    kind: str
+    text: str = Field(description="What happened, in plain words.")
+    reason: str
+    network: str
+
+
+class History(Output):
+    items: list[HistoryEntry]
+    next: str | None
+
+
+class AuditEntryOut(HistoryEntry):
+    digest: str = Field(description="SHA-256 that chains this entry to all before it (docs/audit.md).")
+    previous: str
+    erased: bool = Field(description="Its personal details were erased; the chain still holds.")
+
+
+class AuditLog(Output):
+    items: list[AuditEntryOut]
+    next: str | None

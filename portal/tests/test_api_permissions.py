@@ -1,0 +1,219 @@
+"""Who may do what through the API: every operation × every kind of caller, from one table.
+
+An operation that is missing from the table fails the test, so that no operation is added without saying whose it is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import Client
+from django.utils import timezone
+
+from meetings.models import Meeting, Participant
+from portal.accounts.services import make_token
+from portal.api.v1 import api
+from portal.models import ApiToken, User
+from portal.tests.api_case import ApiCase, invited, meeting_of, person, seat, started_live, token_of
+
+CALLERS = ("nobody", "bad_token", "inactive", "stranger", "colleague", "other_host", "admin", "listed", "host")
+"""stranger and colleague: staff without a part in the meeting; the colleague was at its door. other_host: hosts
+another meeting."""
+
+NOBODYS = {"nobody": 401, "bad_token": 401, "inactive": 401}
+EVERY_ACCOUNT = {**NOBODYS, **dict.fromkeys(CALLERS[3:], 200)}
+HOSTS_AND_LISTED = {
+    **NOBODYS,
+    **dict.fromkeys(("stranger", "colleague", "other_host", "admin"), 404),
+    "listed": 200,
+    "host": 200,
+}
+HOSTS = {**HOSTS_AND_LISTED, "listed": 403}
+ADMINS = {**NOBODYS, **dict.fromkeys(("stranger", "colleague", "other_host", "listed", "host"), 403), "admin": 200}
+
+
+def hosts(status: int) -> dict[str, int]:
+    return {**HOSTS, "host": status}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operation: what each caller's answer is, and a body that would be accepted."""
+
+    answers: dict[str, int]
+    body: Any = None
+
+
+SOON = (timezone.now() + timedelta(days=1)).isoformat()
+MEETING = "/api/v1/meetings/{meeting_id}"
+GUEST = MEETING + "/invitations/{invitation_id}"
+SEAT = MEETING + "/participants/{participant_id}"
+TABLE: dict[tuple[str, str], Row] = {
+    ("GET", "/api/v1/meetings"): Row(EVERY_ACCOUNT),
+    ("POST", "/api/v1/meetings"): Row(
+        {**NOBODYS, **dict.fromkeys(CALLERS[3:], 201)}, {"title": "Review", "starts_at": SOON}
+    ),
+    ("GET", MEETING): Row(HOSTS_AND_LISTED),
+    ("PATCH", MEETING): Row(HOSTS, {"title": "Renamed"}),
+    ("DELETE", MEETING): Row(hosts(204)),
+    ("GET", MEETING + "/invitations"): Row(HOSTS),
+    ("POST", MEETING + "/invitations"): Row(hosts(201), {"email": "new@elsewhere.example"}),
+    ("POST", GUEST + "/revoke"): Row(HOSTS),
+    ("POST", GUEST + "/restore"): Row(HOSTS),
+    ("POST", GUEST + "/resend"): Row(HOSTS),
+    ("GET", MEETING + "/history"): Row(HOSTS),
+    ("GET", MEETING + "/participants"): Row(HOSTS),
+    ("POST", SEAT + "/admit"): Row(HOSTS),
+    ("POST", SEAT + "/refuse"): Row(HOSTS, {"note": "Not today"}),
+    ("POST", SEAT + "/remove"): Row(HOSTS, {"block": False}),
+    ("POST", SEAT + "/mute"): Row(HOSTS, {"source": "camera"}),
+    ("POST", SEAT + "/move-to-door"): Row(HOSTS),
+    ("POST", MEETING + "/lock"): Row(HOSTS),
+    ("POST", MEETING + "/unlock"): Row(HOSTS),
+    ("POST", MEETING + "/end"): Row(HOSTS),
+    ("POST", MEETING + "/suspend"): Row(hosts(501)),
+    ("GET", "/api/v1/audit"): Row(ADMINS),
+}
+NEEDS_INSIDE = {"remove", "mute", "move-to-door"}
+
+
+def operations() -> dict[tuple[str, str], dict[str, Any]]:
+    """Every operation of the document."""
+    document = json.loads(api.document_text())
+    return {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_the_table_names_every_operation_and_no_other() -> None:
+    assert set(TABLE) == set(operations())
+
+
+def test_every_row_names_every_caller() -> None:
+    for operation, row in TABLE.items():
+        assert set(row.answers) == set(CALLERS), operation
+
+
+class EveryCaller(ApiCase):
+    """One world per operation. Refused callers come first: whatever they did would show in the host's answer."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.people = {name: person(name) for name in CALLERS[2:] if name != "admin"}
+        self.people["admin"] = person("admin", User.Role.ADMIN)
+        self.meeting = meeting_of(self.people["host"])
+        meeting_of(self.people["other_host"])
+        seat(self.meeting, state=Participant.State.LEFT, user=self.people["colleague"], device="c")
+        invited(self.people["host"], self.meeting, "listed@example.org")
+        self.invitation = invited(self.people["host"], self.meeting, "guest@elsewhere.example")
+        Meeting.objects.filter(pk=self.meeting.pk).update(door_opens_minutes=None)
+        occurrence = self.meeting.occurrences.get()
+        occurrence.started_at = timezone.now()
+        occurrence.save()
+
+    async def answers(self, method: str, path: str, row: Row) -> dict[str, int]:
+        inside = path.rpartition("/")[2] in NEEDS_INSIDE
+        state = Participant.State.INSIDE if inside else Participant.State.WAITING
+        there = await sync_to_async(seat)(self.meeting, state=state)
+        tokens = {name: await token_of(user) for name, user in self.people.items()}
+        await User.objects.filter(email="inactive@example.org").aupdate(is_active=False)
+        address = path.removeprefix("/api/v1").format(
+            meeting_id=self.meeting.pk, invitation_id=self.invitation, participant_id=there.pk
+        )
+        live = await started_live()
+        try:
+            await live.reconcile(str(there.occurrence_id))
+            found = {}
+            for caller in CALLERS:
+                token = {"nobody": None, "bad_token": "lintel_" + "x" * 43}.get(caller, tokens.get(caller))
+                answer = await self.call(method, address, token, row.body)
+                found[caller] = answer.status
+                if answer.status >= 400:
+                    assert answer.response["Content-Type"] == "application/problem+json", (caller, answer.body)
+                    assert answer.body["status"] == answer.status
+            return found
+        finally:
+            await live.aclose()
+
+
+def _add(method: str, path: str, row: Row) -> None:
+    async def test(self: EveryCaller) -> None:
+        assert await self.answers(method, path, row) == row.answers
+
+    name = f"{method.lower()} {path.removeprefix('/api/v1/')}"
+    test.__doc__ = f"Each caller's answer of {name} is the table's."
+    safe = "".join(char if char.isalnum() else "_" for char in name)
+    setattr(EveryCaller, f"test_{safe}_answers_as_the_table_says", test)
+
+
+for (_method, _path), _row in TABLE.items():
+    _add(_method, _path, _row)
+
+
+class Scopes(ApiCase):
+    async def test_a_token_does_nothing_outside_its_scopes(self) -> None:
+        host = await sync_to_async(person)("host")
+        tokens = {scope: await token_of(host, scope) for scope in ApiToken.Scope.values}
+        for (method, path), operation in operations().items():
+            address = path.removeprefix("/api/v1").format(
+                meeting_id=uuid4(), invitation_id=uuid4(), participant_id=uuid4()
+            )
+            for scope, token in tokens.items():
+                answer = await self.call(method, address, token, TABLE[method, path].body)
+                if scope == operation["x-scope"]:
+                    assert answer.code != "scope_missing", (method, path, scope)
+                else:
+                    assert (answer.status, answer.code) == (403, "scope_missing"), (method, path, scope)
+
+
+class OtherMeetingsIds(ApiCase):
+    """Ids of one meeting under another meeting's address reach nothing, even when one person hosts both."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host = person("host")
+        self.mine, self.other = meeting_of(self.host), meeting_of(person("second"))
+        self.invitation = invited(self.other.hosts.get(), self.other, "guest@elsewhere.example")
+        self.there = seat(self.other, state=Participant.State.WAITING)
+
+    async def test_another_meetings_invitation_is_not_found(self) -> None:
+        token = await token_of(self.host)
+        for action in ("revoke", "restore", "resend"):
+            answer = await self.call("POST", f"/meetings/{self.mine.pk}/invitations/{self.invitation}/{action}", token)
+            assert (answer.status, answer.code) == (404, "not_found"), action
+
+    async def test_another_meetings_participant_is_not_found(self) -> None:
+        token = await token_of(self.host)
+        live = await started_live()
+        try:
+            for action in ("admit", "refuse", "remove", "mute", "move-to-door"):
+                path = f"/meetings/{self.mine.pk}/participants/{self.there.pk}/{action}"
+                answer = await self.call("POST", path, token)
+                assert (answer.status, answer.code) == (404, "not_found"), (action, answer.body)
+        finally:
+            await live.aclose()
+        await self.there.arefresh_from_db()
+        assert self.there.state == Participant.State.WAITING
+
+
+@pytest.mark.django_db
+def test_an_unknown_meeting_and_somebody_elses_answer_alike() -> None:
+    """The whole answer is compared, headers too: only then does it tell nothing."""
+    stranger, host = person("stranger"), person("host")
+    theirs = meeting_of(host)
+    token = make_token(stranger, "t", [])
+    answers = [
+        Client().get(f"/api/v1/meetings/{pk}", headers={"authorization": f"Bearer {token}"})
+        for pk in (theirs.pk, uuid4())
+    ]
+    assert answers[0].content == answers[1].content
+    assert dict(answers[0].items()) == dict(answers[1].items())
+    assert answers[0].status_code == answers[1].status_code == 404
