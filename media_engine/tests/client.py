@@ -1,7 +1,7 @@
 """A scripted client for tests: real ICE checks, real DTLS-SRTP, hand-made RTP, no browser.
 
-It talks to the engine over a UDP socket on the loopback interface and counts what it gets, so that a test asserts on what
-was delivered and not on the engine's own counters.
+It talks to the engine over a UDP socket on the loopback interface and counts what it gets, so that a test asserts on
+what was delivered and not on the engine's own counters.
 """
 
 import asyncio

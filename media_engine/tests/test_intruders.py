@@ -1,0 +1,303 @@
+"""Strangers and dishonest members at the UDP port. Each test names the guard whose removal would make it fail."""
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+
+from media_engine import EngineConfig, OfferRejected, Source, TransportState, stun
+from media_engine.tests.client import ClientTransport, EngineTestCase, eventually, publish_offer
+from media_engine.tests.test_formats import SHORT_ATTRIBUTE
+
+
+class StrangerTests(EngineTestCase):
+    def setUp(self) -> None:
+        self.stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.stranger.bind(("127.0.0.1", 0))
+        self.stranger.setblocking(False)
+        self.addCleanup(self.stranger.close)
+
+    def shout(self, datagram: bytes) -> None:
+        self.stranger.sendto(datagram, ("127.0.0.1", self.engine.port))
+
+    async def test_media_from_another_address_is_dropped_though_its_keys_are_right(self) -> None:
+        """Guard: `UdpMux._drain` takes SRTP from validated addresses only."""
+        anna, ben = await self.pair()
+        assert anna.publishing is not None
+        self.shout(anna.publishing.protect(anna.rtp(Source.MICROPHONE, 500, b"from elsewhere")))
+        anna.send_audio(b"from home")
+        await eventually(lambda: [p for p in ben.received if b"from home" in p])
+        self.assertFalse([p for p in ben.received if b"from elsewhere" in p])
+        self.assertEqual(self.engine.dropped["stranger"], 1)
+
+    async def test_a_replayed_packet_is_forwarded_once(self) -> None:
+        """Guard: libsrtp's replay window, and `ReceiveLog.add` behind it."""
+        anna, ben = await self.pair()
+        assert anna.publishing is not None
+        datagram = anna.publishing.protect(anna.rtp(Source.MICROPHONE, 500, b"once"))
+        for _ in range(50):
+            anna.publishing.send_raw(datagram)
+        anna.send_audio(b"after")
+        await eventually(lambda: [p for p in ben.received if b"after" in p])
+        self.assertEqual(len([p for p in ben.received if b"once" in p]), 1)
+
+    async def test_a_packet_that_was_changed_on_the_way_is_dropped(self) -> None:
+        """Guard: `Link.on_srtp` forwards only what libsrtp authenticated."""
+        anna, ben = await self.pair()
+        assert anna.publishing is not None
+        for position in range(40):
+            datagram = bytearray(anna.publishing.protect(anna.rtp(Source.MICROPHONE, 500 + position, b"changed")))
+            datagram[max(2, position % len(datagram))] ^= 0x10
+            anna.publishing.send_raw(bytes(datagram))
+        anna.sequence[Source.MICROPHONE] = 600
+        anna.send_audio(b"after")
+        await eventually(lambda: [p for p in ben.received if b"after" in p])
+        self.assertFalse([p for p in ben.received if b"changed" in p])
+
+    async def test_a_certificate_that_does_not_match_the_offer_gets_no_keys(self) -> None:
+        """Guard: aiortc's `_validate_peer_identity`, called with the fingerprints of the offer."""
+        honest = self.client("honest")
+        honest.grant()
+        honest.publishing = ClientTransport(self.engine.port)
+        thief = ClientTransport(self.engine.port)
+        offer = publish_offer(honest.publishing, {"0": Source.MICROPHONE})
+        answer = self.engine.answer_publish("session", "honest", offer, {"0": Source.MICROPHONE})
+        thief.follow(answer)
+        await thief.check()
+        thief.start_dtls()
+        await eventually(lambda: [e for e in self.events if isinstance(e, TransportState) and e.state == "closed"])
+        await eventually(lambda: thief.dtls.srtp is None)
+        self.assertFalse([e for e in self.events if isinstance(e, TransportState) and e.state == "connected"])
+        await thief.close()
+
+    async def test_another_peers_fingerprint_is_worthless_without_its_key(self) -> None:
+        """Guard: the same; an offer that copies somebody's fingerprint connects nobody."""
+        anna, _ = await self.pair()
+        assert anna.publishing is not None
+        mallory = self.client("mallory")
+        mallory.grant()
+        mallory.publishing = ClientTransport(self.engine.port)
+        offer = publish_offer(mallory.publishing, {"0": Source.MICROPHONE}).replace(
+            mallory.publishing.dtls.fingerprint, anna.publishing.dtls.fingerprint
+        )
+        answer = self.engine.answer_publish("session", "mallory", offer, {"0": Source.MICROPHONE})
+        mallory.publishing.follow(answer)
+        await mallory.publishing.check()
+        mallory.publishing.start_dtls()
+        closed = TransportState("session", "mallory", "publish", "closed")
+        await eventually(lambda: closed in self.events)
+
+    async def test_a_check_without_the_password_is_not_answered(self) -> None:
+        """Guard: `stun.integrity_holds` in `UdpMux._on_stun`."""
+        anna, _ = await self.pair()
+        assert anna.publishing is not None
+        self.shout(anna.publishing.binding_request(password="x" * 24))
+        self.shout(stun.encode(stun.BINDING_REQUEST, os.urandom(12), [], None))
+        before = len(anna.publishing.stun_answers)
+        anna.publishing.send_raw(anna.publishing.binding_request())
+        await eventually(lambda: len(anna.publishing.stun_answers) > before)
+        with self.assertRaises(BlockingIOError):
+            self.stranger.recv(1500)
+
+    async def test_a_check_copied_off_the_wire_does_not_move_the_media(self) -> None:
+        """Guard: `IceTransport.is_replay`."""
+        anna, ben = await self.pair()
+        assert ben.subscribing is not None
+        request = ben.subscribing.binding_request()
+        ben.subscribing.send_raw(request)
+        await eventually(lambda: len(ben.subscribing.stun_answers) >= 2)
+        self.shout(request)
+        anna.send_audio(b"for ben")
+        await eventually(lambda: [p for p in ben.received if b"for ben" in p])
+        with self.assertRaises(BlockingIOError):
+            self.stranger.recv(1500)
+
+    async def test_a_member_cannot_take_over_the_address_of_another(self) -> None:
+        """Guard: `UdpMux._may_take`. The forged source address is played by the victim's own socket."""
+        anna, ben = await self.pair()
+        assert anna.publishing is not None and ben.subscribing is not None
+        forged = ben.subscribing.binding_request()
+        anna.publishing.send_raw(forged)
+        anna.send_audio(b"still anna")
+        await eventually(lambda: [p for p in ben.received if b"still anna" in p])
+        self.assertEqual(self.engine.dropped["stun_replayed"], 1)
+
+    async def test_a_client_hello_from_elsewhere_does_not_disturb_the_real_one(self) -> None:
+        """Guard: `UdpMux._drain` takes DTLS from validated addresses only."""
+        for index in range(5):
+            peer = self.client(f"peer-{index}")
+            peer.grant()
+            peer.publishing = ClientTransport(self.engine.port)
+            peer.publishing.follow(peer.offer_publish(Source.MICROPHONE))
+            racer = ClientTransport(self.engine.port)
+            racer.follow(peer.offer_publish(Source.MICROPHONE))
+            racer.start_dtls()
+            await peer.publishing.connect()
+            self.assertIsNone(racer.dtls.srtp)
+            await racer.close()
+
+    async def test_a_flood_of_noise_disturbs_nobody_and_writes_no_log(self) -> None:
+        """Guard: the parsers' ValueErrors are caught in `UdpMux` and `Link`; nothing is logged per datagram."""
+        anna, ben = await self.pair()
+        assert anna.publishing is not None
+        with self.assertNoLogs(level=logging.WARNING):
+            for round_number in range(40):
+                for datagram in (
+                    SHORT_ATTRIBUTE,
+                    b"",
+                    b"\x00",
+                    b"\x16\xfe\xfd" + os.urandom(60),
+                    b"\x80" + os.urandom(100),
+                    b"\x80\xc8" + os.urandom(40),
+                    os.urandom(1900),
+                    bytes(5000),
+                ):
+                    self.shout(datagram)
+                    anna.publishing.send_raw(datagram)
+                anna.send_audio(b"%d" % round_number)
+                await asyncio.sleep(0)
+            await eventually(lambda: len(ben.packets_of("anna", Source.MICROPHONE)) == 41)
+
+
+class MemberTests(EngineTestCase):
+    config = EngineConfig(port=0, max_ssrcs_per_peer=6, max_packets_per_second_per_transport=2000)
+
+    async def test_unknown_ssrcs_and_payload_types_are_dropped_and_do_not_add_up(self) -> None:
+        """Guard: `PublishLink._learn` and `config.max_ssrcs_per_peer`."""
+        anna, ben = await self.pair()
+        assert anna.publishing is not None
+        for number in range(50):
+            wild = bytearray(anna.rtp(Source.MICROPHONE, number, b"wild"))
+            wild[8:12] = struct.pack("!I", 70000 + number)
+            anna.publishing.send(bytes(wild))
+        other_type = bytearray(anna.rtp(Source.MICROPHONE, 400, b"wild"))
+        other_type[1] = 100
+        anna.publishing.send(bytes(other_type))
+        anna.send_audio(b"tame")
+        await eventually(lambda: [p for p in ben.received if b"tame" in p])
+        self.assertFalse([p for p in ben.received if b"wild" in p])
+
+    async def test_a_member_who_sends_too_fast_is_cut_to_the_limit_and_others_are_not(self) -> None:
+        """Guard: the allowance in `Link.on_srtp`."""
+        anna, ben = await self.pair()
+        cleo = await self.publisher("cleo", Source.MICROPHONE)
+        cleo.send_audio()
+        await eventually(lambda: len(ben.offers[-1].tracks) == 3)
+        for _ in range(3000):
+            anna.send_audio(b"flood")
+        cleo.send_audio(b"calm")
+        await eventually(lambda: [p for p in ben.received if b"calm" in p])
+        self.assertGreater(self.engine.stats("session")["anna"]["links"]["publish"]["dropped"]["rate"], 100)
+
+    async def test_malformed_rtcp_and_rtp_from_a_member_end_nowhere(self) -> None:
+        """Guard: the ValueErrors caught in `Link.on_srtp` and `PublishLink.on_rtp`."""
+        anna, ben = await self.pair()
+        assert anna.publishing is not None and ben.subscribing is not None
+        for size in range(8, 200, 7):
+            noise = b"\x81\xcd" + os.urandom(size)
+            anna.publishing.send_rtcp(noise)
+            ben.subscribing.send_rtcp(noise)
+        for number in range(30):
+            packet = bytearray(anna.rtp(Source.CAMERA, 300 + number, os.urandom(number)))
+            packet[0] = 0xBF
+            anna.publishing.send_raw(anna.publishing.protect(bytes(packet[:12]) + os.urandom(70)))
+        anna.send_audio(b"fine")
+        await eventually(lambda: [p for p in ben.received if b"fine" in p])
+
+    async def test_a_receiver_may_not_ask_for_retransmissions_without_end(self) -> None:
+        """Guard: the allowance in `SubscribeLink.on_rtcp`."""
+        from media_engine import rtcp
+
+        anna, ben = await self.pair()
+        assert ben.subscribing is not None
+        ssrc = ben.ssrc_of("anna", Source.CAMERA)
+        number = ben.packets_of("anna", Source.CAMERA)[-1][0].sequence
+        for _ in range(900):
+            ben.subscribing.send_rtcp(rtcp.nack(1, ssrc, [number]))
+            await asyncio.sleep(0)
+        anna.send_audio(b"after")
+        await eventually(lambda: [p for p in ben.received if b"after" in p])
+        again = self.receives("ben")
+        self.assertLess(sum(int(str(entry["retransmitted"])) for entry in again), 800)
+
+    async def test_receivers_cannot_publish_on_their_transport(self) -> None:
+        """Guard: `Link.on_rtp` of a SubscribeLink drops."""
+        anna, ben = await self.pair()
+        cleo = await self.listener("cleo")
+        await eventually(lambda: cleo.offers)
+        await cleo.connected()
+        assert ben.subscribing is not None
+        ben.subscribing.send(anna.rtp(Source.MICROPHONE, 1, b"smuggled"))
+        anna.send_audio(b"after")
+        await eventually(lambda: [p for p in cleo.received if b"after" in p])
+        self.assertFalse([p for p in cleo.received if b"smuggled" in p])
+
+
+class LimitTests(EngineTestCase):
+    config = EngineConfig(port=0, max_sessions=2, max_peers_per_session=3, tick_seconds=0.01)
+
+    async def test_sessions_and_peers_have_a_maximum(self) -> None:
+        """Guard: the limits in `Engine.set_grants` and `MediaSession.set_grants`."""
+        for name in ("one", "two"):
+            for peer in ("a", "b", "c"):
+                self.client(peer, name).grant()
+        for session, peer in (("one", "d"), ("three", "a")):
+            with self.assertRaises(OfferRejected) as refusal:
+                self.client(peer, session).grant()
+            self.assertEqual(refusal.exception.code, "busy")
+
+    async def test_a_transport_without_consent_is_closed(self) -> None:
+        """Guard: `Link.tick` (RFC 7675)."""
+        anna, ben = await self.pair()
+        anna.grant(seconds=600)
+        ben.grant(publish=frozenset(), seconds=600)
+        self.clock.advance(8)
+        disconnected = TransportState("session", "ben", "subscribe", "disconnected")
+        await eventually(lambda: disconnected in self.events)
+        assert ben.subscribing is not None
+        await ben.subscribing.check()
+        await eventually(lambda: TransportState("session", "ben", "subscribe", "connected") in self.events[-3:])
+        self.clock.advance(31)
+        for peer, transport in (("ben", "subscribe"), ("anna", "publish")):
+            closed = TransportState("session", peer, transport, "closed")  # type: ignore[arg-type]
+            await eventually(lambda closed=closed: closed in self.events)  # type: ignore[misc]
+
+    async def test_a_transport_that_never_connects_is_closed(self) -> None:
+        """Guard: the set-up deadline in `Link.tick`."""
+        anna = self.client("anna")
+        anna.grant(seconds=600)
+        anna.publishing = ClientTransport(self.engine.port)
+        anna.offer_publish(Source.MICROPHONE)
+        self.clock.advance(31)
+        await eventually(lambda: TransportState("session", "anna", "publish", "closed") in self.events)
+
+    async def test_a_peer_whose_lease_is_long_over_is_forgotten(self) -> None:
+        """Guard: `MediaSession.tick`."""
+        await self.pair()
+        self.clock.advance(121)
+        await eventually(lambda: not self.engine.stats("session"))
+
+    async def test_after_a_rebinding_media_follows_the_authenticated_check(self) -> None:
+        """Guard: `IceTransport.validate` moves on USE-CANDIDATE."""
+        anna, ben = await self.pair()
+        transport = ben.subscribing
+        assert transport is not None
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(transport.socket.fileno())
+        transport.socket.close()
+        transport.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        transport.socket.bind(("127.0.0.1", 0))
+        transport.socket.setblocking(False)
+        loop.add_reader(transport.socket.fileno(), transport._drain)
+        await transport.check()
+        anna.send_audio(b"followed")
+        await eventually(lambda: [p for p in ben.received if b"followed" in p])
+
+    async def test_a_port_in_use_is_told_in_one_sentence(self) -> None:
+        """Guard: `UdpMux.open`."""
+        from media_engine import Engine
+
+        second = Engine(EngineConfig(port=self.engine.port))
+        with self.assertRaisesRegex(OSError, f"Cannot open UDP port {self.engine.port} on 127.0.0.1 for media: .*use"):
+            await second.start()
