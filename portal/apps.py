@@ -6,4 +6,4 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        pass  # from portal.accounts import signals  # noqa: F401 - connects the audit log's receivers
+        from portal.accounts import signals  # noqa: F401 - connects the receivers of the audit log

@@ -12,7 +12,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -44,7 +44,7 @@ class DatabaseAddress:
     engine: str
     name: str
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     host: str = ""
     port: int = 0
     options: tuple[tuple[str, str], ...] = ()
@@ -57,7 +57,7 @@ class MailServer:
     host: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     security: str
 
 
@@ -117,9 +117,12 @@ class Config:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Origins that may post forms and open sockets: the public URL, and this machine's names when it's loopback."""
+        """Origins that may post forms and open sockets: the public URL, and this machine's names when that's local.
+
+        Never both: on a visitor's machine, localhost is some program of the visitor's.
+        """
         found = [self.public_url]
-        if self.serves_loopback_only:
+        if self.serves_loopback_only and is_loopback(urlsplit(self.public_url).hostname or ""):
             scheme = "https" if self.tls_cert else "http"
             found += [f"{scheme}://localhost:{self.port}", f"{scheme}://127.0.0.1:{self.port}"]
         return tuple(dict.fromkeys(found))
@@ -336,7 +339,7 @@ def read_settings_file(path: Path) -> tuple[dict[str, str], list[str]]:
     problems: list[str] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return values, problems
     except (OSError, UnicodeDecodeError):
         return values, [f"{path}: can't be read; it must be a text file that this user may read"]
@@ -393,7 +396,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
     if not values["public_url"]:
         scheme = "https" if values["tls_cert"] else "http"
         values["public_url"] = f"{scheme}://localhost:{values['port']}"
-    return Config(**{field.name: values[field.name] for field in fields(Config)})
+    return Config(**{each.name: values[each.name] for each in fields(Config)})
 
 
 def _contradictions(values: dict[str, Any]) -> list[str]:

@@ -301,10 +301,15 @@ class GuardedSocket(WebSocketProtocol):  # type: ignore[misc]
             return
         super().sendMessage(payload, *args, **kwargs)
 
-    def go_away(self) -> None:
-        """Says that the server restarts (RFC 6455 registry: 1012), so that the client comes back by itself."""
+    def serverClose(self, code: int | None = None) -> None:
+        """Closes with any registered code; autobahn's own `sendClose` knows 1000 and 3000 to 4999 only."""
         if self.state == self.STATE_OPEN:
-            self.sendClose(code=1012)
+            self.sendCloseFrame(code=code or 1000, isReply=False)
+
+    def go_away(self) -> None:
+        """Says that the server restarts (RFC 6455 section 7.4.2 registry: 1012), so that the client comes back."""
+        if self.state == self.STATE_OPEN:
+            self.serverClose(1012)
         elif self.state == self.STATE_CONNECTING:
             self.transport.abortConnection()
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging.config
 import re
-from collections.abc import MutableMapping
+import time
+from collections import Counter
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -47,6 +49,38 @@ def _scrub_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> M
     return event
 
 
+class Bounded(logging.Filter):
+    """At most `each` lines of one kind in `window_s`, so that whoever causes an error can't fill the disk with it.
+
+    A kind is a logger and a message before its arguments are put in. How many were left out is said in the next line.
+    """
+
+    def __init__(self, each: int = 50, window_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.each = each
+        self.window_s = window_s
+        self.clock = clock
+        self._since = clock()
+        self._seen: Counter[tuple[str, str]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = self.clock()
+        if now - self._since >= self.window_s:
+            left_out = sum(max(0, count - self.each) for count in self._seen.values())
+            self._since = now
+            self._seen.clear()
+            if left_out and isinstance(record.msg, str):
+                record.msg = f"{record.msg} ({left_out} lines were left out before)"
+        message = record.msg.get("event", "") if isinstance(record.msg, dict) else record.msg
+        kind = (record.name, str(message)[:80])
+        if len(self._seen) < 1000 or kind in self._seen:
+            self._seen[kind] += 1
+        else:
+            kind = ("", "")
+            self._seen[kind] += 1
+        return self._seen[kind] <= (self.each * 10 if record.name == "lintel.access" else self.each)
+
+
 def _no_query_in_access_lines(record: logging.LogRecord) -> bool:
     if isinstance(record.msg, str) and record.name.startswith("django"):
         record.msg = _QUERY.sub("", record.msg)
@@ -78,7 +112,7 @@ def logging_config(log_format: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "filters": {"paths_only": {"()": lambda: _no_query_in_access_lines}},
+            "filters": {"paths_only": {"()": lambda: _no_query_in_access_lines}, "bounded": {"()": Bounded}},
             "formatters": {
                 "lintel": {
                     "()": structlog.stdlib.ProcessorFormatter,
@@ -92,13 +126,18 @@ def logging_config(log_format: str) -> None:
                 }
             },
             "handlers": {
-                "stderr": {"class": "logging.StreamHandler", "formatter": "lintel", "filters": ["paths_only"]}
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "lintel",
+                    "filters": ["bounded", "paths_only"],
+                }
             },
             "root": {"handlers": ["stderr"], "level": "INFO"},
             "loggers": {
                 "daphne": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},  # 4xx are in the access log
                 "django.security": {"level": "WARNING"},
+                "django.security.DisallowedHost": {"level": "CRITICAL"},  # a 400 in the access log says it
                 "django_tasks": {"level": "WARNING"},
                 "django_tasks_db": {"level": "WARNING"},
                 "asyncio": {"level": "WARNING"},

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -165,25 +164,49 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
         vitals.serving = vitals.media_bound = False
         deadline = time.monotonic() + STOP_WITHIN_S
         threading.Thread(target=self._exit_at, args=(deadline,), daemon=True).start()
-        for port in self.ports:
-            with contextlib.suppress(Exception):
-                await asyncio.wrap_future(_as_future(port.stopListening()))
-        for protocol in list(self.connections):
-            if isinstance(protocol, GuardedSocket):
-                protocol.go_away()
-        await self._let_finish(until=deadline - 3.0)
-        if self.live is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.5):
-                    await self.live.aclose()
-        if self.worker.running:
-            await asyncio.to_thread(self.worker.stop, 0.7)
-        await self._write_checkpoint()
+        for step in (
+            self._close_ports,
+            self._close_sockets,
+            self._close_media,
+            self._close_worker,
+            self._write_checkpoint,
+        ):
+            try:
+                await step(deadline)
+            except Exception:
+                log.exception("a part could not be put away", part=step.__name__.strip("_"))
         for details in self.connections.values():
             application = details.get("application_instance")
             if application is not None and not application.done():
                 application.cancel()
         reactor.stop()
+
+    async def _close_ports(self, deadline: float) -> None:
+        for port in self.ports:
+            await asyncio.wrap_future(_as_future(port.stopListening()))
+
+    async def _close_sockets(self, deadline: float) -> None:
+        for protocol in list(self.connections):
+            if isinstance(protocol, GuardedSocket):
+                protocol.go_away()
+        await self._let_finish(until=deadline - 3.0)
+
+    async def _close_media(self, deadline: float) -> None:
+        if self.live is not None:
+            async with asyncio.timeout(1.5):
+                await self.live.aclose()
+
+    async def _close_worker(self, deadline: float) -> None:
+        if self.worker.running:
+            await asyncio.to_thread(self.worker.stop, 0.7)
+
+    async def _write_checkpoint(self, deadline: float) -> None:
+        """Signs the audit chain's present end. When there is no time, the next start does it."""
+        if self.exit_code == 0:
+            from meetings.audit import checkpoint
+
+            async with asyncio.timeout(0.8):
+                await asyncio.to_thread(_closing_connections, checkpoint)
 
     async def _let_finish(self, until: float) -> None:
         """Requests that are being answered, and consumers that take their leave, get a moment."""
@@ -196,19 +219,6 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             if not waiting:
                 return
             await asyncio.wait(waiting, timeout=max(0.0, until - time.monotonic()))
-
-    async def _write_checkpoint(self) -> None:
-        if self.exit_code:
-            return
-        try:
-            from meetings.audit import checkpoint
-
-            async with asyncio.timeout(0.8):
-                await asyncio.to_thread(_closing_connections, checkpoint)
-        except TimeoutError:
-            log.warning("the audit checkpoint took too long; the next start writes it")
-        except Exception:
-            log.exception("the audit checkpoint failed")
 
     def _exit_at(self, deadline: float) -> None:
         time.sleep(max(0.0, deadline - time.monotonic()))
@@ -298,9 +308,5 @@ def serve(config: Config, announcement: Callable[[], list[str]]) -> int:
 
     # A busy Python thread (a database call, a password hash) otherwise adds up to 20 ms to media.
     sys.setswitchinterval(0.0005)
-    try:
-        live = make_live()
-    except ImportError as absent:
-        log.warning("no live meetings in this process", missing=str(absent))
-        live = None
+    live = make_live()
     return LintelServer(config, application_for(live), live, announcement).run()

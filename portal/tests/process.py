@@ -1,0 +1,138 @@
+"""A real server process for tests: `manage.py serve` on free ports of 127.0.0.1 with a data directory of its own."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN_S = 60.0
+"""Generous: a busy machine runs several of these at once. The time itself is measured by the benchmarks."""
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    """This process's environment without its own settings, with those of the server to start."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("LINTEL_") and name != "DJANGO_SETTINGS_MODULE"
+    }
+    return kept | {"LINTEL_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"} | settings
+
+
+def run_manage(data_dir: Path, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Runs a manage.py command to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(data_dir, **settings),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+class Server:
+    """Started by `with`, which waits for the ready line. `lines` are those of stdout; stderr goes to a file."""
+
+    def __init__(self, data_dir: Path, program: list[str] | None = None, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.media_port = free_port(socket.SOCK_DGRAM)
+        self.settings = {"LINTEL_PORT": str(self.port), "LINTEL_MEDIA_PORT": str(self.media_port)} | settings
+        self.program = program or ["manage.py", "serve"]
+        self.lines: list[str] = []
+        self._arrived: queue.Queue[str] = queue.Queue()
+        self.stderr_path = data_dir.parent / f"{data_dir.name}-stderr.txt"
+
+    def __enter__(self) -> Self:
+        with self.stderr_path.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, *self.program],
+                cwd=ROOT,
+                env=environment(self.data_dir, **self.settings),
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+        threading.Thread(target=self._read, daemon=True).start()
+        self.wait_for_line("Lintel is ready at")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._arrived.put(line.rstrip("\n"))
+
+    def wait_for_line(self, start: str) -> str:
+        """The first line of stdout that begins so; fails with the log when the process ends or takes too long."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < deadline:
+            for line in self.lines:
+                if line.startswith(start):
+                    return line
+            try:
+                self.lines.append(self._arrived.get(timeout=0.1))
+            except queue.Empty:
+                if self.process.poll() is not None:
+                    break
+        raise AssertionError(f"no line “{start}”; the log:\n{self.log[-4000:]}")
+
+    @property
+    def log(self) -> str:
+        return self.stderr_path.read_text(errors="replace")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def rss_bytes(self) -> int:
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("the process is gone")
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
+        """Sends a signal and waits; returns the exit code and the seconds it took."""
+        begun = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(20), time.monotonic() - begun
+
+
+def answer_to(connection: socket.socket) -> bytes:
+    """Everything the server sends until it closes."""
+    received = b""
+    try:
+        while chunk := connection.recv(65536):
+            received += chunk
+    except (ConnectionResetError, TimeoutError):
+        pass
+    return received
