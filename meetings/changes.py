@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
 
 changed = Signal()
-"""Rung after commit, in this process, with `occurrence_id` (UUID, or None for "anything"). Other processes read `Change`."""
+"""Rung after commit, in this process, with `occurrence_id` (None: anything). Other processes read `Change`."""
 
 KEPT = timedelta(hours=1)
 PRUNED_EVERY = 500

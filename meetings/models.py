@@ -194,13 +194,12 @@ class Participant(models.Model):
 
     class Meta:
         constraints = (
-            # A seat belongs to one device and one proof of who is there; somebody else's proof never inherits it.
+            # A seat belongs to one device and one proof: the account, else the invitation, else the meeting's link.
             models.UniqueConstraint(
                 "occurrence",
                 "device",
-                Coalesce("user", Value(uuid.UUID(int=0)), output_field=models.UUIDField()),
-                Coalesce("invitation", Value(uuid.UUID(int=0)), output_field=models.UUIDField()),
-                name="one_seat_per_device_and_proof",
+                Coalesce("user", "invitation", Value(uuid.UUID(int=0)), output_field=models.UUIDField()),
+                name="one_seat_per_device_and_person",
             ),
         )
 

@@ -1,28 +1,121 @@
-"""Questions to the database. Nothing here writes."""
+"""Questions to the database about who may do what. Nothing here writes, and nothing is remembered between calls."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from meetings.door import Facts, Row
-from meetings.models import Invitation, Meeting, Occurrence, Participant
+from django.apps import apps
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from meetings.door import EASE, Facts, Row, Rules, Way, WithoutHost
+from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant
+
+OVERRUN = timedelta(hours=1)
+"""How long after its end a meeting that nobody entered may still begin."""
+
+REMEMBERED = timedelta(days=1)
+"""How long a code still leads to an occurrence that is over, so that latecomers are told so."""
+
+
+def rules_of(meeting: Meeting) -> Rules:
+    """The stored door as the rules that the decision takes."""
+    return Rules(
+        listed=Way(meeting.door_listed),
+        colleagues=Way(meeting.door_colleagues),
+        guests=Way(meeting.door_guests),
+        anyone=Way(meeting.door_anyone),
+        guests_verified=meeting.door_guests_verified,
+        opens_minutes=meeting.door_opens_minutes,
+        without_host=WithoutHost(meeting.without_host),
+        allow_share=meeting.allow_share,
+        allow_chat=meeting.allow_chat,
+    )
 
 
 def occurrence_for_code(code: str, now: datetime | None = None) -> Occurrence | None:
-    """The live or next occurrence of the meeting with this code, or the last one that ended within a day."""
-    raise NotImplementedError
+    """What a meeting's code leads to now: the live occurrence, else the next, else one that was over within a day.
+
+    `code` is normalised (codes.normalise_code). None for every other code.
+    """
+    now = now or timezone.now()
+    occurrences = list(Occurrence.objects.filter(meeting__code=code).select_related("meeting").order_by("starts_at"))
+    going_on = [one for one in occurrences if one.ended_at is None and one.cancelled_at is None]
+    live = [one for one in going_on if one.started_at is not None]
+    to_come = [one for one in going_on if one.started_at is None and one.ends_at + OVERRUN > now]
+    over = [one for one in reversed(occurrences) if max(one.ends_at, one.ended_at or one.ends_at) + REMEMBERED > now]
+    return next(iter([*live, *to_come, *over]), None)
 
 
 def meeting_for(user: Any, meeting_id: UUID | str) -> Meeting | None:
-    """The meeting if this person hosts it or is listed; None otherwise, so that a view can answer 404."""
-    raise NotImplementedError
+    """The meeting if this account hosts it or is listed in it; None for every other, so that a page can answer 404."""
+    try:
+        key = UUID(str(meeting_id))
+    except ValueError:
+        return None
+    meeting = Meeting.objects.filter(pk=key).first()
+    if meeting is None or user is None or not user.is_active:
+        return None
+    return meeting if is_host(user, meeting) or _invited(meeting, user).exists() else None
+
+
+def is_host(user: Any, meeting: Meeting) -> bool:
+    """Whether the database names this account as a host, now."""
+    return user is not None and user.is_active and meeting.hosts.filter(pk=user.pk).exists()
+
+
+def _invited(meeting: Meeting, user: Any) -> QuerySet[Invitation]:
+    own = Q(user=user) | Q(user=None, email__in=verified_addresses(user))
+    return Invitation.objects.filter(own, occurrence__meeting=meeting, revoked_at=None)
+
+
+def verified_addresses(user: Any) -> list[str]:
+    """Addresses proved to be this account's, in lower case. Never one that was only typed."""
+    if user is None or not user.is_active:
+        return []
+    if not apps.is_installed("allauth.account"):
+        return [user.email.lower()]
+    from allauth.account.models import EmailAddress
+
+    return [
+        address.lower()
+        for address in EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
+    ]
+
+
+def account_for(email: str) -> Any:
+    """The active account to which an invited address belongs, or None."""
+    from django.contrib.auth import get_user_model
+
+    people = get_user_model().objects.filter(is_active=True)
+    found = people.filter(email__iexact=email).first()
+    if found is None and apps.is_installed("allauth.account"):
+        found = people.filter(emailaddress__email__iexact=email, emailaddress__verified=True).first()
+    return found
+
+
+def _own_invitations(occurrence: Occurrence, user: Any) -> list[Invitation]:
+    """Invitations to this account: by name of the account, or to an address proved to be its own."""
+    own = Q(user=user) | Q(user=None, email__in=verified_addresses(user))
+    return list(occurrence.invitations.filter(own)) if user is not None and user.is_active else []
 
 
 def visitor_row(occurrence: Occurrence, *, user: Any, invitation: Invitation | None) -> Row:
-    """The best row of several proofs. Listed and colleague match an account or its verified addresses only."""
-    raise NotImplementedError
+    """The best row of several proofs: the account that is signed in (or None), and the personal link that is held."""
+    account = user if user is not None and user.is_active else None
+    if account is not None:
+        if is_host(account, occurrence.meeting):
+            return Row.HOST
+        if any(own.revoked_at is None for own in _own_invitations(occurrence, account)):
+            return Row.LISTED
+    is_guest = invitation is not None and invitation.occurrence_id == occurrence.pk and invitation.revoked_at is None
+    if account is None:
+        return Row.GUEST if is_guest else Row.ANYONE
+    rules = rules_of(occurrence.meeting)
+    # The two are not ordered: whichever gets in more easily here, and the account where that makes no difference.
+    return Row.GUEST if is_guest and EASE[rules.guests] > EASE[rules.colleagues] else Row.COLLEAGUE
 
 
 def facts_for(
@@ -36,5 +129,105 @@ def facts_for(
     host_inside: bool,
     now: datetime,
 ) -> Facts:
-    """What the door needs to know about this visitor, read now."""
-    raise NotImplementedError
+    """What the door needs to know about this visitor, read now. `device` is "" while it is not known (a page looks)."""
+    meeting = occurrence.meeting
+    rules = rules_of(meeting)
+    seat = participant if participant is not None and _is_theirs(participant, user, invitation, device) else None
+    others = _same_person(Participant.objects.filter(occurrence=occurrence), user, invitation, device)
+    refusals = [one.refused_until for one in others if one.refused_until is not None]
+    blocks = _blocks(occurrence, row, user, invitation, device)
+    opens_at = None
+    if rules.opens_minutes is not None:
+        opens_at = occurrence.starts_at - timedelta(minutes=rules.opens_minutes)
+    return Facts(
+        now=now,
+        row=row,
+        rules=rules,
+        opens_at=opens_at,
+        starts_at=occurrence.starts_at,
+        ended=is_over(occurrence, now),
+        cancelled=occurrence.cancelled_at is not None or meeting.cancelled_at is not None,
+        locked_at=occurrence.locked_at,
+        host_inside=host_inside,
+        blocked=bool(blocks),
+        removed=any(block.removed for block in blocks),
+        must_knock=any(one.must_knock for one in others),
+        let_in_at=seat.let_in_at if seat is not None else None,
+        seat=seat is not None and seat.state == Participant.State.INSIDE and seat.entered_at is not None,
+        waiting=seat is not None and seat.state == Participant.State.WAITING,
+        verified=_is_verified(seat, invitation, device),
+        refused_until=max(refusals, default=None),
+        revoked=_is_revoked(occurrence, row, user, invitation),
+        link_in_use=_is_in_use(row, invitation, device),
+        signed_in=user is not None,
+        active_account=user is None or user.is_active,
+        may_receive_mail=invitation is not None,
+    )
+
+
+def is_over(occurrence: Occurrence, now: datetime) -> bool:
+    """Ended, or never begun long after its time."""
+    return occurrence.ended_at is not None or (occurrence.started_at is None and occurrence.ends_at + OVERRUN <= now)
+
+
+def _is_theirs(seat: Participant, user: Any, invitation: Invitation | None, device: str) -> bool:
+    """Whether a seat belongs to who shows these proofs: the account, or else the same link, on the same device."""
+    if device and seat.device != device:
+        return False
+    if user is not None or seat.user_id is not None:
+        return user is not None and seat.user_id == user.pk
+    return seat.invitation_id == (invitation.pk if invitation is not None else None)
+
+
+def _same_person(
+    seats: QuerySet[Participant], user: Any, invitation: Invitation | None, device: str
+) -> list[Participant]:
+    """Seats of whoever may be the same person: a host's no must not end with another device or a dropped link."""
+    same = Q(pk__in=[])
+    if user is not None:
+        same |= Q(user=user)
+    if invitation is not None:
+        same |= Q(invitation=invitation)
+    if device:
+        same |= Q(device=device)
+    return list(seats.filter(same))
+
+
+def _blocks(occurrence: Occurrence, row: Row, user: Any, invitation: Invitation | None, device: str) -> list[Block]:
+    """Blocks that hold: any proof that is blocked blocks. Only an account's own block stands against a host, whose
+    browser may have been somebody else's a moment ago."""
+    same = Q(pk__in=[])
+    if user is not None:
+        same |= Q(user=user)
+    if row is not Row.HOST:
+        if invitation is not None:
+            same |= Q(invitation=invitation)
+        if device:
+            same |= Q(device=device)
+    return list(Block.objects.filter(same, occurrence=occurrence, lifted_at=None))
+
+
+def _is_verified(seat: Participant | None, invitation: Invitation | None, device: str) -> bool:
+    """A code that was mailed to the invited address has been typed on this device."""
+    if seat is not None and seat.verified_at is not None:
+        return True
+    if invitation is None or not device:
+        return False
+    return EmailCode.objects.filter(invitation=invitation, device=device).exclude(used_at=None).exists()
+
+
+def _is_revoked(occurrence: Occurrence, row: Row, user: Any, invitation: Invitation | None) -> bool:
+    """Their invitation was revoked and nothing else lists them. A colleague is not harmed by a stranger's dead link."""
+    if row in {Row.HOST, Row.LISTED}:
+        return False
+    if any(own.revoked_at is not None for own in _own_invitations(occurrence, user)):
+        return True
+    return row is Row.ANYONE and invitation is not None and invitation.revoked_at is not None
+
+
+def _is_in_use(row: Row, invitation: Invitation | None, device: str) -> bool:
+    """Their personal link belongs to another device. A device that is not known cannot be the claiming one, but a page
+    that only looks must not say so before the device had a chance to prove itself."""
+    if row is not Row.GUEST or invitation is None or not device:
+        return False
+    return bool(invitation.claimed_device) and invitation.claimed_device != device

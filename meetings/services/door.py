@@ -1,19 +1,55 @@
-"""Arrivals and hosts' answers. Everything is persisted, audited and announced before the function returns."""
+"""Arrivals and hosts' answers at the door. Everything is stored, audited and announced before a function returns.
+
+What hosts do to those inside, and to the meeting, is in `hosting.py`; its names can be used from here too.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from meetings.door import Decision, Refuse, Row
-from meetings.models import Invitation, Occurrence, Participant
+from django.utils import timezone
 
-By = Any
-"""A host: a `Participant` of the occurrence, or a `User` (a host who acts through the API)."""
+from meetings import lifecycle
+from meetings.admission import Event
+from meetings.door import Admit, Decision, Refuse, Row, Wait
+from meetings.models import Block, Invitation, Occurrence, Participant
+from meetings.services.errors import NotAHost
+from meetings.services.hosting import (
+    end_for_everyone,
+    end_forgotten,
+    lock,
+    move_to_door,
+    mute_recorded,
+    remove,
+    unlock,
+)
+from meetings.services.roles import require_host
+from meetings.services.seats import answering, flush_refusals, move, occurrence_locked, record_refusal, write
 
+__all__ = [
+    "NotAHost",
+    "arrive",
+    "end_for_everyone",
+    "end_forgotten",
+    "entered",
+    "flush_refusals",
+    "keep_waiting",
+    "left",
+    "let_in",
+    "lock",
+    "move_to_door",
+    "mute_recorded",
+    "put_out",
+    "remove",
+    "require_host",
+    "turn_away",
+    "unlock",
+]
 
-class NotAHost(Exception):
-    """The database, asked now, says that this person hosts nothing here."""
+COOL_DOWN = timedelta(minutes=2)
+NOTE_LENGTH = 300
+NAME_LENGTH = 120
 
 
 def arrive(
@@ -31,61 +67,169 @@ def arrive(
 ) -> Participant | None:
     """Record that somebody came to the door and what it said.
 
-    Admit and Wait create or refresh the seat of this device: WAITING, or INSIDE if it is already held; `entered`
-    makes it INSIDE when the person's socket is in the room. Refuse creates no seat: it closes the one that
-    exists, if any, and returns it or None.
+    Admit and Wait make or refresh the seat of this device and person: WAITING, or INSIDE where the seat is held
+    already; `entered` makes it INSIDE once their program is in the room. Refuse makes no seat; it closes the one that
+    there is, if any, and returns it or None.
     """
-    raise NotImplementedError
+    # Only a guest is known by a link; an account is known by itself, whatever link its browser also opened.
+    shown = invitation if row is Row.GUEST else None
+    if isinstance(decision, Refuse):
+        return _refused(occurrence, user, shown, device, name[:NAME_LENGTH], network, decision, row, now)
+    with occurrence_locked(occurrence) as locked:
+        seat = _seat(locked, user, shown, device)
+        if seat is None:
+            seat = Participant(occurrence=locked, user=user, device=device, state="new")
+        before = seat.state
+        move(seat, Event.ARRIVE)
+        seat.kind = Participant.Kind(row)
+        seat.invitation = shown
+        seat.name = name[:NAME_LENGTH]
+        seat.network = network
+        seat.session_key = session_key
+        seat.note = seat.refused_by = ""
+        seat.refused_until = None
+        if seat.state == Participant.State.WAITING and before != Participant.State.WAITING:
+            seat.knocked_at = now
+            seat.host_message = ""
+        seat.save()
+        kind = "door.admitted" if isinstance(decision, Admit) else "door.waits"
+        if isinstance(decision, Wait) and decision.reason == "knock":
+            kind = "door.knocked"
+        write(kind, locked, seat, reason=decision.reason)
+    return seat
 
 
-def let_in(by: By, target: Participant) -> Participant:
-    raise NotImplementedError
+def _seat(occurrence: Occurrence, user: Any, invitation: Invitation | None, device: str) -> Participant | None:
+    """The seat of this device and person, as the table's constraint knows it."""
+    seats = occurrence.participants.filter(device=device)
+    if user is not None:
+        return seats.filter(user=user).first()
+    return seats.filter(user=None, invitation=invitation).first()
 
 
-def keep_waiting(by: By, target: Participant, message: str) -> Participant:
-    raise NotImplementedError
+def _refused(
+    occurrence: Occurrence,
+    user: Any,
+    invitation: Invitation | None,
+    device: str,
+    name: str,
+    network: str,
+    decision: Refuse,
+    row: Row,
+    now: datetime,
+) -> Participant | None:
+    """Close the seat that there is. A flood of refusals must cost next to nothing: over budget, nothing is written."""
+    seat = _seat(occurrence, user, invitation, device)
+    if seat is not None and seat.state in {Participant.State.WAITING, Participant.State.INSIDE}:
+        with occurrence_locked(occurrence):
+            seat.refresh_from_db()
+            move(seat, Event.SHUT_OUT)
+            seat.left_at = now
+            seat.save(update_fields=["state", "left_at"])
+    record_refusal(occurrence, user=user, name=name, network=network, now=now, reason=decision.reason, row=row)
+    return seat
 
 
-def turn_away(by: By, target: Participant, *, note: str = "", block: bool = False) -> Participant:
-    raise NotImplementedError
+def let_in(by: Any, target: Participant) -> Participant:
+    """A host's yes. Holds for this occurrence, until a lock, a removal or a block."""
+    with answering(by, target) as (account, occurrence):
+        move(target, Event.LET_IN)
+        target.let_in_at = timezone.now()
+        target.let_in_by = by if isinstance(by, Participant) else None
+        target.must_knock = False
+        target.refused_until = None
+        target.save(update_fields=["state", "let_in_at", "let_in_by", "must_knock", "refused_until"])
+        write("door.let_in", occurrence, target, by=account)
+    return target
 
 
-def remove(by: By, target: Participant, *, note: str = "", block: bool = True) -> Participant:
-    raise NotImplementedError
+def keep_waiting(by: Any, target: Participant, message: str) -> Participant:
+    """A host's words to somebody who keeps waiting."""
+    with answering(by, target) as (account, occurrence):
+        move(target, Event.MESSAGE)
+        target.host_message = message[:NOTE_LENGTH]
+        target.save(update_fields=["state", "host_message"])
+        write("door.message", occurrence, target, by=account)
+    return target
 
 
-def move_to_door(by: By, target: Participant) -> Participant:
-    raise NotImplementedError
+def turn_away(by: Any, target: Participant, *, note: str = "", block: bool = False) -> Participant:
+    """A host's no: they may knock again in two minutes, or with `block` not at all."""
+    with answering(by, target) as (account, occurrence):
+        move(target, Event.TURN_AWAY)
+        now = timezone.now()
+        target.refused_until = now + COOL_DOWN
+        target.left_at = now
+        target.let_in_at = None
+        target.note = note[:NOTE_LENGTH]
+        target.refused_by = account.name
+        target.save(update_fields=["state", "refused_until", "left_at", "let_in_at", "note", "refused_by"])
+        if block:
+            Block.objects.create(
+                occurrence=occurrence, user=target.user, invitation=target.invitation, device=target.device
+            )
+        write("door.blocked" if block else "door.turned_away", occurrence, target, by=account, note=target.note)
+    return target
 
 
 def put_out(target: Participant, decision: Refuse) -> Participant:
-    """The rules, not a host, refuse somebody who had a seat (revoked, deactivated, rule changed …)."""
-    raise NotImplementedError
+    """The rules, not a host, refuse somebody who had a seat: revoked, deactivated, their row is turned away now …"""
+    with occurrence_locked(target.occurrence_id) as occurrence:
+        target.refresh_from_db()
+        move(target, Event.SHUT_OUT)
+        target.left_at = timezone.now()
+        target.save(update_fields=["state", "left_at"])
+        write("door.put_out", occurrence, target, reason=decision.reason)
+    return target
 
 
 def entered(participant: Participant, *, reason: str = "") -> Participant:
-    """The person is in the room: INSIDE. The first one starts the occurrence."""
-    raise NotImplementedError
+    """They are in the room. The first one starts the occurrence. Coming back to a seat that is held changes nothing.
+
+    Raises `IllegalEvent` when the occurrence is over or the seat was closed meanwhile.
+    """
+    with occurrence_locked(participant.occurrence_id) as occurrence:
+        participant.refresh_from_db()
+        stage = lifecycle.stage_of(
+            started=occurrence.started_at is not None,
+            ended=occurrence.ended_at is not None,
+            cancelled=occurrence.cancelled_at is not None,
+        )
+        lifecycle.after(stage, lifecycle.Event.START)
+        already = participant.state == Participant.State.INSIDE and participant.entered_at is not None
+        move(participant, Event.ENTER)
+        if already:
+            return participant
+        now = timezone.now()
+        participant.entered_at = now
+        participant.left_at = None
+        participant.host_message = ""
+        participant.save(update_fields=["state", "entered_at", "left_at", "host_message"])
+        if stage is lifecycle.Stage.SCHEDULED:
+            occurrence.started_at = now
+            occurrence.save(update_fields=["started_at"])
+            write("meeting.started", occurrence, participant)
+        write("door.entered", occurrence, participant, reason=reason or _how(participant))
+    return participant
+
+
+def _how(seat: Participant) -> str:
+    """Why somebody came in, where the caller does not say: their row, or a host's word."""
+    if seat.kind == Row.HOST:
+        return "host"
+    return "let_in" if seat.let_in_at is not None else "walks_in"
 
 
 def left(participant: Participant, reason: str) -> Participant:
-    """reason: left (pressed Leave), lost (the seat ran out after a cut), stopped (stopped waiting)."""
-    raise NotImplementedError
-
-
-def lock(by: By | None, occurrence: Occurrence) -> Occurrence:
-    """by None: the meeting's own rule locks it after `lock_after_minutes`."""
-    raise NotImplementedError
-
-
-def unlock(by: By, occurrence: Occurrence) -> Occurrence:
-    raise NotImplementedError
-
-
-def end_for_everyone(by: By | None, occurrence: Occurrence) -> Occurrence:
-    """by None: the last one left and its time is over."""
-    raise NotImplementedError
-
-
-def mute_recorded(by: By, target: Participant, source: str) -> None:
-    raise NotImplementedError
+    """Their seat ended. reason: left (pressed Leave), lost (stayed away after a cut), stopped (stopped waiting)."""
+    with occurrence_locked(participant.occurrence_id) as occurrence:
+        participant.refresh_from_db()
+        was_waiting = participant.state == Participant.State.WAITING
+        already = participant.state == Participant.State.LEFT
+        move(participant, Event.LEAVE)
+        if already:
+            return participant
+        participant.left_at = timezone.now()
+        participant.save(update_fields=["state", "left_at"])
+        write("door.stopped" if was_waiting else "door.left", occurrence, participant, reason=reason)
+    return participant

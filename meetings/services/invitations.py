@@ -1,44 +1,281 @@
-"""Personal invitations and their links."""
+"""Personal invitations: who is asked, the links by which they come, and the codes that prove their mailbox.
+
+A link's secret exists in plain text only in the answer of `mint_link`. Whoever calls it shows or mails it once.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from meetings.models import Invitation, InvitationToken, Occurrence
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext as _
+
+from meetings import audit, changes, codes, tasks
+from meetings.models import EmailCode, Invitation, InvitationToken, Occurrence, Participant
+from meetings.selectors import account_for
+from meetings.services.errors import Wrong
+from meetings.services.roles import require_host_of
+from meetings.text import clean_line
+
+MAX_INVITED = 200
+MAX_LIVE_LINKS = 20
+MAX_SECRET_LENGTH = 100
+
+CODE_LIVES = timedelta(minutes=10)
+CODE_TRIES = 5
+CODE_PAUSE = timedelta(minutes=1)
+CODES_AN_HOUR = 6
+
+
+def public_url() -> str:
+    """Where this portal is reached from outside, without a final slash."""
+    return str(settings.LINTEL.public_url).rstrip("/")
+
+
+def meeting_link(occurrence: Occurrence) -> str:
+    """The link that everybody may have: it opens nothing by itself."""
+    return f"{public_url()}/m/{occurrence.meeting.code}"
 
 
 def invite(by: Any, occurrence: Occurrence, email: str, name: str = "", *, send: bool = True) -> Invitation:
-    raise NotImplementedError
+    """Ask one person. The same address again gives the same invitation, restored if it had been revoked.
+
+    `send` mails it. Raises `NotAHost`, or `Wrong` for what is no address and for too many people.
+    """
+    with transaction.atomic():
+        account = require_host_of(by, occurrence.meeting)
+        invitation = add(account, occurrence, email, name, send=send)
+        changes.touch(occurrence.pk)
+    return invitation
+
+
+def add(by: Any, occurrence: Occurrence, email: str, name: str = "", *, user: Any = None, send: bool) -> Invitation:
+    """As `invite`, in the transaction of a caller that has checked who acts and announces the change itself."""
+    address = _address(email)
+    user = user or account_for(address)
+    existing = occurrence.invitations.filter(email=address).first()
+    if existing is not None:
+        return _restore(by, existing, send=send) if existing.revoked_at is not None else existing
+    if occurrence.invitations.count() >= MAX_INVITED:
+        raise Wrong("people", "too_many", _("At most %(count)d people can be invited.") % {"count": MAX_INVITED})
+    invitation = Invitation.objects.create(
+        occurrence=occurrence, email=address, name=clean_line(name, 120) or (user.name if user else ""), user=user
+    )
+    _write("invitation.created", invitation, by=by)
+    if send:
+        tasks.send_invitation.enqueue(str(invitation.pk))
+    return invitation
+
+
+def _address(email: str) -> str:
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise Wrong(
+            "email", "not_an_address", _("“%(text)s” is not an email address.") % {"text": email[:80]}
+        ) from None
+    if len(address) > 254:
+        raise Wrong("email", "too_long", _("This address is too long."))
+    return address
 
 
 def mint_link(invitation: Invitation, *, by: Any = None, via: str = "copy") -> str:
-    raise NotImplementedError
+    """A new personal link, whole. It works beside earlier ones until one of them is used for the first time.
+
+    `by` None: the portal itself, for a mail. Raises `NotAHost`, or `Wrong` when the invitation is revoked.
+    """
+    with transaction.atomic():
+        locked = (
+            Invitation.objects.select_for_update(of=("self",))
+            .select_related("occurrence__meeting")
+            .get(pk=invitation.pk)
+        )
+        account = require_host_of(by, locked.occurrence.meeting) if by is not None else None
+        if locked.revoked_at is not None:
+            raise Wrong("invitation", "revoked", _("This invitation is revoked. Restore it first."))
+        secret = codes.new_secret()
+        InvitationToken.objects.create(invitation=locked, digest=codes.digest(secret))
+        _keep_newest(locked)
+        _write("invitation.link_made", locked, by=account, reason=via)
+    return f"{public_url()}/i/{secret}"
+
+
+def _keep_newest(invitation: Invitation) -> None:
+    """Bound the number of secrets that open one invitation."""
+    live = invitation.tokens.filter(killed_at=None).order_by("-pk")
+    spare = list(live.values_list("pk", flat=True)[MAX_LIVE_LINKS:])
+    if spare:
+        invitation.tokens.filter(pk__in=spare).update(killed_at=timezone.now())
 
 
 def send_again(by: Any, invitation: Invitation) -> None:
-    raise NotImplementedError
+    """Mail the invitation once more, with a link of its own. Raises `NotAHost` or `Wrong`."""
+    with transaction.atomic():
+        account = require_host_of(by, invitation.occurrence.meeting)
+        invitation.refresh_from_db()
+        if invitation.revoked_at is not None:
+            raise Wrong("invitation", "revoked", _("This invitation is revoked. Restore it first."))
+        _write("invitation.sent_again", invitation, by=account)
+        tasks.send_invitation.enqueue(str(invitation.pk))
 
 
 def revoke(by: Any, invitation: Invitation) -> Invitation:
-    raise NotImplementedError
+    """Their links stop working at once, also for somebody who is inside. Revoking twice changes nothing."""
+    with transaction.atomic():
+        account = require_host_of(by, invitation.occurrence.meeting)
+        withdraw(account, invitation)
+        changes.touch(invitation.occurrence_id)
+    return invitation
 
 
-def restore(by: Any, invitation: Invitation) -> Invitation:
-    raise NotImplementedError
+def withdraw(by: Any, invitation: Invitation) -> None:
+    """As `revoke`, in the transaction of a caller that has checked who acts and announces the change itself."""
+    invitation.refresh_from_db()
+    if invitation.revoked_at is None:
+        invitation.revoked_at = timezone.now()
+        invitation.save(update_fields=["revoked_at"])
+        invitation.tokens.filter(killed_at=None).update(killed_at=invitation.revoked_at)
+        _write("invitation.revoked", invitation, by=by)
+
+
+def restore(by: Any, invitation: Invitation, *, send: bool = True) -> Invitation:
+    """They are invited again, as if for the first time: old links stay dead, any device may claim the new one."""
+    with transaction.atomic():
+        account = require_host_of(by, invitation.occurrence.meeting)
+        invitation.refresh_from_db()
+        if invitation.revoked_at is not None:
+            _restore(account, invitation, send=send)
+            changes.touch(invitation.occurrence_id)
+    return invitation
+
+
+def _restore(by: Any, invitation: Invitation, *, send: bool) -> Invitation:
+    invitation.revoked_at = invitation.claimed_at = invitation.opened_at = None
+    invitation.claimed_device = ""
+    invitation.save(update_fields=["revoked_at", "claimed_at", "opened_at", "claimed_device"])
+    _write("invitation.restored", invitation, by=by)
+    if send:
+        tasks.send_invitation.enqueue(str(invitation.pk))
+    return invitation
 
 
 def open_link(secret: str) -> InvitationToken | None:
-    raise NotImplementedError
+    """The link that this secret opens, or None. Claims nothing: programs fetch links before people do."""
+    if not secret or len(secret) > MAX_SECRET_LENGTH:
+        return None
+    token = (
+        InvitationToken.objects.filter(
+            digest=codes.digest(secret),
+            killed_at=None,
+            invitation__revoked_at=None,
+            invitation__occurrence__cancelled_at=None,
+        )
+        .select_related("invitation__user", "invitation__occurrence__meeting")
+        .first()
+    )
+    if token is not None:
+        Invitation.objects.filter(pk=token.invitation_id, opened_at=None).update(opened_at=timezone.now())
+    return token
 
 
 def claim(invitation: Invitation, device: str, now: datetime, *, token: InvitationToken | None = None) -> bool:
-    raise NotImplementedError
+    """The first Join or Knock with a personal link: it belongs to this device from now on, and its other links die.
+
+    True when this device has it (already, or now); False when another device was first, or the link is dead. Of two
+    devices that try in the same moment exactly one gets it.
+    """
+    if not device:
+        return False
+    with transaction.atomic():
+        links = invitation.tokens.filter(killed_at=None)
+        if token is not None and not links.filter(pk=token.pk).exists():
+            return False
+        free = Invitation.objects.filter(pk=invitation.pk, claimed_device="", revoked_at=None)
+        # One statement decides the race: the database lets only one of them match the empty device.
+        if free.update(claimed_device=device, claimed_at=now):
+            links.exclude(pk=token.pk if token is not None else None).update(killed_at=now)
+            invitation.refresh_from_db()
+            _write("invitation.claimed", invitation)
+            changes.touch(invitation.occurrence_id)
+            return True
+        invitation.refresh_from_db()
+        return invitation.claimed_device == device and invitation.revoked_at is None
 
 
 def send_email_code(invitation: Invitation, device: str) -> bool:
-    raise NotImplementedError
+    """Mail a fresh code for this device to the invited address. False when it is too soon, or too often, for another.
+
+    The limits hold for the invitation, whatever the device: a new device key costs a guesser nothing.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        Invitation.objects.select_for_update().get(pk=invitation.pk)
+        earlier = EmailCode.objects.filter(invitation=invitation)
+        too_soon = earlier.filter(device=device, created_at__gt=now - CODE_PAUSE).exists()
+        if too_soon or earlier.filter(created_at__gt=now - timedelta(hours=1)).count() >= CODES_AN_HOUR:
+            return False
+        code = EmailCode.objects.create(invitation=invitation, device=device, digest="")
+        _write("invitation.code_sent", invitation)
+        # The digits are made when the mail is: none lie in the queue.
+        tasks.send_email_code.enqueue(code.pk)
+    return True
+
+
+def mint_email_code(code: EmailCode) -> str:
+    """The six digits of a code that is about to be mailed; only their keyed digest is stored."""
+    digits = codes.new_email_code()
+    code.digest = _code_digest(code, digits)
+    code.save(update_fields=["digest"])
+    return digits
+
+
+def _code_digest(code: EmailCode, digits: str) -> str:
+    """Keyed: a million plain digests would be tried out in a second by whoever reads the table."""
+    text = f"{code.invitation_id}:{code.device}:{digits}"
+    return salted_hmac("meetings.email_code", text, algorithm="sha256").hexdigest()
 
 
 def check_email_code(invitation: Invitation, device: str, code: str) -> bool:
-    raise NotImplementedError
+    """Whether these are the digits last mailed for this device: once, within ten minutes, at most five tries."""
+    now = timezone.now()
+    digits = "".join(sign for sign in code[:20] if not sign.isspace())
+    with transaction.atomic():
+        last = (
+            EmailCode.objects.select_for_update()
+            .filter(invitation=invitation, device=device)
+            .order_by("-created_at", "-pk")
+            .first()
+        )
+        if last is None or last.used_at is not None or last.created_at + CODE_LIVES <= now or not last.digest:
+            return False
+        # The try is counted before it is judged, so that tries in parallel cannot outrun the limit.
+        if not EmailCode.objects.filter(pk=last.pk, tries__lt=CODE_TRIES).update(tries=F("tries") + 1):
+            return False
+        right = constant_time_compare(last.digest, _code_digest(last, digits))
+        if right:
+            last.used_at = now
+            last.save(update_fields=["used_at"])
+            Participant.objects.filter(invitation=invitation, device=device).update(verified_at=now)
+            changes.touch(invitation.occurrence_id)
+        _write("invitation.code_right" if right else "invitation.code_wrong", invitation)
+    return right
+
+
+def _write(kind: str, invitation: Invitation, *, by: Any = None, **facts: Any) -> None:
+    audit.record(
+        kind,
+        actor=by,
+        occurrence=invitation.occurrence,
+        target=invitation.name or invitation.email,
+        invitation=invitation.pk,
+        email=invitation.email,
+        **facts,
+    )

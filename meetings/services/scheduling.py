@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from meetings.door import Rules
-from meetings.models import Meeting
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from meetings import audit, changes, codes, lifecycle, tasks
+from meetings.door import COLUMN, Rules, is_ordered, with_preset
+from meetings.models import Encryption, Meeting, Occurrence
+from meetings.selectors import rules_of
+from meetings.services import hosting, invitations
+from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
+from meetings.services.roles import require_host_of
+from meetings.text import clean_line, clean_text
+
+__all__ = ["ModeUnavailable", "NotAHost", "Wrong", "cancel_meeting", "change_meeting", "schedule_meeting", "start_now"]
+
+TITLE_LENGTH = 120
+NOTES_LENGTH = 2000
+SHORTEST_MINUTES, LONGEST_MINUTES = 5, 24 * 60
+LATEST_OPENING_MINUTES = 24 * 60
+INSTANT_MINUTES = 60
+CODE_ATTEMPTS = 5
 
 
-class ModeUnavailable(Exception):
-    """The asked-for encryption does not exist here; nothing weaker is put in its place."""
+@dataclass(frozen=True)
+class Person:
+    """Somebody to invite: an address with the name that goes with it, and the account where there is one."""
+
+    email: str
+    name: str = ""
+    user: Any = None
 
 
 def schedule_meeting(
@@ -30,19 +56,328 @@ def schedule_meeting(
     notes: str = "",
     send: bool = True,
 ) -> Meeting:
-    """`by` always hosts. `people`: addresses (str, or (address, name)) or users; each is invited and, if `send`, mailed."""
-    raise NotImplementedError
+    """A meeting with one occurrence. `by` always hosts. `people` are addresses, (address, name) pairs or accounts.
 
-
-def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **changes: Any) -> Meeting:
-    """changes: title, notes, starts_at, duration_minutes, time_zone, hosts, people (added), rules, mics_start_off, lock_after_minutes."""
-    raise NotImplementedError
-
-
-def cancel_meeting(by: Any, meeting: Meeting, *, tell: bool = True) -> Meeting:
-    raise NotImplementedError
+    With `send` everybody asked gets a mail. Raises `ModeUnavailable` for an encryption that does not exist here, and
+    `Wrong` for values that make no meeting; after either nothing is stored.
+    """
+    _check_encryption(encryption)
+    if not by.is_active:
+        raise NotAHost
+    starts_at, ends_at = _times(starts_at, duration_minutes)
+    if ends_at <= timezone.now():
+        raise Wrong("starts_at", "past", _("This time is over."))
+    meeting = Meeting(
+        title=_title(title),
+        notes=clean_text(notes, NOTES_LENGTH),
+        created_by=by,
+        time_zone=_zone(time_zone),
+        duration_minutes=duration_minutes,
+        encryption=encryption,
+        mics_start_off=mics_start_off,
+        lock_after_minutes=_lock_after(lock_after_minutes),
+    )
+    _set_rules(meeting, _checked(rules or Rules()))
+    with transaction.atomic():
+        _save_with_code(meeting)
+        meeting.hosts.set(_accounts([by, *hosts]))
+        occurrence = Occurrence.objects.create(meeting=meeting, starts_at=starts_at, ends_at=ends_at)
+        audit.record("meeting.scheduled", actor=by, occurrence=occurrence, title=meeting.title, starts_at=starts_at)
+        _invite_all(by, occurrence, _people(people), send=send)
+        if send:
+            _tell_hosts(by, occurrence, meeting.hosts.all(), "invitation")
+        changes.touch(occurrence.pk)
+    return meeting
 
 
 def start_now(by: Any) -> Meeting:
-    """A meeting that starts at once: 60 minutes, guests knock, the door open."""
-    raise NotImplementedError
+    """A meeting that starts at once: an hour, guests knock, the door is open."""
+    return schedule_meeting(
+        by,
+        title=_("%(name)s’s meeting") % {"name": by.name[:80]},
+        starts_at=timezone.now().replace(second=0, microsecond=0),
+        duration_minutes=INSTANT_MINUTES,
+        time_zone=by.time_zone or timezone.get_current_timezone_name(),
+        rules=with_preset(Rules(opens_minutes=None), "guests_knock"),
+        send=False,
+    )
+
+
+CALENDAR_FIELDS = frozenset({"title", "notes", "starts_at", "duration_minutes", "time_zone"})
+CHANGEABLE = CALENDAR_FIELDS | {"hosts", "people", "rules", "mics_start_off", "lock_after_minutes"}
+
+
+def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> Meeting:
+    """Change what is given; what is not given stays. `people` is everybody to be invited: who is missing is revoked.
+
+    With `tell`, people learn of it by mail (new ones are invited, revoked ones told, the others if the calendar
+    entry changed). Raises `NotAHost`, `Wrong`, or `IllegalEvent` for a meeting that is over or a live one's time.
+    """
+    unknown = set(wanted) - CHANGEABLE
+    if unknown:
+        raise TypeError(f"change_meeting() cannot change {', '.join(sorted(unknown))}")
+    with transaction.atomic():
+        account = require_host_of(by, meeting)
+        Meeting.objects.select_for_update().get(pk=meeting.pk)
+        meeting.refresh_from_db()
+        occurrence = _current(meeting)
+        before = list(occurrence.invitations.filter(revoked_at=None))
+        changed = _change_times(meeting, occurrence, wanted)
+        changed |= _change_fields(meeting, wanted)
+        if wanted.get("rules") is not None:
+            changed |= _change_rules(meeting, _checked(wanted["rules"]))
+        if wanted.get("hosts") is not None:
+            changed |= _change_hosts(account, meeting, occurrence, wanted["hosts"], tell=tell)
+        in_calendar = bool(CALENDAR_FIELDS & set(changed))
+        if in_calendar:
+            meeting.calendar_sequence += 1
+        meeting.save()
+        if wanted.get("people") is not None:
+            changed |= _change_people(account, occurrence, _people(wanted["people"]), tell=tell)
+        if changed:
+            audit.record("meeting.changed", actor=account, occurrence=occurrence, changes=changed)
+            changes.touch(occurrence.pk)
+        if tell and in_calendar:
+            for invitation in before:
+                tasks.send_change.enqueue(str(invitation.pk))
+            _tell_hosts(account, occurrence, meeting.hosts.all(), "change")
+    return meeting
+
+
+def cancel_meeting(by: Any, meeting: Meeting, *, tell: bool = True) -> Meeting:
+    """It does not take place. Who is inside is put out. Cancelling twice changes nothing."""
+    with transaction.atomic():
+        account = require_host_of(by, meeting)
+        Meeting.objects.select_for_update().get(pk=meeting.pk)
+        meeting.refresh_from_db()
+        if meeting.cancelled_at is not None:
+            return meeting
+        now = timezone.now()
+        for occurrence in meeting.occurrences.filter(ended_at=None, cancelled_at=None):
+            if hosting.stage(occurrence) is lifecycle.Stage.LIVE:
+                hosting.close(occurrence, account, now)
+                audit.record("meeting.ended", actor=account, occurrence=occurrence)
+            else:
+                lifecycle.after(hosting.stage(occurrence), lifecycle.Event.CANCEL)
+                occurrence.cancelled_at = now
+                occurrence.save(update_fields=["cancelled_at"])
+            changes.touch(occurrence.pk)
+            if tell:
+                for invitation in occurrence.invitations.filter(revoked_at=None):
+                    tasks.send_cancellation.enqueue(str(invitation.pk))
+                _tell_hosts(account, occurrence, meeting.hosts.all(), "cancellation")
+        meeting.cancelled_at = now
+        meeting.calendar_sequence += 1
+        meeting.save(update_fields=["cancelled_at", "calendar_sequence"])
+        audit.record("meeting.cancelled", actor=account, meeting=meeting)
+    return meeting
+
+
+def _current(meeting: Meeting) -> Occurrence:
+    """The occurrence that a change is about. Raises `IllegalEvent` when there is none left to change."""
+    open_ones = meeting.occurrences.select_for_update().filter(ended_at=None, cancelled_at=None)
+    found = open_ones.order_by("starts_at").first()
+    if found is None or meeting.cancelled_at is not None:
+        over = lifecycle.Stage.CANCELLED if meeting.cancelled_at is not None else lifecycle.Stage.ENDED
+        lifecycle.after(over, lifecycle.Event.MOVE)
+    if found is None:
+        raise Wrong("meeting", "over", _("This meeting is over."))
+    return found
+
+
+def _change_times(meeting: Meeting, occurrence: Occurrence, wanted: dict[str, Any]) -> dict[str, Any]:
+    starts_at = wanted.get("starts_at", occurrence.starts_at)
+    minutes = wanted.get("duration_minutes", meeting.duration_minutes)
+    starts_at, ends_at = _times(starts_at, minutes)
+    changed: dict[str, Any] = {}
+    if starts_at != occurrence.starts_at:
+        lifecycle.after(hosting.stage(occurrence), lifecycle.Event.MOVE)
+        if ends_at <= timezone.now():
+            raise Wrong("starts_at", "past", _("This time is over."))
+        changed["starts_at"] = starts_at
+    if minutes != meeting.duration_minutes:
+        changed["duration_minutes"] = minutes
+    if changed:
+        meeting.duration_minutes = minutes
+        occurrence.starts_at, occurrence.ends_at = starts_at, ends_at
+        occurrence.save(update_fields=["starts_at", "ends_at"])
+    return changed
+
+
+def _change_fields(meeting: Meeting, wanted: dict[str, Any]) -> dict[str, Any]:
+    checks = {
+        "title": _title,
+        "notes": lambda text: clean_text(text, NOTES_LENGTH),
+        "time_zone": _zone,
+        "mics_start_off": bool,
+        "lock_after_minutes": _lock_after,
+    }
+    changed: dict[str, Any] = {}
+    for name, check in checks.items():
+        if name in wanted:
+            value = check(wanted[name])
+            if value != getattr(meeting, name):
+                setattr(meeting, name, value)
+                changed[name] = True
+    return changed
+
+
+RULE_FIELDS = ("guests_verified", "opens_minutes", "without_host", "allow_share", "allow_chat")
+
+
+def _change_rules(meeting: Meeting, rules: Rules) -> dict[str, Any]:
+    before = rules_of(meeting)
+    changed: dict[str, Any] = {
+        column: rules.way(row) for row, column in COLUMN.items() if rules.way(row) is not before.way(row)
+    }
+    changed |= {name: True for name in RULE_FIELDS if getattr(rules, name) != getattr(before, name)}
+    _set_rules(meeting, rules)
+    return changed
+
+
+def _set_rules(meeting: Meeting, rules: Rules) -> None:
+    meeting.door_listed = rules.listed
+    meeting.door_colleagues = rules.colleagues
+    meeting.door_guests = rules.guests
+    meeting.door_guests_verified = rules.guests_verified
+    meeting.door_anyone = rules.anyone
+    meeting.door_opens_minutes = rules.opens_minutes
+    meeting.without_host = rules.without_host
+    meeting.allow_share = rules.allow_share
+    meeting.allow_chat = rules.allow_chat
+
+
+def _change_hosts(
+    by: Any, meeting: Meeting, occurrence: Occurrence, hosts: Iterable[Any], *, tell: bool
+) -> dict[str, Any]:
+    """Whoever changes a meeting stays its host: nobody can leave it without one by mistake."""
+    before = set(meeting.hosts.all())
+    after = set(_accounts([by, *hosts]))
+    if before == after:
+        return {}
+    meeting.hosts.set(after)
+    if tell:
+        _tell_hosts(by, occurrence, after - before, "invitation")
+    return {"hosts": True}
+
+
+def _change_people(by: Any, occurrence: Occurrence, people: list[Person], *, tell: bool) -> dict[str, Any]:
+    wanted = {person.email.lower() for person in people}
+    accounts = {person.user.pk for person in people if person.user is not None}
+    present = list(occurrence.invitations.filter(revoked_at=None))
+    gone = [one for one in present if one.email not in wanted and one.user_id not in accounts]
+    for invitation in gone:
+        invitations.withdraw(by, invitation)
+        if tell:
+            tasks.send_cancellation.enqueue(str(invitation.pk))
+    known = {one.email for one in present}
+    known_accounts = {one.user_id for one in present if one.user_id is not None}
+    new = [
+        person
+        for person in people
+        if person.email.lower() not in known and (person.user is None or person.user.pk not in known_accounts)
+    ]
+    _invite_all(by, occurrence, new, send=tell)
+    return {"people": True} if gone or new else {}
+
+
+def _invite_all(by: Any, occurrence: Occurrence, people: list[Person], *, send: bool) -> None:
+    hosts = {host.email.lower() for host in occurrence.meeting.hosts.all()}
+    for person in people:
+        if person.email.lower() not in hosts:
+            invitations.add(by, occurrence, person.email, person.name, user=person.user, send=send)
+
+
+def _tell_hosts(by: Any, occurrence: Occurrence, hosts: Iterable[Any], what: str) -> None:
+    """Mail the other hosts; whoever acts knows."""
+    for host in hosts:
+        if host.pk != by.pk:
+            tasks.tell_host.enqueue(str(occurrence.pk), str(host.pk), what)
+
+
+def _people(people: Sequence[Any]) -> list[Person]:
+    found: dict[str, Person] = {}
+    for one in people:
+        match one:
+            case str():
+                person = Person(one.strip())
+            case (str(email), str(name)):
+                person = Person(email.strip(), name)
+            case _:
+                person = Person(one.email, one.name, one)
+        found.setdefault(person.email.lower(), person)
+    if len(found) > invitations.MAX_INVITED:
+        count = {"count": invitations.MAX_INVITED}
+        raise Wrong("people", "too_many", _("At most %(count)d people can be invited.") % count)
+    return list(found.values())
+
+
+def _accounts(hosts: Iterable[Any]) -> list[Any]:
+    found = {host.pk: host for host in hosts}
+    if not all(host.is_active for host in found.values()):
+        raise Wrong("hosts", "inactive", _("A deactivated account cannot host."))
+    return list(found.values())
+
+
+def _save_with_code(meeting: Meeting) -> None:
+    """Codes are drawn at random; one that exists is drawn again."""
+    for _attempt in range(CODE_ATTEMPTS):
+        meeting.code = codes.new_meeting_code()
+        try:
+            with transaction.atomic():
+                meeting.save(force_insert=True)
+        except IntegrityError:
+            if not Meeting.objects.filter(code=meeting.code).exists():
+                raise
+        else:
+            return
+    raise RuntimeError("no free meeting code was drawn")
+
+
+def _check_encryption(encryption: str) -> None:
+    if encryption not in Encryption.values:
+        raise Wrong("encryption", "unknown", _("There is no such kind of encryption."))
+    if encryption != Encryption.TRANSPORT:
+        raise ModeUnavailable(encryption)
+
+
+def _checked(rules: Rules) -> Rules:
+    if not is_ordered(rules):
+        raise Wrong("door", "order", _("Nobody less known may get in more easily than somebody better known."))
+    if rules.opens_minutes is not None and not 0 <= rules.opens_minutes <= LATEST_OPENING_MINUTES:
+        raise Wrong("door_opens_minutes", "range", _("The door opens at most a day before the start."))
+    return rules
+
+
+def _title(title: str) -> str:
+    cleaned = clean_line(title, TITLE_LENGTH + 1)
+    if not cleaned:
+        raise Wrong("title", "required", _("Give the meeting a title."))
+    if len(cleaned) > TITLE_LENGTH:
+        raise Wrong("title", "too_long", _("At most %(count)d characters.") % {"count": TITLE_LENGTH})
+    return cleaned
+
+
+def _times(starts_at: datetime, minutes: int) -> tuple[datetime, datetime]:
+    if starts_at.tzinfo is None:
+        raise Wrong("starts_at", "time_zone", _("Say in which time zone this time is."))
+    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
+        raise Wrong("duration_minutes", "range", _("A meeting lasts 5 minutes to 24 hours."))
+    try:
+        return starts_at, starts_at + timedelta(minutes=minutes)
+    except OverflowError:
+        raise Wrong("starts_at", "range", _("This date is too far away.")) from None
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Wrong("time_zone", "unknown", _("There is no such time zone.")) from None
+    return name
+
+
+def _lock_after(minutes: int | None) -> int | None:
+    if minutes is not None and not 0 <= minutes <= LONGEST_MINUTES:
+        raise Wrong("lock_after_minutes", "range", _("The door locks at most a day after the start."))
+    return minutes

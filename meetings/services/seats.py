@@ -1,0 +1,90 @@
+"""What every service about a seat does first and last: lock its occurrence, move its state, write it, announce it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from meetings import admission, audit, changes
+from meetings.admission import Event
+from meetings.models import Occurrence, Participant
+from meetings.refusals import Counted, Tally
+from meetings.services.roles import require_host
+
+_tally = Tally()
+_tally_lock = threading.Lock()
+
+
+@contextmanager
+def occurrence_locked(occurrence: Occurrence | Any) -> Iterator[Occurrence]:
+    """One transaction, alone with this occurrence: what is read inside stays true until it is committed."""
+    with transaction.atomic():
+        key = occurrence.pk if isinstance(occurrence, Occurrence) else occurrence
+        # Lock the occurrence's row alone: its meeting is shared with other occurrences.
+        locked = Occurrence.objects.select_for_update(of=("self",)).select_related("meeting").get(pk=key)
+        yield locked
+        changes.touch(locked.pk)
+
+
+@contextmanager
+def answering(by: Any, target: Participant) -> Iterator[tuple[Any, Occurrence]]:
+    """A host's answer to one person: yields the account that acts and the occurrence; `target` is read again.
+
+    Raises `NotAHost` before anything is written.
+    """
+    with occurrence_locked(target.occurrence_id) as occurrence:
+        account = require_host(by, occurrence)
+        target.refresh_from_db()
+        yield account, occurrence
+
+
+def move(seat: Participant, event: Event) -> None:
+    """Change the seat's state by the table. Raises `IllegalEvent` and leaves the seat as it was."""
+    seat.state = Participant.State(admission.after(seat.state, event))
+
+
+def write(kind: str, occurrence: Occurrence, seat: Participant, *, by: Any = None, **facts: Any) -> None:
+    """The audit entry about a seat. Names and addresses lie in its erasable half only."""
+    audit.record(
+        kind,
+        actor=by if by is not None else seat.user,
+        actor_label=by.name if by is not None else seat.name,
+        occurrence=occurrence,
+        target=seat.name,
+        network=seat.network,
+        participant=seat.pk,
+        row=seat.kind,
+        **facts,
+    )
+
+
+def record_refusal(occurrence: Occurrence, *, user: Any, name: str, network: str, now: datetime, **facts: Any) -> None:
+    """A refusal in the audit log, within the budget of its network; what exceeds it is counted there by the minute."""
+    source = network or "unknown"
+    with _tally_lock:
+        within = _tally.note(source, now)
+    flush_refusals(now)
+    if within:
+        audit.record(
+            "door.refused",
+            actor=user,
+            actor_label=name,
+            occurrence=occurrence,
+            target=name,
+            network=network,
+            **facts,
+        )
+
+
+def flush_refusals(now: datetime | None = None, *, everything: bool = False) -> None:
+    """Write what was only counted: for minutes that are over, or all of it when the process stops."""
+    with _tally_lock:
+        counted: list[Counted] = _tally.everything() if everything else _tally.due(now or timezone.now())
+    for one in counted:
+        audit.record("door.refusals_counted", network=one.source, minute=one.minute, count=one.count)

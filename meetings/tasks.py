@@ -1,0 +1,138 @@
+"""Mail jobs. They carry ids only; links and codes are made when the mail is, so that no secret lies in a queue or log.
+
+A job is queued in the transaction of what it tells about: stored together, or not at all. A mail that a server does not
+take is tried again with growing pauses, then written down as failed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from django_tasks import task
+
+from meetings import audit, mail
+from meetings.models import EmailCode, Invitation, Occurrence
+
+log = logging.getLogger("lintel.mail")
+
+PAUSES = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
+
+
+@task()
+def send_invitation(invitation_id: str, attempt: int = 0) -> None:
+    """Mail an invitation with a fresh link. Nothing to do where it was revoked or the meeting cancelled meanwhile."""
+    _about_invitation("invitation", invitation_id, attempt)
+
+
+@task()
+def send_change(invitation_id: str, attempt: int = 0) -> None:
+    """Mail the new state of a meeting, with a fresh link and a calendar entry that replaces the earlier one."""
+    _about_invitation("change", invitation_id, attempt)
+
+
+@task()
+def send_cancellation(invitation_id: str, attempt: int = 0) -> None:
+    """Mail that a meeting does not take place, or that somebody is no longer invited."""
+    invitation = _invitation(invitation_id)
+    if invitation is None or invitation.sent_at is None:
+        return
+    reader = mail.Reader(invitation.email, _name(invitation), _meeting_link(invitation.occurrence))
+    _try("cancellation", invitation, attempt, lambda: mail.send("cancellation", invitation.occurrence, reader))
+
+
+@task()
+def tell_host(occurrence_id: str, user_id: str, what: str, attempt: int = 0) -> None:
+    """Mail a host who did not act: invitation, change or cancellation."""
+    occurrence = Occurrence.objects.select_related("meeting__created_by").filter(pk=occurrence_id).first()
+    host = get_user_model().objects.filter(pk=user_id, is_active=True).first()
+    if occurrence is None or host is None:
+        return
+    reader = mail.Reader(host.email, host.name, _meeting_link(occurrence), hosting=True)
+    if not _delivered(lambda: mail.send(what, occurrence, reader)) and attempt < len(PAUSES):
+        _again(tell_host, attempt, occurrence_id, user_id, what)
+
+
+@task()
+def send_email_code(code_id: int, attempt: int = 0) -> None:
+    """Make a guest's digits and mail them. Not tried again: they ask for another."""
+    from meetings.services.invitations import CODE_LIVES, mint_email_code
+
+    code = EmailCode.objects.select_related("invitation__occurrence__meeting").filter(pk=code_id, used_at=None).first()
+    if code is None or code.created_at + CODE_LIVES <= timezone.now():
+        return
+    invitation = code.invitation
+    digits = mint_email_code(code)
+    if not _delivered(lambda: mail.send_code(invitation.occurrence, invitation.email, digits)):
+        _write("invitation.mail_failed", invitation)
+
+
+def _about_invitation(what: str, invitation_id: str, attempt: int) -> None:
+    from meetings.services.invitations import mint_link
+
+    invitation = _invitation(invitation_id)
+    if invitation is None or invitation.revoked_at is not None:
+        return
+    occurrence = invitation.occurrence
+    if occurrence.cancelled_at is not None or occurrence.ended_at is not None:
+        return
+    # Whoever has an account comes in by signing in: a link in their mail would only be something to forward.
+    personal = invitation.user is None
+    link = mint_link(invitation, via="mail") if personal else _meeting_link(occurrence)
+    reader = mail.Reader(invitation.email, _name(invitation), link, personal=personal)
+    _try(what, invitation, attempt, lambda: mail.send(what, occurrence, reader))
+
+
+def _try(what: str, invitation: Invitation, attempt: int, deliver: Callable[[], None]) -> None:
+    jobs = {"invitation": send_invitation, "change": send_change, "cancellation": send_cancellation}
+    if _delivered(deliver):
+        if what != "cancellation":
+            Invitation.objects.filter(pk=invitation.pk).update(sent_at=timezone.now())
+        _write("invitation.sent", invitation, what=what)
+    elif attempt < len(PAUSES):
+        _again(jobs[what], attempt, str(invitation.pk))
+    else:
+        _write("invitation.mail_failed", invitation, what=what)
+
+
+def _delivered(deliver: Callable[[], None]) -> bool:
+    """Whether the mail was taken. SMTP's errors are OSErrors; whatever else goes wrong is our fault and raises."""
+    try:
+        deliver()
+    except OSError as error:
+        log.warning("a mail was not taken: %s", type(error).__name__)
+        return False
+    return True
+
+
+def _again(job: Any, attempt: int, *ids: str) -> None:
+    job.using(run_after=timezone.now() + PAUSES[attempt]).enqueue(*ids, attempt=attempt + 1)
+
+
+def _invitation(invitation_id: str) -> Invitation | None:
+    return Invitation.objects.select_related("user", "occurrence__meeting__created_by").filter(pk=invitation_id).first()
+
+
+def _name(invitation: Invitation) -> str:
+    return invitation.user.name if invitation.user is not None else invitation.name
+
+
+def _meeting_link(occurrence: Occurrence) -> str:
+    from meetings.services.invitations import meeting_link
+
+    return meeting_link(occurrence)
+
+
+def _write(kind: str, invitation: Invitation, **facts: Any) -> None:
+    audit.record(
+        kind,
+        occurrence=invitation.occurrence,
+        target=invitation.name or invitation.email,
+        invitation=invitation.pk,
+        email=invitation.email,
+        **facts,
+    )
