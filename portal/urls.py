@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("", include("portal.accounts.urls")),
+    path("api/v1/", include("portal.api.urls")),
 ]
 for package in ("meetings.door_urls", "meetings.urls", "portal.pages.urls"):
     if importlib.util.find_spec(package):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +13,6 @@ from django.utils import timezone
 from meetings import selectors
 from meetings.models import Invitation, Meeting, Occurrence
 from portal.api.problems import Problem
-
-LATE = timedelta(hours=1)
-"""So long after its time an occurrence still counts as the one that people mean."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ def seen_by(user: Any, meeting_id: UUID) -> Seen:
     meeting = selectors.meeting_for(user, meeting_id)
     if meeting is None:
         raise Problem("not_found")
-    return Seen(meeting, occurrence_of(meeting, timezone.now()), is_host=meeting.hosts.filter(pk=user.pk).exists())
+    return Seen(meeting, occurrence_of(meeting, timezone.now()), is_host=selectors.is_host(user, meeting))
 
 
 def hosted_by(user: Any, meeting_id: UUID) -> Seen:
@@ -44,14 +41,18 @@ def hosted_by(user: Any, meeting_id: UUID) -> Seen:
 
 
 def occurrence_of(meeting: Meeting, now: datetime) -> Occurrence:
+    """The live occurrence, else the next, else the last: what the meeting's code leads to, whatever its age."""
     occurrences = list(meeting.occurrences.all())
-    still = [one for one in occurrences if not one.ended_at and not one.cancelled_at and one.ends_at + LATE > now]
-    return still[0] if still else occurrences[-1]
+    going_on = [one for one in occurrences if one.ended_at is None and one.cancelled_at is None]
+    live = [one for one in going_on if one.started_at is not None]
+    to_come = [one for one in going_on if not selectors.is_over(one, now)]
+    return next(iter([*live, *to_come, *reversed(occurrences)]))
 
 
 def meetings_of(user: Any) -> QuerySet[Meeting]:
     """Meetings that `user` hosts or is invited to, with their first start as `starts`, in that order."""
-    invited = Invitation.objects.filter(user=user, revoked_at=None).values("occurrence__meeting")
+    own = Q(user=user) | Q(user=None, email__in=selectors.verified_addresses(user))
+    invited = Invitation.objects.filter(own, revoked_at=None).values("occurrence__meeting")
     return (
         Meeting.objects.filter(Q(pk__in=Meeting.objects.filter(hosts=user).values("pk")) | Q(pk__in=invited))
         .annotate(starts=Min("occurrences__starts_at"))

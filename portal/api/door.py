@@ -14,10 +14,11 @@ from channels.db import database_sync_to_async
 from django.http import HttpRequest
 from ninja import Router
 
-from meetings.live import Live, current_live, hosting, storing
+from meetings.live import Live, current_live, hosting
 from meetings.live.storing import Actor
-from meetings.models import Occurrence
+from meetings.models import Occurrence, Participant
 from meetings.services import door as door_services
+from meetings.services.errors import Wrong
 from meetings.signaling.protocol import ProtocolError
 from portal.api import access
 from portal.api.meetings import status_of
@@ -82,8 +83,8 @@ async def list_participants(request: HttpRequest, meeting_id: UUID, page: PageQu
 )
 async def admit_participant(request: HttpRequest, meeting_id: UUID, participant_id: UUID) -> dict[str, Any]:
     """Let somebody in who is at the door"""
-    seen = await _hosted(request, meeting_id)
-    await _told(hosting.admit(_live(), str(seen.occurrence.pk), _actor(request), str(participant_id)))
+    target = await _target(request, meeting_id, participant_id)
+    await _told(hosting.admit(_live(), str(target.occurrence_id), _actor(request), str(target.pk)))
     return {"participant": str(participant_id), "state": "inside"}
 
 
@@ -104,12 +105,9 @@ async def refuse_participant(
     They may knock again in two minutes, unless `block` is set.
     """
     data = data or AnswerIn()
-    seen = await _hosted(request, meeting_id)
-    await _told(
-        hosting.refuse(
-            _live(), str(seen.occurrence.pk), _actor(request), str(participant_id), note=data.note, block=data.block
-        )
-    )
+    target = await _target(request, meeting_id, participant_id)
+    where = str(target.occurrence_id)
+    await _told(hosting.refuse(_live(), where, _actor(request), str(target.pk), note=data.note, block=data.block))
     return {"participant": str(participant_id), "state": "refused"}
 
 
@@ -130,12 +128,9 @@ async def remove_participant(
     Their media stop before this is answered. With `block` (the default) they can't come back.
     """
     data = data or RemovalIn()
-    seen = await _hosted(request, meeting_id)
-    await _told(
-        hosting.remove(
-            _live(), str(seen.occurrence.pk), _actor(request), str(participant_id), note=data.note, block=data.block
-        )
-    )
+    target = await _target(request, meeting_id, participant_id, others_only=True)
+    where = str(target.occurrence_id)
+    await _told(hosting.remove(_live(), where, _actor(request), str(target.pk), note=data.note, block=data.block))
     return {"participant": str(participant_id), "state": "removed"}
 
 
@@ -156,8 +151,8 @@ async def mute_participant(
     Until they switch it on again themselves.
     """
     source = hosting.Source((data or MuteIn()).source)
-    seen = await _hosted(request, meeting_id)
-    await _told(hosting.mute(_live(), str(seen.occurrence.pk), _actor(request), str(participant_id), source))
+    target = await _target(request, meeting_id, participant_id)
+    await _told(hosting.mute(_live(), str(target.occurrence_id), _actor(request), str(target.pk), source))
     return {"participant": str(participant_id), "state": "inside"}
 
 
@@ -175,8 +170,10 @@ async def move_participant_to_door(request: HttpRequest, meeting_id: UUID, parti
 
     Their media stop before this is answered. A host decides whether they come in again.
     """
-    seen = await _hosted(request, meeting_id)
-    await _told(_send_back(_live(), str(seen.occurrence.pk), _actor(request), str(participant_id)))
+    live, target = _live(), await _target(request, meeting_id, participant_id, others_only=True)
+    await live.database(_send_back, request.auth.user, target)  # type: ignore[attr-defined]
+    # The door is asked before this is answered: it says "knock", and that takes the media away.
+    await live.reconcile(str(target.occurrence_id))
     return {"participant": str(participant_id), "state": "waiting"}
 
 
@@ -254,10 +251,24 @@ async def _told(action: Awaitable[None]) -> None:
         raise Problem(PROBLEM_OF.get(refused.code, "wrong_state"), refused.message) from None
 
 
-async def _send_back(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:
-    await live.database(storing.act, door_services.move_to_door, occurrence_id, actor, target_id)
-    # The door is asked before the answer: it says "knock", and that takes the media away.
-    await live.reconcile(occurrence_id)
+def _send_back(user: Any, target: Participant) -> None:
+    try:
+        door_services.move_to_door(user, target)
+    except Wrong as wrong:
+        raise Problem("wrong_state", wrong.message) from None
+
+
+@database_sync_to_async
+def _target(request: HttpRequest, meeting_id: UUID, participant_id: UUID, *, others_only: bool = False) -> Participant:
+    """The participant of this very meeting. Raises Problem; `others_only`: also when it is the token's owner."""
+    user = request.auth.user  # type: ignore[attr-defined]
+    seen = access.hosted_by(user, meeting_id)
+    target = Participant.objects.filter(pk=participant_id, occurrence=seen.occurrence).first()
+    if target is None:
+        raise Problem("not_found")
+    if others_only and target.user_id == user.pk:
+        raise Problem("wrong_state", "That is you: leave instead.")
+    return target
 
 
 async def _state(seen: access.Seen) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def make_invitation(request: HttpRequest, meeting_id: UUID, data: InvitationIn) 
             _make_host(user, seen, data.email)
         try:
             with transaction.atomic():
-                invitation = invitations.invite(user, seen.occurrence, data.email, _name(data.name), send=data.notify)
+                invitation = invitations.invite(user, seen.occurrence, data.email, data.name, send=data.notify)
         except IntegrityError:
             raise Problem("already_invited") from None
         join_url = invitations.mint_link(invitation, by=user, via="api")
@@ -181,10 +181,6 @@ def state_of(invitation: Invitation) -> str:
 
 def _hosts(seen: access.Seen) -> set[UUID]:
     return set(seen.meeting.hosts.values_list("pk", flat=True))
-
-
-def _name(name: str) -> str:
-    return " ".join(name.split())
 
 
 def _open(seen: access.Seen) -> None:

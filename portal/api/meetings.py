@@ -172,6 +172,8 @@ def cancel_meeting(request: HttpRequest, meeting_id: UUID) -> HttpResponse:
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
     if seen.meeting.cancelled_at is None:
+        if status_of(seen.meeting, seen.occurrence) == "ended":
+            raise Problem("wrong_state", "The meeting is over.")
         scheduling.cancel_meeting(user, seen.meeting)
     return HttpResponse(status=204)
 

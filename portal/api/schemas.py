@@ -44,6 +44,10 @@ def _one_line(value: str) -> str:
     return value
 
 
+def _line_or_nothing(value: str) -> str:
+    return _one_line(value) if value.strip() or _CONTROL.search(value) else ""
+
+
 def _paragraphs(value: str) -> str:
     if _CONTROL.search(value.replace("\r\n", "\n")):
         raise ValueError("contains control characters")
@@ -60,6 +64,7 @@ Moment = Annotated[
     datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
 ]
 OneLine = Annotated[str, AfterValidator(_one_line)]
+LineOrNothing = Annotated[str, AfterValidator(_line_or_nothing)]
 Paragraphs = Annotated[str, AfterValidator(_paragraphs)]
 Address = Annotated[
     str,
@@ -219,7 +224,7 @@ class Meetings(Output):
 
 class InvitationIn(Input):
     email: Address
-    name: Annotated[str, Field(max_length=120)] = ""
+    name: Annotated[LineOrNothing, Field(max_length=120)] = ""
     role: Literal["attendee", "guest", "host"] = Field(
         "attendee",
         description="`attendee`, `guest`: whoever has the address. `host`: an account's address; it then hosts.",
@@ -282,12 +287,12 @@ class Participants(Output):
 
 
 class AnswerIn(Input):
-    note: Annotated[str, Field(max_length=300)] = Field("", description="What the person is told.")
+    note: Annotated[LineOrNothing, Field(max_length=300)] = Field("", description="What the person is told.")
     block: StrictBool = Field(False, description="They can't come back to this meeting.")
 
 
 class RemovalIn(Input):
-    note: Annotated[str, Field(max_length=300)] = Field("", description="What the person is told.")
+    note: Annotated[LineOrNothing, Field(max_length=300)] = Field("", description="What the person is told.")
     block: StrictBool = Field(True, description="They can't come back to this meeting.")
 
 

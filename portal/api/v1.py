@@ -22,6 +22,12 @@ A token acts with its owner's rights at that moment, within its scopes. Errors a
 stable `code`. Unknown fields are refused. Lists are paged: give `next` as `cursor`."""
 
 
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter can be absent, but there is no way to write null into an address."""
+    kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **kinds[0]} if kinds else schema
+
+
 class Api(NinjaAPI):
     """ninja with our errors in the document, which is made once."""
 
@@ -31,8 +37,14 @@ class Api(NinjaAPI):
         document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
         problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= {**problem.pop("$defs", {}), "ProblemDocument": problem}
+        document["components"]["schemas"].pop("Page", None)  # its fields stand among the parameters
         for scheme in document["components"]["securitySchemes"].values():
             scheme["description"] = "An API token, made with `./run manage apitoken`."
+        for methods in document["paths"].values():
+            for operation in methods.values():
+                operation["security"] = [{"Bearer": [operation["x-scope"]]}]
+                for parameter in operation["parameters"]:
+                    parameter["schema"] = _without_null(parameter["schema"])
         return document
 
     @lru_cache(maxsize=1)  # noqa: B019 - there is one of these

@@ -1,0 +1,125 @@
+"""The document is true: whatever is sent to an operation, its answer is one that the document names, in its form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import schemathesis
+from asgiref.sync import sync_to_async
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from meetings.models import Meeting, Participant
+from portal.api import auth
+from portal.api.v1 import api
+from portal.models import User
+from portal.tests.api_case import ApiCase, invited, meeting_of, person, seat, started_live, token_of
+
+EXAMPLES = 20
+HOST = "http://testserver"
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+
+
+def cases(mode: GenerationMode) -> Iterator[Any]:
+    """Requests of every operation, made from the document: fitting ones, or ones that break it somewhere."""
+    document = schemathesis.openapi.from_dict(json.loads(api.document_text()))
+    for result in document.get_all_operations():
+        operation = result.ok()
+        found: list[Any] = []
+
+        @seed(20261124)
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(operation.as_strategy(generation_mode=mode))
+        def collect(case: Any, found: list[Any] = found) -> None:
+            found.append(case)
+
+        collect()
+        yield from found
+
+
+class Conformance(ApiCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.host = person("host", User.Role.ADMIN)
+        self.meeting = meeting_of(self.host)
+        self.ids = {
+            "meeting_id": str(self.meeting.pk),
+            "invitation_id": str(invited(self.host, self.meeting, "guest@elsewhere.example")),
+            "participant_id": str(seat(self.meeting, state=Participant.State.WAITING).pk),
+        }
+
+    async def send(self, case: Any, token: str) -> requests.Response:
+        """One case, to the application on this loop; the answer as the checks want it."""
+        case.headers.pop("Authorization", None)
+        prepared = requests.Request(**{**case.as_transport_kwargs(base_url=HOST), "cookies": None}).prepare()
+        address = urlsplit(prepared.url)
+        headers = {name.lower(): str(value) for name, value in prepared.headers.items()}
+        response = await self.client.generic(
+            prepared.method,
+            f"{address.path}?{address.query}",
+            prepared.body if isinstance(prepared.body, bytes) else (prepared.body or "").encode(),
+            content_type=headers.pop("content-type", ""),
+            headers={**headers, "authorization": f"Bearer {token}"},
+        )
+        answer = requests.Response()
+        answer.status_code = response.status_code
+        answer.headers.update(response.items())
+        answer._content = response.content
+        answer.request = prepared
+        answer.url = prepared.url
+        return answer
+
+    async def check(self, mode: GenerationMode) -> set[int]:
+        token = await token_of(self.host)
+        statuses = set()
+        live = await started_live()
+        try:
+            for case in await sync_to_async(list)(cases(mode)):
+                auth.limits = auth.Limits()
+                if mode is GenerationMode.POSITIVE:
+                    case.path_parameters.update(
+                        {name: value for name, value in self.ids.items() if name in case.path_parameters}
+                    )
+                answer = await self.send(case, token)
+                statuses.add(answer.status_code)
+                if answer.status_code == 501:
+                    assert answer.json()["code"] == "not_available"
+                    continue
+                await sync_to_async(case.validate_response)(answer, checks=CHECKS)
+                # The next operation finds what this one ended.
+                await Meeting.objects.filter(pk=self.meeting.pk).aupdate(cancelled_at=None)
+        finally:
+            await live.aclose()
+        return statuses
+
+    async def test_fitting_requests_are_answered_as_the_document_says(self) -> None:
+        assert {200, 201, 204} <= await self.check(GenerationMode.POSITIVE)
+
+    async def test_unfitting_requests_are_refused_as_the_document_says(self) -> None:
+        statuses = await self.check(GenerationMode.NEGATIVE)
+        assert {404, 422} <= statuses
