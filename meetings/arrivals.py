@@ -173,7 +173,8 @@ def look(code: str, visitor: Visitor, device: str, host_inside: Callable[[str], 
         return NOTHING_HERE
     invitation = _invitation(visitor, occurrence)
     row = selectors.visitor_row(occurrence, user=visitor.user, invitation=invitation)
-    participant = _seat(occurrence, visitor, invitation, device) if device else None
+    shown = invitation if row is door.Row.GUEST else None
+    participant = _seat(occurrence, visitor, shown, device) if device else None
     facts = selectors.facts_for(
         occurrence,
         row=row,

@@ -17,9 +17,16 @@ from django.contrib.auth import get_user
 from django.utils.translation import gettext as _
 
 from meetings import door, selectors
+from meetings.admission import IllegalEvent
 from meetings.live.seats import Person
 from meetings.models import Occurrence, Participant
 from meetings.services import door as door_services
+
+CLOSED_SEATS = {
+    Participant.State.REMOVED: "removed",
+    Participant.State.REFUSED: "not_let_in",
+    Participant.State.LEFT: "closed",
+}
 
 
 @dataclass(frozen=True)
@@ -76,11 +83,19 @@ def judge(
         decision = _decide(occurrence, seat, rows[seat.pk], host_inside=host_inside, now=now)
         if isinstance(decision, door.Admit):
             if str(seat.pk) in here and (seat.state != Participant.State.INSIDE or seat.entered_at is None):
-                seat = door_services.entered(seat, reason=decision.reason)  # noqa: PLW2901 - the stored row
-            host_inside = host_inside or (decision.capabilities.host and str(seat.pk) in with_seat)
+                seat, decision = _entered(seat, decision)  # noqa: PLW2901 - the stored row
+            host_inside = host_inside or (rows[seat.pk] is door.Row.HOST and str(seat.pk) in with_seat)
         judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk]), decision)
     occurrence.refresh_from_db()
     return Verdicts(_meeting_facts(occurrence, hosts), _over(occurrence), judgements)
+
+
+def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door.Decision]:
+    """Stores an entry. Where the seat was closed in this very moment, that stands, and nobody else's answer suffers."""
+    try:
+        return door_services.entered(seat, reason=decision.reason), decision
+    except IllegalEvent:
+        return seat, door.Refuse("closed", unknown=True)
 
 
 def _row(occurrence: Occurrence, seat: Participant) -> door.Row:
@@ -90,6 +105,9 @@ def _row(occurrence: Occurrence, seat: Participant) -> door.Row:
 def _decide(
     occurrence: Occurrence, seat: Participant, row: door.Row, *, host_inside: bool, now: datetime
 ) -> door.Decision:
+    if seat.state in CLOSED_SEATS:
+        # Closed by a host or by another process; whoever it was asks the door anew.
+        return door.Refuse(CLOSED_SEATS[Participant.State(seat.state)], until=seat.refused_until)
     if seat.user_id and not session_lives(seat.session_key, str(seat.user_id)):
         # Signed out, or signed out by somebody: the socket's person is only known from its handshake.
         return door.Refuse("inactive" if not seat.user.is_active else "sign_in")
@@ -175,6 +193,8 @@ def _person(seat: Participant, row: door.Row) -> Person:
         knocked_at=seat.knocked_at,
         entered_at=seat.entered_at,
         host_message=seat.host_message,
+        note=seat.note,
+        refused_by=seat.refused_by,
     )
 
 

@@ -229,6 +229,8 @@ class Room:
     def _turn_out_by_rule(self, seat: Seat, decision: Refuse, at: datetime) -> None:
         reason = "closed" if decision.unknown else decision.reason
         refused = views.refused(reason, at=at, until=decision.until)
+        if reason in {"removed", "not_let_in", "blocked"}:
+            refused |= {"note": seat.person.note or None, "by": seat.person.refused_by or None}
         self.turn_out(seat.id, refused, "removed" if decision.reason == "removed" else "refused")
 
     # What people switch

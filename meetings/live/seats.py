@@ -50,6 +50,8 @@ class Person:
     knocked_at: datetime | None
     entered_at: datetime | None
     host_message: str
+    note: str = ""
+    refused_by: str = ""
 
 
 @dataclass

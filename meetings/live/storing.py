@@ -19,7 +19,7 @@ from meetings.door import Refuse
 from meetings.models import Occurrence, Participant
 from meetings.services import door as door_services
 from meetings.services import roles
-from meetings.services.errors import NotAHost
+from meetings.services.errors import NotAHost, Wrong
 from meetings.signaling.protocol import ProtocolError
 
 log = logging.getLogger("lintel.live")
@@ -64,10 +64,10 @@ def act(service: Service, occurrence_id: str, actor: Actor, target_id: str | Non
         return Done(by.name, target.name, target.refused_until)
     except NotAHost:
         raise ProtocolError("not_a_host", "only hosts may do this") from None
+    except (IllegalEvent, Wrong):
+        raise ProtocolError("wrong_state", "that does not fit the state they are in") from None
     except (Participant.DoesNotExist, Occurrence.DoesNotExist, ValidationError, ValueError):
         raise ProtocolError("no_such_participant", "there is nobody of that id here") from None
-    except IllegalEvent:
-        raise ProtocolError("wrong_state", "that does not fit the state they are in") from None
     except Exception as error:
         log.error("meeting %s: %s was not stored: %s", occurrence_id, service.__name__, type(error).__name__)
         raise ProtocolError("try_again", "it could not be stored") from error
@@ -116,4 +116,4 @@ def end_forgotten(live_ids: Collection[str], now: datetime) -> None:
     ).exclude(participants__state=Participant.State.INSIDE)
     for occurrence in over:
         if str(occurrence.pk) not in live_ids:
-            door_services.end_for_everyone(None, occurrence)
+            door_services.end_forgotten(occurrence)

@@ -339,7 +339,7 @@ def _words(seen: Seen) -> dict[str, Any]:
     participant = seen.participant
     if participant is None or seen.decision.reason not in {"not_let_in", "blocked", "removed"}:
         return {}
-    return {"note": participant.note or None}
+    return {"note": participant.note or None, "by": participant.refused_by or None}
 
 
 def _ticket(
