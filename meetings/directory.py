@@ -31,7 +31,7 @@ class Typed:
 
 
 def entries(text: str) -> list[str]:
-    """Names and addresses of one field: separated by commas, semicolons or lines; `Name <address>` gives the address."""
+    """Names and addresses of one field, separated by commas, semicolons or lines; `Name <address>` is the address."""
     found: list[str] = []
     for part in _SEPARATORS.split(text):
         entry = " ".join(part.split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +11,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from meetings import directory, localtime
-from meetings.door import COLUMN, PRESETS, Row, Rules, Way, WithoutHost, is_ordered, ordered, preset_of, with_preset
-from meetings.models import Encryption, Meeting
-from meetings.templatetags.lintel import length as length_words
+from meetings import directory, doorform, localtime, selectors
+from meetings.door import COLUMN, PRESETS, Row, Rules, Way, with_preset
+from meetings.models import Encryption, Invitation, Meeting
+from meetings.templatetags.lintel import length_in_full
 
 LENGTHS_MINUTES = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 300, 360, 420, 480)
 OPENS = {
@@ -26,7 +25,6 @@ OPENS = {
 LOCK_AFTER_MINUTES = 10
 LATE_GRACE = timedelta(minutes=5)
 
-_ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
 _WAYS = [(way.value, way.value) for way in Way]
 
 
@@ -57,7 +55,7 @@ def _select() -> forms.Select:
 
 
 class ScheduleForm(forms.Form):
-    """A meeting to be scheduled or changed. `people` of a meeting that exists come on top of those invited already.
+    """A meeting to be scheduled or changed. `people` is everybody: who is taken out of it loses the invitation.
 
     Presets and rows travel together. Without a script nothing keeps them in step, so the form also carries what it
     showed first (`was_preset`, `was_rows`): a preset that was picked sets the table, rows that were edited win over it.
@@ -141,7 +139,7 @@ class ScheduleForm(forms.Form):
         for name, label in self.labels.items():
             self.fields[name].label = label
         minutes = sorted({*LENGTHS_MINUTES, self.initial["length"]})
-        self.fields["length"].choices = [(str(count), length_words(count)) for count in minutes]
+        self.fields["length"].choices = [(str(count), length_in_full(count)) for count in minutes]
         self.fields["time_zone"].choices = localtime.choices(self.now, self.initial["time_zone"])
         opens = dict(OPENS)
         kept = self.initial["opens"]
@@ -169,7 +167,7 @@ class ScheduleForm(forms.Form):
             "encryption": Encryption.TRANSPORT.value,
             "allow_share": True,
             "allow_chat": True,
-            **self._of_rules(rules),
+            **doorform.initial(rules),
         }
 
     def _of_meeting(self, meeting: Meeting) -> dict[str, Any]:
@@ -183,25 +181,13 @@ class ScheduleForm(forms.Form):
             "length": meeting.duration_minutes,
             "time_zone": meeting.time_zone,
             "hosts": ", ".join(host.email for host in meeting.hosts.all() if host != self.by),
+            "people": ", ".join(invitation.email for invitation in self.invited()),
             "encryption": meeting.encryption,
             "allow_share": meeting.allow_share,
             "allow_chat": meeting.allow_chat,
             "mics_start_off": meeting.mics_start_off,
             "lock_after_start": meeting.lock_after_minutes is not None,
-            **self._of_rules(rules_of(meeting)),
-        }
-
-    @staticmethod
-    def _of_rules(rules: Rules) -> dict[str, Any]:
-        preset = preset_of(rules)
-        return {
-            "preset": preset,
-            "was_preset": preset,
-            "was_rows": ",".join(rules.way(row) for row in _ROWS),
-            **{COLUMN[row]: rules.way(row).value for row in _ROWS},
-            "guests_verified": rules.guests_verified,
-            "opens": "any" if rules.opens_minutes is None else str(rules.opens_minutes),
-            "without_host": rules.without_host.value,
+            **doorform.initial(selectors.rules_of(meeting)),
         }
 
     # ---- what the host typed
@@ -246,7 +232,7 @@ class ScheduleForm(forms.Form):
         if not {"date", "starts", "time_zone"} & set(self.errors) and {"date", "starts", "time_zone"} <= set(data):
             self._settle_start(data)
         if not set(self.errors) & {*COLUMN.values(), "opens", "without_host", "preset"}:
-            data["rules"] = self._settle_rules(data)
+            data["rules"], self.also_changed = doorform.settle(data)
         return data
 
     def _settle_start(self, data: dict[str, Any]) -> None:
@@ -280,46 +266,11 @@ class ScheduleForm(forms.Form):
         elif starts_at > self.now + timedelta(days=5 * 366):
             self.add_error("date", _("That is more than five years away. Check the year."))
 
-    def _settle_rules(self, data: dict[str, Any]) -> Rules:
-        rules = Rules(
-            opens_minutes=None if data["opens"] == "any" else int(data["opens"]),
-            without_host=WithoutHost(data["without_host"]),
-            allow_share=data["allow_share"],
-            allow_chat=data["allow_chat"],
-        )
-        posted = {row: Way(data[COLUMN[row]]) for row in _ROWS}
-        picked = data["preset"] if data["preset"] != data["was_preset"] else ""
-        shown = data["was_rows"].split(",")
-        edited = list(_ROWS)
-        if len(shown) == len(_ROWS):
-            edited = [row for row, way in zip(_ROWS, shown, strict=True) if posted[row].value != way]
-        if picked and not edited:
-            return with_preset(rules, picked)
-        rules = replace(
-            rules,
-            **{COLUMN[row]: way for row, way in posted.items()},
-            guests_verified=data["guests_verified"] and posted[Row.GUEST] is Way.WALKS_IN,
-        )
-        if picked:
-            base = with_preset(rules, picked)
-            rules = replace(base, **{COLUMN[row]: posted[row] for row in edited})
-            if rules.guests is not Way.WALKS_IN:
-                rules = replace(rules, guests_verified=False)
-        if is_ordered(rules):
-            return rules
-        moved: set[Row] = set()
-        for row in edited:
-            rules, also = ordered(rules, row)
-            moved |= set(also)
-        self.also_changed = tuple(row for row in _ROWS if row in moved)
-        return rules
-
     # ---- what the services take
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `schedule_meeting`, and of `change_meeting` beside `tell`."""
         data = self.cleaned_data
-        hosts = data["hosts"]
         typed = data["people"]
         lock = data["lock_after_start"]
         kept = self.meeting.lock_after_minutes if self.meeting else None
@@ -329,44 +280,44 @@ class ScheduleForm(forms.Form):
             "starts_at": data["starts_at"],
             "duration_minutes": data["length"],
             "time_zone": data["time_zone"],
-            "hosts": hosts,
-            "people": [*(person for person in typed.users if person not in hosts), *typed.emails],
+            "hosts": data["hosts"],
+            "people": [*typed.users, *typed.emails],
             "rules": data["rules"],
             "mics_start_off": data["mics_start_off"],
             "lock_after_minutes": (kept or LOCK_AFTER_MINUTES) if lock else None,
         }
 
+    def invited(self) -> list[Invitation]:
+        """Who is invited to the meeting as the database has it now."""
+        if self.occurrence is None:
+            return []
+        return list(self.occurrence.invitations.filter(revoked_at=None).select_related("user"))
+
+    def uninvited(self) -> list[Invitation]:
+        """Invitations that an edit takes back, also ones that somebody else made after the form was opened."""
+        typed = self.cleaned_data["people"]
+        return [one for one in self.invited() if one.email not in typed.emails and one.user not in typed.users]
+
     def door_changes(self) -> list[tuple[Row, Way, Way]]:
         """Rows of the door that an edit changes: (row, before, after). Empty for a new meeting."""
         if self.meeting is None or "rules" not in self.cleaned_data:
             return []
-        before, after = rules_of(self.meeting), self.cleaned_data["rules"]
-        return [(row, before.way(row), after.way(row)) for row in _ROWS if before.way(row) != after.way(row)]
-
-
-def rules_of(meeting: Meeting) -> Rules:
-    """The stored door as the rules that the decision takes."""
-    return Rules(
-        listed=Way(meeting.door_listed),
-        colleagues=Way(meeting.door_colleagues),
-        guests=Way(meeting.door_guests),
-        anyone=Way(meeting.door_anyone),
-        guests_verified=meeting.door_guests_verified,
-        opens_minutes=meeting.door_opens_minutes,
-        without_host=WithoutHost(meeting.without_host),
-        allow_share=meeting.allow_share,
-        allow_chat=meeting.allow_chat,
-    )
+        before, after = selectors.rules_of(self.meeting), self.cleaned_data["rules"]
+        return [(row, before.way(row), after.way(row)) for row in doorform.ROWS if before.way(row) != after.way(row)]
 
 
 class InviteForm(forms.Form):
     """One or several more people to a meeting that exists."""
 
     people = forms.CharField(
+        label=gettext_lazy("People and guests"),
         max_length=20_000,
         widget=_input(),
         error_messages={"required": gettext_lazy("Enter an email address, or the name of somebody here.")},
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
 
     def clean_people(self) -> directory.Typed:
         typed = directory.find(self.cleaned_data["people"])

@@ -103,6 +103,17 @@ def length(minutes: int) -> str:
     return _("%(hours)d h %(minutes)02d") % {"hours": hours, "minutes": rest}
 
 
+def length_in_full(minutes: int) -> str:
+    """The same where there is room: "45 minutes", "1 hour", "1 hour 30 minutes"."""
+    hours, rest = divmod(int(minutes), 60)
+    said = []
+    if hours:
+        said.append(ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours})
+    if rest:
+        said.append(ngettext("%(count)d minute", "%(count)d minutes", rest) % {"count": rest})
+    return " ".join(said)
+
+
 @register.inclusion_tag("components/field.html")
 def field(bound: BoundField, hint: str = "", **attributes: str) -> dict[str, Any]:
     """A labelled control with its hint and its errors, tied together for screen readers.

@@ -18,14 +18,9 @@ def visible_meeting(user: Any, meeting_id: Any) -> Meeting:
     return meeting
 
 
-def is_host(user: Any, meeting: Meeting) -> bool:
-    """Whether the database names this person as a host of it now."""
-    return meeting.hosts.filter(pk=user.pk).exists()
-
-
 def hosted_meeting(user: Any, meeting_id: Any) -> Meeting:
     """A meeting that this person hosts. Raises Http404 for every other."""
     meeting = visible_meeting(user, meeting_id)
-    if not is_host(user, meeting):
+    if not selectors.is_host(user, meeting):
         raise Http404
     return meeting

@@ -19,8 +19,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from meetings import codes, listing
-from meetings.forms import rules_of
 from meetings.models import Meeting, Occurrence, Participant
+from meetings.selectors import rules_of
 from meetings.services import scheduling
 from meetings.templatetags.lintel import length
 from meetings.views import words

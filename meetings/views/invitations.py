@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,6 +18,7 @@ from meetings import listing
 from meetings.forms import InviteForm
 from meetings.models import Invitation, Meeting, Participant
 from meetings.services import invitations
+from meetings.services.errors import Wrong
 from meetings.views.access import hosted_meeting
 from meetings.views.meeting import meeting_page, revoke_about
 
@@ -55,10 +57,14 @@ def invite(request: HttpRequest, meeting_id: Any) -> HttpResponse:
         return meeting_page(request, meeting, invite_form=form)
     typed = form.cleaned_data["people"]
     occurrence = listing.current(meeting)
-    for person in typed.users:
-        invitations.invite(request.user, occurrence, person.email, person.name)
-    for email in typed.emails:
-        invitations.invite(request.user, occurrence, email)
+    asked = [(person.email, person.name) for person in typed.users] + [(email, "") for email in typed.emails]
+    try:
+        with transaction.atomic():
+            for email, name in asked:
+                invitations.invite(request.user, occurrence, email, name)
+    except Wrong as wrong:
+        form.add_error("people", wrong.message)
+        return meeting_page(request, meeting, invite_form=form)
     count = len(typed)
     said = ngettext("%(count)d invitation is on its way.", "%(count)d invitations are on their way.", count)
     messages.success(request, said % {"count": count})

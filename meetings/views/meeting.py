@@ -19,11 +19,12 @@ from django.views.decorators.http import require_http_methods
 
 from meetings import audit, listing, localtime
 from meetings.door import Row, Rules, Way
-from meetings.forms import InviteForm, rules_of
+from meetings.forms import InviteForm
 from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant
+from meetings.selectors import is_host, rules_of
 from meetings.services import scheduling
 from meetings.views import words
-from meetings.views.access import hosted_meeting, is_host, visible_meeting
+from meetings.views.access import hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
 from meetings.views.moments import clock, look_of, short_moment
 

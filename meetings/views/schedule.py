@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from meetings import directory, listing, localtime
 from meetings.door import COLUMN, EASE, ORDER, PRESETS, Row, Way
 from meetings.forms import ScheduleForm
-from meetings.models import Invitation, Meeting
+from meetings.models import Meeting
 from meetings.services import scheduling
 from meetings.services.errors import Wrong
 from meetings.views import words
@@ -38,7 +38,7 @@ def new(request: HttpRequest) -> HttpResponse:
         except Wrong as wrong:
             _say_wrong(form, wrong)
             return _page(request, form)
-        messages.success(request, _scheduled(form))
+        messages.success(request, _scheduled(listing.current(meeting).invitations.count()))
         _say_also_changed(request, form)
         return redirect("meetings:meeting", meeting.pk)
     return _page(request, form)
@@ -49,17 +49,17 @@ def new(request: HttpRequest) -> HttpResponse:
 def edit(request: HttpRequest, meeting_id: Any) -> HttpResponse:
     """The form of a meeting that exists, for its hosts.
 
-    A change of the door is listed before it is saved. The script lists it while one edits and sends along what was
-    listed (`door_seen`); without a script the first Save shows the list and the second one saves.
+    A change of the door, and an invitation that is taken back, are listed before they are saved. The script lists
+    them while one edits and sends along what was listed (`changes_seen`); without a script, or when somebody else
+    changed the list meanwhile, the first Save shows the list and the second one saves.
     """
     meeting = hosted_meeting(request.user, meeting_id)
     if meeting.cancelled_at is not None:
         raise Http404
     form = ScheduleForm(request.POST or None, by=request.user, meeting=meeting)
     if request.method == "POST" and form.is_valid():
-        changes = form.door_changes()
-        listed = ",".join(f"{COLUMN[row]}:{after.value}" for row, _before, after in changes)
-        if changes and request.POST.get("door_seen") != listed:
+        listed = _changes_as_listed(form)
+        if listed and request.POST.get("changes_seen") != listed:
             return _page(request, form, meeting=meeting, unseen=listed)
         tell = request.POST.get("tell") != "no"
         try:
@@ -81,8 +81,14 @@ def _say_wrong(form: ScheduleForm, wrong: Wrong) -> None:
     form.add_error(field if field in form.fields else None, wrong.message)
 
 
-def _scheduled(form: ScheduleForm) -> str:
-    count = len(form.cleaned_data["people"])
+def _changes_as_listed(form: ScheduleForm) -> str:
+    """The changes that are listed before saving, in the form in which the page sends them back."""
+    door = ",".join(f"{COLUMN[row]}:{after.value}" for row, _before, after in form.door_changes())
+    gone = ",".join(sorted(one.email for one in form.uninvited()))
+    return f"{door}|{gone}" if door or gone else ""
+
+
+def _scheduled(count: int) -> str:
     if not count:
         return _("The meeting is scheduled. Nobody is invited yet.")
     return ngettext(
@@ -106,11 +112,7 @@ def _page(
     hosts = directory.find(str(form["hosts"].value() or "")).users
     hosts = [request.user, *(person for person in hosts if person != request.user)]
     known = directory.find(str(form["people"].value() or ""))
-    invited = [row.invitation for row in listing.invited(listing.current(meeting))] if meeting else []
-    invited = [invitation for invitation in invited if invitation.revoked_at is None]
-    asked = [invitation.user for invitation in invited if invitation.user] + known.users
-    listed = [person for person in dict.fromkeys(asked) if person not in hosts]
-    guests = [invitation.email for invitation in invited if not invitation.user] + known.emails
+    listed = [person for person in known.users if person not in hosts]
     others = max(0, directory.count() - len(hosts) - len(listed))
     example = directory.somebody_else([*hosts, *listed])
     shown = {COLUMN[row]: str(form[COLUMN[row]].value()) for row in _ROWS}
@@ -120,44 +122,26 @@ def _page(
         "meeting": meeting,
         "presets": words.presets(),
         "ways": words.ways(),
-        "rows": _rows(shown, listed=listed, guests=len(guests), others=others),
+        "rows": _rows(shown, listed=listed, guests=len(known.emails), others=others),
         "row_words": {"host": words.names([_("You"), *(host.name for host in hosts[1:])], most=4)},
         "options": _options(form),
-        "preview": _preview(shown, listed=listed, guests=guests, example=example),
+        "preview": _preview(shown, listed=listed, guests=known.emails, example=example),
         "preview_when": _when(form),
         "exposure": _exposure(shown, others),
-        "changes": [
-            {"name": words.row_name(row), "before": before.value, "after": after.value}
-            for row, before, after in (form.door_changes() if form.is_bound and form.is_valid() else [])
-        ],
-        "changes_unseen": bool(unseen),
-        "door_seen": unseen,
-        "people_hint": _people_hint(len(invited)),
-        "page_data": _page_data(request, example)
-        | {
-            "invited": [
-                {"value": row.email, "name": row.user.name if row.user else row.email, "kind": _kind(row)}
-                for row in invited
-            ]
-        },
+        "changes": _changes(form) if form.is_bound and form.is_valid() else {},
+        "changes_seen": unseen,
+        "page_data": _page_data(request, form, example),
     }
     return render(request, "meetings/schedule.html", context, status=422 if form.errors else 200)
 
 
-def _kind(invitation: Invitation) -> str:
-    return "account" if invitation.user else "guest"
-
-
-def _people_hint(invited: int) -> str:
-    hint = _("Names or email addresses. Separate several with commas, or paste a list.")
-    if not invited:
-        return hint
-    already = ngettext(
-        "%(count)d person is invited already; revoke on the meeting’s page.",
-        "%(count)d people are invited already; revoke on the meeting’s page.",
-        invited,
-    ) % {"count": invited}
-    return f"{hint} {already}"
+def _changes(form: ScheduleForm) -> dict[str, Any]:
+    door = [
+        {"name": words.row_name(row), "before": before.value, "after": after.value}
+        for row, before, after in form.door_changes()
+    ]
+    gone = [one.user.name if one.user else one.email for one in form.uninvited()] if form.meeting else []
+    return {"door": door, "gone": words.names(gone, most=12)} if door or gone else {}
 
 
 def _rows(shown: dict[str, str], *, listed: list[Any], guests: int, others: int) -> list[dict[str, str]]:
@@ -204,18 +188,21 @@ def _preview(shown: dict[str, str], *, listed: list[Any], guests: list[str], exa
         {
             "field": "listed",
             "name": listed[0].name if listed else _("Somebody you list"),
+            "icon": "" if listed else "user",
             "about": _("on the list"),
             "way": shown["listed"],
         },
         {
             "field": "colleagues",
             "name": example.name if example else _("A colleague"),
+            "icon": "" if example else "user",
             "about": _("%(org)s, not listed") % {"org": words.organisation()},
             "way": shown["colleagues"],
         },
         {
             "field": "guests",
             "name": guest or _("A guest you invite"),
+            "icon": "" if guest else "user",
             "about": _("personal link"),
             "way": shown["guests"],
             "guest": True,
@@ -264,13 +251,14 @@ def _exposure(shown: dict[str, str], others: int) -> str:
     return ""
 
 
-def _page_data(request: HttpRequest, example: Any) -> dict[str, Any]:
+def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[str, Any]:
     """What the page's script needs: the same rules, people and words that the server uses."""
     return {
         "me": {"name": request.user.name, "email": request.user.email},  # type: ignore[union-attr]
         "people": directory.suggestions(),
         "total": directory.count(),
         "example": example.name if example else "",
+        "invited": [{"email": one.email, "name": one.user.name if one.user else one.email} for one in form.invited()],
         "presets": {
             name: {
                 "listed": table.listed,
@@ -292,6 +280,7 @@ def _page_data(request: HttpRequest, example: Any) -> dict[str, Any]:
             "youTag": _("{name} (you)"),
             "and": _("{first} and {last}"),
             "others": _("{count} others"),
+            "gone": _("Not invited any more"),
             "nobody": _("Nobody yet"),
             "remove": _("Remove {name}"),
             "added": _("Added {name}."),

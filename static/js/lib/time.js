@@ -1,13 +1,18 @@
 // Times of forms and of rows, said in the page's language.
 
+/** Plain "en" would mean American dates; ours read "Tuesday 24 November". */
+const language = () => (document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang || "en-GB");
+
 /** @param {Date} date midnight in UTC of a calendar day */
 export const dayWords = (date) =>
-  new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+  new Intl.DateTimeFormat(language(), {
     weekday: "long",
     day: "numeric",
     month: "long",
     timeZone: "UTC",
-  }).format(date);
+  })
+    .format(date)
+    .replace(",", "");
 
 /**
  * The day and clock some minutes before a local time, by calendar arithmetic alone: no time zone enters.
@@ -30,7 +35,7 @@ export function before(day, clock, minutes) {
  */
 export function relative(moment, now) {
   const minutes = Math.round((moment.getTime() - now.getTime()) / 60_000);
-  const words = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
+  const words = new Intl.RelativeTimeFormat(language(), { numeric: "auto" });
   if (Math.abs(minutes) < 60) return words.format(minutes, "minute");
   if (Math.abs(minutes) < 24 * 60) return words.format(Math.round(minutes / 60), "hour");
   return words.format(Math.round(minutes / 1440), "day");

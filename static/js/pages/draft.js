@@ -1,7 +1,7 @@
 // Keeps what somebody typed into a form until it was sent: a reload or a wrong click loses nothing.
 // Stays in this tab (sessionStorage); what the server sent back after an error always wins.
 
-const NEVER = new Set(["csrfmiddlewaretoken", "was_preset", "was_rows", "door_seen"]);
+const NEVER = new Set(["csrfmiddlewaretoken", "was_preset", "was_rows", "changes_seen"]);
 
 export class Draft {
   #key; #form; #sent = false;

@@ -66,15 +66,12 @@ function showVerify() {
   if (!walks) verified.checked = false;
 }
 
-/** Who is invited already, and who is being invited now. @returns {{ value: string, name: string, kind: string }[]} */
-const asked = () => [...data.invited, ...(people?.chips ?? [])];
-
 function listed() {
   const hosting = new Set(hosts?.chips.map((chip) => chip.value));
-  return asked().filter((chip) => chip.kind === "account" && !hosting.has(chip.value) && chip.value !== data.me.email);
+  return (people?.chips ?? []).filter((chip) => chip.kind === "account" && !hosting.has(chip.value) && chip.value !== data.me.email);
 }
 
-const guests = () => asked().filter((chip) => chip.kind === "guest");
+const guests = () => (people?.chips ?? []).filter((chip) => chip.kind === "guest");
 
 /** @param {string} selector @param {string} text */
 const rowAbout = (selector, text) => say($(selector, form), text);
@@ -105,8 +102,11 @@ function showPreview() {
     const chip = /** @type {HTMLElement} */ ($(".way", item));
     if (chip.textContent !== said) chip.replaceWith(wayChip(way, said));
     if (row === "anyone") continue;
-    say($("b", item), examples[row]);
-    say($(".av", item), initials(examples[row]));
+    const name = examples[row];
+    const known = ![words.somebody, words.colleague, words.guest].includes(name);
+    say($("b", item), name);
+    if (known) say($(".av", item), initials(name));
+    else $(".av", item)?.replaceChildren(icon("user"));
   }
 }
 
@@ -130,24 +130,30 @@ function showWhen() {
   say($("#preview-when"), fill(opens === "any" ? words.whenAny : words.when, parts));
 }
 
-/** In the form of a meeting that exists: what its door was, and what it will be. */
+/** In the form of a meeting that exists: what its door was and will be, and who is no longer invited. */
 function showChanges() {
-  const box = /** @type {HTMLElement | null} */ ($("#door-changes"));
+  const box = /** @type {HTMLElement | null} */ ($("#changes"));
   if (!box) return;
   const was = /** @type {HTMLInputElement} */ (form.elements.namedItem("was_rows")).value.split(",");
-  const changes = ROWS.map((row, index) => ({ row, was: /** @type {Way} */ (was[index]), now: /** @type {Way} */ (value(row)) })).filter(
-    (change) => change.was !== change.now,
-  );
-  const seen = changes.map((change) => `${change.row}:${change.now}`).join(",");
-  const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("door_seen"));
-  if (field.value === seen && box.hidden === !changes.length) return;
+  const all = ROWS.map((row, index) => ({ row, was: /** @type {Way} */ (was[index]), now: /** @type {Way} */ (value(row)) }));
+  const door = all.filter((change) => change.was !== change.now);
+  const kept = new Set((people?.chips ?? []).map((chip) => chip.value.toLowerCase()));
+  const gone = data.invited.filter((/** @type {{ email: string }} */ one) => !kept.has(one.email));
+  const said = door.map((change) => `${change.row}:${change.now}`).join(",");
+  const left = gone.map((/** @type {{ email: string }} */ one) => one.email).sort().join(",");
+  const seen = said || left ? `${said}|${left}` : "";
+  const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("changes_seen"));
+  if (field.value === seen && box.hidden === !seen) return;
   field.value = seen;
-  box.hidden = !changes.length;
-  $("ul", box)?.replaceChildren(
-    ...changes.map((change) =>
-      el("li", {}, el("b", {}, data.rows[change.row]), " ", wayChip(change.was, words.ways[change.was]), icon("arrow-right"), wayChip(change.now, words.ways[change.now])),
-    ),
+  box.hidden = !seen;
+  const items = door.map((change) =>
+    el("li", {}, el("b", {}, data.rows[change.row]), wayChip(change.was, words.ways[change.was]), icon("arrow-right"), wayChip(change.now, words.ways[change.now])),
   );
+  if (gone.length) {
+    const list = gone.map((/** @type {{ name: string }} */ one) => one.name);
+    items.push(el("li", {}, el("b", {}, words.gone), names(list, words, 12)));
+  }
+  $("ul", box)?.replaceChildren(...items);
 }
 
 function show() {
@@ -185,6 +191,11 @@ function start() {
   form.addEventListener("submit", () => {
     hosts?.settle();
     people?.settle();
+  });
+  $("#exposure a")?.addEventListener("click", () => {
+    pickPreset("named_people");
+    show();
+    draft.keep();
   });
   const note = /** @type {HTMLElement} */ ($("#draft-note"));
   note.hidden = !restored;

@@ -1,0 +1,65 @@
+"""The door as a form carries it: presets and rows travel together and may contradict each other. Knows no rows.
+
+A script keeps them in step while one edits. Without one, what the form showed first (`was_preset`, `was_rows`) tells
+what was meant: a preset that was picked sets the table, and rows that were edited win over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from meetings.door import COLUMN, Row, Rules, Way, WithoutHost, is_ordered, ordered, preset_of, with_preset
+
+ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
+
+
+def initial(rules: Rules) -> dict[str, Any]:
+    """These rules as the fields of the form show them."""
+    preset = preset_of(rules)
+    return {
+        "preset": preset,
+        "was_preset": preset,
+        "was_rows": ",".join(rules.way(row) for row in ROWS),
+        **{COLUMN[row]: rules.way(row).value for row in ROWS},
+        "guests_verified": rules.guests_verified,
+        "opens": "any" if rules.opens_minutes is None else str(rules.opens_minutes),
+        "without_host": rules.without_host.value,
+    }
+
+
+def settle(data: Mapping[str, Any]) -> tuple[Rules, tuple[Row, ...]]:
+    """The rules that were meant, and the rows that had to follow so that nobody less known gets in more easily."""
+    rules = Rules(
+        opens_minutes=None if data["opens"] == "any" else int(data["opens"]),
+        without_host=WithoutHost(data["without_host"]),
+        allow_share=data["allow_share"],
+        allow_chat=data["allow_chat"],
+    )
+    posted = {row: Way(data[COLUMN[row]]) for row in ROWS}
+    picked = data["preset"] if data["preset"] != data["was_preset"] else ""
+    edited = _edited(posted, data["was_rows"])
+    if picked:
+        rules = with_preset(rules, picked)
+        rules = replace(rules, **{COLUMN[row]: posted[row] for row in edited})
+    else:
+        ways: dict[str, Any] = {COLUMN[row]: way for row, way in posted.items()}
+        rules = replace(rules, guests_verified=data["guests_verified"], **ways)
+    if rules.guests is not Way.WALKS_IN:
+        rules = replace(rules, guests_verified=False)
+    if is_ordered(rules):
+        return rules, ()
+    moved: set[Row] = set()
+    for row in edited:
+        rules, also = ordered(rules, row)
+        moved |= set(also)
+    return rules, tuple(row for row in ROWS if row in moved)
+
+
+def _edited(posted: Mapping[Row, Way], was_rows: str) -> list[Row]:
+    """Rows that differ from what the form showed; all of them where it doesn't say what it showed."""
+    shown = was_rows.split(",")
+    if len(shown) != len(ROWS):
+        return list(ROWS)
+    return [row for row, way in zip(ROWS, shown, strict=True) if posted[row] != way]
