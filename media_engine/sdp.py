@@ -31,6 +31,7 @@ _ICE = re.compile(r"[A-Za-z0-9+/=_-]{4,256}", re.ASCII)
 _FINGERPRINT = re.compile(r"([A-Za-z0-9-]{3,16}) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})+)", re.ASCII)
 _RTPMAP = re.compile(r"(\d{1,3}) ([\w.+-]{1,32})/(\d{1,6})(?:/(\d))?", re.ASCII)
 _FMTP = re.compile(r"(\d{1,3}) (.{1,512})")
+_APT = re.compile(r"(?:^|;) *apt=(\d{1,3})(?: *;|$)", re.ASCII)
 _FEEDBACK = re.compile(r"(\d{1,3}|\*) ([ -~]{1,64})", re.ASCII)
 _EXTMAP = re.compile(r"(\d{1,3})(?:/(?:sendrecv|sendonly|recvonly|inactive))? ([!-~]{1,256})(?: .*)?", re.ASCII)
 _SSRC = re.compile(r"(\d{1,10}) .{0,512}")
@@ -46,8 +47,6 @@ class Codec:
     name: str
     clock_rate: int
     channels: int
-    parameters: dict[str, str] = field(default_factory=dict)
-    feedback: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -62,6 +61,10 @@ class Section:
     direction: Direction = "sendrecv"
     rtcp_mux: bool = False
     codecs: dict[int, Codec] = field(default_factory=dict)
+    repaired: dict[int, int] = field(default_factory=dict)
+    """RTX payload type to the one it repairs (apt)."""
+    feedback: set[tuple[str, str]] = field(default_factory=set)
+    """Payload type, or "*", and feedback name."""
     extensions: dict[str, int] = field(default_factory=dict)
     ssrcs: dict[int, int | None] = field(default_factory=dict)
     rids: list[str] = field(default_factory=list)
@@ -79,10 +82,14 @@ class Section:
                 return codec
         return None
 
+    def gives_feedback(self, codec: Codec, name: str) -> bool:
+        """Whether the client listens to this kind of RTCP feedback for `codec`."""
+        return (str(codec.payload_type), name) in self.feedback or ("*", name) in self.feedback
+
     def find_rtx(self, codec: Codec) -> Codec | None:
         """The retransmission payload type that belongs to `codec` (RFC 4588)."""
         for candidate in self.codecs.values():
-            if candidate.name == "rtx" and candidate.parameters.get("apt") == str(codec.payload_type):
+            if candidate.name == "rtx" and self.repaired.get(candidate.payload_type) == codec.payload_type:
                 return candidate
         return None
 
@@ -198,10 +205,6 @@ def _decode_transport(name: str, argument: str, target: _Transport) -> bool:
     return True
 
 
-def _codec(section: Section, text: str) -> Codec | None:
-    return section.codecs.get(int(text))
-
-
 def _on_mid(argument: str, section: Section) -> None:
     section.mid = _match(_TOKEN, argument, "a=mid")[0]
 
@@ -220,19 +223,15 @@ def _on_rtpmap(argument: str, section: Section) -> None:
 
 def _on_fmtp(argument: str, section: Section) -> None:
     match = _match(_FMTP, argument, "a=fmtp")
-    codec = _codec(section, match[1])
-    if codec is not None:
-        for parameter in match[2].split(";"):
-            key, _, value = parameter.strip().partition("=")
-            codec.parameters[key.lower()] = value
+    apt = _APT.search(match[2])
+    if apt is not None and match[1] in section.formats:
+        section.repaired[int(match[1])] = int(apt[1])
 
 
 def _on_feedback(argument: str, section: Section) -> None:
     match = _match(_FEEDBACK, argument, "a=rtcp-fb")
-    targets = section.codecs.values() if match[1] == "*" else [_codec(section, match[1])]
-    for codec in targets:
-        if codec is not None:
-            codec.feedback.add(match[2])
+    if match[1] == "*" or match[1] in section.formats:
+        section.feedback.add((match[1], match[2]))
 
 
 def _on_extmap(argument: str, section: Section) -> None:

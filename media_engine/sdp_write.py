@@ -90,7 +90,7 @@ def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[st
         lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1;stereo=0;usedtx=0")
     else:
         lines.append(f"a=rtpmap:{number} VP8/90000")
-        lines += [f"a=rtcp-fb:{number} {name}" for name in _VIDEO_FEEDBACK if name in codec.feedback]
+        lines += [f"a=rtcp-fb:{number} {name}" for name in _VIDEO_FEEDBACK if section.gives_feedback(codec, name)]
         if rtx:
             lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
         if section.rids and receiving:

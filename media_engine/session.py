@@ -63,6 +63,7 @@ class MediaSession:
         self._emit = emit
         self._closing = closing
         self._live: set[TrackKey] = set()
+        self._seen: set[TrackKey] = set()
 
     def __repr__(self) -> str:
         return f"<MediaSession {self.session_id} {len(self.peers)} peers>"
@@ -177,6 +178,7 @@ class MediaSession:
             (peer.grants.expires_at for peer in self.peers.values() if peer.grants.expires_at > now), default=math.inf
         )
         published = self._published()
+        self._seen &= published.keys()
         allowed = {key: track for key, track in published.items() if self._may_publish(key, now)}
         self._announce({key for key, track in allowed.items() if track.live})
         downs: dict[TrackKey, list[DownTrack]] = {key: [] for key in published}
@@ -228,7 +230,7 @@ class MediaSession:
 
         A muted track keeps its m-line, so that unmuting needs no negotiation; whether it flows is asked elsewhere.
         """
-        keys = [key for key, track in published.items() if key[0] != peer.peer_id and track.seen]
+        keys = [key for key in published if key[0] != peer.peer_id and key in self._seen]
         keys.sort(key=lambda key: key[1].kind)
         return keys
 
@@ -253,7 +255,7 @@ class MediaSession:
         """A silent track has a packet."""
         track.live = True
         if self._may_publish(track.key, self._clock()):
-            track.seen = True
+            self._seen.add(track.key)
         self.reconcile()
 
     def on_silence(self, track: UpTrack) -> None:

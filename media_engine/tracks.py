@@ -51,7 +51,6 @@ class UpTrack:
         "payload_type",
         "report_arrived_at",
         "rtx_payload_type",
-        "seen",
         "sender_report",
         "ssrc",
         "video",
@@ -66,7 +65,6 @@ class UpTrack:
         self.audio_level_id = 0
         self.downs: tuple[DownTrack, ...] = ()
         self.live = False
-        self.seen = False
         self.last_packet_at = 0.0
         self.packets = 0
         self.octets = 0

@@ -1,0 +1,100 @@
+"""The private names of aiortc and pylibsrtp that the engine leans on are where they were."""
+
+import asyncio
+import inspect
+import re
+from unittest import TestCase
+
+import pylibsrtp
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, State
+
+from media_engine import srtp, transport
+from media_engine.ice import IceTransport
+from media_engine.transport import RtpTransport, split_records
+
+
+class ContractTests(TestCase):
+    def test_aiortc_has_every_private_name_that_the_transport_uses(self) -> None:
+        made = RTCDtlsTransport(IceTransport(lambda data, to: None, 0.0), [RTCCertificate.generateCertificate()])  # type: ignore[arg-type]
+        for name in transport.PRIVATE_NAMES:
+            self.assertTrue(hasattr(made, name), f"aiortc's RTCDtlsTransport has lost {name}: see transport.py")
+        for name in ("_recv_next", "_write_ssl"):
+            self.assertTrue(inspect.iscoroutinefunction(getattr(made, name)), f"aiortc's {name} is no coroutine now")
+        self.assertEqual({state.name for state in State}, {"NEW", "CONNECTING", "CONNECTED", "CLOSED", "FAILED"})
+
+    def test_aiortc_uses_of_its_ice_transport_what_ours_has(self) -> None:
+        used = set(re.findall(r"self\.transport\.(\w+)", inspect.getsource(RTCDtlsTransport)))
+        self.assertLessEqual(used, {"_recv", "_send", "role"}, "see ice.py")
+
+    def test_libsrtp_can_be_called_in_place(self) -> None:
+        self.assertTrue(srtp.IN_PLACE, f"pylibsrtp has lost one of {srtp.PRIVATE_NAMES}: media costs far more now")
+        self.assertEqual(pylibsrtp.__version__.split(".")[:2], ["1", "0"])
+
+    def test_the_public_way_does_the_same_as_the_private_one(self) -> None:
+        key = bytes(range(28))
+        packet = bytes([0x80, 96]) + bytes(10) + b"payload" * 20
+        results = []
+        for kind in (srtp.InPlaceSrtp, srtp.PublicSrtp):
+            policies = [
+                pylibsrtp.Policy(
+                    key=key, ssrc_type=direction, srtp_profile=pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM
+                )
+                for direction in (pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+            ]
+            pair = kind(pylibsrtp.Session(policies[0]), pylibsrtp.Session(policies[1]))
+            srtp.send_buffer[: len(packet)] = packet
+            datagram = bytes(srtp.send_buffer[: pair.protect(len(packet))])
+            srtp.receive_buffer[: len(datagram)] = datagram
+            plain = bytes(srtp.receive_buffer[: pair.unprotect(len(datagram))])
+            srtp.receive_buffer[: len(datagram)] = datagram
+            replayed = pair.unprotect(len(datagram))
+            report = pair.protect_rtcp(bytes([0x80, 201, 0, 1, 0, 0, 0, 1]))
+            srtp.receive_buffer[: len(report)] = report
+            size = pair.unprotect_rtcp(len(report))
+            results.append((datagram, plain, replayed, report, bytes(srtp.receive_buffer[:size])))
+        self.assertEqual(results[0], results[1])
+        self.assertEqual(results[0][1], packet)
+        self.assertEqual(results[0][2], 0, "a replay was taken")
+
+    def test_aes_128_is_preferred_and_every_other_profile_is_still_offered(self) -> None:
+        made = RtpTransport(IceTransport(lambda data, to: None, 0.0), lambda state: None)
+        names = [profile.openssl_profile for profile in made._srtp_profiles]
+        self.assertEqual(names[0], b"SRTP_AEAD_AES_128_GCM")
+        self.assertEqual(len(names), 3)
+
+    def test_a_long_flight_is_split_between_records(self) -> None:
+        def record(size: int) -> bytes:
+            return bytes(11) + size.to_bytes(2, "big") + bytes(size)
+
+        flight = record(500) + record(600) + record(100) + record(1400) + record(10)
+        self.assertEqual([len(datagram) for datagram in split_records(flight)], [1126, 113, 1413, 23])
+        self.assertEqual(b"".join(split_records(flight)), flight)
+        self.assertEqual(split_records(b""), [])
+
+
+class HandshakeTests(TestCase):
+    def test_two_transports_shake_hands_over_a_lossless_wire(self) -> None:
+        async def run() -> tuple[list[str], list[str]]:
+            sides: list[IceTransport] = []
+
+            def wire(target: int) -> IceTransport:
+                ice = IceTransport(lambda data, to: sides[target].feed(bytes(data)), 0.0)
+                ice.address = ("127.0.0.1", 1)
+                return ice
+
+            sides += [wire(1), wire(0)]
+            states: tuple[list[str], list[str]] = ([], [])
+            ends = [RtpTransport(sides[index], states[index].append, server=index == 0) for index in (0, 1)]
+            await asyncio.wait_for(
+                asyncio.gather(
+                    ends[0].run((("sha-256", ends[1].fingerprint),)), ends[1].run((("sha-256", ends[0].fingerprint),))
+                ),
+                10,
+            )
+            ends[1].say_goodbye()
+            await asyncio.wait_for(ends[0].wait_closed(), 10)
+            sides[1].close()
+            await ends[1].wait_closed()
+            return states
+
+        self.assertEqual(asyncio.run(run()), (["connected", "closed"], ["connected", "closed"]))
