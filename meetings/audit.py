@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +22,27 @@ from meetings import chain, checkpoints
 from meetings.audit_words import sentence, why
 from meetings.models import AuditDetail, AuditEntry
 from meetings.network import truncate_network
+from meetings.refusals import Tally
 
-__all__ = ["Report", "body_of", "checkpoint", "erase", "record", "sentence", "truncate_network", "verify", "why"]
+__all__ = [
+    "Report",
+    "body_of",
+    "checkpoint",
+    "erase",
+    "flush_refusals",
+    "record",
+    "record_refusal",
+    "sentence",
+    "truncate_network",
+    "verify",
+    "why",
+]
 
 ADVISORY_LOCK = 0x4C494E54454C
 """Any number that nothing else in the database locks; these are the letters of LINTEL."""
+
+_tally = Tally()
+_tally_lock = threading.Lock()
 
 BATCH = 500
 ERASED = "audit.erased"
@@ -88,8 +105,29 @@ def _serialise() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
+def record_refusal(kind: str, *, network: str, now: datetime, **entry: Any) -> None:
+    """As `record`, within the budget of the network for this minute; what exceeds it is only counted.
+
+    A flood of refused tries so costs neither the log nor the disk, and the log still tells how many there were.
+    """
+    with _tally_lock:
+        within = _tally.note(network or "unknown", now)
+    flush_refusals(now)
+    if within:
+        record(kind, network=network, at=now, **entry)
+
+
+def flush_refusals(now: datetime | None = None, *, everything: bool = False) -> None:
+    """Write what was only counted, one entry per network and minute: for minutes that are over, or `everything`."""
+    with _tally_lock:
+        counted = _tally.everything() if everything else _tally.due(now or timezone.now())
+    for one in counted:
+        record("door.refusals_counted", network=one.source, minute=one.minute, count=one.count)
+
+
 def checkpoint() -> None:
-    """Sign the chain's present end. Call it when the server stops."""
+    """Write what was only counted, and sign the chain's present end. Call it when the server stops."""
+    flush_refusals(everything=True)
     last = AuditEntry.objects.order_by("-number").first()
     if last is not None:
         checkpoints.write_quietly(last.number, last.digest)

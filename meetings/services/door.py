@@ -10,8 +10,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from meetings import lifecycle
+from meetings import audit, lifecycle
 from meetings.admission import Event
+from meetings.audit import flush_refusals
 from meetings.door import Admit, Decision, Refuse, Row, Wait
 from meetings.models import Block, Invitation, Occurrence, Participant
 from meetings.services.errors import NotAHost
@@ -25,7 +26,7 @@ from meetings.services.hosting import (
     unlock,
 )
 from meetings.services.roles import require_host
-from meetings.services.seats import answering, flush_refusals, move, occurrence_locked, record_refusal, write
+from meetings.services.seats import answering, move, occurrence_locked, write
 
 __all__ = [
     "NotAHost",
@@ -126,7 +127,17 @@ def _refused(
             move(seat, Event.SHUT_OUT)
             seat.left_at = now
             seat.save(update_fields=["state", "left_at"])
-    record_refusal(occurrence, user=user, name=name, network=network, now=now, reason=decision.reason, row=row)
+    audit.record_refusal(
+        "door.refused",
+        now=now,
+        actor=user,
+        actor_label=name,
+        occurrence=occurrence,
+        target=name,
+        network=network,
+        reason=decision.reason,
+        row=row,
+    )
     return seat
 
 

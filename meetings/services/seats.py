@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from meetings import admission, audit, changes
 from meetings.admission import Event
 from meetings.models import Occurrence, Participant
-from meetings.refusals import Counted, Tally
 from meetings.services.roles import require_host
-
-_tally = Tally()
-_tally_lock = threading.Lock()
 
 
 @contextmanager
@@ -62,29 +55,3 @@ def write(kind: str, occurrence: Occurrence, seat: Participant, *, by: Any = Non
         row=seat.kind,
         **facts,
     )
-
-
-def record_refusal(occurrence: Occurrence, *, user: Any, name: str, network: str, now: datetime, **facts: Any) -> None:
-    """A refusal in the audit log, within the budget of its network; what exceeds it is counted there by the minute."""
-    source = network or "unknown"
-    with _tally_lock:
-        within = _tally.note(source, now)
-    flush_refusals(now)
-    if within:
-        audit.record(
-            "door.refused",
-            actor=user,
-            actor_label=name,
-            occurrence=occurrence,
-            target=name,
-            network=network,
-            **facts,
-        )
-
-
-def flush_refusals(now: datetime | None = None, *, everything: bool = False) -> None:
-    """Write what was only counted: for minutes that are over, or all of it when the process stops."""
-    with _tally_lock:
-        counted: list[Counted] = _tally.everything() if everything else _tally.due(now or timezone.now())
-    for one in counted:
-        audit.record("door.refusals_counted", network=one.source, minute=one.minute, count=one.count)

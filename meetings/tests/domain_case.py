@@ -1,4 +1,4 @@
-"""What tests of the domain take for granted: people, a meeting, somebody at its door. Takes only what a test is about."""
+"""What tests of the domain take for granted: people, a meeting, somebody at its door."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from meetings import codes, selectors
-from meetings.door import Decision, Row, Rules, decide, with_preset
+from meetings.door import Decision, Rules, decide, with_preset
 from meetings.models import Invitation, Meeting, Occurrence, Participant
 from meetings.services import door as door_services
 from meetings.services import invitations, scheduling
