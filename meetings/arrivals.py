@@ -192,15 +192,20 @@ def look(code: str, visitor: Visitor, device: str, host_inside: Callable[[str], 
 
 
 def _invitation(visitor: Visitor, occurrence: Occurrence) -> Invitation | None:
-    """The invitation whose link this browser opened, if that link still lives and is for this occurrence."""
+    """The invitation whose link this browser opened, if it is for this occurrence and that link still lives.
+
+    A revoked invitation is returned too: then the door refuses, instead of taking its guest for somebody unknown.
+    """
     if visitor.link is None:
         return None
     token = (
-        InvitationToken.objects.filter(pk=visitor.link, killed_at=None, invitation__occurrence=occurrence)
+        InvitationToken.objects.filter(pk=visitor.link, invitation__occurrence=occurrence)
         .select_related("invitation__user")
         .first()
     )
-    return token.invitation if token is not None else None
+    if token is None or (token.killed_at is not None and token.invitation.revoked_at is None):
+        return None
+    return token.invitation
 
 
 def _seat(occurrence: Occurrence, visitor: Visitor, invitation: Invitation | None, device: str) -> Participant | None:

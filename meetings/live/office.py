@@ -44,7 +44,6 @@ MOST_ROOMS = 1_000
 
 REFUSED_TRIES = Rate.per_minute(20)
 REQUESTS = Rate.per_minute(300)
-MAILED_CODES = Rate(per_second=1 / 60, burst=1)
 
 _current: Live | None = None
 
@@ -71,7 +70,6 @@ class Live:
         self.nonces = Nonces(clock)
         self.refused_tries = Budgets(REFUSED_TRIES, clock)
         self.requests = Budgets(REQUESTS, clock)
-        self.mailed_codes = Budgets(MAILED_CODES, clock)
         self._sockets: dict[Connection, str] = {}
         self._sockets_per_network: Counter[str] = Counter()
         self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None

@@ -98,10 +98,10 @@ class Browser:
         return {"at": at, "nonce": nonce, "signature": _b64(r.to_bytes(32) + s.to_bytes(32))}
 
     async def page(self, code: str) -> Any:
-        return await self.http.get(f"/m/{code}", REMOTE_ADDR=self.address)
+        return await self.http.get(f"/m/{code}", client=[self.address, 50000])
 
     async def open_link(self, secret: str) -> Any:
-        return await self.http.get(f"/i/{secret}", REMOTE_ADDR=self.address)
+        return await self.http.get(f"/i/{secret}", client=[self.address, 50000])
 
     async def post(self, path: str, body: Any, **headers: Any) -> Any:
         csrf = self.http.cookies.get("lintel-csrf")
@@ -112,7 +112,7 @@ class Browser:
             data,
             content_type="application/json",
             headers={name: value for name, value in sent.items() if value is not None},
-            REMOTE_ADDR=self.address,
+            client=[self.address, 50000],
         )
 
     async def arrive(self, code: str, name: str = "", **more: Any) -> Json:

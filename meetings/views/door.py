@@ -24,7 +24,7 @@ from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from meetings import arrivals, codes, door, selectors
+from meetings import arrivals, codes, door, ics, mail, selectors
 from meetings.arrivals import Device, Seen, Visitor
 from meetings.live import Live, current_live
 from meetings.services import invitations
@@ -173,8 +173,6 @@ def _open(secret: str) -> tuple[Any, str]:
 @require_http_methods(["GET", "HEAD"])
 async def calendar(request: HttpRequest, code: str) -> HttpResponse:
     """The meeting as a calendar file, for whoever may know its title and time."""
-    from meetings import ics
-
     live = current_live()
     visitor = await arrivals.visitor_of_request(request)
     try:
@@ -183,10 +181,16 @@ async def calendar(request: HttpRequest, code: str) -> HttpResponse:
         return problem.response()
     if not seen.may_know or seen.occurrence is None:
         return Problem(404, "not_found", "There is nothing here.").response()
-    body = await _in_database(live, ics.calendar_file, seen.occurrence)
+    body = await _in_database(live, _calendar_file, seen.occurrence)
     response = HttpResponse(body, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="meeting.ics"'
     return response
+
+
+def _calendar_file(occurrence: Any) -> bytes:
+    # The meeting's link, not the personal one: a calendar is often shared.
+    reader = mail.Reader(name="", email="", link=invitations.meeting_link(occurrence))
+    return ics.calendar(mail.entry_of(occurrence, reader), ics.PUBLISH)
 
 
 # Asking the door
@@ -312,7 +316,7 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
     if seen.occurrence is None:
         await _closed(live, visitor, started)
         return JsonResponse(_looked(seen))
-    if arrival.mail_code and seen.invitation is not None and live.mailed_codes.take(str(seen.invitation.pk)):
+    if arrival.mail_code and seen.invitation is not None:
         await live.database(invitations.send_email_code, seen.invitation, device.thumbprint)
     if seen.decision.reason == "link_in_use" and seen.invitation is not None:
         live.note_link_in_use(str(seen.occurrence.pk), str(seen.invitation.pk))

@@ -1,0 +1,299 @@
+"""The door over HTTP: strangers learn nothing, links claim nothing until somebody joins, requests are read strictly."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import timedelta
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from meetings import codes
+from meetings.models import AuditEntry, EmailCode, Invitation, InvitationToken, Participant
+from meetings.services import invitations
+from meetings.tests.live_case import Browser, Json, LiveCase, make_link, make_meeting, make_user, running_live
+
+
+def door_data(page: Any) -> Json:
+    found = re.search(r'<script id="door-data" type="application/json">(.*?)</script>', page.content.decode(), re.S)
+    assert found is not None
+    data: Json = json.loads(found.group(1))
+    return data
+
+
+def comparable(page: Any, code: str) -> str:
+    """The page without what differs on every request and without the code that was asked for."""
+    text = page.content.decode().replace(code, "CODE")
+    return re.sub(r'"csrf": "\w+"', '"csrf": ""', re.sub(r'value="\w{64}"', 'value=""', text))
+
+
+class StrangerTests(LiveCase):
+    def rules(self) -> Json:
+        return {"door_anyone": "turned_away"}
+
+    async def test_unknown_revoked_and_forbidden_are_one_page(self) -> None:
+        invitation, secret = await sync_to_async(make_link)(self.occurrence, "peter@medreg.example")
+        stranger = await sync_to_async(make_user)("Jonas Moss")
+        closed = await sync_to_async(make_meeting)(
+            self.host, door_anyone="turned_away", door_colleagues="turned_away", door_guests="turned_away"
+        )
+        async with running_live() as live:
+            revoked = Browser(live)
+            await revoked.open_link(secret)
+            invitation.revoked_at = timezone.now()
+            await invitation.asave()
+            unknown = codes.new_meeting_code()
+            anonymous = [
+                (await Browser(live).page(unknown), unknown),
+                (await Browser(live).page(self.code), self.code),
+                (await revoked.page(self.code), self.code),
+            ]
+            signed_in = await Browser(live).sign_in(stranger)
+            known = [
+                (await signed_in.page(unknown), unknown),
+                (await signed_in.page(closed.meeting.code), closed.meeting.code),
+            ]
+            for pages in (anonymous, known):
+                self.assertEqual({page.status_code for page, _ in pages}, {404})
+                self.assertEqual(len({comparable(page, code) for page, code in pages}), 1)
+            for page, _ in anonymous + known:
+                self.assertNotIn("Trial safety board", page.content.decode())
+                self.assertEqual(door_data(page)["look"], {"outcome": "refuse", "reason": "closed", "until": None})
+
+    async def test_headers_of_unknown_and_forbidden_are_the_same(self) -> None:
+        async with running_live() as live:
+            pages = [await Browser(live).page(code) for code in (codes.new_meeting_code(), self.code)]
+            names = [{name: value for name, value in page.headers.items()} for page in pages]
+            self.assertEqual(names[0], names[1])
+            self.assertEqual([sorted(page.cookies) for page in pages], [["lintel-csrf"], ["lintel-csrf"]])
+
+    async def test_arriving_at_unknown_and_forbidden_is_one_answer_after_one_time(self) -> None:
+        async with running_live() as live:
+            answers, spent = [], []
+            for code in (codes.new_meeting_code(), self.code, "no-code", "x" * 300):
+                browser = Browser(live)
+                await browser.page("x")
+                started = time.monotonic()
+                answers.append(await browser.arrive(code, "Peter"))
+                spent.append(time.monotonic() - started)
+            self.assertEqual(answers, [{"outcome": "refuse", "reason": "closed", "until": None}] * 4)
+            self.assertGreaterEqual(min(spent), 0.08)
+            self.assertEqual(await Participant.objects.acount(), 0)
+
+    async def test_guessing_runs_out_whatever_is_guessed_and_proofs_of_identity_still_pass(self) -> None:
+        _, secret = await sync_to_async(make_link)(self.occurrence, "peter@medreg.example")
+        async with running_live() as live:
+            live.clock = lambda: 1_000.0
+            for budget in (live.refused_tries, live.requests):
+                budget._clock = live.clock
+            invited = Browser(live)
+            await invited.open_link(secret)
+            statuses = [(await Browser(live).page(codes.new_meeting_code())).status_code for _ in range(22)]
+            self.assertEqual(statuses, [404] * 20 + [429] * 2)
+            self.assertEqual((await Browser(live).page(self.code)).status_code, 429)
+            self.assertEqual((await Browser(live).open_link("x" * 32)).status_code, 429)
+            self.assertEqual((await invited.page(self.code)).status_code, 200)
+            self.assertEqual((await (await Browser(live).sign_in(self.host)).page(self.code)).status_code, 200)
+            self.assertEqual((await Browser(live, network="10.9.8.7").page(self.code)).status_code, 404)
+
+
+class LinkTests(LiveCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.invitation, self.secret = make_link(self.occurrence, "peter@medreg.example", name="Peter Lindqvist")
+
+    async def test_fetching_a_link_claims_nothing_and_leaves_the_address_bar(self) -> None:
+        async with running_live() as live:
+            browser = Browser(live)
+            answer = await browser.open_link(self.secret)
+            self.assertEqual((answer.status_code, answer["Location"]), (302, f"/m/{self.code}"))
+            cookie = answer.cookies["lintel-link"]
+            self.assertTrue(cookie["httponly"])
+            self.assertEqual((cookie["samesite"], cookie["path"]), ("Lax", f"/m/{self.code}"))
+            self.assertNotIn(self.secret, cookie.value)
+            page = await browser.page(self.code)
+            self.assertEqual(page.status_code, 200)
+            data = door_data(page)
+            self.assertEqual(data["meeting"]["title"], "Trial safety board")
+            self.assertEqual(data["suggested_name"], "Peter Lindqvist")
+            self.assertEqual((await Invitation.objects.aget()).claimed_device, "")
+
+    async def test_a_link_that_opens_nothing_is_answered_alike(self) -> None:
+        async with running_live() as live:
+            good = await Browser(live).open_link(self.secret)
+            bad = await Browser(live).open_link(codes.new_secret())
+            self.assertEqual((good.status_code, good.content), (bad.status_code, bad.content))
+            self.assertEqual(len(good["Location"]), len(bad["Location"]))
+            self.assertEqual(good.headers.keys(), bad.headers.keys())
+            self.assertEqual(good.cookies.keys(), bad.cookies.keys())
+            self.assertEqual((await Browser(live).http.get(bad["Location"])).status_code, 404)
+
+    async def test_the_first_knock_claims_it_and_a_second_device_is_refused_audited_and_told_to_hosts(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            first, second = Browser(live), Browser(live)
+            await first.open_link(self.secret)
+            await second.open_link(self.secret)
+            talk = await first.join(self.code, "Peter")
+            door = await talk.message("door")
+            self.assertEqual((door["title"], door["hosts"]), ("Trial safety board", ["Ingrid Sæther"]))
+            await host.message("waiting")
+            answer = await second.arrive(self.code, "Peter too")
+            self.assertEqual((answer["outcome"], answer["reason"]), ("refuse", "link_in_use"))
+            self.assertNotIn("ticket", answer)
+            queue = (await host.message("waiting"))["waiting"]
+            self.assertEqual([one["cautions"] for one in queue], [["link_in_use"]])
+            self.assertEqual(queue[0]["email"], "peter@medreg.example")
+            kinds = [entry.kind async for entry in AuditEntry.objects.all()]
+            self.assertIn("door.refused", kinds)
+            self.assertEqual(await Participant.objects.exclude(user=self.host).acount(), 1)
+
+    async def test_revoking_puts_out_who_waits_or_is_inside(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            browser = Browser(live)
+            await browser.open_link(self.secret)
+            talk = await browser.join(self.code, "Peter")
+            await talk.message("door")
+            who = next(seat.id for seat in live.rooms[self.id].waiting())
+            await host.ask("door.admit", participant=who)
+            await talk.message("room")
+            await sync_to_async(invitations.revoke)(self.host, await Invitation.objects.aget())
+            self.assertEqual((await talk.message("refused"))["reason"], "closed")
+            self.assertNotIn(who, live.engine.stats(self.id))
+            self.assertEqual((await browser.arrive(self.code, "Peter"))["reason"], "closed")
+
+    async def test_a_link_of_another_meeting_opens_nothing_here(self) -> None:
+        other = await sync_to_async(make_meeting)(self.host, door_anyone="turned_away")
+        async with running_live() as live:
+            browser = Browser(live)
+            answer = await browser.open_link(self.secret)
+            browser.http.cookies["lintel-link"]["path"] = "/"
+            self.assertEqual(answer.status_code, 302)
+            self.assertEqual((await browser.page(other.meeting.code)).status_code, 404)
+            self.assertEqual((await browser.arrive(other.meeting.code, "Peter"))["reason"], "closed")
+
+    async def test_a_cookie_that_we_did_not_sign_is_nothing(self) -> None:
+        self.occurrence.meeting.door_anyone = "turned_away"
+        await self.occurrence.meeting.asave()
+        token = await InvitationToken.objects.afirst()
+        assert token is not None
+        async with running_live() as live:
+            browser = Browser(live)
+            browser.http.cookies["lintel-link"] = str(token.pk)
+            self.assertEqual((await browser.page(self.code)).status_code, 404)
+
+    async def test_a_named_guest_types_the_code_that_was_mailed(self) -> None:
+        meeting = self.occurrence.meeting
+        meeting.door_guests, meeting.door_guests_verified, meeting.door_anyone = "walks_in", True, "turned_away"
+        await meeting.asave()
+        async with running_live() as live:
+            await self.host_inside(live)
+            browser = Browser(live)
+            await browser.open_link(self.secret)
+            self.assertEqual((await browser.arrive(self.code, "Peter"))["reason"], "verify_email")
+            self.assertEqual((await Invitation.objects.aget()).claimed_device, "")
+            digits = await sync_to_async(self._mail)()
+            wrong = await browser.arrive(self.code, "Peter", email_code="000000" if digits != "000000" else "1")
+            self.assertEqual((wrong["status"], wrong["field"]), (400, "email_code"))
+            talk = await self._join_with(browser, digits)
+            self.assertEqual((await talk.message("room"))["meeting"]["title"], "Trial safety board")
+
+    def _mail(self) -> str:
+        return invitations.mint_email_code(EmailCode.objects.get())
+
+    async def _join_with(self, browser: Browser, digits: str) -> Any:
+        answer = await browser.arrive(self.code, "Peter", email_code=digits)
+        self.assertEqual(answer.get("outcome"), "admit", answer)
+        talk = await browser.socket()
+        await talk.send("hello", protocol=1, ticket=answer["ticket"])
+        return talk
+
+    async def test_the_calendar_is_for_those_who_may_know(self) -> None:
+        async with running_live() as live:
+            browser = Browser(live)
+            await browser.open_link(self.secret)
+            answer = await browser.http.get(f"/m/{self.code}/calendar.ics")
+            self.assertIn(b"SUMMARY:Trial safety board", answer.content)
+            self.assertNotIn(b"peter@medreg.example", answer.content)
+            self.assertEqual((await Browser(live).http.get(f"/m/{self.code}/calendar.ics")).status_code, 404)
+
+
+class RequestTests(LiveCase):
+    async def answer(self, live: Any, body: Any, path: str = "arrive", **headers: Any) -> tuple[int, str, str]:
+        browser = Browser(live)
+        await browser.page(self.code)
+        answer = await browser.post(f"/m/{self.code}/{path}", body, **headers)
+        problem = answer.json()
+        self.assertEqual(answer["Content-Type"], "application/problem+json")
+        return answer.status_code, problem["code"], problem.get("field", "")
+
+    async def test_origin_and_csrf_are_required(self) -> None:
+        async with running_live() as live:
+            for origin in (None, "", "null", "http://evil.example", "http://testserver.evil.example"):
+                self.assertEqual(await self.answer(live, {}, Origin=origin), (403, "origin", ""))
+            for token in (None, "", "x" * 64):
+                self.assertEqual(await self.answer(live, {}, **{"X-CSRFToken": token}), (403, "csrf", ""))
+
+    async def test_bodies_are_one_small_json_object_of_known_fields(self) -> None:
+        async with running_live() as live:
+            for body in ("", "[]", "x", '{"name":1,"name":2}', b"\xff", "[" * 5_000):
+                self.assertEqual((await self.answer(live, body))[:2], (400, "bad_request"))
+            self.assertEqual((await self.answer(live, {"host": True}))[:2], (400, "bad_request"))
+            self.assertEqual(await self.answer(live, {"name": "x" * 9_000}), (413, "too_large", ""))
+            self.assertEqual(await self.answer(live, {"name": 5}), (400, "bad_request", "name"))
+            self.assertEqual(await self.answer(live, {"name": "x"}), (400, "bad_request", "device"))
+
+    async def test_a_guest_has_a_visible_name(self) -> None:
+        async with running_live() as live:
+            for name in ("", "   ", "\u200b\u202e"):
+                self.assertEqual((await Browser(live).arrive(self.code, name)).get("field"), "name")
+
+    async def test_proofs_fit_the_key_the_code_and_the_time_and_are_used_once(self) -> None:
+        async with running_live() as live:
+            browser, other = Browser(live), Browser(live)
+            now = int(time.time())
+            proof = browser.prove(self.code)
+            self.assertEqual((await browser.arrive(self.code, "Peter", proof=proof))["outcome"], "wait")
+            for bad in (
+                proof,
+                other.prove(self.code),
+                browser.prove(codes.new_meeting_code()),
+                browser.prove(self.code, at=now - 600),
+                browser.prove(self.code, at=now + 600),
+                browser.prove(self.code, nonce="short"),
+                {**browser.prove(self.code), "signature": "A" * 86},
+                {**browser.prove(self.code), "at": True},
+                {**browser.prove(self.code), "at": 10**30},
+            ):
+                answer = await browser.arrive(self.code, "Peter", proof=bad)
+                self.assertEqual((answer.get("status"), answer.get("code")), (403, "proof"), bad)
+
+    async def test_looking_changes_nothing(self) -> None:
+        async with running_live() as live:
+            browser = Browser(live)
+            await browser.page(self.code)
+            answer = await browser.post(f"/m/{self.code}/look", {})
+            self.assertEqual(answer.json(), {"outcome": "wait", "reason": "no_host", "until": None})
+            proved = {"device": browser.jwk, "proof": browser.prove(self.code)}
+            self.assertEqual((await browser.post(f"/m/{self.code}/look", proved)).json()["outcome"], "wait")
+            self.assertEqual(await Participant.objects.acount(), 0)
+            self.assertEqual(await AuditEntry.objects.acount(), 0)
+
+    async def test_being_early_says_until_when(self) -> None:
+        self.occurrence.starts_at = timezone.now() + timedelta(minutes=30)
+        self.occurrence.ends_at = self.occurrence.starts_at + timedelta(hours=1)
+        await self.occurrence.asave()
+        async with running_live() as live:
+            answer = await Browser(live).arrive(self.code, "Peter")
+            self.assertEqual((answer["outcome"], answer["reason"]), ("wait", "early"))
+            self.assertIsNotNone(answer["until"])
+
+    async def test_without_a_live_process_the_door_stays_shut(self) -> None:
+        browser = Browser(None)  # type: ignore[arg-type]
+        await browser.page(self.code)
+        answer = await browser.post(f"/m/{self.code}/arrive", {})
+        self.assertEqual((answer.status_code, answer.json()["code"]), (503, "try_again"))
