@@ -18,7 +18,7 @@ _SECRET_PATHS = re.compile(r"/(i|setup|password/reset/key)/[^/\s\"'?#]+")
 _QUERY = re.compile(r"\?[^\s\"']+")
 _NAMED = re.compile(
     r"(?i)\b(authorization|cookie|set-cookie|password|secret|token|ticket|ice-pwd|ice-ufrag|fingerprint)"
-    r"(['\"]?\s*[:=]\s*)(bearer\s+)?[^\s,;'\"&]+"
+    r"(['\"]?\s*[:=]\s*['\"]?)(bearer\s+)?[^\s,;'\"&]+"
 )
 _BEARER = re.compile(r"(?i)\bbearer\s+\S+")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
