@@ -81,7 +81,8 @@ def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[st
     rtx = section.find_rtx(codec) if section.kind == "video" else None
     formats = f"{number} {rtx.payload_type}" if rtx else str(number)
     lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
-    for uri in _PUBLISH_EXTENSIONS[section.kind]:
+    layered = bool(section.rids) and receiving and section.kind == "video"
+    for uri in (*_PUBLISH_EXTENSIONS[section.kind], *((sdp.RID, sdp.REPAIRED_RID) if layered else ())):
         if uri in section.extensions:
             lines.append(f"a=extmap:{section.extensions[uri]} {uri}")
     lines += ["a=recvonly" if receiving else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize"]
@@ -93,7 +94,7 @@ def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[st
         lines += [f"a=rtcp-fb:{number} {name}" for name in _VIDEO_FEEDBACK if section.gives_feedback(codec, name)]
         if rtx:
             lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
-        if section.rids and receiving:
+        if layered:
             # One layer until layers are chosen per receiver: the last, by convention the largest.
             lines += [f"a=rid:{section.rids[-1]} recv", f"a=simulcast:recv {section.rids[-1]}"]
     return lines
