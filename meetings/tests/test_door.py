@@ -1,0 +1,333 @@
+"""The door: its table, its two orders, and every reason it can give. Refusals are tested harder than permissions."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meetings.door import (
+    BELOW,
+    COLUMN,
+    EASE,
+    PRESETS,
+    REASONS,
+    Admit,
+    Decision,
+    Facts,
+    Refuse,
+    Row,
+    Rules,
+    Wait,
+    Way,
+    WithoutHost,
+    capabilities,
+    decide,
+    is_ordered,
+    ordered,
+    preset_of,
+    with_preset,
+)
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+MOMENTS = st.sampled_from([NOON + timedelta(minutes=minutes) for minutes in (-60, -10, -1, 0, 1, 60)])
+MAYBE_MOMENTS = st.none() | MOMENTS
+
+any_rules = st.builds(
+    Rules,
+    listed=st.sampled_from(Way),
+    colleagues=st.sampled_from(Way),
+    guests=st.sampled_from(Way),
+    anyone=st.sampled_from(Way),
+    guests_verified=st.booleans(),
+    opens_minutes=st.none() | st.integers(0, 60),
+    without_host=st.sampled_from(WithoutHost),
+    allow_share=st.booleans(),
+    allow_chat=st.booleans(),
+)
+ordered_rules = any_rules.filter(is_ordered)
+any_facts = st.builds(
+    Facts,
+    now=st.just(NOON),
+    row=st.sampled_from(Row),
+    rules=any_rules,
+    opens_at=MAYBE_MOMENTS,
+    starts_at=MAYBE_MOMENTS,
+    ended=st.booleans(),
+    cancelled=st.booleans(),
+    locked_at=MAYBE_MOMENTS,
+    host_inside=st.booleans(),
+    blocked=st.booleans(),
+    removed=st.booleans(),
+    must_knock=st.booleans(),
+    let_in_at=MAYBE_MOMENTS,
+    seat=st.booleans(),
+    waiting=st.booleans(),
+    verified=st.booleans(),
+    refused_until=MAYBE_MOMENTS,
+    revoked=st.booleans(),
+    link_in_use=st.booleans(),
+    signed_in=st.booleans(),
+    active_account=st.booleans(),
+    may_receive_mail=st.booleans(),
+)
+
+
+def facts(row: Row = Row.GUEST, preset: str = "guests_knock", **more: object) -> Facts:
+    """Somebody at noon, a host inside, the door open."""
+    return replace(Facts(now=NOON, row=row, rules=with_preset(Rules(), preset), host_inside=True), **more)
+
+
+def ease(some: Facts) -> int:
+    """How far somebody gets without anybody's help; typing the code that was mailed to them is no help."""
+    decision: Decision = decide(some)
+    if decision == Refuse("verify_email"):
+        decision = decide(replace(some, verified=True))
+    return 2 if isinstance(decision, Admit) else 1 if isinstance(decision, Wait) else 0
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_every_combination_of_facts_has_one_answer_with_a_known_reason(some: Facts) -> None:
+    decision = decide(some)
+    assert decision.reason in REASONS[type(decision)]
+    assert decide(some) == decision
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_nobody_is_admitted_against_a_standing_no(some: Facts) -> None:
+    against = (some.ended, some.cancelled, some.blocked, not some.active_account, some.revoked and some.row != Row.HOST)
+    if any(against):
+        assert isinstance(decide(some), Refuse)
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_only_hosts_get_a_hosts_capabilities(some: Facts) -> None:
+    decision = decide(some)
+    if isinstance(decision, Admit):
+        assert decision.capabilities.host == (some.row is Row.HOST)
+        assert decision.capabilities.share == (some.row is Row.HOST or some.rules.allow_share)
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_a_row_that_is_turned_away_never_learns_that_the_meeting_exists(some: Facts) -> None:
+    stranger = replace(some, row=Row.ANYONE, let_in_at=None, rules=with_preset(Rules(), "guests_knock"))
+    decision = decide(stranger)
+    assert isinstance(decision, Refuse)
+    assert decision.unknown or stranger.seat
+    if stranger.active_account and not stranger.revoked:
+        assert decision == Refuse("closed", unknown=True)
+
+
+@given(any_facts, ordered_rules)
+@settings(max_examples=600)
+def test_nobody_less_known_gets_in_more_easily(some: Facts, rules: Rules) -> None:
+    # What differs between people beside their row is held equal: proofs that a row has by its nature are given.
+    base = replace(some, rules=rules, revoked=False, link_in_use=False, active_account=True)
+    rows = [Row.HOST, *COLUMN]
+    for better in rows:
+        below = list(COLUMN) if better is Row.HOST else BELOW[better]
+        for lesser in below:
+            assert ease(replace(base, row=better)) >= ease(replace(base, row=lesser)), (better, lesser)
+
+
+@given(any_facts, st.integers(1, 600))
+@settings(max_examples=600)
+def test_being_early_never_changes_what_the_door_says_once_it_opens(some: Facts, early_s: int) -> None:
+    opens_at = NOON
+    waited = replace(some, now=opens_at, opens_at=opens_at)
+    before = decide(replace(waited, now=opens_at - timedelta(seconds=early_s), refused_until=None))
+    arrives_late = decide(replace(waited, refused_until=None))
+    if before == Wait("early", until=opens_at):
+        assert not isinstance(arrives_late, Refuse)
+    if isinstance(before, Admit):
+        assert before.reason in {"host", "let_in", "seat"}
+        assert before == arrives_late
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_without_a_host_only_hosts_and_held_seats_and_starters_come_in(some: Facts) -> None:
+    decision = decide(replace(some, host_inside=False))
+    if isinstance(decision, Admit) and decision.reason == "walks_in":
+        assert some.row is Row.LISTED
+        assert some.rules.without_host is WithoutHost.LISTED_START
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_a_lock_admits_only_hosts_seats_and_those_let_in_after_it(some: Facts) -> None:
+    decision = decide(replace(some, locked_at=NOON))
+    if isinstance(decision, Admit):
+        assert some.row is Row.HOST or some.seat or (some.let_in_at is not None and some.let_in_at >= NOON)
+
+
+@given(any_facts)
+@settings(max_examples=300)
+def test_must_knock_outweighs_a_table_that_says_walks_in(some: Facts) -> None:
+    decision = decide(replace(some, must_knock=True))
+    if isinstance(decision, Admit):
+        assert decision.reason in {"host", "let_in", "seat"}
+
+
+@given(any_rules, st.sampled_from(list(COLUMN)))
+@settings(max_examples=400)
+def test_ordering_keeps_the_edited_row_and_both_orders(rules: Rules, changed: Row) -> None:
+    settled, also = ordered(rules, changed)
+    assert is_ordered(settled)
+    assert settled.way(changed) is rules.way(changed)
+    assert changed not in also
+    assert set(also) == {row for row in COLUMN if settled.way(row) is not rules.way(row)} - {changed}
+    assert ordered(settled, changed) == (settled, ())
+
+
+def test_raising_a_row_says_what_else_rose() -> None:
+    rules, also = ordered(replace(Rules(), anyone=Way.WALKS_IN), Row.ANYONE)
+    assert also == (Row.GUEST,)
+    assert preset_of(rules) == "anyone_with_link"
+
+
+def test_lowering_a_row_lowers_what_must_be_below() -> None:
+    rules, also = ordered(replace(Rules(), listed=Way.TURNED_AWAY), Row.LISTED)
+    assert also == (Row.COLLEAGUE, Row.GUEST)
+    assert [rules.way(row) for row in COLUMN] == [Way.TURNED_AWAY] * 4
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_ordered_and_recognised(preset: str) -> None:
+    rules = with_preset(Rules(), preset)
+    assert is_ordered(rules)
+    assert preset_of(rules) == preset
+    assert preset_of(replace(rules, guests_verified=not rules.guests_verified)) == "custom"
+
+
+TABLE = {
+    "named_people": ("walks_in", "closed", "verify_email", "closed"),
+    "guests_knock": ("walks_in", "walks_in", "knock", "closed"),
+    "everyone_knocks": ("knock", "knock", "knock", "closed"),
+    "anyone_with_link": ("walks_in", "walks_in", "walks_in", "walks_in"),
+}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_answer_as_the_form_promises(preset: str) -> None:
+    assert tuple(decide(facts(row, preset)).reason for row in COLUMN) == TABLE[preset]
+    assert decide(facts(Row.HOST, preset)) == Admit(capabilities(Rules(), Row.HOST), "host")
+
+
+LOCKED = NOON - timedelta(minutes=5)
+BEFORE, AFTER = LOCKED - timedelta(minutes=1), LOCKED + timedelta(minutes=1)
+SOON = NOON + timedelta(minutes=2)
+REFUSALS = [
+    (facts(ended=True, cancelled=True, blocked=True), Refuse("ended")),
+    (facts(cancelled=True, blocked=True), Refuse("cancelled")),
+    (facts(Row.HOST, ended=True), Refuse("ended")),
+    (facts(Row.HOST, cancelled=True), Refuse("cancelled")),
+    (facts(Row.HOST, blocked=True), Refuse("blocked")),
+    (facts(Row.HOST, blocked=True, removed=True), Refuse("removed")),
+    (facts(blocked=True, seat=True, let_in_at=AFTER), Refuse("blocked")),
+    (facts(blocked=True, removed=True), Refuse("removed")),
+    (facts(Row.LISTED, active_account=False), Refuse("inactive", unknown=True)),
+    (facts(Row.HOST, active_account=False, seat=True), Refuse("inactive")),
+    (facts(revoked=True, seat=True, let_in_at=AFTER), Refuse("revoked", unknown=True)),
+    (facts(Row.COLLEAGUE, revoked=True), Refuse("revoked", unknown=True)),
+    (facts(link_in_use=True), Refuse("link_in_use")),
+    (facts(link_in_use=True, seat=True), Refuse("link_in_use")),
+    (facts(refused_until=SOON), Refuse("not_let_in", until=SOON)),
+    (facts(refused_until=SOON, waiting=True), Refuse("not_let_in", until=SOON)),
+    (facts(locked_at=LOCKED), Refuse("locked")),
+    (facts(Row.LISTED, locked_at=LOCKED), Refuse("locked")),
+    (facts(locked_at=LOCKED, let_in_at=BEFORE), Refuse("locked")),
+    (facts(Row.ANYONE), Refuse("closed", unknown=True)),
+    (facts(Row.ANYONE, seat=True), Refuse("closed", unknown=True)),
+    (facts(Row.ANYONE, ended=True), Refuse("closed", unknown=True)),
+    (facts(Row.ANYONE, cancelled=True, locked_at=LOCKED), Refuse("closed", unknown=True)),
+    (facts(Row.COLLEAGUE, "named_people"), Refuse("closed", unknown=True)),
+    (facts(rules=Rules(guests=Way.TURNED_AWAY)), Refuse("sign_in")),
+    (facts(rules=Rules(guests=Way.TURNED_AWAY), signed_in=True), Refuse("not_listed")),
+    (facts(preset="named_people"), Refuse("verify_email")),
+    (facts(preset="named_people", opens_at=SOON, host_inside=False), Refuse("verify_email")),
+]
+
+
+@pytest.mark.parametrize(("some", "answer"), REFUSALS)
+def test_refusals(some: Facts, answer: Refuse) -> None:
+    assert decide(some) == answer
+
+
+OPENS = NOON + timedelta(minutes=10)
+OTHERS = [
+    (facts(), Wait("knock")),
+    (facts(Row.LISTED, opens_at=OPENS), Wait("early", until=OPENS)),
+    (facts(opens_at=OPENS), Wait("early", until=OPENS)),
+    (facts(Row.LISTED, opens_at=OPENS, host_inside=False), Wait("early", until=OPENS)),
+    (facts(Row.LISTED, host_inside=False), Wait("no_host")),
+    (facts(host_inside=False), Wait("no_host")),
+    (facts(locked_at=LOCKED, waiting=True), Wait("knock")),
+    (facts(Row.LISTED, locked_at=LOCKED, waiting=True), Wait("knock")),
+    (facts(Row.LISTED, must_knock=True), Wait("knock")),
+    (facts(preset="named_people", may_receive_mail=False), Wait("knock")),
+    (facts(refused_until=NOON), Wait("knock")),
+]
+
+
+@pytest.mark.parametrize(("some", "answer"), OTHERS)
+def test_waiting(some: Facts, answer: Wait) -> None:
+    assert decide(some) == answer
+
+
+STARTERS = Rules(without_host=WithoutHost.LISTED_START)
+ADMITTED = [
+    (facts(Row.HOST, opens_at=OPENS, host_inside=False, locked_at=LOCKED), "host"),
+    (facts(Row.HOST, revoked=True), "host"),
+    (facts(Row.LISTED), "walks_in"),
+    (facts(Row.LISTED, rules=STARTERS, host_inside=False), "walks_in"),
+    (facts(preset="named_people", verified=True), "walks_in"),
+    (facts(let_in_at=BEFORE), "let_in"),
+    (facts(let_in_at=AFTER, locked_at=LOCKED), "let_in"),
+    (facts(let_in_at=BEFORE, opens_at=OPENS, host_inside=False), "let_in"),
+    (facts(let_in_at=BEFORE, link_in_use=True, refused_until=SOON), "let_in"),
+    (facts(preset="named_people", let_in_at=BEFORE), "let_in"),
+    (facts(seat=True, locked_at=LOCKED, host_inside=False), "seat"),
+    (facts(Row.ANYONE, let_in_at=BEFORE), "let_in"),
+    (facts(Row.ANYONE, "anyone_with_link"), "walks_in"),
+    (facts(rules=replace(with_preset(Rules(), "anyone_with_link"), guests_verified=True)), "walks_in"),
+]
+
+
+@pytest.mark.parametrize(("some", "reason"), ADMITTED)
+def test_admissions(some: Facts, reason: str) -> None:
+    assert decide(some) == Admit(capabilities(some.rules, some.row), reason)
+
+
+def test_listed_people_who_may_start_do_not_bring_others_in() -> None:
+    assert decide(facts(Row.COLLEAGUE, rules=STARTERS, host_inside=False)) == Wait("no_host")
+    knocking = replace(STARTERS, listed=Way.KNOCKS, colleagues=Way.KNOCKS)
+    assert decide(facts(Row.LISTED, rules=knocking, host_inside=False)) == Wait("no_host")
+
+
+def test_every_reason_that_is_declared_can_be_given() -> None:
+    given_reasons = {decide(some).reason for some, _ in [*REFUSALS, *OTHERS, *ADMITTED]}
+    assert given_reasons == set().union(*REASONS.values())
+
+
+def test_every_table_of_ways_that_can_be_stored_has_an_order_to_keep() -> None:
+    good = [ways for ways in product(Way, repeat=4) if is_ordered(Rules(*ways))]
+    assert all(EASE[ways[0]] >= max(EASE[way] for way in ways) for ways in good)
+    assert all(EASE[ways[3]] <= min(EASE[way] for way in ways) for ways in good)
+
+
+def test_the_stored_words_are_the_words_of_the_door() -> None:
+    from meetings import models
+
+    assert set(models.Way.values) == set(Way)
+    assert set(models.Participant.Kind.values) == set(Row)
+    assert set(models.Meeting.WithoutHost.values) == set(WithoutHost)
+    assert {field.name for field in fields(Rules)} >= set(COLUMN.values())
