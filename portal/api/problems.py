@@ -101,6 +101,8 @@ class Problem(Exception):
         if self.errors:
             body["errors"] = [{"field": field, "message": message} for field, message in self.errors[:MAX_ERRORS]]
         answer = HttpResponse(json.dumps(body, ensure_ascii=False), status=status, content_type=MEDIA_TYPE)
+        # A program's mistakes are its own to log: Django would write a line for each, as often as it likes.
+        answer._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - Django's mark for that
         if self.code == "unauthenticated":
             answer["WWW-Authenticate"] = 'Bearer realm="Lintel API"'  # RFC 6750 section 3
         if self.retry_after_seconds is not None:
