@@ -77,7 +77,7 @@ class Browser:
 
     def __init__(self, live: Live, *, network: str = "127.0.0.1") -> None:
         self.live = live
-        self.http = AsyncClient(enforce_csrf_checks=True)
+        self.http = AsyncClient(enforce_csrf_checks=True, client=[network, 50000])
         self.address = network
         self.key = ec.generate_private_key(ec.SECP256R1())
 
@@ -98,10 +98,10 @@ class Browser:
         return {"at": at, "nonce": nonce, "signature": _b64(r.to_bytes(32) + s.to_bytes(32))}
 
     async def page(self, code: str) -> Any:
-        return await self.http.get(f"/m/{code}", client=[self.address, 50000])
+        return await self.http.get(f"/m/{code}")
 
     async def open_link(self, secret: str) -> Any:
-        return await self.http.get(f"/i/{secret}", client=[self.address, 50000])
+        return await self.http.get(f"/i/{secret}")
 
     async def post(self, path: str, body: Any, **headers: Any) -> Any:
         csrf = self.http.cookies.get("lintel-csrf")
@@ -112,7 +112,6 @@ class Browser:
             data,
             content_type="application/json",
             headers={name: value for name, value in sent.items() if value is not None},
-            client=[self.address, 50000],
         )
 
     async def arrive(self, code: str, name: str = "", **more: Any) -> Json:
