@@ -1,0 +1,181 @@
+"""A served portal with data of its own, a Chromium with fake devices, and a place for what tests leave behind.
+
+Fixtures end with this package: Playwright keeps an event loop running, which other tests must not find.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from portal.tests.process import Server, run_manage
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "seven quiet lanterns"
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--auto-accept-this-tab-capture",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+class Portal:
+    """A portal that listens on a port of its own. `url` has no slash at its end."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.settings = settings
+        self._server = Server(data_dir, **settings)
+        self._server.__enter__()
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self._server.port}"
+
+    @property
+    def server(self) -> Server:
+        """The process, for tests about memory, logs and signals."""
+        return self._server
+
+    def create_person(self, address: str, name: str, *, role: str = "staff", password: str = PASSWORD) -> None:
+        """An account that can sign in."""
+        done = run_manage(
+            self.data_dir,
+            "createperson",
+            address,
+            "--name",
+            name,
+            "--role",
+            role,
+            "--password-stdin",
+            stdin=password,
+            **self.settings,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def sign_in(self, page: Page, address: str, *, password: str = PASSWORD) -> None:
+        """Through the sign-in page, as people do."""
+        page.goto(f"{self.url}/sign-in/")
+        page.get_by_role("textbox", name="Email").fill(address)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/meetings/")
+
+    def mails(self) -> list[EmailMessage]:
+        """What the portal mailed so far, oldest first."""
+        found = sorted((self.data_dir / "outbox").glob("*.eml"))
+        return [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in found]  # type: ignore[misc]
+
+    def personal_links(self, address: str) -> list[str]:
+        """Personal links mailed to this address, oldest first."""
+        links: list[str] = []
+        for mail in self.mails():
+            body = mail.get_body(("plain",))
+            if address in str(mail["To"]) and body is not None:
+                links += re.findall(rf"{re.escape(self.url)}/i/[\w-]+", body.get_content())
+        return links
+
+    def kill_and_restart(self) -> None:
+        """Ends the process without a word (SIGKILL) and starts it again on the same ports and data."""
+        self._server.process.send_signal(signal.SIGKILL)
+        self._server.process.wait(10)
+        ports = {"LINTEL_PORT": str(self._server.port), "LINTEL_MEDIA_PORT": str(self._server.media_port)}
+        again = Server(self.data_dir, **(self.settings | ports))
+        again.port, again.media_port = self._server.port, self._server.media_port
+        self._server = again
+        self._server.__enter__()
+
+    def close(self) -> None:
+        self._server.__exit__(None, None, None)
+
+
+def chromium() -> str:
+    """The path of a Chromium. Skips loudly without one; in CI that is a failure."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    missing = "no Chromium: apt-get install -y chromium"
+    if os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+@pytest.fixture(scope="package")
+def playwright_() -> Iterator[Playwright]:
+    chromium()
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def browser(playwright_: Playwright) -> Iterator[Browser]:
+    """A Chromium with fake camera, microphone and screen, that grants them without asking."""
+    launched = playwright_.chromium.launch(executable_path=chromium(), args=FLAGS)
+    yield launched
+    launched.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """A portal for the tests of one file, with no account yet."""
+    portal = Portal(tmp_path_factory.mktemp("portal") / "data", LINTEL_ORGANISATION="Nordhavn")
+    yield portal
+    portal.close()
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Where screenshots stay after the run."""
+    place = ROOT / "test-artifacts"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    outcome: Any = yield
+    item.stash.setdefault(_REPORTS, {})[call.when] = outcome.get_result()
+
+
+_REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
+
+
+@pytest.fixture
+def visitor(
+    browser: Browser, artifacts: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes browser profiles that know nothing of each other. After a failure a picture of every page is kept."""
+    opened: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}, "locale": "en-GB"} | options))
+        context.set_default_timeout(15_000)
+        opened.append(context)
+        return context
+
+    yield make
+    report = request.node.stash.get(_REPORTS, {}).get("call")
+    for index, context in enumerate(opened):
+        if report is not None and report.failed:
+            for number, page in enumerate(context.pages):
+                page.screenshot(path=str(artifacts / f"failed-{request.node.name}-{index}-{number}.png"))
+        context.close()
