@@ -72,12 +72,24 @@ def _b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+class _Http(AsyncClient):
+    """Django's client, coming from an address of its own and held to CSRF."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(enforce_csrf_checks=True)
+        self.address = address
+
+    def _base_scope(self, **request: Any) -> Json:
+        scope: Json = super()._base_scope(**request)
+        return {**scope, "client": [self.address, 50000]}
+
+
 class Browser:
     """One browser profile: cookies, a device key, and a network of its own."""
 
     def __init__(self, live: Live, *, network: str = "127.0.0.1") -> None:
         self.live = live
-        self.http = AsyncClient(enforce_csrf_checks=True, client=[network, 50000])
+        self.http = _Http(network)
         self.address = network
         self.key = ec.generate_private_key(ec.SECP256R1())
 
