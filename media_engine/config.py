@@ -38,8 +38,10 @@ class EngineConfig:
     """m-lines in an offer to a client; audio has precedence."""
     max_sessions: int = 1000
     max_peers_per_session: int = 200
-    max_ssrcs_per_peer: int = 16
+    max_ssrcs_per_transport: int = 64
+    """Distinct SSRCs that a client may ever send on one transport, in RTP and RTCP together: libsrtp keeps each."""
     max_packets_per_second_per_transport: int = 4000
+    max_rtcp_per_second_per_transport: int = 400
     max_retransmissions_per_second_per_peer: int = 500
 
     receive_batch_packets: int = 64

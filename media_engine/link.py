@@ -15,6 +15,9 @@ from media_engine.srtp import SrtpPair, receive_buffer
 from media_engine.transport import RtpTransport
 from media_engine.wiring import Wiring
 
+_MIN_SRTP_BYTES = 24
+"""A fixed header, or an RTCP header with its index, and the shortest tag."""
+
 
 class LinkOwner(Protocol):
     """What a link needs of the session it belongs to."""
@@ -29,10 +32,31 @@ class LinkOwner(Protocol):
         """A transport changed its state."""
 
 
+class Allowance:
+    """So many per second, with a burst of a quarter of a second's worth."""
+
+    __slots__ = ("_burst", "_per_second", "left")
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._burst = max(1, per_second // 4)
+        self.left = self._burst
+
+    def take(self) -> bool:
+        """Use one up; False when none is left."""
+        self.left -= 1
+        return self.left >= 0
+
+    def refill(self, seconds: float) -> None:
+        """Add what `seconds` are worth."""
+        self.left = min(self._burst, max(0, self.left) + max(1, int(self._per_second * seconds)))
+
+
 class Link:
     """A transport. Closing is synchronous: after `close` not one datagram goes in or out."""
 
     name: TransportName
+    takes_rtp = False
 
     def __init__(self, owner: LinkOwner, peer_id: str, wiring: Wiring) -> None:
         self.owner = owner
@@ -50,9 +74,9 @@ class Link:
         self.sdp_version = 0
         self.dropped = dict.fromkeys(("rate", "unprotected", "srtp", "rtp", "rtcp", "ssrc"), 0)
         self.packets_in = self.octets_in = 0
-        self._per_tick = max(1, int(config.max_packets_per_second_per_transport * config.tick_seconds))
-        self._burst = self._per_tick * 4
-        self._allowance = self._burst
+        self._packets = Allowance(config.max_packets_per_second_per_transport)
+        self._rtcp = Allowance(config.max_rtcp_per_second_per_transport)
+        self._ssrcs: set[int] = set()
         self._task: asyncio.Task[None] | None = None
         self._mux.register(self)
 
@@ -82,8 +106,9 @@ class Link:
 
     def on_srtp(self, size: int, now: float) -> None:
         """A datagram of `size` bytes lies in the receive buffer."""
-        self._allowance -= 1
-        if self._allowance < 0:
+        packets = self._packets
+        packets.left -= 1
+        if packets.left < 0:
             self.dropped["rate"] += 1
             return
         srtp = self.srtp
@@ -94,28 +119,53 @@ class Link:
             self.owner.expire(now)
         self.packets_in += 1
         self.octets_in += size
-        if 192 <= receive_buffer[1] <= 223:  # RFC 5761, section 4
-            plain = srtp.unprotect_rtcp(size)
-            if not plain:
-                self.dropped["srtp"] += 1
-                return
-            try:
-                items = rtcp.decode(bytes(receive_buffer[:plain]))
-            except ValueError:
-                self.dropped["rtcp"] += 1
-                return
-            for item in items:
-                self.on_rtcp(item, now)
-            return
-        plain = srtp.unprotect(size)
-        if plain:
-            self.on_rtp(plain, now)
-        else:
+        if size < _MIN_SRTP_BYTES:
             self.dropped["srtp"] += 1
+        elif 192 <= receive_buffer[1] <= 223:  # RFC 5761, section 4
+            self._on_srtcp(srtp, size, now)
+        elif self.takes_rtp:
+            ssrc = int.from_bytes(receive_buffer[8:12])
+            if ssrc not in self._ssrcs and not self._may_add_ssrc():
+                return
+            plain = srtp.unprotect(size)
+            if plain:
+                self._ssrcs.add(ssrc)
+                self.on_rtp(plain, now)
+            else:
+                self.dropped["srtp"] += 1
+        else:
+            self.dropped["rtp"] += 1
+
+    def _on_srtcp(self, srtp: SrtpPair, size: int, now: float) -> None:
+        """Reports and requests have an allowance of their own: each may cost far more than a packet of media."""
+        if not self._rtcp.take():
+            self.dropped["rate"] += 1
+            return
+        ssrc = int.from_bytes(receive_buffer[4:8])
+        if ssrc not in self._ssrcs and not self._may_add_ssrc():
+            return
+        plain = srtp.unprotect_rtcp(size)
+        if not plain:
+            self.dropped["srtp"] += 1
+            return
+        self._ssrcs.add(ssrc)
+        try:
+            items = rtcp.decode(bytes(receive_buffer[:plain]))
+        except ValueError:
+            self.dropped["rtcp"] += 1
+            return
+        for item in items:
+            self.on_rtcp(item, now)
+
+    def _may_add_ssrc(self) -> bool:
+        """Whether one more SSRC may reach libsrtp, which makes a context for each that it authenticates."""
+        if len(self._ssrcs) < self.config.max_ssrcs_per_transport:
+            return True
+        self.dropped["ssrc"] += 1
+        return False
 
     def on_rtp(self, size: int, now: float) -> None:
         """A decrypted RTP packet lies in the receive buffer."""
-        self.dropped["rtp"] += 1
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """One item of a decrypted compound packet."""
@@ -128,8 +178,9 @@ class Link:
                 self.ice.send(protected)
 
     def tick(self, now: float) -> None:
-        """Refill the packet allowance; check consent and the set-up deadline. Call every `config.tick_seconds`."""
-        self._allowance = min(self._burst, self._allowance + self._per_tick) if self._allowance > 0 else self._per_tick
+        """Refill the allowances; check consent and the set-up deadline. Call every `config.tick_seconds`."""
+        self._packets.refill(self.config.tick_seconds)
+        self._rtcp.refill(self.config.tick_seconds)
         silent_for = now - self.ice.last_consent_at
         config = self.config
         if silent_for > config.consent_timeout_seconds:

@@ -45,6 +45,7 @@ class PublishLink(Link):
     """Client to server."""
 
     name = "publish"
+    takes_rtp = True
 
     def __init__(self, owner: PublishOwner, peer_id: str, wiring: Wiring) -> None:
         super().__init__(owner, peer_id, wiring)
@@ -128,8 +129,8 @@ class PublishLink(Link):
                 self._bind(rtx_ssrc, track, is_rtx=True)
 
     def _bind(self, ssrc: int, track: UpTrack, *, is_rtx: bool) -> bool:
-        """Route `ssrc` to `track`, unless it is taken or there are too many."""
-        if ssrc in self._by_ssrc or len(self._by_ssrc) >= self.config.max_ssrcs_per_peer:
+        """Route `ssrc` to `track`, unless it is taken."""
+        if ssrc in self._by_ssrc:
             return False
         self._by_ssrc[ssrc] = (track, is_rtx)
         return True

@@ -11,7 +11,7 @@ from typing import Protocol
 from media_engine import rtcp, sdp, sdp_write
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack
-from media_engine.link import Link, LinkOwner
+from media_engine.link import Allowance, Link, LinkOwner
 from media_engine.sdp import Description
 from media_engine.sdp_write import OfferedSection
 from media_engine.tracks import DownTrack, TrackKey, UpTrack
@@ -43,7 +43,7 @@ class SubscribeLink(Link):
         self._offered: tuple[TrackKey | None, ...] = ()
         self._by_ssrc: dict[int, DownTrack] = {}
         self._reports: dict[int, float] = {}
-        self._retransmissions = self.config.max_retransmissions_per_second_per_peer
+        self._retransmissions = Allowance(self.config.max_retransmissions_per_second_per_peer)
 
     def want(self, keys: Sequence[TrackKey]) -> None:
         """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are."""
@@ -152,9 +152,10 @@ class SubscribeLink(Link):
                 self.subscribe_owner.request_key_frame(down.up, now)
         elif down.rtx_payload_type >= 0 and down.video:
             for sequence in item.sequences:
-                if self._retransmissions <= 0:
+                # What is asked for counts, found or not: looking it up costs too.
+                if not self._retransmissions.take():
                     return
-                self._retransmissions -= self.fan_out.retransmit(down, sequence, now)
+                self.fan_out.retransmit(down, sequence, now)
 
     def _on_report(self, block: rtcp.ReportBlock, now: float) -> None:
         sent_at = self._reports.get(block.last_report)
@@ -186,7 +187,6 @@ class SubscribeLink(Link):
     def tick(self, now: float) -> None:
         """Refill the retransmission allowance and send the reports that are due."""
         super().tick(now)
-        limit = self.config.max_retransmissions_per_second_per_peer
-        self._retransmissions = min(limit, self._retransmissions + max(1, int(limit * self.config.tick_seconds)))
+        self._retransmissions.refill(self.config.tick_seconds)
         if self.srtp is not None:
             self.send_due_reports(now)

@@ -161,12 +161,13 @@ class StrangerTests(EngineTestCase):
 
 
 class MemberTests(EngineTestCase):
-    config = EngineConfig(port=0, max_ssrcs_per_peer=6, max_packets_per_second_per_transport=2000)
+    config = EngineConfig(port=0, max_ssrcs_per_transport=6, max_packets_per_second_per_transport=2000)
 
     async def test_unknown_ssrcs_and_payload_types_are_dropped_and_do_not_add_up(self) -> None:
-        """Guard: `PublishLink._learn` and `config.max_ssrcs_per_peer`."""
+        """Guard: `PublishLink._learn` and `Link._may_add_ssrc`."""
         anna, ben = await self.pair()
         assert anna.publishing is not None
+        links = self.engine._sessions["session"].peers["anna"].links
         for number in range(50):
             wild = bytearray(anna.rtp(Source.MICROPHONE, number, b"wild"))
             wild[8:12] = struct.pack("!I", 70000 + number)
@@ -174,6 +175,8 @@ class MemberTests(EngineTestCase):
         other_type = bytearray(anna.rtp(Source.MICROPHONE, 400, b"wild"))
         other_type[1] = 100
         anna.publishing.send(bytes(other_type))
+        await eventually(lambda: self.engine.stats("session")["anna"]["links"]["publish"]["dropped"]["ssrc"] == 50)
+        self.assertEqual([len(link._ssrcs) for link in links], [6])
         anna.send_audio(b"tame")
         await eventually(lambda: [p for p in ben.received if b"tame" in p])
         self.assertFalse([p for p in ben.received if b"wild" in p])
@@ -222,7 +225,7 @@ class MemberTests(EngineTestCase):
         self.assertLess(sum(int(str(entry["retransmitted"])) for entry in again), 800)
 
     async def test_receivers_cannot_publish_on_their_transport(self) -> None:
-        """Guard: `Link.on_rtp` of a SubscribeLink drops."""
+        """Guard: `SubscribeLink.takes_rtp` is false."""
         anna, ben = await self.pair()
         cleo = await self.listener("cleo")
         await eventually(lambda: cleo.offers)

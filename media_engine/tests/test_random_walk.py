@@ -1,7 +1,7 @@
 """A seeded random walk over join, publish, grant, revoke, expire and leave: delivered means granted at that moment.
 
-Every packet's payload names its publisher, its source and a number. When it is sent, the walk notes who may have it then;
-a packet that reaches somebody else is a leak, whatever happened before or after.
+Every packet's payload names its publisher, its source and a number. When it is sent, the walk notes who may have it
+then; a packet that reaches somebody else is a leak, whatever happened before or after.
 """
 
 import random
@@ -117,34 +117,21 @@ class RandomWalk(EngineTestCase):
             self.regrant(name, frozenset(PUBLISHED), True, 60)
         for name in NAMES:
             await self.say(name, None)
-        heard = [(client.peer_id, name) for client in self.inside.values() for name in NAMES if name != client.peer_id]
-        for listener, name in heard:
-            client = self.inside[listener]
-
-            async def repeat(client: Client = client, name: str = name) -> None:
-                await eventually(
-                    lambda: (
-                        {t.publisher_id for t in client.offers[-1].tracks} >= {n for n in NAMES if n != client.peer_id}
-                        if client.offers
-                        else False
-                    )
-                )
-
-            await repeat()
+        for client in self.inside.values():
+            others = set(NAMES) - {client.peer_id}
+            await eventually(lambda c=client, o=others: c.offers and {t.publisher_id for t in c.offers[-1].tracks} >= o)
             await client.connected()
-        for listener, name in heard:
-            await eventually(
-                lambda listener=listener: all(entry["flows"] for entry in self.receives(listener))  # type: ignore[misc]
-            )
+            await eventually(lambda c=client: all(entry["flows"] for entry in self.receives(c.peer_id)))
         for name in NAMES:
             await self.say(name, None)
-        last = {said for said in list(self.may)[-2 * len(NAMES) :]}
-        for listener, name in heard:
-            expected = {said for said in last if said.startswith(f"<{name}:".encode())}
-            await eventually(
-                lambda listener=listener, expected=expected: (
-                    expected  # type: ignore[misc]
-                    <= {outline(p)[1][outline(p)[1].find(b"<") :] for p in self.inside[listener].received}
-                )
-            )
+        last = set(list(self.may)[-2 * len(NAMES) :])
+        for client in self.inside.values():
+            expected = {said for said in last if not said.startswith(f"<{client.peer_id}:".encode())}
+            await eventually(lambda c=client, e=expected: e <= said_to(c))
         self.check_deliveries()
+
+
+def said_to(client: Client) -> set[bytes]:
+    """The marks of everything that was delivered to `client`."""
+    payloads = [outline(packet)[1] for packet in client.received]
+    return {payload[payload.find(b"<") :] for payload in payloads}
