@@ -32,6 +32,7 @@ from portal.guards import (
 )
 from portal.health import vitals
 from portal.logs import redact_path
+from portal.metrics import serve_metrics
 from portal.tls import context_factory
 from portal.worker import BackgroundWorker
 
@@ -73,6 +74,7 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
         self.worker = BackgroundWorker(config.node_id)
         self.connections: dict[Any, dict[str, Any]] = {}
         self.ports: list[Any] = []
+        self.metrics: Any = None
         self.exit_code = 0
         self.stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,6 +111,8 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             if self.live is not None:
                 await self._start_media()
             self._listen()
+            if self.config.metrics_port:
+                self.metrics = serve_metrics(self.config.metrics_port, self._count_connections)
         except ConfigError as wrong:
             for problem in wrong.problems:
                 sys.stderr.write(f"{problem}\n")
@@ -184,6 +188,8 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
     async def _close_ports(self, deadline: float) -> None:
         for port in self.ports:
             await asyncio.wrap_future(_as_future(port.stopListening()))
+        if self.metrics is not None:
+            await asyncio.to_thread(self.metrics.shutdown)
 
     async def _close_sockets(self, deadline: float) -> None:
         for protocol in list(self.connections):
@@ -219,6 +225,10 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             if not waiting:
                 return
             await asyncio.wait(waiting, timeout=max(0.0, until - time.monotonic()))
+
+    def _count_connections(self) -> dict[str, int]:
+        sockets = sum(isinstance(protocol, GuardedSocket) for protocol in tuple(self.connections))
+        return {"http": len(self.connections) - sockets, "websocket": sockets}
 
     def _exit_at(self, deadline: float) -> None:
         time.sleep(max(0.0, deadline - time.monotonic()))

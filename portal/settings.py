@@ -9,10 +9,12 @@ import csp.constants
 from django.utils.translation import gettext_lazy as _
 
 from portal.config import BASE_DIR, Config, read_config
+from portal.extras import require_extras
 from portal.files import prepare_data_dir, secret
 from portal.logs import logging_config
 
 LINTEL: Config = read_config(os.environ)
+require_extras(LINTEL)
 prepare_data_dir(LINTEL.data_dir)
 
 SECRET_KEY = secret(LINTEL.data_dir, "django-key")
