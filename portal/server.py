@@ -18,6 +18,7 @@ import structlog
 from daphne.server import Server as DaphneServer
 from twisted.internet import error, reactor
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, STDLibLogObserver, globalLogBeginner
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from portal.config import Config, ConfigError
 from portal.guards import (
@@ -90,9 +91,6 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
         globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
         self.http_factory = GuardedHTTPFactory(self, self.limits)
         self.ws_factory = GuardedSocketFactory(self, self.limits)
-        self.entrance = AddressLimit(
-            self.http_factory, self.limits, lambda host: among(host, self.config.trusted_proxies)
-        )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
         reactor.callLater(1, self.application_checker)
@@ -146,12 +144,14 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
 
     def _listen(self) -> None:
         host, number = self.config.host, self.config.port
+        inner: Any = self.http_factory
         try:
             if self.config.tls_cert and self.config.tls_key:
+                # TLS inside the limit: an address is counted from its first packet, and autobahn meets TLS directly.
                 context = context_factory(self.config.tls_cert, self.config.tls_key)
-                self.ports.append(reactor.listenSSL(number, self.entrance, context, interface=host, backlog=512))
-            else:
-                self.ports.append(reactor.listenTCP(number, self.entrance, interface=host, backlog=512))
+                inner = TLSMemoryBIOFactory(context, False, self.http_factory)
+            entrance = AddressLimit(inner, self.limits, lambda host: among(host, self.config.trusted_proxies))
+            self.ports.append(reactor.listenTCP(number, entrance, interface=host, backlog=512))
         except error.CannotListenError as problem:
             raise ConfigError([unusable_port(host, number, problem.socketError)]) from None
 

@@ -1,0 +1,129 @@
+"""The commands an operator and a script use, run as processes."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from portal.tests.certificates import make_certificate
+from portal.tests.process import run_manage
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("commands") / "data"
+    assert run_manage(made, "migrate", "--verbosity", "0").returncode == 0
+    return made
+
+
+def createperson(data_dir: Path, email: str, *more: str, password: str = PASSWORD):  # type: ignore[no-untyped-def]
+    return run_manage(
+        data_dir, "createperson", email, "--name", "Ada", *more, "--password-stdin", stdin=password + "\n"
+    )
+
+
+def test_createperson_makes_an_account_and_repeats_no_secret(data_dir: Path) -> None:
+    done = createperson(data_dir, "Ada@Example.org", "--role", "admin")
+    assert (done.returncode, done.stdout) == (0, "Created ada@example.org (admin).\n"), done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("email", "more", "password", "words"),
+    [
+        ("not-an-address", (), PASSWORD, "valid email"),
+        ("short@example.org", (), "short", "too short"),
+        ("empty@example.org", (), "", "No password"),
+        ("role@example.org", ("--role", "king"), PASSWORD, "invalid choice"),
+    ],
+)
+def test_createperson_refuses_in_one_line(
+    data_dir: Path, email: str, more: tuple[str, ...], password: str, words: str
+) -> None:
+    done = createperson(data_dir, email, *more, password=password)
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_is_taken_once(data_dir: Path) -> None:
+    createperson(data_dir, "twice@example.org")
+    done = createperson(data_dir, "TWICE@example.org")
+    assert done.returncode != 0
+    assert "There is already an account with this email." in done.stderr
+
+
+def test_apitoken_prints_the_token_alone_on_the_last_line(data_dir: Path) -> None:
+    createperson(data_dir, "script@example.org")
+    done = run_manage(data_dir, "apitoken", "script@example.org", "--name", "nightly", "--scope", "read")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"lintel_[\w-]{43}", done.stdout.splitlines()[-1])
+
+
+def test_apitoken_for_nobody_is_refused(data_dir: Path) -> None:
+    done = run_manage(data_dir, "apitoken", "nobody@example.org", "--name", "x")
+    assert done.returncode != 0
+    assert "There is no active account with this email." in done.stderr
+
+
+PORTS = {"LINTEL_PORT": "18010", "LINTEL_MEDIA_PORT": "18011"}
+
+
+def test_the_doctor_finds_a_healthy_installation_healthy(data_dir: Path) -> None:
+    done = run_manage(data_dir, "doctor", **PORTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("settings", "data", "database", "ports", "media", "tls", "mail", "clock", "static files"):
+        assert re.search(rf"^(ok|care)\s+{name}: ", done.stdout, re.MULTILINE), name
+
+
+def test_the_doctor_finds_secrets_that_others_can_read(tmp_path: Path) -> None:
+    run_manage(tmp_path / "data", "migrate", "--verbosity", "0")
+    secret = tmp_path / "data" / "secrets" / "django-key"
+    secret.chmod(0o644)
+    done = run_manage(tmp_path / "data", "doctor", **PORTS)
+    assert done.returncode == 1
+    assert f"{secret} can be read by others" in done.stdout
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o644  # it tells; it doesn't change
+
+
+def test_the_doctor_finds_a_mail_server_that_does_not_answer(data_dir: Path) -> None:
+    done = run_manage(data_dir, "doctor", LINTEL_EMAIL_URL="smtp://user:hunter2@127.0.0.1:9", **PORTS)
+    assert done.returncode == 1
+    assert "mail: 127.0.0.1:9 (none) can't be used" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_the_doctor_finds_a_certificate_for_another_name(data_dir: Path, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, name="other.example.org")
+    done = run_manage(
+        data_dir,
+        "doctor",
+        LINTEL_TLS_CERT=str(certificate),
+        LINTEL_TLS_KEY=str(key),
+        LINTEL_PUBLIC_URL="https://meet.example.org",
+        **PORTS,
+    )
+    assert done.returncode == 1
+    assert "the certificate is not for meet.example.org" in done.stdout
+
+
+def test_the_doctor_finds_a_proxy_without_a_media_address(data_dir: Path) -> None:
+    done = run_manage(data_dir, "doctor", LINTEL_PUBLIC_URL="https://meet.example.org", **PORTS)
+    assert done.returncode == 1
+    assert "set LINTEL_MEDIA_PUBLIC_ADDRESSES" in done.stdout
+
+
+def test_what_needs_a_missing_package_says_how_to_get_it(tmp_path: Path) -> None:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        done = run_manage(tmp_path / "data", "serve", LINTEL_DATABASE_URL="postgresql://a:b@127.0.0.1/lintel")
+        assert done.returncode == 2
+        assert re.fullmatch(r"LINTEL_DATABASE_URL: PostgreSQL needs the package psycopg; run: [^\n]+\n", done.stderr)
+    else:
+        pytest.skip("psycopg is installed")
