@@ -1,0 +1,151 @@
+// Chat: kept nowhere but on this page, said once at the top. Text is text; links show their host in full.
+import { h, icon, put, setText } from "../lib/h.js";
+import { clockTime, gettext } from "../lib/i18n.js";
+import { withLinks } from "../lib/links.js";
+import { LONGEST_CHAT } from "../signaling/protocol.js";
+
+/** @typedef {import("../signaling/protocol.js").ChatMessage} ChatMessage */
+
+/** Older messages leave the page, so that a long meeting does not fill its memory. */
+const MOST_SHOWN = 500;
+
+export class ChatPanel {
+  unread = 0;
+  #roster;
+  #send;
+  #onUnread;
+  #empty = h("p", { class: "empty" }, gettext("No messages yet."));
+  #log = h("div", { class: "chat", role: "log", "aria-label": gettext("Chat messages"), tabindex: 0 });
+  #text = h("textarea", { class: "input", id: "chat-text", rows: 1, maxlength: LONGEST_CHAT, placeholder: gettext("Message everyone") });
+  #off = h("p", { class: "meta", hidden: true }, gettext("The host has switched chat off for you."));
+  body = h("div", { class: "body" }, this.#log);
+  foot = h(
+    "form",
+    { class: "foot", onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
+    h(
+      "div",
+      { class: "compose" },
+      h("label", { class: "vh", for: "chat-text" }, gettext("Message")),
+      this.#text,
+      h("button", { class: "btn btn-primary btn-send", type: "submit", "aria-label": gettext("Send") }, icon("send")),
+    ),
+    this.#off,
+  );
+
+  /**
+   * @param {{
+   *   roster: import("../signaling/roster.js").Roster, send: (text: string) => Promise<unknown>, onUnread: () => void,
+   * }} parts
+   */
+  constructor({ roster, send, onUnread }) {
+    this.#roster = roster;
+    this.#send = send;
+    this.#onUnread = onUnread;
+    put(this.#log, h("p", { class: "note" }, icon("lock"), h("span", {}, gettext("Not kept. Gone when you leave. People who join later can’t read it."))), this.#empty);
+    this.#text.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.foot.requestSubmit();
+    });
+    this.#text.addEventListener("input", () => {
+      this.#text.rows = Math.min(5, this.#text.value.split("\n").length);
+    });
+  }
+
+  opened() {
+    this.unread = 0;
+    this.#onUnread();
+    this.#toEnd();
+  }
+
+  render() {
+    const may = this.#roster.capabilities.chat;
+    this.#text.disabled = !may;
+    this.#off.hidden = may;
+  }
+
+  /** @param {ChatMessage} message */
+  add(message) {
+    const own = message.participant === this.#roster.you;
+    const sender = this.#roster.people.get(message.participant);
+    this.#append(
+      h(
+        "div",
+        { class: "msg" },
+        h(
+          "header",
+          {},
+          h("b", { dir: "auto" }, own ? gettext("You") : message.name),
+          sender?.guest && !own ? h("span", { class: "tag" }, gettext("Guest")) : sender?.host && !own ? h("span", { class: "tag" }, gettext("Host")) : null,
+          h("time", { class: "num", datetime: message.at }, clockTime(message.at)),
+        ),
+        h("p", { dir: "auto" }, ...linked(message.text)),
+      ),
+    );
+    if (!own && !this.body.isConnected) {
+      this.unread += 1;
+      this.#onUnread();
+    }
+  }
+
+  /**
+   * What happened in the room, between the messages.
+   * @param {string} text
+   * @param {string} [glyph]
+   */
+  note(text, glyph = "door-open") {
+    this.#append(h("p", { class: "sys num" }, icon(glyph), text));
+  }
+
+  /** @param {Event} event */
+  async #submit(event) {
+    event.preventDefault();
+    const text = this.#text.value.trim();
+    if (!text) return;
+    this.#text.value = "";
+    this.#text.rows = 1;
+    await this.#deliver(text, null);
+  }
+
+  /**
+   * @param {string} text
+   * @param {HTMLElement | null} failed the message as it stands there unsent
+   */
+  async #deliver(text, failed) {
+    try {
+      await this.#send(text);
+      failed?.remove();
+    } catch {
+      if (failed) return;
+      const again = h("button", { class: "btn btn-sm", type: "button", onclick: () => void this.#deliver(text, unsent) }, gettext("Try again"));
+      const unsent = h("div", { class: "msg unsent" }, h("header", {}, h("b", {}, gettext("You")), h("span", { class: "error" }, icon("circle-alert"), gettext("Not sent."))), h("p", {}, text), again);
+      this.#append(unsent);
+    }
+  }
+
+  /** @param {HTMLElement} node */
+  #append(node) {
+    const { body } = this;
+    const atEnd = body.scrollHeight - body.scrollTop - body.clientHeight < 80;
+    this.#empty.remove();
+    this.#log.append(node);
+    const entries = this.#log.querySelectorAll(".msg, .sys");
+    for (let extra = 0; extra < entries.length - MOST_SHOWN; extra++) entries[extra].remove();
+    if (atEnd) this.#toEnd();
+  }
+
+  #toEnd() {
+    this.body.scrollTop = this.body.scrollHeight;
+  }
+}
+
+/** @param {string} text */
+function linked(text) {
+  return withLinks(text).map((piece) => {
+    if (!("href" in piece)) return piece.text;
+    const link = h("a", { href: piece.href, target: "_blank", rel: "noopener noreferrer" });
+    // An address whose letters only look familiar is named by what it really is.
+    setText(link, piece.text.toLowerCase().includes(piece.host) ? piece.text : `${piece.text} (${piece.host})`);
+    return link;
+  });
+}

@@ -1,0 +1,65 @@
+// Questions in a native <dialog>: focus on the safest control, given back on close.
+import { gettext } from "../lib/i18n.js";
+import { h } from "../lib/h.js";
+
+/**
+ * @typedef {{id: string, label: string, longest?: number, hint?: string}} TextField
+ * @typedef {{id: string, legend: string, options: [value: string, label: string][]}} ChoiceField
+ * @typedef {{id: string, label: string, checked: boolean}} TickField
+ * @typedef {{value: string, label: string, danger?: boolean, primary?: boolean}} Answer
+ */
+
+let count = 0;
+
+/**
+ * @param {{
+ *   title: string, body?: string, answers: Answer[], cancel?: string,
+ *   text?: TextField, choice?: ChoiceField, tick?: TickField,
+ * }} question
+ * @returns {Promise<{answer: string, text: string, choice: string, tick: boolean} | null>} null: nothing was decided
+ */
+export function ask({ title, body, answers, cancel, text, choice, tick }) {
+  const id = `ask-${++count}`;
+  const area = text
+    ? h("textarea", { class: "input", id: `${id}-text`, rows: 3, maxlength: text.longest ?? 300, "aria-describedby": text.hint ? `${id}-hint` : null })
+    : null;
+  const box = tick ? h("input", { type: "checkbox", checked: tick.checked }) : null;
+  const radios = (choice?.options ?? []).map(([value, label], index) =>
+    h("label", { class: "check" }, h("input", { type: "radio", name: `${id}-choice`, value, checked: index === 0 }), h("span", {}, label)),
+  );
+  const cancelButton = h("button", { class: "btn", type: "button", value: "" }, cancel ?? gettext("Cancel"));
+  const buttons = answers.map(({ value, label, danger, primary }) =>
+    h("button", { class: `btn ${danger ? "btn-danger" : primary ? "btn-primary" : ""}`, type: "button", value }, label),
+  );
+  const dialog = h(
+    "dialog",
+    { class: "ask", "aria-labelledby": `${id}-title`, "aria-describedby": body ? `${id}-body` : null },
+    h("h2", { id: `${id}-title` }, title),
+    body ? h("p", { id: `${id}-body`, class: "lead" }, body) : null,
+    choice ? h("fieldset", { class: "stack gap-2 mt-4" }, h("legend", { class: "label" }, choice.legend), ...radios) : null,
+    text
+      ? h("div", { class: "field mt-4" }, h("label", { for: `${id}-text` }, text.label), text.hint ? h("p", { class: "hint", id: `${id}-hint` }, text.hint) : null, area)
+      : null,
+    tick ? h("label", { class: "check mt-4" }, box, h("span", {}, tick.label)) : null,
+    h("div", { class: "row row-wrap" }, cancelButton, ...buttons),
+  );
+  const back = /** @type {HTMLElement | null} */ (document.activeElement);
+  document.body.append(dialog);
+  return new Promise((resolve) => {
+    for (const button of [cancelButton, ...buttons]) button.onclick = () => dialog.close(button.value);
+    dialog.onclose = () => {
+      const checked = /** @type {HTMLInputElement | null} */ (dialog.querySelector(`[name="${id}-choice"]:checked`));
+      const answer = dialog.returnValue;
+      dialog.remove();
+      if (back?.isConnected) back.focus();
+      resolve(answer ? { answer, text: area?.value.trim() ?? "", choice: checked?.value ?? "", tick: box?.checked ?? false } : null);
+    };
+    dialog.showModal();
+    (area ?? cancelButton).focus();
+  });
+}
+
+/** Closes every question, because what it was about is over. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close("");
+}

@@ -1,0 +1,50 @@
+// Host controls: the door as it stands, the lock, and what concerns everyone.
+import { h, icon, setAttr, setText } from "../lib/h.js";
+import { gettext } from "../lib/i18n.js";
+import { DoorRules } from "./info_panels.js";
+
+export class HostPanel {
+  #roster;
+  #rules = new DoorRules();
+  #lockWord = h("span");
+  #lockNote = h("p", { class: "meta", hidden: true }, gettext("Nobody else can come in. People at the door keep waiting."));
+  #lock;
+  #hands;
+  body;
+
+  /**
+   * @param {{
+   *   roster: import("../signaling/roster.js").Roster, lock: () => void, muteEveryone: () => void, lowerHands: () => void, end: () => void,
+   * }} parts
+   */
+  constructor({ roster, lock, muteEveryone, lowerHands, end }) {
+    this.#roster = roster;
+    this.#lock = h("button", { class: "btn", type: "button", "aria-pressed": "false", onclick: lock }, icon("lock"), this.#lockWord);
+    this.#hands = h("button", { class: "btn", type: "button", onclick: lowerHands }, icon("hand"), gettext("Lower all hands"));
+    this.body = h(
+      "div",
+      { class: "body" },
+      h("h3", { class: "sub-h" }, gettext("The door")),
+      h("div", { class: "stack gap-3" }, this.#rules.node, this.#lock, this.#lockNote),
+      h("h3", { class: "sub-h sub-gap" }, gettext("Everyone")),
+      h(
+        "div",
+        { class: "stack gap-2" },
+        h("button", { class: "btn", type: "button", onclick: muteEveryone }, icon("mic-off"), gettext("Mute everyone")),
+        this.#hands,
+        h("button", { class: "btn btn-quiet-danger", type: "button", onclick: end }, icon("phone-off"), gettext("End for everyone…")),
+      ),
+      h("p", { class: "meta mt-4" }, gettext("What you do here is kept in the meeting’s history.")),
+    );
+  }
+
+  render() {
+    const { meeting } = this.#roster;
+    if (!meeting) return;
+    this.#rules.show(meeting);
+    this.#lock.setAttribute("aria-pressed", String(meeting.locked));
+    setText(this.#lockWord, meeting.locked ? gettext("Unlock the door") : gettext("Lock the door now"));
+    this.#lockNote.hidden = !meeting.locked;
+    setAttr(this.#hands, "aria-disabled", this.#roster.hands.length ? null : "true");
+  }
+}

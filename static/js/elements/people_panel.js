@@ -1,0 +1,133 @@
+// The People panel: the queue's place, then everybody inside with where they come from and what they have switched on.
+import { h, icon, keyed, put, setText } from "../lib/h.js";
+import { gettext, initials } from "../lib/i18n.js";
+import { cautionWords } from "./door_words.js";
+
+/** @typedef {import("../signaling/protocol.js").Person} Person */
+
+const SEARCH_ABOVE = 12;
+
+export class PeoplePanel {
+  queueSlot = h("div");
+  #roster;
+  #openMenu;
+  #lock;
+  #mute;
+  /** @type {Map<string, HTMLLIElement>} */
+  #rows = new Map();
+  #list = h("ul", { class: "plist" });
+  #count = h("p", { class: "sub-h" });
+  #search = h("input", { class: "input", type: "search", "aria-label": gettext("Search people"), placeholder: gettext("Search people"), oninput: () => this.render() });
+  #lockWord = h("span");
+  #lockButton = h("button", { class: "btn btn-sm", type: "button", "aria-pressed": "false", onclick: () => this.#lock() }, icon("lock"), this.#lockWord);
+  #quick = h("div", { class: "quick" }, h("button", { class: "btn btn-sm", type: "button", onclick: () => this.#mute() }, icon("mic-off"), gettext("Mute everyone")), this.#lockButton);
+  body = h("div", { class: "body" }, this.queueSlot, this.#count, this.#quick, this.#search, this.#list);
+  /** @type {ReadonlySet<string>} */
+  #speaking = new Set();
+
+  /**
+   * @param {{
+   *   roster: import("../signaling/roster.js").Roster, openMenu: (person: Person, button: HTMLElement) => void,
+   *   lock: () => void, muteEveryone: () => void,
+   * }} parts
+   */
+  constructor({ roster, openMenu, lock, muteEveryone }) {
+    this.#roster = roster;
+    this.#openMenu = openMenu;
+    this.#lock = lock;
+    this.#mute = muteEveryone;
+  }
+
+  /** @param {ReadonlySet<string>} speaking */
+  hear(speaking) {
+    const changed = speaking.size !== this.#speaking.size || [...speaking].some((id) => !this.#speaking.has(id));
+    this.#speaking = speaking;
+    if (changed && this.body.isConnected) this.render();
+  }
+
+  render() {
+    const { people, capabilities, meeting } = this.#roster;
+    setText(this.#count, gettext("Inside, {count}", { count: people.size }));
+    this.#quick.hidden = !capabilities.host;
+    this.#lockButton.setAttribute("aria-pressed", String(meeting?.locked ?? false));
+    setText(this.#lockWord, meeting?.locked ? gettext("Unlock the door") : gettext("Lock the door"));
+    this.#search.hidden = people.size <= SEARCH_ABOVE;
+    const wanted = this.#search.hidden ? "" : this.#search.value.trim().toLocaleLowerCase();
+    keyed(
+      this.#list,
+      this.#rows,
+      this.#ordered().filter((person) => person.name.toLocaleLowerCase().includes(wanted)),
+      (person) => person.participant,
+      () => h("li"),
+      (row, person) => this.#draw(row, person),
+    );
+  }
+
+  /** You, raised hands in order, who speaks, then A to Z. */
+  #ordered() {
+    const hands = this.#roster.hands.map((person) => person.participant);
+    const rank = (/** @type {Person} */ person) =>
+      person.participant === this.#roster.you ? 0 : person.hand ? 1 + hands.indexOf(person.participant) / 1000 : this.#speaking.has(person.participant) ? 2 : 3;
+    return [...this.#roster.people.values()].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+  }
+
+  /**
+   * @param {HTMLLIElement} row
+   * @param {Person} person
+   */
+  #draw(row, person) {
+    const self = person.participant === this.#roster.you;
+    const speaking = this.#speaking.has(person.participant) && person.microphone;
+    const state = JSON.stringify([person, self, speaking, this.#roster.capabilities.host]);
+    if (row.dataset.drawn === state) return;
+    row.dataset.drawn = state;
+    const focused = row.contains(document.activeElement);
+    const about = [person.host && gettext("Host"), person.provenance].filter(Boolean).join(" · ");
+    const actions = h(
+      "button",
+      {
+        class: "btn btn-icon btn-sm",
+        type: "button",
+        "aria-label": gettext("Actions for {name}", { name: person.name }),
+        "aria-haspopup": "menu",
+        "aria-expanded": "false",
+        onclick: () => this.#openMenu(person, actions),
+      },
+      icon("ellipsis"),
+    );
+    put(
+      row,
+      h(
+        "span",
+        { class: "who" },
+        h("span", { class: `av${person.guest ? " av-guest" : ""}`, "aria-hidden": "true" }, initials(person.name)),
+        h(
+          "span",
+          {},
+          h("b", { dir: "auto" }, self ? gettext("{name} (you)", { name: person.name }) : person.name),
+          h("span", { class: "meta" }, person.connected ? about : gettext("Lost connection")),
+        ),
+      ),
+      h(
+        "span",
+        { class: "st" },
+        person.guest && h("span", { class: "tag" }, gettext("Guest")),
+        person.hand && spoken("hand", gettext("Hand raised")),
+        person.screen && spoken("monitor-up", gettext("Sharing")),
+        person.microphone ? spoken("mic", speaking ? gettext("Speaking") : gettext("Microphone on"), speaking ? "on" : "") : spoken("mic-off", gettext("Microphone off"), "off"),
+        actions,
+      ),
+      ...(person.cautions ?? []).map((caution) => h("p", { class: "caution" }, icon("triangle-alert"), cautionWords(caution))),
+    );
+    if (focused) actions.focus();
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} word
+ * @param {string} [extra]
+ */
+function spoken(name, word, extra = "") {
+  return h("span", { title: word }, icon(name, extra), h("span", { class: "vh" }, word));
+}

@@ -1,0 +1,299 @@
+// The stage: who is drawn, where, and how large. Tiles never leave their list, so playing video is never interrupted.
+import { keyed, setText, h, icon } from "../lib/h.js";
+import { gettext } from "../lib/i18n.js";
+import { seatOrder, Slots } from "../lib/order.js";
+import { cornerRect, focusRects, gapFor, gridRects, narrowestTile, tilesPerPage } from "../lib/tiles.js";
+import { trackKey } from "../media/subscriber.js";
+import { Tile } from "./tile.js";
+
+/**
+ * @typedef {import("../lib/tiles.js").Rect} Rect
+ * @typedef {import("../signaling/protocol.js").Person} Person
+ * @typedef {"grid" | "speaker"} View
+ * @typedef {"auto" | "grid" | "corner" | "hidden"} OwnView
+ * @typedef {{key: string, person: Person, source: "camera" | "screen"}} Shown
+ */
+
+/** Below this window width the strip lies under the share. */
+const STRIP_BELOW_PX = 900;
+
+export class Stage {
+  /** @type {View} */
+  view = "grid";
+  /** @type {OwnView} */
+  ownView = "auto";
+  /** @type {string | null} whom this person pinned */
+  pinned = null;
+  /** @type {ReadonlySet<string>} */
+  speaking = new Set();
+  #stage;
+  #list;
+  #pager;
+  #roster;
+  #call;
+  #ownStream;
+  #openMenu;
+  /** @type {Map<string, Tile>} */
+  #tiles = new Map();
+  /** @type {Map<string, HTMLLIElement>} */
+  #nodes = new Map();
+  #slots = new Slots();
+  #page = 0;
+  /** @type {string | null} */
+  #lastSpeaker = null;
+  #mirrored = true;
+  #pagerText = h("span", { class: "num", role: "status" });
+
+  /**
+   * @param {{
+   *   stage: HTMLElement, list: HTMLElement, pager: HTMLElement,
+   *   roster: import("../signaling/roster.js").Roster, call: import("../media/call.js").Call,
+   *   ownStream: () => MediaStream | null, openMenu: (person: Person, button: HTMLElement) => void,
+   * }} parts
+   */
+  constructor({ stage, list, pager, roster, call, ownStream, openMenu }) {
+    this.#stage = stage;
+    this.#list = list;
+    this.#pager = pager;
+    this.#roster = roster;
+    this.#call = call;
+    this.#ownStream = ownStream;
+    this.#openMenu = openMenu;
+    pager.append(
+      h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Previous page"), onclick: () => this.#turn(-1) }, icon("chevron-left")),
+      this.#pagerText,
+      h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Next page"), onclick: () => this.#turn(1) }, icon("chevron-right")),
+    );
+    list.addEventListener("keydown", (event) => this.#onKey(event));
+    list.addEventListener("focusin", (event) => this.#onFocus(event));
+    new ResizeObserver(() => this.layOut()).observe(stage);
+  }
+
+  /** @param {boolean} mirrored whether the own camera faces this person */
+  setMirrored(mirrored) {
+    this.#mirrored = mirrored;
+  }
+
+  /** Draws everybody anew; cheap when nothing changed. */
+  render() {
+    const shown = this.#shown();
+    const hands = this.#roster.hands.map((person) => person.participant);
+    keyed(
+      this.#list,
+      this.#nodes,
+      shown,
+      (item) => item.key,
+      (item) => this.#create(item),
+      (_, item) => {
+        const { person, source } = item;
+        const self = person.participant === this.#roster.you;
+        const stream = self ? this.#ownStream() : (this.#call.incoming.get(trackKey(person.participant, source))?.stream ?? null);
+        this.#tiles.get(item.key)?.update({
+          participant: person.participant,
+          source,
+          name: person.name,
+          self,
+          guest: person.guest,
+          host: person.host,
+          speaking: this.speaking.has(person.participant),
+          microphone: person.microphone,
+          hand: hands.indexOf(person.participant) + 1,
+          lost: !person.connected && !self,
+          pinned: this.pinned === person.participant,
+          mirrored: this.#mirrored,
+          stream: self || (source === "camera" ? person.camera : person.screen) ? stream : null,
+        });
+      },
+    );
+    for (const key of this.#tiles.keys()) if (!this.#nodes.has(key)) this.#tiles.delete(key);
+    this.layOut();
+  }
+
+  /**
+   * @param {ReadonlySet<string>} speaking
+   * @param {number} now
+   */
+  hear(speaking, now) {
+    const changed = speaking.size !== this.speaking.size || [...speaking].some((id) => !this.speaking.has(id));
+    this.speaking = speaking;
+    for (const person of this.#roster.people.values()) this.#slots.heard(person.participant, speaking.has(person.participant), now);
+    const other = [...speaking].find((id) => id !== this.#roster.you);
+    if (other && !speaking.has(this.#lastSpeaker ?? "")) this.#lastSpeaker = other;
+    if (changed) this.render();
+    else if (speaking.size) this.layOut();
+  }
+
+  /**
+   * @param {string} participant
+   * @param {string} emoji
+   */
+  react(participant, emoji) {
+    this.#tiles.get(trackKey(participant, "camera"))?.react(emoji);
+  }
+
+  /** @param {string} participant */
+  pin(participant) {
+    this.pinned = this.pinned === participant ? null : participant;
+    this.#page = 0;
+    this.render();
+  }
+
+  layOut() {
+    const width = this.#stage.clientWidth;
+    const height = this.#stage.clientHeight;
+    if (!width || !height) return;
+    const places = this.#places(width, height);
+    for (const [key, tile] of this.#tiles) {
+      tile.place(places.get(key) ?? null);
+      tile.node.classList.toggle("pip", key === this.#cornerKey());
+    }
+    const focusable = [...this.#tiles.values()].filter((tile) => !tile.node.hidden);
+    if (!focusable.some((tile) => tile.node.tabIndex === 0)) for (const [index, tile] of focusable.entries()) tile.node.tabIndex = index === 0 ? 0 : -1;
+  }
+
+  clear() {
+    for (const tile of this.#tiles.values()) tile.video.srcObject = null;
+    this.#list.replaceChildren();
+    this.#tiles.clear();
+    this.#nodes.clear();
+    this.pinned = null;
+    this.speaking = new Set();
+  }
+
+  /** @returns {Shown[]} */
+  #shown() {
+    const people = [...this.#roster.people.values()];
+    const order = seatOrder(
+      people.map((person) => ({
+        id: person.participant,
+        pinned: this.pinned === person.participant,
+        sharing: person.screen,
+        hand: person.hand,
+        entered: person.entered_at,
+      })),
+    );
+    const cameras = order.map((id) => /** @type {Shown} */ ({ key: trackKey(id, "camera"), person: this.#roster.people.get(id), source: "camera" }));
+    const screens = order
+      .map((id) => /** @type {Person} */ (this.#roster.people.get(id)))
+      .filter((person) => person.screen && person.participant !== this.#roster.you)
+      .map((person) => /** @type {Shown} */ ({ key: trackKey(person.participant, "screen"), person, source: "screen" }));
+    return [...screens, ...cameras];
+  }
+
+  /** @param {Shown} item */
+  #create({ key, person, source }) {
+    const { participant } = person;
+    const tile = new Tile(
+      { participant, source, self: participant === this.#roster.you },
+      { openMenu: (button) => this.#openMenu(this.#roster.people.get(participant) ?? person, button) },
+    );
+    this.#tiles.set(key, tile);
+    return tile.node;
+  }
+
+  #cornerKey() {
+    const count = this.#roster.people.size;
+    const own = this.ownView === "auto" ? (count === 2 && this.view === "grid" && !this.#screens().length ? "corner" : "grid") : this.ownView;
+    return own === "corner" && count > 1 ? trackKey(this.#roster.you, "camera") : null;
+  }
+
+  #screens() {
+    return [...this.#nodes.keys()].filter((key) => key.endsWith(":screen"));
+  }
+
+  /**
+   * @param {number} width
+   * @param {number} height
+   * @returns {Map<string, Rect>}
+   */
+  #places(width, height) {
+    const phone = innerWidth < 640;
+    const gap = gapFor(innerWidth);
+    const own = trackKey(this.#roster.you, "camera");
+    const corner = this.#cornerKey();
+    const alone = this.#roster.people.size === 1;
+    const screens = this.#screens();
+    const cameras = [...this.#nodes.keys()].filter(
+      (key) => key.endsWith(":camera") && key !== corner && (alone || key !== own || this.ownView !== "hidden"),
+    );
+    /** @type {Map<string, Rect>} */
+    const places = new Map();
+    if (corner) places.set(corner, cornerRect(width, height, phone));
+    const now = performance.now();
+    if (screens.length || (this.view === "speaker" && cameras.length > 1)) {
+      const main = this.#main(screens, cameras, own);
+      const rest = [...screens, ...cameras].filter((key) => key !== main);
+      const below = innerWidth < STRIP_BELOW_PX;
+      const { main: rect, strip } = focusRects(rest.length, width, height, gap, below);
+      places.set(main, rect);
+      this.#fill(places, rest, strip, now);
+      return places;
+    }
+    const perPage = tilesPerPage(cameras.length, width - 8, height - 8, gap, narrowestTile(innerWidth));
+    const pages = Math.max(1, Math.ceil(cameras.length / perPage));
+    this.#page = Math.min(this.#page, pages - 1);
+    const onPage = Math.min(perPage, cameras.length - this.#page * perPage);
+    // The last page keeps the size of the others: the grid is laid out for a full page.
+    const rects = gridRects(pages > 1 ? perPage : cameras.length, width, height, gap).slice(0, onPage);
+    this.#fill(places, cameras, rects, now, perPage);
+    return places;
+  }
+
+  /**
+   * @param {string[]} screens
+   * @param {string[]} cameras
+   * @param {string} own
+   */
+  #main(screens, cameras, own) {
+    const pinned = this.pinned && trackKey(this.pinned, "camera");
+    if (screens.length) return screens.find((key) => this.pinned && key === trackKey(this.pinned, "screen")) ?? screens[0];
+    const speaker = this.#lastSpeaker && trackKey(this.#lastSpeaker, "camera");
+    return [pinned, speaker].find((key) => key && cameras.includes(key)) || (cameras.find((key) => key !== own) ?? cameras[0]);
+  }
+
+  /**
+   * Gives the rectangles to the shown page of `keys`, speakers first if they would not be on it.
+   * @param {Map<string, Rect>} places
+   * @param {string[]} keys
+   * @param {Rect[]} rects
+   * @param {number} now
+   * @param {number} [perPage]
+   */
+  #fill(places, keys, rects, now, perPage = rects.length) {
+    const pages = Math.max(1, Math.ceil(keys.length / Math.max(1, perPage)));
+    this.#page = Math.min(this.#page, pages - 1);
+    const from = this.#page * perPage;
+    const ids = keys.map((key) => key.slice(0, key.lastIndexOf(":")));
+    const unique = new Set(ids).size === ids.length;
+    const seated = unique ? this.#slots.arrange(ids, perPage, from, new Set(this.pinned ? [this.pinned] : []), now) : ids;
+    const ordered = unique ? seated.map((id) => keys[ids.indexOf(id)]) : keys;
+    ordered.slice(from, from + rects.length).forEach((key, index) => places.set(key, rects[index]));
+    this.#pager.hidden = pages < 2;
+    setText(this.#pagerText, gettext("Page {page} of {pages}", { page: this.#page + 1, pages }));
+    const [previous, next] = this.#pager.querySelectorAll("button");
+    previous.disabled = this.#page === 0;
+    next.disabled = this.#page >= pages - 1;
+  }
+
+  /** @param {number} step */
+  #turn(step) {
+    this.#page = Math.max(0, this.#page + step);
+    this.layOut();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step || !(/** @type {Element} */ (event.target).matches(".tile"))) return;
+    const tiles = [...this.#list.querySelectorAll(".tile")].filter((node) => !(/** @type {HTMLElement} */ (node).hidden));
+    const at = tiles.indexOf(/** @type {Element} */ (event.target));
+    /** @type {HTMLElement} */ (tiles[(at + step + tiles.length) % tiles.length]).focus();
+    event.preventDefault();
+  }
+
+  /** @param {FocusEvent} event */
+  #onFocus(event) {
+    const tile = /** @type {Element} */ (event.target).closest(".tile");
+    for (const other of this.#tiles.values()) other.node.tabIndex = other.node === tile ? 0 : -1;
+  }
+}

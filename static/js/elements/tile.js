@@ -1,0 +1,168 @@
+// One tile: a person's camera, or a screen. Draws what it is told; decides nothing about places.
+import { h, icon, setAttr, setText } from "../lib/h.js";
+import { gettext, initials } from "../lib/i18n.js";
+import { mayCover } from "../lib/tiles.js";
+
+/**
+ * @typedef {import("../lib/tiles.js").Rect} Rect
+ * @typedef {{
+ *   participant: string, source: "camera" | "screen", name: string, self: boolean, guest: boolean, host: boolean,
+ *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, pinned: boolean, mirrored: boolean,
+ *   stream: MediaStream | null,
+ * }} TileState
+ */
+
+const REACTION_MS = 3000;
+const MOST_REACTIONS = 3;
+
+export class Tile {
+  node;
+  video;
+  /** @type {Rect | null} */
+  rect = null;
+  #avatar;
+  #plateIcon;
+  #plateName;
+  #guestTag;
+  #corner;
+  #handPill;
+  #handRank;
+  #lostPill;
+  #pinPill;
+
+  /**
+   * @param {{participant: string, source: "camera" | "screen", self: boolean}} who
+   * @param {{openMenu: (button: HTMLElement) => void}} options
+   */
+  constructor({ participant, source, self }, { openMenu }) {
+    this.video = h("video", { autoplay: true, playsinline: true, muted: true, hidden: true, tabindex: -1 });
+    this.video.muted = true; // the attribute alone does not mute an element made by script
+    this.video.addEventListener("resize", () => this.#fit());
+    this.video.addEventListener("playing", () => this.node.classList.add("playing"));
+    this.#avatar = h("span", { class: "av", "aria-hidden": "true" });
+    this.#plateIcon = icon(source === "screen" ? "monitor-up" : "mic-off");
+    this.#plateName = h("span", { dir: "auto" });
+    this.#guestTag = h("span", { class: "g", hidden: true }, gettext("Guest"));
+    this.#handRank = h("span");
+    this.#handPill = h("span", { class: "pill pill-hand", hidden: true }, icon("hand"), this.#handRank);
+    this.#lostPill = h("span", { class: "pill", hidden: true }, icon("wifi-off"), gettext("Lost connection"));
+    this.#pinPill = h("span", { class: "pill", hidden: true }, icon("pin"), gettext("Pinned"));
+    const actions = h(
+      "button",
+      { class: "pill pill-btn tile-actions", type: "button", tabindex: -1, onclick: () => openMenu(actions) },
+      icon("ellipsis"),
+    );
+    this.#corner = h("span", { class: "corner" }, this.#pinPill, this.#lostPill, this.#handPill);
+    if (source === "screen") {
+      this.#corner.append(
+        h("button", { class: "pill pill-btn", type: "button", onclick: () => void this.fullScreen() }, icon("maximize"), gettext("Full screen")),
+      );
+    } else this.#corner.append(actions);
+    this.actions = actions;
+    this.node = h(
+      "li",
+      { class: "tile", "data-participant": participant, "data-self": String(self), "data-source": source, tabindex: -1 },
+      this.video,
+      source === "camera" ? this.#avatar : null,
+      this.#corner,
+      h("span", { class: "plate", "aria-hidden": "true" }, h("span", { class: "bars" }, h("i"), h("i"), h("i")), this.#plateIcon, this.#plateName, this.#guestTag),
+    );
+    this.node.addEventListener("keydown", (event) => {
+      if (event.target === this.node && event.key === "Enter") {
+        event.preventDefault();
+        openMenu(this.node);
+      }
+    });
+  }
+
+  /** @param {TileState} state */
+  update(state) {
+    const { node } = this;
+    const screen = state.source === "screen";
+    setAttr(node, "aria-label", label(state));
+    setAttr(node, "data-speaking", state.speaking && !screen ? "true" : "false");
+    node.classList.toggle("speaking", state.speaking && !screen);
+    node.classList.toggle("self", state.self && state.mirrored);
+    node.classList.toggle("lost", state.lost);
+    setText(this.#plateName, screen ? gettext("{name} is sharing", { name: state.name }) : state.self ? gettext("{name} (you)", { name: state.name }) : state.name);
+    this.#guestTag.hidden = !state.guest || screen;
+    this.#plateIcon.classList.toggle("ghost-icon", !screen && (state.speaking || state.microphone));
+    setText(this.#avatar, initials(state.name));
+    this.#avatar.classList.toggle("av-guest", state.guest);
+    this.#handPill.hidden = !state.hand || screen;
+    setText(this.#handRank, state.hand ? ordinal(state.hand) : "");
+    this.#lostPill.hidden = !state.lost;
+    this.#pinPill.hidden = !state.pinned;
+    setAttr(this.actions, "aria-label", gettext("Actions for {name}", { name: state.name }));
+    this.#show(state.stream);
+  }
+
+  /** @param {Rect | null} rect null hides the tile: it is on another page */
+  place(rect) {
+    this.node.hidden = !rect;
+    if (!rect) return;
+    this.rect = rect;
+    for (const side of /** @type {const} */ (["x", "y", "w", "h"])) this.node.style.setProperty(`--${side}`, `${rect[side]}px`);
+    this.#fit();
+  }
+
+  /** @param {string} emoji */
+  react(emoji) {
+    if (this.node.querySelectorAll(".reaction").length >= MOST_REACTIONS) this.node.querySelector(".reaction")?.remove();
+    const bubble = h("span", { class: "reaction", "aria-hidden": "true" }, emoji);
+    this.node.append(bubble);
+    setTimeout(() => bubble.remove(), REACTION_MS);
+  }
+
+  async fullScreen() {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await this.node.requestFullscreen().catch(() => undefined);
+  }
+
+  /** @param {MediaStream | null} stream */
+  #show(stream) {
+    if (this.video.srcObject !== stream) {
+      this.node.classList.remove("playing");
+      this.video.srcObject = stream;
+    }
+    this.video.hidden = !stream;
+    if (stream && this.video.paused) this.video.play().catch(() => undefined);
+    this.#avatar.hidden = Boolean(stream);
+  }
+
+  #fit() {
+    const { videoWidth, videoHeight } = this.video;
+    const screen = this.node.dataset.source === "screen";
+    this.video.classList.toggle("contain", screen || (this.rect !== null && !mayCover(videoWidth, videoHeight, this.rect)));
+  }
+}
+
+/** @param {TileState} state */
+function label(state) {
+  if (state.source === "screen") return gettext("{name}, shared screen", { name: state.name });
+  return [
+    state.name,
+    state.self && gettext("you"),
+    state.guest && gettext("guest"),
+    state.lost && gettext("lost connection"),
+    !state.microphone && gettext("microphone off"),
+    !state.stream && gettext("camera off"),
+    state.hand && gettext("hand raised {place}", { place: placeWord(state.hand) }),
+    state.pinned && gettext("pinned"),
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+/** @param {number} place */
+function placeWord(place) {
+  return [gettext("first"), gettext("second"), gettext("third")][place - 1] ?? ordinal(place);
+}
+
+/** @param {number} place */
+export function ordinal(place) {
+  const rule = new Intl.PluralRules("en", { type: "ordinal" }).select(place);
+  const words = { one: gettext("{place}st", { place }), two: gettext("{place}nd", { place }), few: gettext("{place}rd", { place }) };
+  return words[/** @type {keyof typeof words} */ (rule)] ?? gettext("{place}th", { place });
+}
+

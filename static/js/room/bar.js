@@ -1,0 +1,163 @@
+// The control bar and the small buttons of the top bar: their state, their menus, their counts.
+import { byId, setAttr, setIcon, setText, h } from "../lib/h.js";
+import { gettext, ngettext } from "../lib/i18n.js";
+import { EMOJI } from "../signaling/protocol.js";
+import { showMenu } from "../elements/menu.js";
+import { rovingToolbar } from "../elements/toolbar.js";
+
+/** @typedef {import("../elements/menu.js").Entry} Entry */
+
+/**
+ * @typedef {{
+ *   devices: import("../media/devices.js").Devices,
+ *   participation: import("../media/participation.js").Participation,
+ *   roster: import("../signaling/roster.js").Roster,
+ *   toggleMicrophone: () => void, toggleCamera: () => void, toggleShare: () => void, toggleHand: () => void,
+ *   react: (emoji: string) => void, leave: () => void, openSettings: (section: "sound" | "video" | "keyboard") => void,
+ *   openPanel: (name: string) => void, setView: (view: "grid" | "speaker") => void, view: () => "grid" | "speaker",
+ *   fullScreen: () => void,
+ * }} BarParts
+ */
+
+const canShare = () => Boolean(navigator.mediaDevices && "getDisplayMedia" in navigator.mediaDevices);
+
+export class Bar {
+  #parts;
+  #toolbar = rovingToolbar(byId("toolbar"));
+  #peopleBadge = h("span", { class: "badge badge-lamp num", "aria-hidden": "true", hidden: true });
+  #chatBadge = h("span", { class: "badge num", "aria-hidden": "true", hidden: true });
+
+  /** @param {BarParts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+    byId("bar-mic").onclick = () => parts.toggleMicrophone();
+    byId("bar-camera").onclick = () => parts.toggleCamera();
+    byId("bar-share").onclick = () => parts.toggleShare();
+    byId("bar-hand").onclick = () => parts.toggleHand();
+    byId("bar-leave").onclick = () => parts.leave();
+    byId("bar-mic-menu").onclick = () => showMenu(byId("bar-mic-menu"), this.#soundEntries());
+    byId("bar-camera-menu").onclick = () => showMenu(byId("bar-camera-menu"), this.#cameraEntries());
+    byId("bar-react").onclick = () => this.openReactions();
+    byId("bar-more").onclick = () => showMenu(byId("bar-more"), this.#moreEntries(), { label: gettext("More") });
+    byId("chip-view").onclick = () => showMenu(byId("chip-view"), this.#viewEntries(), { label: gettext("View") });
+    byId("bar-people").append(this.#peopleBadge);
+    byId("bar-chat").append(this.#chatBadge);
+    byId("bar-share").hidden = !canShare();
+  }
+
+  openReactions() {
+    const button = byId("bar-react").offsetParent ? byId("bar-react") : byId("bar-more");
+    showMenu(button, EMOJI.map((emoji, index) => ({ label: emoji, note: String(index + 1), run: () => this.#parts.react(emoji) })), { label: gettext("Reactions"), row: true });
+  }
+
+  /** @param {number} unread */
+  render(unread) {
+    const { participation, roster, devices } = this.#parts;
+    const { capabilities, people, waiting } = roster;
+    this.#device("mic", participation.microphone, "mic", "mic-off", capabilities.speak, devices.trouble.microphone);
+    this.#device("camera", participation.camera, "video", "video-off", capabilities.show, devices.trouble.camera);
+    const mic = participation.microphone ? gettext("Turn off microphone") : gettext("Turn on microphone");
+    const camera = participation.camera ? gettext("Turn off camera") : gettext("Turn on camera");
+    setAttr(byId("bar-mic"), "title", `${mic} (Ctrl+D)`);
+    setAttr(byId("bar-camera"), "title", `${camera} (Ctrl+E)`);
+    setAttr(byId("bar-share"), "aria-pressed", String(participation.sharing));
+    setAttr(byId("bar-share"), "aria-disabled", capabilities.share ? null : "true");
+    setAttr(byId("bar-hand"), "aria-pressed", String(Boolean(roster.self?.hand)));
+    byId("bar-host").hidden = !capabilities.host;
+    this.#peopleBadge.hidden = !waiting.length;
+    setText(this.#peopleBadge, String(waiting.length));
+    setAttr(byId("bar-people"), "aria-label", waiting.length ? gettext("People, {count} at the door", { count: waiting.length }) : gettext("People"));
+    this.#chatBadge.hidden = !unread;
+    setText(this.#chatBadge, unread > 99 ? "99+" : String(unread));
+    setAttr(byId("bar-chat"), "aria-label", unread ? ngettext("Chat, {count} unread", "Chat, {count} unread", unread) : gettext("Chat"));
+    setAttr(byId("small-chat"), "aria-label", unread ? ngettext("Chat, {count} unread", "Chat, {count} unread", unread) : gettext("Chat"));
+    setText(/** @type {Element} */ (byId("small-chat").querySelector(".num")), unread ? String(unread) : "");
+    byId("small-people").classList.toggle("warn", waiting.length > 0);
+    setAttr(
+      byId("small-people"),
+      "aria-label",
+      waiting.length ? gettext("People, {count} at the door", { count: waiting.length }) : ngettext("People, {count} inside", "People, {count} inside", people.size),
+    );
+    setText(/** @type {Element} */ (byId("small-people").querySelector(".num")), String(waiting.length || people.size));
+    const speaker = this.#parts.view() === "speaker";
+    setText(/** @type {Element} */ (byId("chip-view").querySelector(".lbl")), speaker ? gettext("Speaker") : gettext("Grid"));
+    setAttr(byId("chip-view"), "aria-label", speaker ? gettext("View: speaker") : gettext("View: grid"));
+    setIcon(byId("chip-view"), speaker ? "square-user" : "layout-grid");
+    this.#toolbar.settle();
+  }
+
+  /**
+   * @param {"mic" | "camera"} name
+   * @param {boolean} on
+   * @param {string} onIcon
+   * @param {string} offIcon
+   * @param {boolean} may
+   * @param {unknown} trouble
+   */
+  #device(name, on, onIcon, offIcon, may, trouble) {
+    const button = byId(`bar-${name}`);
+    setAttr(button, "aria-pressed", String(on));
+    setAttr(button, "aria-disabled", may ? null : "true");
+    button.classList.toggle("troubled", Boolean(trouble));
+    setIcon(button, on ? onIcon : offIcon);
+    byId(`bar-${name}-menu`).classList.toggle("is-off", !on);
+  }
+
+  /** @returns {Entry[]} */
+  #soundEntries() {
+    const { devices, openSettings } = this.#parts;
+    const microphone = devices.current("microphone");
+    return [
+      { heading: gettext("Microphone") },
+      ...devices.of("microphone").map((device) => ({ label: device.label || gettext("Unnamed device"), checked: device.deviceId === microphone, run: () => void devices.choose("microphone", device.deviceId) })),
+      ...(devices.speakers.length ? [{ heading: gettext("Speaker") }] : []),
+      ...devices.speakers.map((device) => ({ label: device.label || gettext("Unnamed device"), checked: device.deviceId === (devices.speaker || "default"), run: () => devices.chooseSpeaker(device.deviceId) })),
+      { label: gettext("Sound settings…"), icon: "sliders-horizontal", run: () => openSettings("sound") },
+    ];
+  }
+
+  /** @returns {Entry[]} */
+  #cameraEntries() {
+    const { devices, openSettings } = this.#parts;
+    const camera = devices.current("camera");
+    return [
+      { heading: gettext("Camera") },
+      ...devices.of("camera").map((device) => ({ label: device.label || gettext("Unnamed device"), checked: device.deviceId === camera, run: () => void devices.choose("camera", device.deviceId) })),
+      { label: gettext("Video settings…"), icon: "sliders-horizontal", run: () => openSettings("video") },
+    ];
+  }
+
+  /** @returns {Entry[]} */
+  #viewEntries() {
+    const { setView, view } = this.#parts;
+    return [
+      { label: gettext("Grid"), checked: view() === "grid", run: () => setView("grid") },
+      { label: gettext("Speaker"), checked: view() === "speaker", run: () => setView("speaker") },
+    ];
+  }
+
+  /** @returns {Entry[]} what has no place in the bar at this width is here */
+  #moreEntries() {
+    const { devices, openSettings, openPanel, toggleShare, participation, roster, fullScreen, setView, view } = this.#parts;
+    const narrow = innerWidth < 900;
+    const phone = innerWidth <= 640;
+    return [
+      phone && canShare() && roster.capabilities.share
+        ? { label: participation.sharing ? gettext("Stop sharing") : gettext("Share"), icon: participation.sharing ? "monitor-x" : "monitor-up", run: toggleShare }
+        : null,
+      phone ? { label: gettext("React"), icon: "smile", run: () => this.openReactions() } : null,
+      phone && roster.capabilities.host ? { label: gettext("Host controls"), icon: "sliders-horizontal", run: () => openPanel("host") } : null,
+      phone && devices.of("camera").length > 1 ? { label: gettext("Turn camera around"), icon: "switch-camera", run: () => void devices.turnCamera() } : null,
+      phone
+        ? view() === "grid"
+          ? { label: gettext("Speaker view"), icon: "square-user", run: () => setView("speaker") }
+          : { label: gettext("Grid view"), icon: "layout-grid", run: () => setView("grid") }
+        : null,
+      phone ? { label: gettext("Network"), icon: "signal", run: () => openPanel("network") } : null,
+      narrow ? { label: gettext("Microphone and speaker"), icon: "headphones", run: () => openSettings("sound") } : null,
+      { label: gettext("Settings"), icon: "sliders-horizontal", run: () => openSettings("sound") },
+      { label: gettext("Keys"), icon: "keyboard", note: "Shift + ?", run: () => openSettings("keyboard") },
+      document.fullscreenEnabled ? { label: document.fullscreenElement ? gettext("Leave full screen") : gettext("Full screen"), icon: "maximize", run: fullScreen } : null,
+    ];
+  }
+}

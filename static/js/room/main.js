@@ -1,0 +1,326 @@
+// The page at /m/<code>: from the question through the door into the room and out again, in one document.
+// One function, `setState`, says where the visitor is; scripts and style sheets read it from <main data-call-state>.
+import { byId, setAttr, setText } from "../lib/h.js";
+import { gettext } from "../lib/i18n.js";
+import { Preferences } from "../lib/preferences.js";
+import { Call } from "../media/call.js";
+import { Devices } from "../media/devices.js";
+import { Participation } from "../media/participation.js";
+import { ArrivalFailed, askDoor } from "../signaling/arrive.js";
+import { MeetingClient } from "../signaling/client.js";
+import { Device } from "../signaling/device.js";
+import { Roster } from "../signaling/roster.js";
+import { Announcer } from "../elements/announcer.js";
+import { chime } from "../elements/sounds.js";
+import { DoorCard } from "./door_card.js";
+import { readDoor } from "./door_data.js";
+import { Inside } from "./inside.js";
+import { OwnView } from "./own_view.js";
+
+/** @typedef {"prejoin" | "waiting" | "refused" | "joining" | "connected" | "reconnecting" | "removed" | "ended" | "left"} CallState */
+
+const ADMITTED_SHOWS_MS = 600;
+const TITLE_ALTERNATES_MS = 2000;
+
+const door = readDoor();
+const preferences = new Preferences();
+const announcer = new Announcer(byId("say"), byId("alert"));
+const device = new Device();
+const devices = new Devices();
+const roster = new Roster();
+const client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive, csrf: door.csrf, device });
+const call = new Call({ request: (type, fields) => client.request(type, fields) });
+const participation = new Participation({ devices, call, capabilities: () => roster.capabilities });
+const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
+const inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, organisation: door.organisation });
+const title = door.meeting?.title ?? gettext("Meeting");
+const seatKey = `lintel:seat:${door.code}`;
+
+const card = new DoorCard(byId("door"), door, preferences, {
+  knock,
+  stopWaiting: () => void client.leave(),
+  named: (name) => ownView.setName(name),
+  again: () => void again(),
+  leave: () => showRefusal({ reason: "left" }),
+});
+
+/** Whether this stay inside has begun sending: a return after a cut must not switch anything. */
+let begun = false;
+let waited = false;
+let askedForCode = false;
+/** Pressed Allow on this page: coming again needs no second press. */
+let allowedHere = false;
+/** @type {any} */
+let titleTimer = null;
+
+/**
+ * @param {CallState} state
+ * @param {string | null} [reason]
+ */
+function setState(state, reason = null) {
+  setAttr(byId("main"), "data-call-state", state);
+  setAttr(byId("main"), "data-reason", reason);
+  byId("own").hidden = ["refused", "removed", "ended", "left"].includes(state);
+  byId("join").classList.toggle("alone-card", byId("own").hidden);
+}
+
+/** @param {import("../signaling/client.js").Refusal} refusal */
+function showRefusal(refusal) {
+  forgetSeat();
+  alternateTitle(null);
+  letGo();
+  const told = card.refused(refusal);
+  setState(told.state, told.state === "left" && refusal.reason === "left" ? null : refusal.reason);
+  document.title = `${told.heading} · ${title}`;
+  if (told.state === "removed" || told.state === "ended") announcer.alert(told.heading);
+}
+
+/** @param {Parameters<DoorCard["question"]>[0]} [options] */
+function showQuestion(options) {
+  alternateTitle(null);
+  document.title = title;
+  setState("prejoin");
+  card.question({ askCode: askedForCode, ...options });
+}
+
+/** @param {{name?: string, emailCode?: string}} who */
+async function knock(who) {
+  setState("joining");
+  card.question({ askCode: askedForCode, busy: true });
+  try {
+    const arrival = await client.knock(who);
+    if (arrival.outcome !== "refuse") rememberSeat(who.name);
+  } catch (error) {
+    const { code, field } = error instanceof ArrivalFailed ? error : { code: "", field: null };
+    if (field === "email_code") askedForCode = true;
+    showQuestion({ problem: problemWords(code, field), field });
+  }
+}
+
+/**
+ * @param {string} code
+ * @param {string | null} field
+ */
+function problemWords(code, field) {
+  if (code === "offline") return gettext("You’re offline. Check your network, then try again.");
+  if (code === "too_many") return gettext("Too many tries from your network. Wait a minute, then try again.");
+  if (code === "csrf" || code === "origin") return gettext("This page is too old. Load it again.");
+  if (code === "proof") return gettext("The clock of this device is wrong. Set it, then try again.");
+  if (field === "email_code") return gettext("That code doesn’t match, or it is too old.");
+  if (field === "name") return gettext("Enter your name with up to 60 characters.");
+  return gettext("The server didn’t answer. Try again.");
+}
+
+/** Out of a refusal: ask the door what it says now. */
+async function again() {
+  setState("joining");
+  await lookAgain();
+  if (door.look.outcome === "refuse" && door.look.reason !== "verify_email") showRefusal(door.look);
+  else {
+    showQuestion();
+    ownView.show();
+    if (allowedHere) void devices.allow();
+  }
+}
+
+/** The page was rendered without knowing this device; the door may answer it differently. */
+async function lookAgain() {
+  try {
+    const { outcome, reason, until } = await askDoor(door.urls.look, door.csrf, await device.prove(door.code));
+    door.look = { outcome, reason, until };
+  } catch {
+    // What the page was told stands; Join asks again in any case.
+  }
+}
+
+// ---- the client's states
+
+client.on("state", ({ state, was }) => {
+  if (state === "returning") {
+    if (begun) {
+      setState("reconnecting");
+      inside.reconnecting(true);
+    } else card.waitingCut(true);
+    return;
+  }
+  if (was === "returning") inside.reconnecting(false);
+  if (state === "waiting") {
+    if (begun) outOfRoom();
+    waited = true;
+    card.waitingCut(false);
+    setState("waiting");
+    ownView.show();
+    alternateTitle(gettext("At the door"));
+  }
+  if (state === "refused" || state === "over") {
+    const refusal = client.refusal ?? { reason: "closed" };
+    outOfRoom();
+    if (refusal.reason === "verify_email") {
+      askedForCode = true;
+      showQuestion();
+    } else showRefusal(refusal);
+  }
+});
+
+client.on("message", (message) => {
+  if (message.type === "door") {
+    card.waiting(message);
+    return;
+  }
+  roster.take(message);
+  if (message.type === "room") void enter(message);
+  else if (message.type === "capabilities") void participation.obey();
+  call.take(message);
+  inside.take(message);
+});
+
+/** @param {import("../signaling/protocol.js").RoomMessage} room */
+async function enter({ meeting }) {
+  const encrypted = meeting.encryption !== "transport";
+  if (begun) {
+    setState("connected");
+    await call.enter({ encrypted });
+    return;
+  }
+  begun = true;
+  alternateTitle(null);
+  if (waited) {
+    card.admitted();
+    document.title = gettext("You’re in · {title}", { title: meeting.title });
+    if (preferences.get("chimeAdmitted")) void chime("admitted", devices.speaker);
+    if (document.hidden && "Notification" in globalThis && Notification.permission === "granted") new Notification(gettext("You’re in · {title}", { title: meeting.title }));
+  }
+  // Media start now; the card only stays for the eye.
+  const started = participation.begin({ micsStartOff: meeting.mics_start_off && !resumed }).then(() => call.enter({ encrypted }));
+  if (waited) await new Promise((resolve) => setTimeout(resolve, ADMITTED_SHOWS_MS));
+  waited = false;
+  if (!begun) return;
+  ownView.hide();
+  inside.open();
+  setState(client.state === "inside" ? "connected" : "reconnecting");
+  await started;
+}
+
+/** Media first, words afterwards. */
+function outOfRoom() {
+  waited = false;
+  if (!begun) return;
+  begun = false;
+  resumed = false;
+  call.close();
+  call.state = { microphone: false, camera: false, screen: false };
+  participation.end();
+  inside.close();
+}
+
+/** Whoever is out has no light burning. */
+function letGo() {
+  if (devices.asked === "ready") {
+    allowedHere = true;
+    devices.asked = "idle";
+  }
+  devices.release();
+  ownView.hide();
+}
+
+// ---- a page reload keeps the seat
+
+let resumed = false;
+
+/** @param {string} [name] */
+function rememberSeat(name) {
+  try {
+    sessionStorage.setItem(seatKey, JSON.stringify({ name: name ?? null }));
+  } catch {
+    // Without storage a reload asks again, and the server still knows the seat.
+  }
+}
+
+function forgetSeat() {
+  try {
+    sessionStorage.removeItem(seatKey);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
+/** @returns {{name: string | null, microphone?: boolean, camera?: boolean, open?: boolean} | null} */
+function keptSeat() {
+  try {
+    return JSON.parse(sessionStorage.getItem(seatKey) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+addEventListener("pagehide", () => {
+  const seat = keptSeat();
+  if (!seat) return;
+  const { microphone, camera } = devices.wanted;
+  sessionStorage.setItem(seatKey, JSON.stringify({ ...seat, microphone, camera, open: devices.asked === "ready" }));
+});
+
+/** @param {NonNullable<ReturnType<typeof keptSeat>>} seat */
+async function resume(seat) {
+  setState("joining");
+  card.question({ busy: true });
+  resumed = true;
+  devices.wanted = { microphone: Boolean(seat.microphone), camera: Boolean(seat.camera) };
+  if (seat.open && (seat.microphone || seat.camera)) {
+    for (const kind of /** @type {const} */ (["microphone", "camera"])) if (devices.wanted[kind]) await devices.toggle(kind, true);
+  } else if (seat.open) devices.decline();
+  await knock({ name: seat.name ?? undefined });
+}
+
+// ---- the tab's title while waiting
+
+/** @param {string | null} words */
+function alternateTitle(words) {
+  clearInterval(titleTimer);
+  titleTimer = null;
+  if (!words) return;
+  let shown = true;
+  document.title = `${words} · ${title}`;
+  titleTimer = setInterval(() => {
+    shown = !shown;
+    document.title = shown ? `${words} · ${title}` : title;
+  }, TITLE_ALTERNATES_MS);
+}
+
+// ---- the network and the look
+
+addEventListener("offline", () => client.lost());
+addEventListener("online", () => client.tryNow());
+preferences.on("change", () => document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion")));
+document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion"));
+
+async function start() {
+  byId("join").hidden = false;
+  const signIn = /** @type {HTMLAnchorElement} */ (byId("quiet-sign-in"));
+  signIn.href = door.sign_in_url;
+  signIn.hidden = Boolean(door.signed_in) || !door.sign_in_helps || door.look.outcome === "refuse";
+  setText(byId("room-title"), title);
+  if (!globalThis.isSecureContext) {
+    showRefusal({ reason: "insecure" });
+    return;
+  }
+  if (!("RTCPeerConnection" in globalThis) || !navigator.mediaDevices || !globalThis.indexedDB) {
+    showRefusal({ reason: "unsupported" });
+    return;
+  }
+  const seat = keptSeat();
+  if (seat) {
+    await resume(seat);
+    return;
+  }
+  // Strangers get the one answer at once; for everybody else the device may change it.
+  if (door.look.reason !== "closed" && door.look.reason !== "sign_in") await lookAgain();
+  if (door.look.outcome === "refuse" && door.look.reason !== "verify_email") {
+    showRefusal(door.look);
+    return;
+  }
+  showQuestion();
+  ownView.setName(card.name);
+}
+
+void start();

@@ -1,0 +1,132 @@
+// Every way of not being in the room, in words: what happened, who decided, what to do. Pure.
+import { clockTime, gettext, listOf } from "../lib/i18n.js";
+
+/**
+ * @typedef {import("../signaling/client.js").Refusal} Refusal
+ * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload"} Action
+ * @typedef {{
+ *   kind: "" | "bad" | "ok" | "lamp", icon: string, heading: string, body: string, why?: string, actions: Action[],
+ *   state: "refused" | "removed" | "ended" | "left",
+ * }} Described
+ * @typedef {{organisation: string, title: string | null, hosts: string[] | null, email: string | null, signedIn: boolean}} Known
+ */
+
+/**
+ * @param {Refusal} refusal
+ * @param {Known} known
+ * @returns {Described}
+ */
+export function describe({ reason, by, at, note }, { organisation, title, hosts, email, signedIn }) {
+  const time = at ? clockTime(at) : null;
+  const host = hosts?.length ? listOf(hosts) : gettext("a host");
+  const quoted = note ? `“${note}”` : undefined;
+  const home = /** @type {Action[]} */ (signedIn ? ["meetings"] : []);
+  switch (reason) {
+    case "not_let_in":
+      return {
+        kind: "", icon: "door-closed-locked", state: "refused", heading: gettext("The hosts didn’t let you in"),
+        body: answered(by, time), why: quoted, actions: ["knock", "leave"],
+      };
+    case "blocked":
+      return {
+        kind: "", icon: "door-closed-locked", state: "refused", heading: gettext("The hosts didn’t let you in"),
+        body: gettext("This link can’t be used for this meeting again. Ask the person who invited you."), why: quoted, actions: ["leave"],
+      };
+    case "removed":
+      return {
+        kind: "", icon: "user-x", state: "removed", heading: gettext("A host removed you"),
+        body: time ? gettext("It happened at {time}. Others can no longer see or hear you.", { time }) : gettext("Others can no longer see or hear you."),
+        why: note ? gettext("Reason from the host: {note}", { note }) : undefined, actions: home,
+      };
+    case "locked":
+      return {
+        kind: "", icon: "lock", state: "refused", heading: gettext("The door is locked"),
+        body: gettext("The hosts locked this meeting. Nobody else can come in, including invited people."), actions: ["again", "leave"],
+      };
+    case "not_listed":
+      return {
+        kind: "", icon: "id-card", state: "refused", heading: gettext("This meeting is for named people"),
+        body: email
+          ? gettext("You’re signed in as {email}, which isn’t on the list. Ask {host} to add you, or switch account.", { email, host })
+          : gettext("You aren’t on the list. Ask {host} to add you.", { host }),
+        actions: ["switch"],
+      };
+    case "sign_in":
+      return {
+        kind: "", icon: "id-card", state: "refused", heading: gettext("Sign in to come in"),
+        body: gettext("This meeting is for named people at {org}. Sign in with the address that was invited.", { org: organisation }), actions: ["sign_in"],
+      };
+    case "link_in_use":
+      return {
+        kind: "", icon: "link", state: "refused", heading: gettext("Your link is already used on another device"),
+        body: gettext("A personal link works on the first device that uses it. Open the meeting there, or ask {host} for a new link. If that wasn’t you, tell the host.", { host }),
+        actions: ["again"],
+      };
+    case "ended":
+      return {
+        kind: "ok", icon: "door-open", state: "ended", heading: gettext("The meeting has ended"),
+        body: by && time
+          ? gettext("{name} ended it for everyone at {time}. Nothing was recorded by the server.", { name: by, time })
+          : gettext("Nothing was recorded by the server."),
+        actions: home,
+      };
+    case "cancelled":
+      return {
+        kind: "", icon: "calendar-x", state: "refused", heading: gettext("This meeting was cancelled"),
+        body: gettext("The hosts cancelled it. Nobody can come in."), actions: home,
+      };
+    case "inactive":
+      return {
+        kind: "", icon: "user-x", state: "refused", heading: gettext("Your account is switched off"),
+        body: gettext("An administrator at {org} can switch it on again.", { org: organisation }), actions: [],
+      };
+    case "left":
+      return {
+        kind: "", icon: "log-out", state: "left", heading: gettext("You left"),
+        body: title ? gettext("Others in {title} no longer see or hear you.", { title }) : gettext("Others no longer see or hear you."), actions: ["again", ...home],
+      };
+    case "moved":
+      return {
+        kind: "", icon: "laptop", state: "left", heading: gettext("You’re in this meeting elsewhere"),
+        body: gettext("Another tab or window of this browser took your place. You can take it back here."), actions: ["again"],
+      };
+    case "too_many":
+      return {
+        kind: "", icon: "hourglass", state: "refused", heading: gettext("Too many tries"),
+        body: gettext("Many requests came from your network. Wait a minute, then try again."), actions: ["again"],
+      };
+    case "insecure":
+      return {
+        kind: "bad", icon: "shield-alert", state: "refused", heading: gettext("This address isn’t secure"),
+        body: gettext("Browsers give camera and microphone to https pages only. Open the meeting by its https address, or ask the person who invited you for it."), actions: [],
+      };
+    case "unsupported":
+      return {
+        kind: "bad", icon: "monitor-x", state: "refused", heading: gettext("This browser can’t join calls"),
+        body: gettext("Use a current Chrome, Edge, Firefox or Safari."), actions: ["copy"],
+      };
+    case "protocol":
+      return {
+        kind: "bad", icon: "refresh-cw", state: "left", heading: gettext("This page is out of date"),
+        body: gettext("The server was updated. Load the page again to go on."), actions: ["reload"],
+      };
+    default:
+      return {
+        kind: "", icon: "link", state: "refused", heading: gettext("This link doesn’t open a meeting"),
+        body: signedIn
+          ? gettext("It may have been replaced, or it is not for this account. Use the newest invitation, or ask the person who invited you.")
+          : gettext("It may have been replaced. Use the newest invitation, or ask the person who invited you. If you have an account, signing in may help."),
+        actions: signedIn ? home : ["sign_in"],
+      };
+  }
+}
+
+/**
+ * @param {string | null | undefined} by
+ * @param {string | null} time
+ */
+function answered(by, time) {
+  if (by && time) return gettext("{name} answered at {time}.", { name: by, time });
+  if (by) return gettext("{name} answered.", { name: by });
+  return gettext("A host answered.");
+}

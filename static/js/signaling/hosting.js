@@ -1,0 +1,67 @@
+// What hosts may ask of the server. One line each: the server decides.
+
+/** @typedef {(type: string, fields?: object) => Promise<unknown>} Request */
+
+export class Hosting {
+  #request;
+
+  /** @param {Request} request */
+  constructor(request) {
+    this.#request = request;
+  }
+
+  /** @param {string} participant */
+  letIn(participant) {
+    return this.#request("door.admit", { participant });
+  }
+
+  /**
+   * @param {string} participant
+   * @param {{block: boolean, note: string}} how
+   */
+  turnAway(participant, { block, note }) {
+    return this.#request("door.refuse", { participant, block, ...(note && { note }) });
+  }
+
+  /**
+   * @param {string} participant
+   * @param {string} text
+   */
+  tell(participant, text) {
+    return this.#request("door.message", { participant, text });
+  }
+
+  /** @param {boolean} locked */
+  lock(locked) {
+    return this.#request("door.lock", { locked });
+  }
+
+  /**
+   * @param {string} participant
+   * @param {"microphone" | "camera" | "screen"} source
+   */
+  stop(participant, source) {
+    return this.#request("host.mute", { participant, source });
+  }
+
+  muteEveryone() {
+    return this.#request("host.mute_all");
+  }
+
+  /** @param {string} participant */
+  lowerHand(participant) {
+    return this.#request("host.lower_hand", { participant });
+  }
+
+  /**
+   * @param {string} participant
+   * @param {{block: boolean, note: string}} how
+   */
+  remove(participant, { block, note }) {
+    return this.#request("host.remove", { participant, block, ...(note && { note }) });
+  }
+
+  end() {
+    return this.#request("host.end");
+  }
+}
