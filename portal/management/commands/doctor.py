@@ -145,6 +145,8 @@ def check_media(config: Config) -> Iterator[Finding]:
     yield GOOD, f"browsers are told {told}, UDP port {config.media_port}"
     if not config.media_stays_inside and not config.media_public_addresses:
         yield CARE, "the address was guessed; behind NAT set LINTEL_MEDIA_PUBLIC_ADDRESSES to the public one"
+    if config.turn_urls:
+        yield CARE, "LINTEL_TURN_URLS is not handed to browsers in this version"
 
 
 def check_tls(config: Config) -> Iterator[Finding]:
