@@ -73,7 +73,7 @@ def arrive(
     there is, if any, and returns it or None.
     """
     # Only a guest is known by a link; an account is known by itself, whatever link its browser also opened.
-    shown = invitation if row is Row.GUEST else None
+    shown = invitation if row == Row.GUEST else None
     if isinstance(decision, Refuse):
         return _refused(occurrence, user, shown, device, name[:NAME_LENGTH], network, decision, row, now)
     with occurrence_locked(occurrence) as locked:

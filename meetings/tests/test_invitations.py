@@ -1,0 +1,202 @@
+"""Personal links: unguessable, claimed once by one device, revocable; codes that prove a mailbox."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from django.core import mail
+from django.test import TestCase
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from meetings import codes, tasks
+from meetings.door import Refuse, Rules, with_preset
+from meetings.models import AuditDetail, AuditEntry, EmailCode, InvitationToken
+from meetings.services import invitations
+from meetings.services.errors import NotAHost, Wrong
+from meetings.tests.domain_case import DomainCase
+
+LINK = re.compile(r"http://localhost:8000/i/([A-Za-z0-9_-]{20,})")
+
+
+def secret_of(link: str) -> str:
+    found = LINK.fullmatch(link)
+    assert found is not None, link
+    return found[1]
+
+
+class LinkTests(DomainCase, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.board = self.occurrence()
+        self.guest = self.invitation(self.board)
+
+    def link(self) -> str:
+        return secret_of(invitations.mint_link(self.guest, by=self.ingrid))
+
+    def test_a_link_is_shown_once_and_stored_only_as_its_digest(self) -> None:
+        secret = self.link()
+        stored = " ".join(
+            str(row)
+            for model in (InvitationToken, AuditEntry, AuditDetail, DBTaskResult)
+            for row in model.objects.values_list()
+        )
+        self.assertNotIn(secret, stored)
+        self.assertEqual(InvitationToken.objects.get().digest, codes.digest(secret))
+
+    def test_fetching_a_link_claims_nothing(self) -> None:
+        secret = self.link()
+        for _scanner in range(3):
+            token = invitations.open_link(secret)
+            self.assertEqual(token.invitation_id, self.guest.pk)
+        self.guest.refresh_from_db()
+        self.assertIsNotNone(self.guest.opened_at)
+        self.assertEqual((self.guest.claimed_at, self.guest.claimed_device), (None, ""))
+
+    def test_forged_cut_and_oversized_links_open_nothing(self) -> None:
+        secret = self.link()
+        for forged in ("", secret[:-1], secret + "A", secret.swapcase(), "A" * 32, "A" * 5000, "\x00", "é"):
+            with self.subTest(forged=forged[:40]):
+                self.assertIsNone(invitations.open_link(forged))
+
+    def test_the_first_device_gets_the_link_and_its_siblings_die(self) -> None:
+        first, second = self.link(), self.link()
+        token = invitations.open_link(first)
+        self.assertTrue(invitations.claim(self.guest, "device-1", timezone.now(), token=token))
+        self.assertTrue(invitations.claim(self.guest, "device-1", timezone.now(), token=token))
+        self.assertFalse(invitations.claim(self.guest, "device-2", timezone.now(), token=token))
+        self.assertIsNone(invitations.open_link(second))
+        self.assertIsNotNone(invitations.open_link(first))
+        self.assertEqual(AuditEntry.objects.filter(kind="invitation.claimed").count(), 1)
+        self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-2"), Refuse("link_in_use"))
+
+    def test_a_dead_link_or_no_device_claims_nothing(self) -> None:
+        token = invitations.open_link(self.link())
+        self.assertFalse(invitations.claim(self.guest, "", timezone.now(), token=token))
+        invitations.revoke(self.ingrid, self.guest)
+        self.assertFalse(invitations.claim(self.guest, "device-1", timezone.now(), token=token))
+        self.assertFalse(invitations.claim(self.guest, "device-1", timezone.now()))
+
+    def test_a_token_of_another_invitation_claims_nothing(self) -> None:
+        other = self.invitation(self.board, "leila@haddad.example")
+        token = invitations.open_link(secret_of(invitations.mint_link(other, by=self.ingrid)))
+        self.assertFalse(invitations.claim(self.guest, "device-1", timezone.now(), token=token))
+
+    def test_revoked_links_open_nothing_and_stay_dead_when_restored(self) -> None:
+        secret = self.link()
+        token = invitations.open_link(secret)
+        invitations.claim(self.guest, "device-1", timezone.now(), token=token)
+        invitations.revoke(self.ingrid, self.guest)
+        self.assertIsNone(invitations.open_link(secret))
+        self.assertEqual(
+            self.ask(self.board, invitation=self.guest, device="device-1"), Refuse("revoked", unknown=True)
+        )
+        with self.assertRaises(Wrong):
+            invitations.mint_link(self.guest, by=self.ingrid)
+        with self.assertRaises(Wrong):
+            invitations.send_again(self.ingrid, self.guest)
+        invitations.restore(self.ingrid, self.guest, send=False)
+        self.assertIsNone(invitations.open_link(secret))
+        fresh = invitations.open_link(self.link())
+        self.assertTrue(invitations.claim(self.guest, "device-2", timezone.now(), token=fresh))
+
+    def test_a_cancelled_meetings_links_open_nothing(self) -> None:
+        secret = self.link()
+        self.board.cancelled_at = timezone.now()
+        self.board.save()
+        self.assertIsNone(invitations.open_link(secret))
+
+    def test_only_so_many_links_live_at_once(self) -> None:
+        oldest = self.link()
+        for _copy in range(invitations.MAX_LIVE_LINKS):
+            newest = self.link()
+        self.assertEqual(InvitationToken.objects.filter(killed_at=None).count(), invitations.MAX_LIVE_LINKS)
+        self.assertIsNone(invitations.open_link(oldest))
+        self.assertIsNotNone(invitations.open_link(newest))
+
+    def test_only_hosts_may_do_any_of_it(self) -> None:
+        marcus = self.person("marcus@nordhavn.example", "Marcus Bell")
+        for act in (
+            lambda: invitations.invite(marcus, self.board, "x@y.example"),
+            lambda: invitations.mint_link(self.guest, by=marcus),
+            lambda: invitations.send_again(marcus, self.guest),
+            lambda: invitations.revoke(marcus, self.guest),
+            lambda: invitations.restore(marcus, self.guest),
+            lambda: invitations.invite(None, self.board, "x@y.example"),
+        ):
+            with self.assertRaises(NotAHost):
+                act()
+
+    def test_an_address_is_invited_once_whatever_its_case(self) -> None:
+        again = invitations.invite(self.ingrid, self.board, " PETER@medreg.example ", send=False)
+        self.assertEqual(again.pk, self.guest.pk)
+
+    def test_what_is_no_address_is_refused(self) -> None:
+        for text in ("", "peter", "a@b", "a b@c.example", "a@b.example\nBcc: x@y.example", "x" * 250 + "@b.example"):
+            with self.subTest(text=text[:30]), self.assertRaises(Wrong):
+                invitations.invite(self.ingrid, self.board, text)
+
+
+class CodeTests(DomainCase, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.board = self.occurrence(rules=with_preset(Rules(opens_minutes=None), "named_people"))
+        self.guest = self.invitation(self.board)
+
+    def mailed(self, device: str = "device-1") -> str:
+        self.assertTrue(invitations.send_email_code(self.guest, device))
+        tasks.send_email_code.func(EmailCode.objects.latest("pk").pk)
+        found = re.search(r"^    (\d{6})$", mail.outbox[-1].body, re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    def test_the_right_code_opens_the_door_for_this_device_alone(self) -> None:
+        self.host_inside(self.board)
+        self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-1"), Refuse("verify_email"))
+        digits = self.mailed()
+        self.assertEqual(mail.outbox[-1].to, ["peter@medreg.example"])
+        self.assertFalse(invitations.check_email_code(self.guest, "device-2", digits))
+        self.assertTrue(invitations.check_email_code(self.guest, "device-1", f" {digits[:3]} {digits[3:]} "))
+        self.assertFalse(invitations.check_email_code(self.guest, "device-1", digits), "works once")
+        self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-1").reason, "walks_in")
+        self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-2"), Refuse("verify_email"))
+
+    def test_five_wrong_tries_end_a_code(self) -> None:
+        digits = self.mailed()
+        wrong = f"{(int(digits) + 1) % 1_000_000:06d}"
+        for _try in range(invitations.CODE_TRIES):
+            self.assertFalse(invitations.check_email_code(self.guest, "device-1", wrong))
+        self.assertFalse(invitations.check_email_code(self.guest, "device-1", digits))
+
+    def test_a_code_ends_after_ten_minutes(self) -> None:
+        digits = self.mailed()
+        EmailCode.objects.update(created_at=timezone.now() - invitations.CODE_LIVES)
+        self.assertFalse(invitations.check_email_code(self.guest, "device-1", digits))
+
+    def test_an_older_code_ends_with_a_newer(self) -> None:
+        digits = self.mailed()
+        EmailCode.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+        newer = self.mailed()
+        if newer != digits:
+            self.assertFalse(invitations.check_email_code(self.guest, "device-1", digits))
+        self.assertTrue(invitations.check_email_code(self.guest, "device-1", newer))
+
+    def test_codes_are_budgeted_by_invitation_whatever_the_device(self) -> None:
+        self.assertTrue(invitations.send_email_code(self.guest, "device-1"))
+        self.assertFalse(invitations.send_email_code(self.guest, "device-1"), "one a minute")
+        sent = [invitations.send_email_code(self.guest, f"device-{number}") for number in range(2, 12)]
+        self.assertEqual(sum(sent), invitations.CODES_AN_HOUR - 1)
+
+    def test_no_digits_lie_in_queue_log_or_table(self) -> None:
+        digits = self.mailed()
+        stored = " ".join(
+            str(row) for model in (EmailCode, AuditDetail, DBTaskResult) for row in model.objects.values_list()
+        )
+        self.assertNotRegex(stored, rf"(?<![0-9a-f.]){digits}(?![0-9a-f])")
+        self.assertNotIn(codes.digest(digits), stored)
+
+    def test_nothing_is_right_before_a_code_was_mailed(self) -> None:
+        self.assertTrue(invitations.send_email_code(self.guest, "device-1"))
+        for text in ("", "000000", " " * 50, "٠" * 6):
+            self.assertFalse(invitations.check_email_code(self.guest, "device-1", text))
