@@ -44,7 +44,9 @@ class Engine:
         self.clock = clock
         self._on_event = on_event
         self._mux = UdpMux(config, clock)
-        self._wiring = Wiring(self._mux, config, clock, FanOut(self._mux.send))
+        fan_out = FanOut(self._mux.send, self._mux.send_run)
+        self._mux.after_batch = fan_out.flush
+        self._wiring = Wiring(self._mux, config, clock, fan_out)
         self._sessions: dict[str, MediaSession] = {}
         self._events: deque[Event] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -137,6 +137,7 @@ class PublishLink(Link):
 
     def _drop(self, track: UpTrack) -> None:
         del self.tracks[track.mid]
+        track.downs = ()
         for ssrc in [ssrc for ssrc, (owner, _) in self._by_ssrc.items() if owner is track]:
             del self._by_ssrc[ssrc]
 
@@ -240,7 +241,7 @@ class PublishLink(Link):
             if start < end:
                 self._read_descriptor(track, packet, start, end)
         track.cache.add(packet)
-        self.fan_out.forward(packet, track.log, track.downs, now)
+        self.fan_out.collect(packet, track, now)
 
     def _read_descriptor(self, track: UpTrack, packet: Packet, start: int, end: int) -> None:
         try:
@@ -282,6 +283,12 @@ class PublishLink(Link):
         due = track.log.due_requests(now)
         if due:
             self.send_rtcp(rtcp.nack(self.ssrc, track.ssrc, due[:_MAX_REQUESTS]))
+
+    def close(self, *, farewell: bool = True) -> None:
+        """End the transport; what it has received and not yet sent on goes to nobody."""
+        for track in self.tracks.values():
+            track.downs = ()
+        super().close(farewell=farewell)
 
     def tick(self, now: float) -> None:
         """Everything that is due: key-frame requests, NACKs, feedback, receiver reports, silence."""

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import pylibsrtp
 
 DATAGRAM_BYTES = 2048
+SEND_SLOTS = 24
+"""Packets that can lie ready for sending at the same time; all of them together fit into one UDP datagram's length."""
 TRAILER_BYTES = 160
 """Room for tag, SRTCP index and MKI behind a packet (srtp.h: SRTP_MAX_TRAILER_LEN and SRTP_MAX_SRTCP_TRAILER_LEN)."""
 
@@ -43,8 +45,8 @@ class SrtpPair(Protocol):
     def unprotect_rtcp(self, size: int) -> int:
         """Decrypt the RTCP packet in the receive buffer; the size of the plain packet."""
 
-    def protect(self, size: int) -> int:
-        """Encrypt the RTP packet in the send buffer; the size of the datagram."""
+    def protect(self, size: int, slot: int = 0) -> int:
+        """Encrypt the RTP packet in `send_slots[slot]`; the size of the datagram."""
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """Encrypt one RTCP packet; empty when refused."""
@@ -52,13 +54,14 @@ class SrtpPair(Protocol):
 
 if IN_PLACE:
     _receive_memory = ffi.new("unsigned char[]", DATAGRAM_BYTES)
-    _send_memory = ffi.new("unsigned char[]", DATAGRAM_BYTES + TRAILER_BYTES)
+    _send_memory = [ffi.new("unsigned char[]", DATAGRAM_BYTES + TRAILER_BYTES) for _ in range(SEND_SLOTS)]
     _length = ffi.new("int *")
     receive_buffer = memoryview(ffi.buffer(_receive_memory))
-    send_buffer = memoryview(ffi.buffer(_send_memory))
+    send_slots = [memoryview(ffi.buffer(memory)) for memory in _send_memory]
 else:  # pragma: no cover - only after an upgrade of pylibsrtp
     receive_buffer = memoryview(bytearray(DATAGRAM_BYTES))
-    send_buffer = memoryview(bytearray(DATAGRAM_BYTES + TRAILER_BYTES))
+    send_slots = [memoryview(bytearray(DATAGRAM_BYTES + TRAILER_BYTES)) for _ in range(SEND_SLOTS)]
+send_buffer = send_slots[0]
 
 
 class InPlaceSrtp:
@@ -81,10 +84,10 @@ class InPlaceSrtp:
         _length[0] = size
         return 0 if _lib.srtp_unprotect_rtcp(self._rx, _receive_memory, _length) else int(_length[0])
 
-    def protect(self, size: int) -> int:
+    def protect(self, size: int, slot: int = 0) -> int:
         """See SrtpPair."""
         _length[0] = size
-        return 0 if _lib.srtp_protect(self._tx, _send_memory, _length) else int(_length[0])
+        return 0 if _lib.srtp_protect(self._tx, _send_memory[slot], _length) else int(_length[0])
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """See SrtpPair."""
@@ -93,7 +96,7 @@ class InPlaceSrtp:
             return b""
         send_buffer[:size] = packet
         _length[0] = size
-        if _lib.srtp_protect_rtcp(self._tx, _send_memory, _length):
+        if _lib.srtp_protect_rtcp(self._tx, _send_memory[0], _length):
             return b""
         return bytes(send_buffer[: _length[0]])
 
@@ -114,9 +117,9 @@ class PublicSrtp:
         """See SrtpPair."""
         return self._into(receive_buffer, self._rx.unprotect_rtcp, bytes(receive_buffer[:size]))
 
-    def protect(self, size: int) -> int:
+    def protect(self, size: int, slot: int = 0) -> int:
         """See SrtpPair."""
-        return self._into(send_buffer, self._tx.protect, bytes(send_buffer[:size]))
+        return self._into(send_slots[slot], self._tx.protect, bytes(send_slots[slot][:size]))
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """See SrtpPair."""

@@ -93,6 +93,8 @@ class RtpTransport(RTCDtlsTransport):
             await asyncio.wait([self._task])
 
     def _set_state(self, state: State) -> None:
+        if state is State.FAILED:
+            self.say_goodbye()  # a peer that finished on its side would wait for media until it gives up
         super()._set_state(state)
         if state is State.CONNECTED:
             self.srtp = srtp_pair(self._rx_srtp, self._tx_srtp)
