@@ -51,6 +51,16 @@ class GuardedRequest(WebRequest):  # type: ignore[misc]
     received_bytes = 0
     error_template = PLAIN_PAGE
 
+    def process(self) -> Any:
+        # Daphne lets any client set the prefix of every link by this header; nobody before us has a reason to.
+        self.requestHeaders.removeHeader(b"daphne-root-path")
+        for name, values in self.requestHeaders.getAllRawHeaders():
+            # RFC 6455 section 4.1: tokens and base64 only. Daphne fails on anything else, with a traceback.
+            if name.lower().startswith(b"sec-websocket-") and not all(value.isascii() for value in values):
+                self.basic_error(400, b"Bad Request", "Invalid header value")
+                return None
+        return super().process()
+
     def handleContentChunk(self, data: bytes) -> None:
         self.received_bytes += len(data)
         if self.received_bytes > self.channel.limits.body_bytes:
@@ -288,6 +298,11 @@ class GuardedSocket(WebSocketProtocol):  # type: ignore[misc]
         if not self._held_back and self.application_queue.qsize() > self.limits.queued_messages:
             self._held_back = True
             self.transport.pauseProducing()
+
+    def onClose(self, wasClean: bool, code: int, reason: str) -> None:
+        """A handshake that autobahn refused by itself never became one of the server's connections."""
+        if hasattr(self, "server"):
+            super().onClose(wasClean, code, reason)
 
     def _take_more(self) -> None:
         if self._held_back:

@@ -264,6 +264,44 @@ class TestSockets:
             ).close()
         assert "Traceback" not in server.log
 
+    @pytest.mark.parametrize(
+        ("header", "status"),
+        [
+            ("Sec-WebSocket-Protocol: \xe9", (400,)),
+            ("Sec-WebSocket-Extensions: \xff", (400,)),
+            ("Sec-WebSocket-Key: short", (400,)),
+            ("Sec-WebSocket-Version: 99", (400,)),
+            ("Origin: http://localhost:99999", (400,)),
+            ("Origin: \xff\xfe", (400, 403, 500)),
+            ("Daphne-Root-Path: /evil", (101,)),
+        ],
+    )
+    def test_a_malformed_handshake_leaves_no_traceback(
+        self, server: Server, header: str, status: tuple[int, ...]
+    ) -> None:
+        headers = {
+            "Host": f"localhost:{server.port}",
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version": "13",
+            "Origin": f"http://localhost:{server.port}",
+        }
+        name, _, value = header.partition(": ")
+        headers[name] = value
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        with server.connect() as connection:
+            connection.sendall(f"GET /ws/room HTTP/1.1\r\n{lines}\r\n".encode("latin1"))
+            answer = connection.recv(4096)
+        assert int(answer.split(b" ")[1]) in status, answer
+        assert get(server, "/livez").status == 200
+        assert "Traceback" not in server.log
+
+    def test_no_client_chooses_the_prefix_of_our_links(self, server: Server) -> None:
+        page = get(server, "/sign-in/", **{"Daphne-Root-Path": "/evil", "X-Forwarded-Host": "evil.example"})
+        assert page.status == 200
+        assert b"evil" not in page.body  # type: ignore[attr-defined]
+
     def test_a_message_beyond_any_limit_closes_the_socket(self, server: Server) -> None:
         before = server.rss_bytes
         with (
