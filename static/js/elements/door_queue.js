@@ -141,7 +141,7 @@ export class DoorQueue {
             more > 0 && h("button", { class: "btn btn-sm", type: "button", onclick: () => this.#openPeople() }, ngettext("{count} more", "{count} more", more)),
             h(
               "button",
-              { class: "btn btn-sm btn-icon", type: "button", "aria-label": gettext("Hide. The request stays in People."), onclick: () => this.#hide(waiting) },
+              { class: "btn btn-sm btn-icon", type: "button", "aria-label": gettext("Hide this request"), onclick: () => this.#hide(waiting) },
               icon("x"),
             ),
           ),

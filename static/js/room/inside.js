@@ -139,6 +139,7 @@ export class Inside {
     for (const id of ["room-top", "stage", "room-bar"]) byId(id).hidden = false;
     for (const id of ["join-top", "join"]) byId(id).hidden = true;
     this.#top.start();
+    this.#top.network(this.#quality.verdict.word);
     this.#quality.start();
     this.#levels = setInterval(() => this.#listenToLevels(), LEVELS_EVERY_MS);
     this.#minute = setInterval(() => this.#queue.tick(), 15_000);
@@ -227,17 +228,17 @@ export class Inside {
 
   /** @param {string} organisation */
   #addPanels(organisation) {
-    const people = { title: gettext("People"), closeLabel: gettext("Close people"), body: this.#people.body, opened: () => this.#queue.showIn(this.#people.queueSlot), closed: () => this.#queue.showIn(null) };
+    const people = { title: gettext("People"), closeLabel: gettext("Close this panel"), body: this.#people.body, opened: () => this.#queue.showIn(this.#people.queueSlot), closed: () => this.#queue.showIn(null) };
     this.#panels.add("people", people, byId("bar-people"), byId("small-people"));
-    this.#panels.add("chat", { title: gettext("Chat"), closeLabel: gettext("Close chat"), body: this.#chat.body, foot: this.#chat.foot, opened: () => this.#chat.opened() }, byId("bar-chat"), byId("small-chat"));
-    this.#panels.add("host", { title: gettext("Host controls"), closeLabel: gettext("Close host controls"), body: this.#host.body }, byId("bar-host"));
-    this.#panels.add("encryption", { title: gettext("Encryption"), closeLabel: gettext("Close encryption"), body: encryptionBody(organisation) }, byId("chip-encryption"));
+    this.#panels.add("chat", { title: gettext("Chat"), closeLabel: gettext("Close this panel"), body: this.#chat.body, foot: this.#chat.foot, opened: () => this.#chat.opened() }, byId("bar-chat"), byId("small-chat"));
+    this.#panels.add("host", { title: gettext("Host controls"), closeLabel: gettext("Close this panel"), body: this.#host.body }, byId("bar-host"));
+    this.#panels.add("encryption", { title: gettext("Encryption"), closeLabel: gettext("Close this panel"), body: encryptionBody(organisation) }, byId("chip-encryption"));
     this.#panels.add(
       "network",
-      { title: gettext("Your network"), closeLabel: gettext("Close network"), body: this.#network.body, opened: () => this.#network.show(this.#quality.verdict) },
+      { title: gettext("Your network"), closeLabel: gettext("Close this panel"), body: this.#network.body, opened: () => this.#network.show(this.#quality.verdict) },
       byId("chip-network"),
     );
-    this.#panels.add("door", { title: gettext("The door"), closeLabel: gettext("Close the door’s rules"), body: h("div", { class: "body" }, this.#doorRules.node) }, byId("chip-door"));
+    this.#panels.add("door", { title: gettext("The door"), closeLabel: gettext("Close this panel"), body: h("div", { class: "body" }, this.#doorRules.node) }, byId("chip-door"));
   }
 
   #listen() {
