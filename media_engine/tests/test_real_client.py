@@ -1,0 +1,201 @@
+"""libwebrtc itself against the engine: what only a real encoder, jitter buffer and bandwidth estimator can say."""
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from typing import Any
+from unittest import IsolatedAsyncioTestCase, skipIf
+
+from media_engine import Engine, EngineConfig, Event, Grants, OfferRejected, Source, SubscribeOffer
+from media_engine.tests.client import EVERYTHING, eventually
+
+try:
+    import webrtc
+except ImportError:  # pragma: no cover - development machines have it
+    webrtc = None
+
+WIDTH, HEIGHT, FRAMES_PER_SECOND = 320, 180, 25
+
+
+class Browser:
+    """Two peer connections of libwebrtc, signalled by calls."""
+
+    def __init__(self, engine: Engine, peer_id: str) -> None:
+        self.engine, self.peer_id = engine, peer_id
+        self.publishing: Any = None
+        self.subscribing: Any = None
+        self.offers: asyncio.Queue[SubscribeOffer] = asyncio.Queue()
+        self.opened_at = 0.0
+        self._answering: asyncio.Task[None] | None = None
+
+    async def publish(self, sound: Any, picture: Any, rids: tuple[str, ...] = ()) -> None:
+        self.publishing = webrtc.RTCPeerConnection()
+        encodings = [webrtc.RTCRtpEncodingParameters(rid=rid) for rid in rids]
+        send = webrtc.RTCRtpTransceiverInit(direction="sendonly")
+        layered = webrtc.RTCRtpTransceiverInit(direction="sendonly", send_encodings=encodings)
+        audio = self.publishing.add_transceiver(sound, send)
+        video = self.publishing.add_transceiver(picture, layered if rids else send)
+        await self.publishing.set_local_description(await self.publishing.create_offer())
+        sources = {audio.mid: Source.MICROPHONE, video.mid: Source.CAMERA}
+        offer = self.publishing.local_description.sdp
+        answer = self.engine.answer_publish("session", self.peer_id, offer, sources)
+        await self.publishing.set_remote_description(webrtc.RTCSessionDescriptionInit(type="answer", sdp=answer))
+
+    def open(self) -> None:
+        self.opened_at = time.monotonic()
+        self.subscribing = webrtc.RTCPeerConnection()
+        self.engine.open_subscribe("session", self.peer_id, True)
+        self._answering = asyncio.create_task(self._answer())
+
+    async def _answer(self) -> None:
+        while True:
+            offer = await self.offers.get()
+            pc = self.subscribing
+            await pc.set_remote_description(webrtc.RTCSessionDescriptionInit(type="offer", sdp=offer.sdp))
+            await pc.set_local_description(await pc.create_answer())
+            with contextlib.suppress(OfferRejected):
+                self.engine.accept_answer("session", self.peer_id, offer.offer_id, pc.local_description.sdp)
+
+    async def inbound(self, kind: str) -> list[dict[str, Any]]:
+        return [s for s in await _stats(self.subscribing, "inbound-rtp") if s.get("kind") == kind]
+
+    async def outbound(self, kind: str) -> list[dict[str, Any]]:
+        return [s for s in await _stats(self.publishing, "outbound-rtp") if s.get("kind") == kind]
+
+    async def close(self) -> None:
+        if self._answering is not None:
+            self._answering.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._answering
+        for connection in (self.publishing, self.subscribing):
+            if connection is not None:
+                connection.close()
+
+
+async def _stats(connection: Any, kind: str) -> list[dict[str, Any]]:
+    found = []
+    for entry in (await connection.get_stats()).values():
+        if entry.type == kind:
+            data = entry.to_json()
+            found.append(json.loads(data) if isinstance(data, str) else data)
+    return found
+
+
+@skipIf(webrtc is None, "the wrtc package is not installed")
+class RealClientTests(IsolatedAsyncioTestCase):
+    async def asyncSetUp(self) -> None:
+        self.browsers: dict[str, Browser] = {}
+        self.engine = Engine(EngineConfig(port=0), self._on_event)
+        await self.engine.start()
+        self.generator = webrtc.VideoTrackGenerator()
+        self.sound = webrtc.MediaStreamTrackGenerator("audio")
+        self.pump = asyncio.create_task(self._pump())
+
+    async def asyncTearDown(self) -> None:
+        self.pump.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.pump
+        for browser in self.browsers.values():
+            await browser.close()
+        await self.engine.aclose()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, SubscribeOffer):
+            self.browsers[event.peer_id].offers.put_nowait(event)
+
+    async def _pump(self) -> None:
+        """Pictures and sound at the pace of a camera and a microphone."""
+        pictures, sounds = self.generator.writable.get_writer(), self.sound.writable.get_writer()
+        start, number = time.monotonic(), 0
+        while True:
+            stamp = int((time.monotonic() - start) * 1e6)
+            shape = webrtc.VideoFrameBufferInit(format="I420", coded_width=WIDTH, coded_height=HEIGHT, timestamp=stamp)
+            await pictures.write(webrtc.VideoFrame(os.urandom(WIDTH * HEIGHT * 3 // 2), shape))
+            for part in range(4):
+                init = webrtc.AudioDataInit(
+                    format="s16",
+                    sample_rate=48000,
+                    number_of_frames=480,
+                    number_of_channels=1,
+                    timestamp=stamp + part * 10000,
+                    data=os.urandom(960),
+                )
+                await sounds.write(webrtc.AudioData(init))
+            number += 1
+            await asyncio.sleep(max(0.0, start + number / FRAMES_PER_SECOND - time.monotonic()))
+
+    def browser(self, peer_id: str) -> Browser:
+        browser = self.browsers[peer_id] = Browser(self.engine, peer_id)
+        self.engine.set_grants("session", peer_id, Grants(EVERYTHING, True, self.engine.clock() + 60))
+        return browser
+
+    async def decodes(self, browser: Browser, pictures: int) -> list[int]:
+        """Wait until every one of `pictures` received pictures has advanced; the frames of each."""
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            frames = [entry.get("framesDecoded", 0) for entry in await browser.inbound("video")]
+            if len(frames) == pictures and all(frames):
+                return frames
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{browser.peer_id} decodes nothing")
+
+    async def counts(self, browser: Browser, kind: str, counter: str, target: int) -> None:
+        """Wait until a counter of the first received stream has reached `target`."""
+        end = time.monotonic() + 10
+        while (await browser.inbound(kind))[0][counter] < target and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        self.assertGreaterEqual((await browser.inbound(kind))[0][counter], target)
+
+    async def test_two_see_and_hear_each_other_and_one_who_comes_late_sees_both_within_a_second(self) -> None:
+        for name in ("anna", "ben"):
+            browser = self.browser(name)
+            await browser.publish(self.sound, self.generator.track)
+            browser.open()
+        for name in ("anna", "ben"):
+            await self.decodes(self.browsers[name], 1)
+        cleo = self.browser("cleo")
+        cleo.open()
+        await self.decodes(cleo, 2)
+        self.assertLess(time.monotonic() - cleo.opened_at, 1.5)  # a second, and room for a busy machine
+        (heard, _) = await cleo.inbound("audio")
+        self.assertEqual(heard["packetsLost"], 0)
+
+    async def test_the_publishers_rate_rises_above_its_start(self) -> None:
+        anna, ben = self.browser("anna"), self.browser("ben")
+        await anna.publish(self.sound, self.generator.track)
+        ben.open()
+        await self.decodes(ben, 1)
+        pair = (0.0,)
+        end = time.monotonic() + 10
+        while max(pair) < 1_000_000 and time.monotonic() < end:
+            entries = await _stats(anna.publishing, "candidate-pair")
+            pair = tuple(entry.get("availableOutgoingBitrate", 0.0) for entry in entries)
+            await asyncio.sleep(0.1)
+        self.assertGreater(max(pair), 1_000_000)
+
+    async def test_muting_stops_the_frames_and_unmuting_brings_them_back(self) -> None:
+        anna, ben = self.browser("anna"), self.browser("ben")
+        await anna.publish(self.sound, self.generator.track)
+        ben.open()
+        await self.decodes(ben, 1)
+        off = Grants(frozenset({Source.MICROPHONE}), True, self.engine.clock() + 60)
+        self.engine.set_grants("session", "anna", off)
+        sound = (await ben.inbound("audio"))[0]["packetsReceived"]
+        picture = (await ben.inbound("video"))[0]["packetsReceived"]
+        await self.counts(ben, "audio", "packetsReceived", sound + 20)
+        self.assertEqual((await ben.inbound("video"))[0]["packetsReceived"], picture)
+        self.engine.set_grants("session", "anna", Grants(EVERYTHING, True, self.engine.clock() + 60))
+        frames = (await ben.inbound("video"))[0]["framesDecoded"]
+        await self.counts(ben, "video", "framesDecoded", frames + 10)
+        self.assertEqual((await ben.inbound("video"))[0]["packetsLost"], 0)
+
+    async def test_a_layered_offer_is_taken_with_one_layer(self) -> None:
+        anna, ben = self.browser("anna"), self.browser("ben")
+        await anna.publish(self.sound, self.generator.track, rids=("q", "h"))
+        ben.open()
+        await self.decodes(ben, 1)
+        sending = [entry["rid"] for entry in await anna.outbound("video") if entry.get("packetsSent")]
+        self.assertEqual(len(sending), 1)
+        await eventually(lambda: self.engine.stats("session")["ben"]["packets_out"] > 20)
