@@ -57,7 +57,7 @@ export class Tile {
       this.#corner.append(
         h("button", { class: "pill pill-btn", type: "button", onclick: () => void this.fullScreen() }, icon("maximize"), gettext("Full screen")),
       );
-    } else this.#corner.append(actions);
+    } else this.#corner.prepend(actions);
     this.actions = actions;
     this.node = h(
       "li",

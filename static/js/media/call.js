@@ -63,14 +63,15 @@ export class Call extends Emitter {
   }
 
   /**
-   * Puts a track in place of a source, or takes it out. Does not say that the source is on: `tell` does.
-   * @param {Source} source
-   * @param {MediaStreamTrack | null} track
+   * Puts tracks in place of sources, or takes them out (null). Does not say that a source is on: `tell` does.
+   * @param {...[Source, MediaStreamTrack | null]} tracks
    */
-  async send(source, track) {
-    if (track) this.#tracks.set(source, track);
-    else this.#tracks.delete(source);
-    await this.publisher?.setTrack(source, track);
+  async send(...tracks) {
+    for (const [source, track] of tracks) {
+      if (track) this.#tracks.set(source, track);
+      else this.#tracks.delete(source);
+    }
+    await this.publisher?.setTracks(tracks);
   }
 
   /**
@@ -101,10 +102,15 @@ export class Call extends Emitter {
   async #start() {
     clearTimeout(this.#restartTimer);
     this.#starting = true;
-    const kept = Boolean(this.publisher?.alive && this.subscriber?.alive);
+    let kept = Boolean(this.publisher?.alive && this.subscriber?.alive);
     if (!kept) this.#make();
-    const publisher = this.publisher;
+    let publisher = this.publisher;
     try {
+      if (kept && !(await publisher?.confirm())) {
+        kept = false;
+        this.#make();
+        publisher = this.publisher;
+      }
       await this.#request("media.start", { fresh: !kept });
       await this.#request("media.state", this.state);
       if (!kept) await publisher?.negotiate();

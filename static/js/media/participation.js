@@ -31,7 +31,7 @@ export class Participation extends Emitter {
     this.#devices = devices;
     this.#call = call;
     this.#capabilities = capabilities;
-    devices.on("track", ({ kind, track }) => void this.#call.send(kind, track).catch((error) => this.#failed(kind, error)));
+    devices.on("track", ({ kind, track }) => void this.#call.send([kind, track]).catch((error) => this.#failed(kind, error)));
     devices.on("lost", (kind) => void this.#tell(kind, false));
     devices.on("change", () => this.emit("change", null));
   }
@@ -64,7 +64,7 @@ export class Participation extends Emitter {
     if (!may.show && this.#devices.wanted.camera) await this.#devices.toggle("camera", false);
     for (const kind of /** @type {Kind[]} */ (["microphone", "camera"])) {
       const track = this.#devices.tracks[kind];
-      if (track) await this.#call.send(kind, track);
+      if (track) await this.#call.send([kind, track]);
     }
     this.#call.state = { ...this.#call.state, microphone: this.#devices.live("microphone"), camera: this.#devices.live("camera") };
     this.emit("change", null);
@@ -127,9 +127,8 @@ export class Participation extends Emitter {
     this.screen = stream;
     this.emit("change", null);
     try {
-      await this.#call.send("screen", video);
-      if (audio) await this.#call.send("screen_audio", audio);
       await this.#call.tell({ screen: true });
+      await this.#call.send(["screen", video], ["screen_audio", audio ?? null]);
     } catch (error) {
       await this.stopSharing();
       this.#failed("screen", error);
@@ -148,7 +147,7 @@ export class Participation extends Emitter {
     }
     this.emit("change", null);
     this.emit("shareEnded", null);
-    await Promise.allSettled([this.#call.send("screen", null), this.#call.send("screen_audio", null), this.#call.tell({ screen: false })]);
+    await Promise.allSettled([this.#call.send(["screen", null], ["screen_audio", null]), this.#call.tell({ screen: false })]);
   }
 
   /**

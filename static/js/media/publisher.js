@@ -20,6 +20,12 @@ export function cameraBudget(people) {
 
 const SCREEN_BUDGET = { maxBitrate: 2_500_000 };
 
+/** The answer came from a server that does not know this transport. */
+class AnotherServer extends Error {}
+
+/** @param {string | undefined} sdp */
+const iceUser = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp ?? "")?.[1];
+
 export class Publisher {
   /** @type {RTCPeerConnection} */
   connection;
@@ -53,27 +59,44 @@ export class Publisher {
   }
 
   /**
-   * Sends this track as that source; null stops sending. A source without a line yet (a screen) gets one and is offered.
-   * @param {Source} source
-   * @param {MediaStreamTrack | null} track
+   * Sends these tracks as those sources; null stops sending. Sources without a line yet (a screen) get one, and all new
+   * lines are offered at once.
+   * @param {[Source, MediaStreamTrack | null][]} tracks
    */
-  async setTrack(source, track) {
-    let line = this.#lines.get(source);
-    if (!line && !track) return;
-    const fresh = !line;
-    line ??= this.#addLine(source, source === "screen_audio" ? "audio" : "video");
-    await line.sender.replaceTrack(track);
+  async setTracks(tracks) {
+    let fresh = false;
+    for (const [source, track] of tracks) {
+      fresh ||= track !== null && !this.#lines.has(source);
+      if (track) await this.prepare(source, track);
+      else await this.#lines.get(source)?.sender.replaceTrack(null);
+    }
     if (fresh) await this.negotiate();
   }
 
   /**
-   * The same before the first offer: nothing is negotiated yet.
+   * Puts a track on its line without offering it: before the first offer, or as part of a larger change.
    * @param {Source} source
    * @param {MediaStreamTrack} track
    */
   async prepare(source, track) {
     const line = this.#lines.get(source) ?? this.#addLine(source, source === "screen_audio" ? "audio" : "video");
     await line.sender.replaceTrack(track);
+  }
+
+  /**
+   * Whether the server still has this transport: the same offer again is answered by the same ICE user. A server that
+   * was started anew answers as another one, and then nothing sent here arrives anywhere.
+   */
+  async confirm() {
+    const known = iceUser(this.connection.remoteDescription?.sdp);
+    if (!known) return false;
+    try {
+      await this.negotiate();
+    } catch (error) {
+      if (error instanceof AnotherServer) return false;
+      throw error;
+    }
+    return true;
   }
 
   /** @param {number} people how many are inside */
@@ -114,6 +137,8 @@ export class Publisher {
     for (const [source, line] of this.#lines) if (line.mid !== null) sources[line.mid] = source;
     try {
       const { sdp } = await this.#request("media.publish", { sdp: this.connection.localDescription?.sdp, sources });
+      const known = iceUser(this.connection.remoteDescription?.sdp);
+      if (known && known !== iceUser(sdp)) throw new AnotherServer("the answer is of another transport");
       await this.connection.setRemoteDescription({ type: "answer", sdp: sdp ?? "" });
     } catch (error) {
       // Back to what both sides agreed on: the next offer must not build on one that was never answered.
