@@ -64,18 +64,30 @@ class SubscribeLink(Link):
     def _free(self, kind: str) -> DownTrack | None:
         for down in self.downs:
             if down.key is None and down.freed and down.kind == kind:
+                self._renumber(down)
                 return down
         if len(self.downs) >= self.config.max_subscribe_sections:
             return None
+        down = DownTrack(self, str(len(self.downs)), kind, *self._new_ssrcs())
+        self.downs.append(down)
+        self._by_ssrc[down.ssrc] = down
+        return down
+
+    def _renumber(self, down: DownTrack) -> None:
+        """Fresh SSRCs for an m-line that was inactive. Chromium makes a new receive stream for it, and connects that to
+        the page's track only when the SSRC has changed: with the old one it decodes frames that nobody sees.
+        """
+        self._by_ssrc.pop(down.ssrc, None)
+        down.ssrc, down.rtx_ssrc = self._new_ssrcs()
+        self._by_ssrc[down.ssrc] = down
+
+    def _new_ssrcs(self) -> tuple[int, int]:
         ssrcs: list[int] = []
         while len(ssrcs) < 2:
             ssrc = secrets.randbits(32)
             if ssrc and ssrc not in self._by_ssrc and ssrc not in ssrcs:
                 ssrcs.append(ssrc)
-        down = DownTrack(self, str(len(self.downs)), kind, ssrcs[0], ssrcs[1])
-        self.downs.append(down)
-        self._by_ssrc[down.ssrc] = down
-        return down
+        return ssrcs[0], ssrcs[1]
 
     @property
     def needs_offer(self) -> bool:

@@ -90,7 +90,7 @@ class UpTrack:
 
 
 class DownTrack:
-    """One m-line of one receiver. Its SSRCs never change; what it carries may."""
+    """One m-line of one receiver. Its SSRCs stay while it is active, and are new when it comes back into use."""
 
     __slots__ = (
         "forwarder",

@@ -18,7 +18,9 @@ class PublishTests(EngineTestCase):
         self.assertEqual(ben.offers[-1].sdp.count("a=inactive"), 1)
         self.assertEqual([e for e in self.events if isinstance(e, TransportState) and e.state == "closed"], [])
 
-    async def test_an_m_line_is_reused_with_the_same_ssrc_and_unbroken_numbers(self) -> None:
+    async def test_an_m_line_that_was_inactive_comes_back_with_another_ssrc_for_chromium_to_show_it(
+        self,
+    ) -> None:
         anna, ben = await self.pair()
         await anna.publish(Source.MICROPHONE, Source.CAMERA, Source.SCREEN)
         anna.send_video(source=Source.SCREEN)
@@ -26,7 +28,6 @@ class PublishTests(EngineTestCase):
         anna.send_video(b"slides", source=Source.SCREEN)
         await eventually(lambda: [p for p in ben.received if b"slides" in p])
         ssrc = ben.ssrc_of("anna", Source.SCREEN)
-        last = ben.packets_of("anna", Source.SCREEN)[-1][0].sequence
         await anna.publish(Source.MICROPHONE, Source.CAMERA)
         await eventually(lambda: len(ben.offers[-1].tracks) == 2 and ben.answered == len(ben.offers))
         cleo = await self.publisher("cleo", Source.CAMERA)
@@ -34,8 +35,8 @@ class PublishTests(EngineTestCase):
         await eventually(lambda: len(ben.offers[-1].tracks) == 3 and ben.answered == len(ben.offers))
         cleo.send_video(b"cleo")
         await eventually(lambda: [p for p in ben.received if b"cleo" in p])
-        self.assertEqual(ben.ssrc_of("cleo", Source.CAMERA), ssrc)
-        self.assertEqual(ben.packets_of("cleo", Source.CAMERA)[-1][0].sequence, (last + 1) & 0xFFFF)
+        self.assertNotEqual(ben.ssrc_of("cleo", Source.CAMERA), ssrc)
+        self.assertTrue(ben.packets_of("cleo", Source.CAMERA))
         self.assertEqual(len(ben.offers[-1].sdp.split("\r\nm=")) - 1, 3)
 
     async def test_a_page_reload_replaces_the_transport_and_receivers_go_on_without_a_new_offer(self) -> None:

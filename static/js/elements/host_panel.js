@@ -19,7 +19,7 @@ export class HostPanel {
    */
   constructor({ roster, lock, muteEveryone, lowerHands, end }) {
     this.#roster = roster;
-    this.#lock = h("button", { class: "btn", type: "button", "aria-pressed": "false", onclick: lock }, icon("lock"), this.#lockWord);
+    this.#lock = h("button", { class: "btn", type: "button", onclick: lock }, icon("lock"), this.#lockWord);
     this.#hands = h("button", { class: "btn", type: "button", onclick: lowerHands }, icon("hand"), gettext("Lower all hands"));
     this.body = h(
       "div",
@@ -42,7 +42,6 @@ export class HostPanel {
     const { meeting } = this.#roster;
     if (!meeting) return;
     this.#rules.show(meeting);
-    this.#lock.setAttribute("aria-pressed", String(meeting.locked));
     setText(this.#lockWord, meeting.locked ? gettext("Unlock the door") : gettext("Lock the door now"));
     this.#lockNote.hidden = !meeting.locked;
     setAttr(this.#hands, "aria-disabled", this.#roster.hands.length ? null : "true");

@@ -19,7 +19,7 @@ export class PeoplePanel {
   #count = h("p", { class: "sub-h" });
   #search = h("input", { class: "input", type: "search", "aria-label": gettext("Search people"), placeholder: gettext("Search people"), oninput: () => this.render() });
   #lockWord = h("span");
-  #lockButton = h("button", { class: "btn btn-sm", type: "button", "aria-pressed": "false", onclick: () => this.#lock() }, icon("lock"), this.#lockWord);
+  #lockButton = h("button", { class: "btn btn-sm", type: "button", onclick: () => this.#lock() }, icon("lock"), this.#lockWord);
   #quick = h("div", { class: "quick" }, h("button", { class: "btn btn-sm", type: "button", onclick: () => this.#mute() }, icon("mic-off"), gettext("Mute everyone")), this.#lockButton);
   body = h("div", { class: "body" }, this.queueSlot, this.#count, this.#quick, this.#search, this.#list);
   /** @type {ReadonlySet<string>} */
@@ -49,7 +49,6 @@ export class PeoplePanel {
     const { people, capabilities, meeting } = this.#roster;
     setText(this.#count, gettext("Inside, {count}", { count: people.size }));
     this.#quick.hidden = !capabilities.host;
-    this.#lockButton.setAttribute("aria-pressed", String(meeting?.locked ?? false));
     setText(this.#lockWord, meeting?.locked ? gettext("Unlock the door") : gettext("Lock the door"));
     this.#search.hidden = people.size <= SEARCH_ABOVE;
     const wanted = this.#search.hidden ? "" : this.#search.value.trim().toLocaleLowerCase();
