@@ -98,6 +98,8 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         "organisation": settings.LINTEL.organisation,
         "signed_in": signed_in,
         "needs_name": signed_in is None,
+        "row": str(selectors.rules_of(meeting).way(seen.row)) if meeting is not None else None,
+        "invited_email": seen.invitation.email if seen.invitation is not None and signed_in is None else None,
         "suggested_name": seen.invitation.name if seen.invitation is not None and signed_in is None else "",
         "sign_in_url": f"{reverse('account_login')}?{urlencode({'next': reverse('door', args=[shown])})}",
         "sign_in_helps": signed_in is None and _sign_in_helps(seen),

@@ -82,9 +82,13 @@ class Closed(Exception):
 
 @dataclass
 class Client:
-    """One browser profile: cookies and a device key. `base` is like "http://localhost:8000"."""
+    """One browser profile: cookies and a device key. `base` is like "http://127.0.0.1:8000".
+
+    `address` is where it comes from: any of 127.0.0.0/8, so that a test can have networks of its own.
+    """
 
     base: str
+    address: str = "127.0.0.1"
     device: DeviceKey = field(default_factory=DeviceKey)
     cookies: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -105,7 +109,9 @@ class Client:
 
     def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         where = urllib.parse.urlsplit(self.base)
-        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=SECONDS)
+        connection = http.client.HTTPConnection(
+            where.hostname or "", where.port, timeout=SECONDS, source_address=(self.address, 0)
+        )
         cookies = self.cookie_header(path)
         if cookies:
             headers.setdefault("Cookie", cookies)
@@ -172,7 +178,9 @@ class Client:
         where = url or self.base.replace("http", "ws", 1) + "/ws/room"
         headers = {"Cookie": self.cookie_header("/ws/room") if cookies is None else cookies}
         sent_origin = self.origin if origin == "" else origin
-        connection = await connect(where, additional_headers=headers, origin=sent_origin, max_size=2**20)  # type: ignore[arg-type]
+        connection = await connect(
+            where, local_addr=(self.address, 0), additional_headers=headers, origin=sent_origin, max_size=2**20
+        )  # type: ignore[arg-type]
         return Socket(connection)
 
     async def join(self, code: str, name: str = "") -> Socket:

@@ -1,0 +1,97 @@
+"""A served portal as programs use it: commands, the HTTP API, and scripted participants. Nothing from inside."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from portal.tests.process import Server, run_manage
+from tests.support.client import Answer, Client, Json
+
+PASSWORD = "seven quiet lanterns"
+
+
+class Portal:
+    """Starts `manage.py serve` with data of its own. Call `close` at the end."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.settings = settings
+        self.tokens: dict[str, str] = {}
+        self.server = Server(data_dir, **settings)
+        self.server.__enter__()
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    def close(self) -> None:
+        self.server.__exit__(None, None, None)
+
+    def kill_and_restart(self) -> None:
+        """SIGKILL, then a new process on the same ports and data."""
+        old = self.server
+        old.process.send_signal(signal.SIGKILL)
+        old.process.wait(10)
+        ports = {"LINTEL_PORT": str(old.port), "LINTEL_MEDIA_PORT": str(old.media_port)}
+        self.server = Server(self.data_dir, **(self.settings | ports))
+        self.server.port, self.server.media_port = old.port, old.media_port
+        self.server.__enter__()
+
+    def manage(self, *arguments: str, stdin: str = "") -> str:
+        done = run_manage(self.data_dir, *arguments, stdin=stdin, **self.settings)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def create_person(self, email: str, name: str, *, role: str = "staff") -> None:
+        self.manage("createperson", email, "--name", name, "--role", role, "--password-stdin", stdin=PASSWORD)
+
+    def make_token(self, email: str) -> None:
+        """Lets `api` act as this person."""
+        self.tokens[email] = self.manage("apitoken", email, "--name", "tests").strip().splitlines()[-1]
+
+    def client(self, address: str = "127.0.0.1") -> Client:
+        """A new browser profile."""
+        return Client(self.base, address)
+
+    async def signed_in(self, email: str) -> Client:
+        client = self.client()
+        await client.sign_in(email, PASSWORD)
+        return client
+
+    async def api(self, email: str, method: str, path: str, body: Json | None = None) -> Any:
+        """Calls /api/v1 as this person; fails unless it answers 2xx."""
+        answer = await self.try_api(email, method, path, body)
+        assert 200 <= answer.status < 300, (answer.status, answer.body)
+        return answer.json if answer.body else None
+
+    async def try_api(self, email: str, method: str, path: str, body: Json | None = None) -> Answer:
+        headers = {"Authorization": f"Bearer {self.tokens[email]}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        return await Client(self.base).request(method, f"/api/v1{path}", data, headers)
+
+    async def schedule(self, host: str, **fields: Any) -> Json:
+        """A meeting that starts now; its door opens at any time."""
+        body = {
+            "title": "Trial safety board",
+            "starts_at": datetime.now(UTC).replace(microsecond=0).isoformat(),
+            "door_opens_minutes": None,
+        }
+        found: Json = await self.api(host, "POST", "/meetings", body | fields)
+        return found
+
+    async def invite(self, host: str, meeting: Json, email: str) -> Json:
+        """An invitation with its personal link, `join_url`; nothing is mailed."""
+        body = {"email": email, "notify": False}
+        found: Json = await self.api(host, "POST", f"/meetings/{meeting['id']}/invitations", body)
+        return found
+
+
+def only(items: list[Json], fits: Callable[[Json], bool]) -> Json:
+    found = [item for item in items if fits(item)]
+    assert len(found) == 1, items
+    return found[0]
