@@ -13,8 +13,6 @@ from django.http import HttpResponse
 from django.test import AsyncClient, TestCase
 from django.utils import timezone
 
-from media_engine import EngineConfig
-from meetings.live import Live
 from meetings.models import Meeting, Occurrence, Participant
 from meetings.services import invitations
 from meetings.services.scheduling import schedule_meeting
@@ -23,7 +21,6 @@ from portal.api import auth
 from portal.models import User
 
 PASSWORD = "correct horse battery staple"
-MEDIA_PORT = 18100
 
 
 def person(name: str, role: str = User.Role.STAFF) -> User:
@@ -80,10 +77,11 @@ class Answer:
         return self.body.get("code", "") if isinstance(self.body, dict) else ""
 
 
-class ApiCase(TestCase):
-    """Operations run on the test's own loop, as they run on the server's."""
+class Speaks:
+    """Calls operations on the test's own loop, as they run on the server's."""
 
     def setUp(self) -> None:
+        super().setUp()  # type: ignore[misc]
         auth.limits = auth.Limits()
         self.client = AsyncClient()  # type: ignore[assignment]
 
@@ -105,11 +103,8 @@ class ApiCase(TestCase):
         return Answer(response.status_code, found, response)
 
 
-async def started_live(port: int = MEDIA_PORT) -> Live:
-    """The live part of a server process, on this loop. Close it with `aclose`."""
-    live = Live(EngineConfig(host="127.0.0.1", port=port), database_threads=0)
-    await live.start()
-    return live
+class ApiCase(Speaks, TestCase):
+    """A test that needs no live meeting, or starts one with `running_live`."""
 
 
 @sync_to_async

@@ -17,10 +17,11 @@ from django.test import Client
 from django.utils import timezone
 
 from meetings.models import Meeting, Participant
+from meetings.tests.live_case import running_live
 from portal.accounts.services import make_token
 from portal.api.v1 import api
 from portal.models import ApiToken, User
-from portal.tests.api_case import ApiCase, invited, meeting_of, person, seat, started_live, token_of
+from portal.tests.api_case import ApiCase, invited, meeting_of, person, seat, token_of
 
 CALLERS = ("nobody", "bad_token", "inactive", "stranger", "colleague", "other_host", "admin", "listed", "host")
 """stranger and colleague: staff without a part in the meeting; the colleague was at its door. other_host: hosts
@@ -128,8 +129,7 @@ class EveryCaller(ApiCase):
         address = path.removeprefix("/api/v1").format(
             meeting_id=self.meeting.pk, invitation_id=self.invitation, participant_id=there.pk
         )
-        live = await started_live()
-        try:
+        async with running_live() as live:
             await live.reconcile(str(there.occurrence_id))
             found = {}
             for caller in CALLERS:
@@ -140,8 +140,6 @@ class EveryCaller(ApiCase):
                     assert answer.response["Content-Type"] == "application/problem+json", (caller, answer.body)
                     assert answer.body["status"] == answer.status
             return found
-        finally:
-            await live.aclose()
 
 
 def _add(method: str, path: str, row: Row) -> None:
@@ -192,14 +190,11 @@ class OtherMeetingsIds(ApiCase):
 
     async def test_another_meetings_participant_is_not_found(self) -> None:
         token = await token_of(self.host)
-        live = await started_live()
-        try:
+        async with running_live():
             for action in ("admit", "refuse", "remove", "mute", "move-to-door"):
                 path = f"/meetings/{self.mine.pk}/participants/{self.there.pk}/{action}"
                 answer = await self.call("POST", path, token)
                 assert (answer.status, answer.code) == (404, "not_found"), (action, answer.body)
-        finally:
-            await live.aclose()
         await self.there.arefresh_from_db()
         assert self.there.state == Participant.State.WAITING
 

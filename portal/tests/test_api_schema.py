@@ -27,10 +27,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from meetings.models import Meeting, Occurrence, Participant
+from meetings.tests.live_case import running_live
 from portal.api import auth
 from portal.api.v1 import api
 from portal.models import User
-from portal.tests.api_case import ApiCase, invited, meeting_of, person, seat, started_live, token_of
+from portal.tests.api_case import ApiCase, invited, meeting_of, person, seat, token_of
 
 EXAMPLES = 20
 SOON = (timezone.now() + timedelta(days=1)).isoformat()
@@ -122,8 +123,7 @@ class Conformance(ApiCase):
         token = await token_of(self.host)
         checks = CHECKS if mode is GenerationMode.POSITIVE else [*CHECKS, negative_data_rejection]
         statuses = set()
-        live = await started_live()
-        try:
+        async with running_live():
             for case in await sync_to_async(list)(cases(mode)):
                 auth.limits = auth.Limits()
                 if mode is GenerationMode.POSITIVE:
@@ -137,8 +137,6 @@ class Conformance(ApiCase):
                 # The next operation finds what this one ended.
                 await Meeting.objects.filter(pk=self.meeting.pk).aupdate(cancelled_at=None)
                 await Occurrence.objects.filter(meeting=self.meeting).aupdate(cancelled_at=None, ended_at=None)
-        finally:
-            await live.aclose()
         return statuses
 
     async def test_fitting_requests_are_answered_as_the_document_says(self) -> None:
