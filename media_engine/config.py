@@ -45,5 +45,7 @@ class EngineConfig:
     max_retransmissions_per_second_per_peer: int = 500
 
     receive_batch_packets: int = 64
+    receive_hold_seconds: float = 0.002
+    """Under load the port is read this often instead of for every packet; 0 reads at once, always."""
     socket_buffer_bytes: int = 4 * 1024 * 1024
     trace_events: int = 256

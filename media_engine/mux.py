@@ -20,6 +20,10 @@ from media_engine.srtp import DATAGRAM_BYTES, receive_buffer
 
 _STEAL_AFTER_SECONDS = 5.0
 _UDP_SEGMENT = 103
+_BUSY_FACTOR = 2
+"""Reads that follow one another within so many hold times are load."""
+_EMPTY_READS = 3
+"""After so many reads of nothing the loop watches the port again."""
 
 
 class DatagramReceiver(Protocol):
@@ -51,6 +55,9 @@ class UdpMux:
         self.after_batch: Callable[[], None] = lambda: None
         self._segments = sys.platform == "linux"
         self._segments_proven = False
+        self._hold: asyncio.TimerHandle | None = None
+        self._drained_at = 0.0
+        self._empty_reads = 0
         self._controls: dict[int, list[tuple[int, int, bytes]]] = {}
         self.port = config.port
 
@@ -78,6 +85,9 @@ class UdpMux:
 
     def close(self) -> None:
         """Stop reading and release the port."""
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
         if self.socket is not None:
             if self._loop is not None:
                 self._loop.remove_reader(self.socket.fileno())
@@ -141,23 +151,51 @@ class UdpMux:
             self.send(datagram, address)
 
     def _drain(self) -> None:
-        """Read up to one batch and pass on what came of it."""
+        """Read up to one batch, pass on what came of it, and arrange for the next."""
+        read = 0
         try:
-            self._read_batch()
+            read = self._read_batch()
         finally:
             self.after_batch()
+            self._arrange(read)
 
-    def _read_batch(self) -> None:
-        """The loop calls again while there is more, so that others get their turn."""
+    def _arrange(self, read: int) -> None:
+        """Under load, read on a timer: waking up for every packet costs more than the packet.
+
+        A browser sends a picture as a burst, and at some hundred packets a second every one of them would be a wake-up
+        of its own. Between two reads the kernel's buffer collects what leaves together afterwards.
+        """
+        sock, loop, hold = self.socket, self._loop, self._config.receive_hold_seconds
+        if sock is None or loop is None or not hold:
+            return
+        now = loop.time()
+        if self._hold is None:
+            if read and now - self._drained_at < hold * _BUSY_FACTOR:
+                loop.remove_reader(sock.fileno())
+                self._hold = loop.call_later(hold, self._drain)
+        elif read >= self._config.receive_batch_packets:
+            self._empty_reads = 0
+            self._hold = loop.call_later(0, self._drain)
+        else:
+            self._empty_reads = 0 if read else self._empty_reads + 1
+            if self._empty_reads < _EMPTY_READS:
+                self._hold = loop.call_later(hold, self._drain)
+            else:
+                self._hold, self._empty_reads = None, 0
+                loop.add_reader(sock.fileno(), self._drain)
+        self._drained_at = now
+
+    def _read_batch(self) -> int:
+        """Read datagrams until there are none or the batch is full; how many there were."""
         sock = self.socket
         if sock is None:
-            return
+            return 0
         receive, view, clock, by_address = sock.recvfrom_into, receive_buffer, self._clock, self._by_address
-        for _ in range(self._config.receive_batch_packets):
+        for number in range(self._config.receive_batch_packets):
             try:
                 size, source = receive(view)
             except (BlockingIOError, InterruptedError):
-                return
+                return number
             except OSError:
                 continue
             if not 0 < size < DATAGRAM_BYTES:
@@ -175,6 +213,7 @@ class UdpMux:
                 receiver.on_srtp(size, clock())
             elif 20 <= first < 64:
                 receiver.ice.feed(bytes(view[:size]))
+        return self._config.receive_batch_packets
 
     def _on_stun(self, datagram: bytes, address: Address, now: float) -> None:
         """Answer an authenticated binding request; everything else is dropped without a word."""

@@ -16,7 +16,7 @@ from media_engine.feedback import FeedbackRecorder
 from media_engine.grants import Source
 from media_engine.link import Link, LinkOwner
 from media_engine.packet_cache import Packet
-from media_engine.rtp import RtpHeader, decode_extensions, decode_header
+from media_engine.rtp import RtpHeader, decode_extensions
 from media_engine.sdp import Description, Section
 from media_engine.srtp import receive_buffer
 from media_engine.tracks import UpTrack
@@ -54,6 +54,7 @@ class PublishLink(Link):
         self.remote_session = ""
         self.remote_ufrag = ""
         self._by_ssrc: dict[int, tuple[UpTrack, bool]] = {}
+        self._header = RtpHeader()
         self._mid_id = 0
         self._sequence_id = 0
         self._feedback = FeedbackRecorder()
@@ -143,9 +144,9 @@ class PublishLink(Link):
 
     def on_rtp(self, size: int, now: float) -> None:
         """Route one packet: feedback, track, retransmission, duplicate, then out to whoever may have it."""
-        view = receive_buffer
+        view, header = receive_buffer, self._header
         try:
-            header = decode_header(view, size)
+            header.read(view, size)
         except ValueError:
             self.dropped["rtp"] += 1
             return

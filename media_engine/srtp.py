@@ -28,8 +28,10 @@ try:
     from pylibsrtp import _binding
 
     ffi: Any = _binding.ffi
-    _lib: Any = _binding.lib
-    _functions = (_lib.srtp_protect, _lib.srtp_protect_rtcp, _lib.srtp_unprotect, _lib.srtp_unprotect_rtcp)
+    _srtp_protect: Any = _binding.lib.srtp_protect
+    _srtp_protect_rtcp: Any = _binding.lib.srtp_protect_rtcp
+    _srtp_unprotect: Any = _binding.lib.srtp_unprotect
+    _srtp_unprotect_rtcp: Any = _binding.lib.srtp_unprotect_rtcp
     pylibsrtp.Session()._srtp[0]  # noqa: SLF001 - the contract of PRIVATE_NAMES
     IN_PLACE = True
 except (ImportError, AttributeError):  # pragma: no cover - only after an upgrade of pylibsrtp
@@ -77,17 +79,26 @@ class InPlaceSrtp:
     def unprotect(self, size: int) -> int:
         """See SrtpPair."""
         _length[0] = size
-        return 0 if _lib.srtp_unprotect(self._rx, _receive_memory, _length) else int(_length[0])
+        if _srtp_unprotect(self._rx, _receive_memory, _length):
+            return 0
+        plain: int = _length[0]
+        return plain
 
     def unprotect_rtcp(self, size: int) -> int:
         """See SrtpPair."""
         _length[0] = size
-        return 0 if _lib.srtp_unprotect_rtcp(self._rx, _receive_memory, _length) else int(_length[0])
+        if _srtp_unprotect_rtcp(self._rx, _receive_memory, _length):
+            return 0
+        plain: int = _length[0]
+        return plain
 
     def protect(self, size: int, slot: int = 0) -> int:
         """See SrtpPair."""
         _length[0] = size
-        return 0 if _lib.srtp_protect(self._tx, _send_memory[slot], _length) else int(_length[0])
+        if _srtp_protect(self._tx, _send_memory[slot], _length):
+            return 0
+        protected: int = _length[0]
+        return protected
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """See SrtpPair."""
@@ -96,7 +107,7 @@ class InPlaceSrtp:
             return b""
         send_buffer[:size] = packet
         _length[0] = size
-        if _lib.srtp_protect_rtcp(self._tx, _send_memory[0], _length):
+        if _srtp_protect_rtcp(self._tx, _send_memory[0], _length):
             return b""
         return bytes(send_buffer[: _length[0]])
 

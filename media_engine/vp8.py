@@ -22,12 +22,12 @@ class Vp8Descriptor:
 def decode_descriptor(packet: bytes | bytearray | memoryview, start: int, end: int) -> Vp8Descriptor:
     """Read the descriptor of the payload at `packet[start:end]`. Raises ValueError when it is cut short."""
     try:
-        return _decode(packet[start : min(end, start + 8)])
+        return _decode(bytes(packet[start : min(end, start + 8)]))
     except IndexError:
         raise ValueError("VP8 descriptor is cut short") from None
 
 
-def _decode(payload: bytes | bytearray | memoryview) -> Vp8Descriptor:
+def _decode(payload: bytes) -> Vp8Descriptor:
     first = payload[0]
     position = 1
     picture_id = picture_offset = picture_bits = tl0 = tl0_offset = 0
