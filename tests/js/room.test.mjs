@@ -1,0 +1,172 @@
+// State folded from messages, links, levels, the network's word, keys, refusals.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { withLinks } from "../../static/js/lib/links.js";
+import { countdown, gettext, initials, listOf, ngettext, useCatalogue } from "../../static/js/lib/i18n.js";
+import { litSegments, SpeechDetector } from "../../static/js/media/levels.js";
+import { judge } from "../../static/js/media/quality.js";
+import { cameraBudget } from "../../static/js/media/publisher.js";
+import { CLOSE } from "../../static/js/signaling/protocol.js";
+import { Roster } from "../../static/js/signaling/roster.js";
+import { commandOf } from "../../static/js/elements/shortcuts.js";
+import { ordinal } from "../../static/js/elements/tile.js";
+import { describe } from "../../static/js/room/refusals.js";
+
+const protocol = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
+
+/** Every JSON example of the protocol document that the server may send. */
+const examples = [...protocol.matchAll(/```json server:([\w.]+)\n([\s\S]*?)```/g)].map(([, type, text]) => [type, JSON.parse(text)]);
+
+test("every server message of the protocol document can be folded in", () => {
+  assert.ok(examples.length > 10);
+  const roster = new Roster();
+  for (const [type, message] of examples) {
+    assert.equal(message.type, type);
+    roster.take(message);
+  }
+});
+
+test("every close code of the protocol document is known, and asks for what the document says", () => {
+  const rows = [...protocol.matchAll(/^\| (\d{4}) \| [^|]+ \| ([^|]+) \|$/gm)];
+  assert.ok(rows.length >= 9);
+  for (const [, code, back] of rows) {
+    assert.ok(CLOSE[code], `close ${code}`);
+    assert.equal(CLOSE[code].back, !/^(no|–)/.test(back.trim()), `close ${code}`);
+  }
+});
+
+const room = examples.find(([type]) => type === "room")[1];
+const person = examples.find(([type]) => type === "person")[1].person;
+
+test("the room replaces what was known", () => {
+  const roster = new Roster();
+  roster.take({ type: "person", person: { ...person, participant: "ghost" } });
+  roster.take(room);
+  assert.deepEqual([...roster.people.keys()], room.people.map(({ participant }) => participant));
+  assert.equal(roster.self.name, "Ingrid Sæther");
+});
+
+test("what happens to people is told once", () => {
+  const roster = new Roster();
+  const told = [];
+  for (const name of ["entered", "gone", "hand", "cut", "sharing", "knocked", "answered"]) roster.on(name, () => told.push(name));
+  roster.take(room);
+  assert.deepEqual(told, ["knocked"]);
+  const join = { type: "person", person: { ...person, participant: "x", screen: false, hand: null } };
+  roster.take(join);
+  roster.take(join);
+  roster.take({ type: "person", person: { ...join.person, hand: "2026-11-24T13:33:00Z" } });
+  roster.take({ type: "person", person: { ...join.person, connected: false } });
+  roster.take({ type: "person", person: { ...join.person, screen: true } });
+  roster.take({ type: "gone", participant: "x", why: "left", by: null });
+  roster.take({ type: "gone", participant: "x", why: "left", by: null });
+  assert.deepEqual(told, ["knocked", "entered", "hand", "cut", "sharing", "gone"]);
+});
+
+test("the queue is told once per person, and is empty for whoever is no host any more", () => {
+  const roster = new Roster();
+  let knocks = 0;
+  roster.on("knocked", () => (knocks += 1));
+  roster.take(room);
+  roster.take({ type: "waiting", waiting: room.waiting, answered: null });
+  assert.equal(knocks, 1);
+  roster.take({ type: "capabilities", capabilities: { ...room.capabilities, host: false } });
+  assert.deepEqual(roster.waiting, []);
+});
+
+test("links are http or https, end before punctuation, and hide no host", () => {
+  const hrefs = (text) => withLinks(text).filter((piece) => piece.href).map((piece) => piece.href);
+  assert.deepEqual(hrefs("See https://medreg.example/annex-3."), ["https://medreg.example/annex-3"]);
+  assert.deepEqual(hrefs("(http://a.example/x) and https://b.example"), ["http://a.example/x", "https://b.example/"]);
+  assert.deepEqual(hrefs("javascript:alert(1) data:text/html,x ftp://a.example file:///etc/passwd"), []);
+  assert.deepEqual(hrefs("https://bank.example@evil.example/"), []);
+  assert.deepEqual(withLinks("https://xn--80ak6aa92e.com/").map(({ host }) => host), ["xn--80ak6aa92e.com"]);
+});
+
+test("no character of a message is lost between its links", () => {
+  for (const text of ["", "plain", "a https://x.example/?q=1, b", "https://x.example https://u:p@y.example!", "\n https://x.example\n"]) {
+    assert.equal(withLinks(text).map((piece) => piece.text).join(""), text);
+  }
+});
+
+test("speech goes on through short pauses and ends after long ones", () => {
+  const speech = new SpeechDetector();
+  assert.equal(speech.update("a", 0.001, 0), false);
+  assert.equal(speech.update("a", 0.2, 100), true);
+  assert.equal(speech.update("a", 0, 800), true);
+  assert.equal(speech.update("a", 0, 801), false);
+  assert.equal(speech.update("b", 0, 801), false);
+});
+
+test("a level lights segments on the scale of ears", () => {
+  assert.equal(litSegments(0, 14), 0);
+  assert.equal(litSegments(1, 14), 14);
+  assert.ok(litSegments(0.05, 14) > litSegments(0.005, 14));
+});
+
+const fine = { roundTripMs: 20, lostUp: 0, lostDown: 0, sentKbps: 900, receivedKbps: 900, canSendKbps: 2000, limitedBy: "none", cameraOn: true };
+
+test("the network's word names the worst cause, and a silent camera is no slow upload", () => {
+  assert.deepEqual(judge(fine), { word: "good", cause: "none" });
+  assert.deepEqual(judge({ ...fine, lostDown: 0.1, lostUp: 0.05 }), { word: "poor", cause: "download_loss" });
+  assert.deepEqual(judge({ ...fine, lostUp: 0.05 }), { word: "unstable", cause: "upload_loss" });
+  assert.deepEqual(judge({ ...fine, canSendKbps: 100 }), { word: "poor", cause: "upload" });
+  assert.deepEqual(judge({ ...fine, canSendKbps: 100, cameraOn: false }), { word: "good", cause: "none" });
+  assert.deepEqual(judge({ ...fine, roundTripMs: 700 }), { word: "poor", cause: "delay" });
+  assert.deepEqual(judge({ ...fine, roundTripMs: null, lostUp: null, lostDown: null, canSendKbps: null }), { word: "good", cause: "none" });
+});
+
+test("more people mean less for each camera", () => {
+  const budgets = [1, 2, 3, 6, 7, 40].map((people) => cameraBudget(people).maxBitrate);
+  assert.deepEqual([...budgets].sort((a, b) => b - a), budgets);
+});
+
+const key = (code, more = {}) => ({ code, key: code, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more });
+
+test("keys are found by their place, and none is AltGr or a plain letter", () => {
+  assert.equal(commandOf(key("KeyD", { ctrlKey: true }), false), "microphone");
+  assert.equal(commandOf(key("KeyE", { metaKey: true }), true), "camera");
+  assert.equal(commandOf(key("KeyA", { altKey: true, shiftKey: true }), true), "door");
+  assert.equal(commandOf(key("KeyA", { altKey: true, ctrlKey: true, shiftKey: true }), false), null);
+  assert.equal(commandOf(key("KeyD", { ctrlKey: true, altKey: true }), false), null);
+  assert.equal(commandOf(key("Slash", { key: "?", shiftKey: true }), false), "keys");
+  assert.equal(commandOf(key("Slash", { key: "?", shiftKey: true }), true), null);
+  for (const code of ["Space", "Enter", "KeyM", "KeyV", "KeyL"]) assert.equal(commandOf(key(code), false), null);
+});
+
+const known = { organisation: "Nordhavn", title: "Board", hosts: ["Ingrid"], email: "j@x.example", signedIn: true };
+
+test("every refusal of the protocol has words of its own, and only unknown ones share the closed door's", () => {
+  const reasons = /\| refuse \| (.+) \|/.exec(protocol)[1].match(/`(\w+)`/g).map((word) => word.slice(1, -1)).filter((word) => word !== "until" && !["email_code", "field", "bad_request", "code"].includes(word));
+  const closed = describe({ reason: "closed" }, known).heading;
+  for (const reason of reasons.filter((word) => word !== "closed" && word !== "verify_email")) {
+    assert.notEqual(describe({ reason }, known).heading, closed, reason);
+  }
+  assert.equal(describe({ reason: "something new" }, known).heading, closed);
+});
+
+test("a stranger is told nothing about the meeting", () => {
+  const { heading, body } = describe({ reason: "closed" }, { ...known, signedIn: false });
+  assert.ok(!/Board|Ingrid/.test(heading + body));
+});
+
+test("a host's words are quoted, and left out when there are none", () => {
+  assert.equal(describe({ reason: "not_let_in", note: "For members." }, known).why, "“For members.”");
+  assert.equal(describe({ reason: "not_let_in", note: null }, known).why, undefined);
+});
+
+test("places, lists, initials and countdowns are said as people say them", () => {
+  assert.deepEqual([1, 2, 3, 4, 11, 22].map(ordinal), ["1st", "2nd", "3rd", "4th", "11th", "22nd"]);
+  assert.equal(listOf(["A", "B", "C"]), "A, B and C");
+  assert.deepEqual(["Ingrid Sæther", "Žofie", "李 小龙", "  ", "Anna-Lena von Berg"].map(initials), ["IS", "Ž", "李小", "?", "AB"]);
+  assert.deepEqual([0, 59.2, 102, 3723].map(countdown), ["0:00", "1:00", "1:42", "1:02:03"]);
+});
+
+test("a catalogue replaces whole sentences and keeps their places", () => {
+  useCatalogue({ "{name} left": "{name} ist gegangen", "{count} more": ["{count} weiterer", "{count} weitere"] });
+  assert.equal(gettext("{name} left", { name: "Ana {x}" }), "Ana {x} ist gegangen");
+  assert.equal(ngettext("{count} more", "{count} more", 2), "2 weitere");
+  useCatalogue(null);
+  assert.equal(gettext("{name} left", { name: "Ana" }), "Ana left");
+});
