@@ -43,6 +43,13 @@ class Visitor:
     def user_id(self) -> str:
         return str(self.user.pk) if self.user is not None else ""
 
+    @property
+    def budget(self) -> str:
+        """Whose tries are counted together. Who brings a proof has tries that no neighbour can use up."""
+        if self.user is not None:
+            return f"account {self.user_id}"
+        return f"link {self.link}" if self.link is not None else f"network {self.network}"
+
 
 @dataclass(frozen=True)
 class Device:

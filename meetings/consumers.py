@@ -87,8 +87,8 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except ProtocolError as error:
             error.message_id = error.message_id or message_id
             self._refuse(error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not end other people's socket with a traceback
-            log.error("socket of %s: %s", self.seat.id if self.seat else "-", type(error).__name__)
+        except Exception as error:
+            log.error("socket of %s: %s", self.seat.id if self.seat else "-", type(error).__name__, exc_info=True)
             self._refuse(ProtocolError("try_again", "something went wrong here", message_id=message_id))
         else:
             if message_id is not None:

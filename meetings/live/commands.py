@@ -148,6 +148,13 @@ async def _host_remove(turn: Turn) -> Fields:
     return None
 
 
+async def _host_to_door(turn: Turn) -> Fields:
+    if turn.target == turn.seat.id:
+        raise ProtocolError("wrong_state", "leave instead")
+    await hosting.move_to_door(turn.live, turn.room.id, turn.actor, turn.target)
+    return None
+
+
 async def _host_lower_hand(turn: Turn) -> Fields:
     await hosting.lower_hand(turn.live, turn.room.id, turn.actor, turn.target)
     return None
@@ -229,6 +236,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "host.mute": (HOSTS, _host_mute),
     "host.mute_all": (HOSTS, _host_mute_all),
     "host.remove": (HOSTS, _host_remove),
+    "host.to_door": (HOSTS, _host_to_door),
     "host.lower_hand": (HOSTS, _host_lower_hand),
     "host.end": (HOSTS, _host_end),
 }

@@ -75,6 +75,7 @@ class Live:
         self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._due: set[str] = set()
+        self._unseated: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closing = False
 
@@ -302,7 +303,18 @@ class Live:
             )
             if self.clock() >= next_clearing:
                 next_clearing = self.clock() + CLEARING_SECONDS
-                await self._try(self.database(storing.end_forgotten, set(self.rooms), _now()), "-")
+                await self._try(self._clear_up(), "-")
+
+    async def _clear_up(self) -> None:
+        """Ends seats that stay empty for two rounds, and meetings that everybody has left."""
+        empty = await self.database(storing.unseated, self._seated())
+        abandoned = (empty & self._unseated) - self._seated()
+        self._unseated = empty
+        await self.database(storing.close_abandoned, abandoned)
+        await self.database(storing.end_forgotten, set(self.rooms), _now())
+
+    def _seated(self) -> set[str]:
+        return {participant_id for room in self.rooms.values() for participant_id in room.seats}
 
     async def _look_after(self, room: Room) -> None:
         for participant_id in room.seats_run_out(self.clock()):

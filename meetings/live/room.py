@@ -200,7 +200,7 @@ class Room:
     def _let_inside(self, seat: Seat, capabilities: Capabilities, lease_until: float) -> None:
         became_host = seat.inside and capabilities.host != seat.capabilities.host
         seat.inside = True
-        seat.wait = None
+        seat.wait = seat.told_door = None
         seat.capabilities = capabilities
         seat.lease_until = lease_until
         if became_host:
@@ -222,6 +222,8 @@ class Room:
             self.engine.revoke(self.id, seat.id)
             seat.inside = False
             seat.capabilities = NOTHING
+            seat.hand_at = None
+            seat.told_room = False
             self._told_people.pop(seat.id, None)
             self._tell_inside(views.gone(seat.id, "refused", None))
         seat.wait = wait

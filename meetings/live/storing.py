@@ -69,7 +69,9 @@ def act(service: Service, occurrence_id: str, actor: Actor, target_id: str | Non
     except (Participant.DoesNotExist, Occurrence.DoesNotExist, ValidationError, ValueError):
         raise ProtocolError("no_such_participant", "there is nobody of that id here") from None
     except Exception as error:
-        log.error("meeting %s: %s was not stored: %s", occurrence_id, service.__name__, type(error).__name__)
+        log.error(
+            "meeting %s: %s was not stored: %s", occurrence_id, service.__name__, type(error).__name__, exc_info=True
+        )
         raise ProtocolError("try_again", "it could not be stored") from error
 
 
@@ -107,6 +109,22 @@ def put_out(participant_id: str, refusal: Refuse) -> None:
 def lock_by_rule(occurrence_id: str) -> None:
     """Locks the door because the meeting's rules say when."""
     door_services.lock(None, Occurrence.objects.get(pk=occurrence_id))
+
+
+def unseated(seated: Collection[str]) -> set[str]:
+    """Returns whose seat is open in the database although nobody sits or waits there now.
+
+    They asked the door and never opened a socket, or the process stopped while they waited.
+    """
+    states = (Participant.State.INSIDE, Participant.State.WAITING)
+    open_seats = Participant.objects.filter(state__in=states).values_list("pk", flat=True)
+    return {str(key) for key in open_seats} - set(seated)
+
+
+def close_abandoned(participant_ids: Collection[str]) -> None:
+    """Ends seats that nobody came to take."""
+    for participant_id in participant_ids:
+        left(participant_id, "lost")
 
 
 def end_forgotten(live_ids: Collection[str], now: datetime) -> None:

@@ -191,6 +191,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, _Field]]] = MappingProxyType(
         "host.mute": {"participant": _PARTICIPANT, "source": _Field(_one_of(MUTABLE_SOURCES))},
         "host.mute_all": {},
         "host.remove": {"participant": _PARTICIPANT, "block": _Field(_boolean, default=True), "note": _NOTE},
+        "host.to_door": {"participant": _PARTICIPANT},
         "host.lower_hand": {"participant": _PARTICIPANT},
         "host.end": {},
         "media.start": {"fresh": _Field(_boolean)},

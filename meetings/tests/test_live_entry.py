@@ -192,6 +192,31 @@ class EntryTests(LiveCase):
         self.assertEqual(kinds[: len(expected)], expected)
         self.assertIn("door.removed_and_blocked", kinds)
 
+    async def test_a_host_sends_somebody_back_to_the_door(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            browser = Browser(live)
+            guest = await browser.join(self.code, "Peter")
+            who = (await host.message("waiting"))["waiting"][0]["participant"]
+            await host.ask("door.admit", participant=who)
+            await guest.message("room")
+            self.assertEqual((await host.ask("host.to_door", participant=who))["type"], "ok")
+            self.assertEqual((await guest.message("door"))["reason"], "knock")
+            self.assertNotIn(who, live.engine.stats(self.id))
+            self.assertEqual((await browser.arrive(self.code, "Peter"))["outcome"], "wait")
+            self.assertEqual((await host.ask("door.admit", participant=who))["type"], "ok")
+            await guest.message("room")
+
+    async def test_a_seat_that_nobody_takes_ends_by_itself(self) -> None:
+        async with running_live() as live:
+            await self.host_inside(live)
+            await Browser(live).arrive(self.code, "Peter")
+            for expected in (Participant.State.WAITING, Participant.State.LEFT):
+                await live._clear_up()
+                seat = await Participant.objects.aget(user=None)
+                self.assertEqual(seat.state, expected)
+            self.assertEqual((await Participant.objects.aget(user=self.host)).state, Participant.State.INSIDE)
+
 
 class FailingTests(LiveCase):
     async def test_without_a_database_nothing_is_renewed_and_nobody_enters(self) -> None:

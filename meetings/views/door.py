@@ -148,11 +148,12 @@ async def personal_link(request: HttpRequest, secret: str) -> HttpResponse:
     """
     live = current_live()
     visitor = await arrivals.visitor_of_request(request)
-    if live is not None and not live.refused_tries.has(visitor.network):
-        return Problem(429, "too_many", "Wait a minute.", retry_after=60).response()
+    network = f"network {visitor.network}"
+    if live is not None and not live.refused_tries.has(network):
+        return _too_many(live.refused_tries.seconds_until(network)).response()
     token, code = await _in_database(live, _open, secret)
     if token is None and live is not None:
-        live.refused_tries.take(visitor.network)
+        live.refused_tries.take(network)
     target = reverse("door", args=[code])
     response = HttpResponseRedirect(target)
     response.set_cookie(
@@ -286,7 +287,7 @@ def _device(live: Live, code: str, visitor: Visitor, body: dict[str, Any]) -> De
     assert isinstance(jwk, dict) and isinstance(proof, dict)  # noqa: S101 - for the type checker
     device = arrivals.prove(code, jwk, proof, timezone.now())
     if device is None:
-        live.refused_tries.take(visitor.network)
+        live.refused_tries.take(visitor.budget)
         raise Problem(403, "proof", "The device's signature does not fit, or its time is not now.")
     return device
 
@@ -312,7 +313,7 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
         ask = functools.partial(_arrive, code, visitor, device, typed, email_code, live)
         arrival = await live.database(ask)
     except arrivals.WrongEmailCode:
-        live.refused_tries.take(visitor.network)
+        live.refused_tries.take(visitor.budget)
         raise Problem(400, "bad_request", "That code doesn’t match, or it is too old.", field="email_code") from None
     seen = arrival.seen
     if seen.occurrence is None:
@@ -403,14 +404,14 @@ def _no_host(occurrence_id: str) -> bool:
 
 
 def _refuse_guessing(live: Live, visitor: Visitor) -> None:
-    """Asked before the code is looked at, so that the refusal tells nothing. People with a proof of their own pass."""
-    if visitor.user is None and visitor.link is None and not live.refused_tries.has(visitor.network):
-        raise _too_many(live.refused_tries.seconds_until(visitor.network))
+    """Asked before the code is looked at, so that the refusal tells nothing."""
+    if not live.refused_tries.has(visitor.budget):
+        raise _too_many(live.refused_tries.seconds_until(visitor.budget))
 
 
 async def _closed(live: Live, visitor: Visitor, started: float) -> None:
     """Counts the try, and answers after the same time whether the code names a meeting or not."""
-    live.refused_tries.take(visitor.network)
+    live.refused_tries.take(visitor.budget)
     spent = asyncio.get_running_loop().time() - started
     await asyncio.sleep(max(0.0, CLOSED_SECONDS + random.uniform(0, 0.02) - spent))  # noqa: S311 - jitter, not a secret
 

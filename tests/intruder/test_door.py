@@ -32,6 +32,7 @@ HOST_MESSAGES: dict[str, Json] = {
     "host.mute": {"source": "microphone"},
     "host.mute_all": {},
     "host.remove": {"block": True},
+    "host.to_door": {},
     "host.lower_hand": {},
     "host.end": {},
 }
