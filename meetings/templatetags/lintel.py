@@ -104,13 +104,13 @@ def length(minutes: int) -> str:
 
 
 def length_in_full(minutes: int) -> str:
-    """The same where there is room: "45 minutes", "1 hour", "1 hour 30 minutes"."""
+    """The same where there is more room: "45 min", "1 hour", "1 hour 30 min"."""
     hours, rest = divmod(int(minutes), 60)
     said = []
     if hours:
         said.append(ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours})
     if rest:
-        said.append(ngettext("%(count)d minute", "%(count)d minutes", rest) % {"count": rest})
+        said.append(ngettext("%(count)d min", "%(count)d min", rest) % {"count": rest})
     return " ".join(said)
 
 

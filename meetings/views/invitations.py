@@ -130,8 +130,8 @@ def revoke(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRes
 @login_required
 @require_POST
 def restore(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
-    """Takes a revocation back. Old links stay dead; a new one can be copied or sent."""
+    """Takes a revocation back and mails a new link. Old links stay dead."""
     meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
     invitations.restore(request.user, invitation)
-    messages.success(request, _("%(name)s is invited again. Send or copy a new link.") % {"name": _name(invitation)})
+    messages.success(request, _("%(name)s is invited again. A new link is on its way.") % {"name": _name(invitation)})
     return redirect(_back(meeting))

@@ -98,11 +98,18 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
                 **look_of(detail.entry.kind),
             }
             for detail in shown
+            if not _is_routine(detail)
         ],
         "older": shown[-1].entry_id if len(details) > HISTORY_PER_PAGE else None,
         "door": words.table(rules),
         "without_host": words.without_host(rules),
     }
+
+
+def _is_routine(detail: AuditDetail) -> bool:
+    """Links made for mails: the next line says that the mail went out. The CSV and the audit log have them."""
+    facts = audit.body_of(detail.entry).get("facts", {})
+    return detail.entry.kind == "invitation.link_made" and facts.get("reason") == "mail"
 
 
 def _told(detail: AuditDetail) -> str:
