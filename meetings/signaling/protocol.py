@@ -108,10 +108,10 @@ def _text(shortest: int, longest: int) -> Check:
             raise _Invalid("must be text")
         if len(value) > longest:
             raise _Invalid(f"at most {longest} characters")
-        value = _writable(value)
-        if len(value.strip()) < shortest:
+        text = str(_writable(value))
+        if len(text.strip()) < shortest:
             raise _Invalid(f"at least {shortest} characters")
-        return value
+        return text
 
     return check
 
