@@ -1,0 +1,236 @@
+"""Who gets where: every address of the portal × every kind of visitor × GET and POST, from one table.
+
+An address that is missing from the table fails the test, so that no page is added without saying whose it is. The API's
+operations have a table of their own (portal/tests/test_api_permissions.py); this one makes sure that it names them all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpResponse
+from django.test import TestCase
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from meetings.door import Rules, with_preset
+from meetings.models import Invitation, Meeting, Occurrence
+from meetings.services import invitations
+from meetings.tests.live_case import Browser, running_live
+from portal.accounts.services import invite_person
+from portal.models import User
+from portal.tests.api_case import meeting_of, occurrence_of, person
+from portal.tests.test_api_permissions import TABLE as API_TABLE
+
+VISITORS = ("nobody", "stranger", "guest", "staff", "colleague", "other_host", "listed", "admin", "host")
+"""nobody, stranger and guest are not signed in; the stranger has opened the meeting's code, the guest a personal link.
+staff, colleague, other_host and admin have no part in the meeting; the colleague has opened its code."""
+
+SIGNED_OUT = ("nobody", "stranger", "guest")
+OUTSIDE = ("staff", "colleague", "other_host", "admin")
+
+PAGE = "page"  # answered with content; a form that was posted empty is shown again
+ON = "on"  # led on to another page
+SIGN_IN = "sign in"  # led to the sign-in page
+GONE = "404"
+NOT_SO = "405"  # not with this method
+NO_SERVER = "503"  # readiness, where no server runs around the test
+KNOCK, COME_IN, CLOSED = "wait", "admit", "refuse"  # what the door said
+
+Row = dict[str, str]
+
+
+def all_of(outcome: str) -> Row:
+    return dict.fromkeys(VISITORS, outcome)
+
+
+def accounts(outcome: str) -> Row:
+    """Everybody who is signed in."""
+    return {**all_of(outcome), **dict.fromkeys(SIGNED_OUT, SIGN_IN)}
+
+
+def insiders(outcome: str) -> Row:
+    """Hosts and listed people; for other accounts there is no such page."""
+    return {**accounts(outcome), **dict.fromkeys(OUTSIDE, GONE)}
+
+
+def hosts(outcome: str) -> Row:
+    return {**insiders(outcome), "listed": GONE}
+
+
+def admins(outcome: str) -> Row:
+    return {**accounts(GONE), "admin": outcome}
+
+
+SIGNED_OUT_ONLY = {**all_of(ON), **dict.fromkeys(SIGNED_OUT, PAGE)}
+EVERYBODY, NOBODY = all_of(PAGE), all_of(NOT_SO)
+ONE = "meetings/<uuid:meeting_id>/"
+ASKED = ONE + "invitations/<uuid:invitation_id>/"
+SOMEBODY = "people/<uuid:person_id>/"
+KNOWN = {**all_of(PAGE), "nobody": GONE, "stranger": GONE}
+"""Signed-out people without a link of theirs get the page that an unknown code gets."""
+
+TABLE: dict[str, tuple[Row, Row]] = {
+    # address: (GET, POST)
+    "livez": (EVERYBODY, EVERYBODY),
+    "readyz": (all_of(NO_SERVER), all_of(NO_SERVER)),
+    "sign-in/": (SIGNED_OUT_ONLY, SIGNED_OUT_ONLY),
+    "sign-out/": (accounts(PAGE), all_of(SIGN_IN)),
+    "sign-up/": (SIGNED_OUT_ONLY, SIGNED_OUT_ONLY),
+    "sign-in/inactive/": (EVERYBODY, NOBODY),
+    "password/reset/": (EVERYBODY, EVERYBODY),
+    "password/reset/done/": (EVERYBODY, NOBODY),
+    "password/reset/key/done/": (EVERYBODY, NOBODY),
+    r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]{1,40})-(?P<key>[-\w]{1,200})/$": (EVERYBODY, EVERYBODY),
+    "setup/<str:token>/": (EVERYBODY, EVERYBODY),
+    "account/": (accounts(PAGE), accounts(PAGE)),
+    "theme/": (NOBODY, all_of(ON)),
+    r"^help/(?P<topic>encryption|keyboard|browsers)/$": (EVERYBODY, EVERYBODY),
+    "people/": (admins(PAGE), admins(NOT_SO)),
+    "people/invite/": (admins(PAGE), admins(PAGE)),
+    SOMEBODY + "link/": (admins(NOT_SO), admins(PAGE)),
+    SOMEBODY + "deactivate/": (admins(PAGE), admins(ON)),
+    SOMEBODY + "reactivate/": (admins(NOT_SO), admins(ON)),
+    "audit/": (admins(PAGE), admins(NOT_SO)),
+    "audit.csv": (admins(PAGE), admins(NOT_SO)),
+    "": (all_of(ON), all_of(ON)),
+    "meetings/": (accounts(PAGE), accounts(NOT_SO)),
+    "meetings/earlier/": (accounts(PAGE), accounts(NOT_SO)),
+    "meetings/start/": (accounts(NOT_SO), accounts(ON)),
+    "meetings/join/": (accounts(NOT_SO), accounts(PAGE)),
+    "meetings/new/": (accounts(PAGE), accounts(PAGE)),
+    ONE: (insiders(PAGE), accounts(NOT_SO)),
+    ONE + "edit/": (hosts(PAGE), hosts(PAGE)),
+    ONE + "cancel/": (hosts(PAGE), hosts(ON)),
+    ONE + "history.csv": (hosts(PAGE), accounts(NOT_SO)),
+    ONE + "invite/": (accounts(NOT_SO), hosts(PAGE)),
+    ASKED + "link/": (accounts(NOT_SO), hosts(PAGE)),
+    ASKED + "resend/": (accounts(NOT_SO), hosts(ON)),
+    ASKED + "revoke/": (hosts(PAGE), hosts(ON)),
+    ASKED + "restore/": (accounts(NOT_SO), hosts(ON)),
+    "m/<str:code>": (KNOWN, NOBODY),
+    "m/<str:code>/look": (NOBODY, {**all_of(KNOCK), "nobody": CLOSED, "stranger": CLOSED, "host": COME_IN}),
+    "m/<str:code>/arrive": (NOBODY, {**all_of(KNOCK), "nobody": CLOSED, "stranger": CLOSED, "host": COME_IN}),
+    "m/<str:code>/calendar.ics": ({**all_of(GONE), "guest": PAGE, "listed": PAGE, "host": PAGE}, NOBODY),
+    "i/<str:secret>": (all_of(ON), NOBODY),
+    "api/v1/": (all_of(ON), all_of(ON)),
+    "api/v1/openapi.json": (EVERYBODY, EVERYBODY),
+    "api/v1/docs": (EVERYBODY, EVERYBODY),
+    "api/v1/^(?P<rest>.*)$": (all_of(GONE), all_of(GONE)),
+}
+
+
+def routes(patterns: Any = None, before: str = "") -> Iterator[str]:
+    """Every address of the URLconf, as it is written there."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, before + str(pattern.pattern))
+        elif isinstance(pattern, URLPattern):
+            yield before + str(pattern.pattern)
+
+
+def test_the_table_names_every_address_and_no_other() -> None:
+    operations = {re.sub(r"{(\w+)}", r"<\1>", path).lstrip("/") for _, path in API_TABLE}
+    assert set(TABLE) | operations == set(routes())
+
+
+def test_every_row_names_every_visitor() -> None:
+    for route, rows in TABLE.items():
+        for row in rows:
+            assert set(row) == set(VISITORS), route
+
+
+class EveryVisitor(TestCase):
+    """One world per address and method. The host comes last: what others must not do would show in the answer."""
+
+    def setUp(self) -> None:
+        roles = {"admin": User.Role.ADMIN}
+        self.people = {name: person(name, roles.get(name, User.Role.STAFF)) for name in VISITORS[3:]}
+        host = self.people["host"]
+        rules = with_preset(Rules(opens_minutes=None), "guests_knock")
+        self.meeting = meeting_of(host, rules=rules, people=["listed@example.org", "guest@elsewhere.example"])
+        meeting_of(self.people["other_host"])
+        guest = Invitation.objects.get(email="guest@elsewhere.example")
+        secret = invitations.mint_link(guest).rpartition("/i/")[2]
+        other = invitations.invite(host, occurrence_of(self.meeting), "another@elsewhere.example", send=False)
+        # Each visitor's own: what one of them uses up is not missing for the next.
+        self.secrets = {name: invitations.mint_link(other).rpartition("/i/")[2] for name in VISITORS}
+        self.secrets["guest"] = secret
+        somebody = person("somebody")
+        setup = invite_person("new@example.org", "New", User.Role.STAFF, self.people["admin"])
+        self.words = {
+            "meeting_id": str(self.meeting.pk),
+            "invitation_id": str(other.pk),
+            "person_id": str(somebody.pk),
+            "code": self.meeting.code,
+            "token": setup.rstrip("/").rpartition("/")[2],
+            "topic": "encryption",
+            "uidb36": "1",
+            "key": "abc-def",
+            "rest": "nothing/here",
+        }
+
+    def address(self, route: str, visitor: str) -> str:
+        words = {**self.words, "secret": self.secrets[visitor]}
+        path = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", lambda found: words[found[1]], route)
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: words[found[1]], path)
+        return "/" + path.replace("^", "").replace("$", "")
+
+    async def browser(self, live: Any, visitor: str) -> Browser:
+        browser = Browser(live)
+        browser.http.handler.enforce_csrf_checks = False
+        if visitor in self.people:
+            await browser.sign_in(self.people[visitor])
+        if visitor in {"stranger", "colleague"}:
+            await browser.page(self.meeting.code)
+        if visitor == "guest":
+            await browser.open_link(self.secrets["guest"])
+        return browser
+
+    async def outcome(self, live: Any, visitor: str, method: str, route: str) -> str:
+        browser = await self.browser(live, visitor)
+        path = self.address(route, visitor)
+        if method == "POST" and route.endswith(("/arrive", "/look")):
+            await browser.page(self.meeting.code)
+            if route.endswith("/arrive"):
+                return str((await browser.arrive(self.meeting.code, "Ada"))["outcome"])
+            return str((await browser.post(path, {})).json()["outcome"])
+        return outcome_of(await browser.http.generic(method, path))
+
+    async def check(self, method: str, route: str, row: Row) -> None:
+        found = {}
+        async with running_live() as live:
+            for visitor in VISITORS:
+                found[visitor] = await self.outcome(live, visitor, method, route)
+                if visitor not in {"admin", "host"}:
+                    await sync_to_async(self.untouched)(visitor)
+        assert found == row
+
+    def untouched(self, visitor: str) -> None:
+        """Whatever a visitor without the right has asked for: nothing of the meeting or of people has changed."""
+        meeting = Meeting.objects.get(pk=self.meeting.pk)
+        assert (meeting.title, meeting.cancelled_at) == (self.meeting.title, None), visitor
+        assert not Occurrence.objects.filter(meeting=meeting, cancelled_at__isnull=False).exists(), visitor
+        assert not Invitation.objects.filter(revoked_at__isnull=False).exists(), visitor
+        assert User.objects.get(pk=self.words["person_id"]).is_active, visitor
+
+
+def outcome_of(response: HttpResponse) -> str:
+    if response.status_code in {301, 302}:
+        return SIGN_IN if response["Location"].startswith("/sign-in/") else ON
+    return PAGE if response.status_code in {200, 422} else str(response.status_code)
+
+
+def _add(route: str, method: str, row: Row) -> None:
+    async def test(self: EveryVisitor) -> None:
+        await self.check(method, route, row)
+
+    words = re.sub(r"\W+", "_", re.sub(r"\(\?P<(\w+)>.*?\)(?=[-/$])", r"\1", route)).strip("_") or "home"
+    setattr(EveryVisitor, f"test_{method.lower()}_{words}_answers_as_the_table_says", test)
+
+
+for _route, _rows in TABLE.items():
+    for _method, _row in zip(("GET", "POST"), _rows, strict=True):
+        _add(_route, _method, _row)
