@@ -4,6 +4,7 @@
 takes effect before the caller gets control back. It is synchronous; nothing here awaits.
 """
 
+import itertools
 import math
 import re
 from collections import deque
@@ -62,6 +63,7 @@ class MediaSession:
         self._clock = wiring.clock
         self._emit = emit
         self._closing = closing
+        self._offer_ids = itertools.count(1)
         self._live: set[TrackKey] = set()
         self._seen: set[TrackKey] = set()
 
@@ -235,7 +237,8 @@ class MediaSession:
         return keys
 
     def _offer(self, link: SubscribeLink) -> None:
-        offer_id, text, tracks = link.make_offer()
+        offer_id = next(self._offer_ids)
+        text, tracks = link.make_offer(offer_id)
         self._note("subscribe_offered", link.peer_id, offer=offer_id, tracks=len(tracks))
         self._emit(SubscribeOffer(self.session_id, link.peer_id, offer_id, text, tracks))
 

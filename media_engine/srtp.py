@@ -5,6 +5,8 @@ file calls the same C functions on two buffers that live as long as the process.
 in `PRIVATE_NAMES` and guarded by a contract test; when one is missing, the public functions are used instead.
 """
 
+import contextlib
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import pylibsrtp
@@ -53,6 +55,9 @@ class SrtpPair(Protocol):
     def protect_rtcp(self, packet: bytes) -> bytes:
         """Encrypt one RTCP packet; empty when refused."""
 
+    def retire(self, ssrcs: Iterable[int]) -> None:
+        """Forget what is kept for sending these SSRCs, which must never be used again on this transport."""
+
 
 if IN_PLACE:
     _receive_memory = ffi.new("unsigned char[]", DATAGRAM_BYTES)
@@ -66,13 +71,24 @@ else:  # pragma: no cover - only after an upgrade of pylibsrtp
 send_buffer = send_slots[0]
 
 
-class InPlaceSrtp:
-    """libsrtp on the shared buffers."""
-
-    __slots__ = ("_rx", "_rx_session", "_tx", "_tx_session")
+class _Sessions:
+    """The two libsrtp sessions; holding them keeps what pointers into them point at."""
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session) -> None:
-        self._rx_session, self._tx_session = rx, tx  # keep what the pointers point into
+        self._rx_session, self._tx_session = rx, tx
+
+    def retire(self, ssrcs: Iterable[int]) -> None:
+        """See SrtpPair."""
+        for ssrc in ssrcs:
+            with contextlib.suppress(pylibsrtp.Error):  # nothing was ever sent on it
+                self._tx_session.remove_stream(ssrc)
+
+
+class InPlaceSrtp(_Sessions):
+    """libsrtp on the shared buffers."""
+
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session) -> None:
+        super().__init__(rx, tx)
         self._rx: Any = rx._srtp[0]  # noqa: SLF001
         self._tx: Any = tx._srtp[0]  # noqa: SLF001
 
@@ -112,30 +128,25 @@ class InPlaceSrtp:
         return bytes(send_buffer[: _length[0]])
 
 
-class PublicSrtp:
+class PublicSrtp(_Sessions):
     """The same by pylibsrtp's public functions: slower, and packets above 1,356 bytes are refused by its buffer."""
-
-    __slots__ = ("_rx", "_tx")
-
-    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session) -> None:
-        self._rx, self._tx = rx, tx
 
     def unprotect(self, size: int) -> int:
         """See SrtpPair."""
-        return self._into(receive_buffer, self._rx.unprotect, bytes(receive_buffer[:size]))
+        return self._into(receive_buffer, self._rx_session.unprotect, bytes(receive_buffer[:size]))
 
     def unprotect_rtcp(self, size: int) -> int:
         """See SrtpPair."""
-        return self._into(receive_buffer, self._rx.unprotect_rtcp, bytes(receive_buffer[:size]))
+        return self._into(receive_buffer, self._rx_session.unprotect_rtcp, bytes(receive_buffer[:size]))
 
     def protect(self, size: int, slot: int = 0) -> int:
         """See SrtpPair."""
-        return self._into(send_slots[slot], self._tx.protect, bytes(send_slots[slot][:size]))
+        return self._into(send_slots[slot], self._tx_session.protect, bytes(send_slots[slot][:size]))
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """See SrtpPair."""
         try:
-            return bytes(self._tx.protect_rtcp(packet))
+            return bytes(self._tx_session.protect_rtcp(packet))
         except (pylibsrtp.Error, ValueError):
             return b""
 

@@ -78,7 +78,10 @@ class SubscribeLink(Link):
         the page's track only when the SSRC has changed: with the old one it decodes frames that nobody sees.
         """
         self._by_ssrc.pop(down.ssrc, None)
+        if self.srtp is not None:
+            self.srtp.retire((down.ssrc, down.rtx_ssrc))
         down.ssrc, down.rtx_ssrc = self._new_ssrcs()
+        down.renumber()
         self._by_ssrc[down.ssrc] = down
 
     def _new_ssrcs(self) -> tuple[int, int]:
@@ -98,9 +101,13 @@ class SubscribeLink(Link):
         """Consider nothing offered: the socket that carried the last offer may have been cut."""
         self.in_flight, self._offered = None, ()
 
-    def make_offer(self) -> tuple[int, str, tuple[OfferedTrack, ...]]:
-        """Offer the m-lines as they are now. The offer is in flight until `accept` or the next `make_offer`."""
-        self.offer_id += 1
+    def make_offer(self, offer_id: int) -> tuple[str, tuple[OfferedTrack, ...]]:
+        """Offer the m-lines as they are now. The offer is in flight until `accept` or the next `make_offer`.
+
+        `offer_id` is never used twice in a session, so that an answer to a transport that has been replaced is told
+        from one to its successor.
+        """
+        self.offer_id = offer_id
         self.sdp_version += 1
         self.in_flight = self._offered = tuple(down.key for down in self.downs)
         sections = []
@@ -112,7 +119,7 @@ class SubscribeLink(Link):
                 tracks.append(OfferedTrack(down.mid, *down.key))
             sections.append(OfferedSection(down.mid, down.kind, down.ssrc, down.rtx_ssrc, stream, track))
         text = sdp_write.offer(sections, self.local(), self.sdp_session, self.sdp_version, "-")
-        return self.offer_id, text, tuple(tracks)
+        return text, tuple(tracks)
 
     def accept(self, offer_id: int, answer: Description) -> None:
         """Take the answer to the offer in flight. Raises OfferRejected before anything has changed."""

@@ -121,18 +121,22 @@ class DownTrack:
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
         self.rtx_payload_type = RTX_PAYLOAD_TYPE
-        self.rtx_sequence = random.randrange(0x8000)  # noqa: S311 - not a secret
         self.key: TrackKey | None = None
         self.negotiated: TrackKey | None = None
         self.freed = True
         self.up: UpTrack | None = None
-        self.forwarder = Forwarder(VIDEO_CLOCK_RATE if self.video else AUDIO_CLOCK_RATE)
+        self.renumber()
         self.packets = self.octets = self.refused = self.retransmitted = 0
         self.wants_report = False
 
     def __repr__(self) -> str:
         state = "forwarding" if self.up and self.forwarder.epoch else "waiting" if self.up else "idle"
         return f"<DownTrack mid={self.mid} {self.kind} {state}>"
+
+    def renumber(self) -> None:
+        """Count from a new start, as a new SSRC has to."""
+        self.forwarder = Forwarder(VIDEO_CLOCK_RATE if self.video else AUDIO_CLOCK_RATE)
+        self.rtx_sequence = random.randrange(0x8000)  # noqa: S311 - not a secret
 
     def begun(self) -> None:
         """A new stretch begins: the receiver needs the mapping of its timestamps to the publisher's clock."""

@@ -160,6 +160,17 @@ class SubscribeTests(EngineTestCase):
         anna.send_audio(b"again")
         await eventually(lambda: [p for p in ben.received if b"again" in p])
 
+    async def test_offers_of_a_replaced_transport_are_never_mistaken_for_those_of_its_successor(self) -> None:
+        _, ben = await self.pair()
+        ben.answer_automatically = False
+        last = len(ben.offers)
+        for _ in range(3):
+            self.engine.open_subscribe("session", "ben", True)
+        await eventually(lambda: len(ben.offers) > last)
+        numbers = [offer.offer_id for offer in ben.offers]
+        self.assertEqual(len(set(numbers)), len(numbers))
+        self.assertEqual(len(ben.offers), last + 1, "an offer of a transport that is gone was delivered")
+
     async def test_a_fresh_transport_replaces_the_old_one_quietly(self) -> None:
         anna, ben = await self.pair()
         old = ben.subscribing

@@ -1,15 +1,19 @@
 """The private names of aiortc and pylibsrtp that the engine leans on are where they were."""
 
 import asyncio
+import errno
 import inspect
 import re
+import socket
 from unittest import TestCase
 
 import pylibsrtp
+import pytest
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, State
 
-from media_engine import srtp, transport
+from media_engine import Source, srtp, transport
 from media_engine.ice import IceTransport
+from media_engine.tests.client import EngineTestCase, eventually
 from media_engine.transport import RtpTransport, split_records
 
 
@@ -51,6 +55,9 @@ class ContractTests(TestCase):
             report = pair.protect_rtcp(bytes([0x80, 201, 0, 1, 0, 0, 0, 1]))
             srtp.receive_buffer[: len(report)] = report
             size = pair.unprotect_rtcp(len(report))
+            pair.retire((0, 12345))
+            srtp.send_buffer[: len(packet)] = packet
+            self.assertEqual(bytes(srtp.send_buffer[: pair.protect(len(packet))]), datagram, "not forgotten")
             results.append((datagram, plain, replayed, report, bytes(srtp.receive_buffer[:size])))
         self.assertEqual(results[0], results[1])
         self.assertEqual(results[0][1], packet)
@@ -98,3 +105,50 @@ class HandshakeTests(TestCase):
             return states
 
         self.assertEqual(asyncio.run(run()), (["connected", "closed"], ["connected", "closed"]))
+
+
+class LoopTests(TestCase):
+    def test_media_flows_on_uvloop_as_it_does_on_asyncio(self) -> None:
+        uvloop = pytest.importorskip("uvloop")
+
+        async def run() -> None:
+            case = EngineTestCase()
+            await case.asyncSetUp()
+            anna, ben = await case.pair()
+            for number in range(40):
+                anna.send_audio(b"%d" % number)
+            await eventually(lambda: len(ben.packets_of("anna", Source.MICROPHONE)) == 41)
+            await case.asyncTearDown()
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run())
+
+
+class SendingTests(EngineTestCase):
+    async def test_where_the_kernel_cannot_cut_runs_they_are_sent_one_by_one(self) -> None:
+        anna, ben = await self.pair()
+        mux = self.engine._mux
+        for error in (None, errno.EINVAL, errno.EIO):
+            real = mux.socket
+            assert real is not None
+            if error is not None:
+                mux.socket = RefusingSocket(real, error)  # type: ignore[assignment]
+            before = len(ben.received)
+            for size in (100, 100, 100, 50, 100, 100):
+                anna.send_audio(bytes(size))
+            await eventually(lambda before=before: len(ben.received) == before + 6)  # type: ignore[misc]
+            mux.socket = real
+        self.assertEqual(self.engine.dropped["send_error"], 0)
+
+
+class RefusingSocket:
+    """A socket on an interface that does not do segmentation."""
+
+    def __init__(self, real: socket.socket, number: int) -> None:
+        self._real, self._number = real, number
+
+    def sendmsg(self, *_: object) -> int:
+        raise OSError(self._number, "not supported")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
