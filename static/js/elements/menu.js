@@ -99,7 +99,7 @@ export function showMenu(button, entries, { label, row = false } = {}) {
   const onResize = () => close(false);
 
   // In a dialog the menu must be inside it, or it would be inert.
-  (button.closest("dialog") ?? document.body).append(list);
+  (button.closest("dialog") ?? document.querySelector("main") ?? document.body).append(list);
   place(list, button);
   openMenu = { close, button };
   button.setAttribute("aria-expanded", "true");

@@ -195,6 +195,7 @@ export class Chips {
     const wasHidden = this.#list.hidden;
     this.#list.replaceChildren(...found.map((person) => this.#suggestion(person)));
     this.#list.hidden = !found.length;
+    this.#list.scrollIntoView({ block: "nearest" });
     if (found.length && wasHidden) this.#say(fill(words.suggested, { count: found.length }));
   }
 

@@ -17,7 +17,8 @@ document.addEventListener("click", (event) => {
   const link = within(event, "[data-copy]");
   if (!link) return;
   event.preventDefault();
-  copy(link.dataset.copy ?? "", $("#copied")?.dataset.done ?? "");
+  const said = /** @type {HTMLElement | null} */ ($("#copied"));
+  copy(link.dataset.copy ?? "", said?.dataset.done ?? "");
 });
 document.addEventListener("focusin", (event) => closeMenus(/** @type {Node} */ (event.target)));
 document.addEventListener("keydown", (event) => {
@@ -28,6 +29,15 @@ document.addEventListener("keydown", (event) => {
   /** @type {HTMLElement | null} */ ($("summary", open))?.focus();
 });
 
+/** Tells the server where the clocks of this browser are, for accounts that chose no time zone. */
+function noteZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone || document.cookie.includes(`lintel_zone=${zone}`)) return;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `lintel_zone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+}
+
+noteZone();
 for (const node of /** @type {HTMLElement[]} */ ($$("[data-needs-script]"))) node.hidden = false;
 for (const link of $$("a[data-copy]")) link.setAttribute("role", "button");
 /** @type {HTMLElement | null} */ ($(".summary[tabindex]"))?.focus();

@@ -60,6 +60,7 @@ let titleTimer = null;
 function setState(state, reason = null) {
   setAttr(byId("main"), "data-call-state", state);
   setAttr(byId("main"), "data-reason", reason);
+  byId("quiet-sign-in").hidden = state !== "prejoin" || Boolean(door.signed_in) || !door.sign_in_helps;
   byId("own").hidden = ["refused", "removed", "ended", "left"].includes(state);
   byId("join").classList.toggle("alone-card", byId("own").hidden);
 }
@@ -296,9 +297,7 @@ document.documentElement.toggleAttribute("data-less-motion", preferences.get("le
 
 async function start() {
   byId("join").hidden = false;
-  const signIn = /** @type {HTMLAnchorElement} */ (byId("quiet-sign-in"));
-  signIn.href = door.sign_in_url;
-  signIn.hidden = Boolean(door.signed_in) || !door.sign_in_helps || door.look.outcome === "refuse";
+  /** @type {HTMLAnchorElement} */ (byId("quiet-sign-in")).href = door.sign_in_url;
   setText(byId("room-title"), title);
   if (!globalThis.isSecureContext) {
     showRefusal({ reason: "insecure" });

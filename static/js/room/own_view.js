@@ -70,6 +70,7 @@ export class OwnView {
     const devices = this.#devices;
     const asking = devices.asked === "idle" || devices.asked === "asking";
     byId("ask-devices").hidden = !asking;
+    byId("preview-plate").hidden = asking;
     setAttr(byId("allow"), "aria-disabled", devices.asked === "asking" ? "true" : null);
     byId("preview-ctl").hidden = asking;
     byId("devices").hidden = devices.asked !== "ready";
