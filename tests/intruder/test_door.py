@@ -10,20 +10,14 @@ import asyncio
 import json
 import re
 import secrets
-import shutil
-import tempfile
-import unittest
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from websockets.exceptions import InvalidStatus
 
+from tests.intruder.case import COLLEAGUE, HOST, TITLE, IntruderCase
 from tests.support.client import Client, Closed, Json, Refused, Socket
-from tests.support.portal import Portal
+from tests.support.portal import PASSWORD
 
-HOST = "ingrid@nordhavn.example"
-COLLEAGUE = "marcus@nordhavn.example"
-TITLE = "Trial safety board"
 HOST_MESSAGES: dict[str, Json] = {
     "door.admit": {},
     "door.refuse": {"note": "no", "block": True},
@@ -37,59 +31,6 @@ HOST_MESSAGES: dict[str, Json] = {
     "host.end": {},
 }
 WITHOUT_TARGET = {"door.lock", "host.mute_all", "host.end"}
-
-
-class IntruderCase(unittest.IsolatedAsyncioTestCase):
-    """One server for all tests of a class; every test has a meeting of its own."""
-
-    portal: ClassVar[Portal]
-    place: ClassVar[Path]
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.place = Path(tempfile.mkdtemp(prefix="lintel-intruder-"))
-        cls.addClassCleanup(shutil.rmtree, cls.place, ignore_errors=True)
-        cls.portal = Portal(cls.place / "data", LINTEL_ORGANISATION="Nordhavn Institute")
-        cls.addClassCleanup(cls.portal.close)
-        cls.portal.create_person(HOST, "Ingrid Sæther", role="admin")
-        cls.portal.create_person(COLLEAGUE, "Marcus Bell")
-        cls.portal.make_token(HOST)
-
-    async def asyncSetUp(self) -> None:
-        self.sockets: list[Socket] = []
-        self.addAsyncCleanup(self.close_sockets)
-        # A network of its own for each test: the server's budgets are per network.
-        self.network = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
-
-    async def close_sockets(self) -> None:
-        for socket in self.sockets:
-            await socket.close()
-
-    def client(self) -> Client:
-        return self.portal.client(f"{self.network}.7")
-
-    async def join(self, client: Client, code: str, name: str = "") -> Socket:
-        socket = await client.join(code, name)
-        self.sockets.append(socket)
-        return socket
-
-    async def host_inside(self, meeting: Json) -> Socket:
-        client = self.client()
-        await client.sign_in(HOST, "seven quiet lanterns")
-        return await self.join(client, meeting["code"])
-
-    async def guest_with_link(self, meeting: Json, email: str = "peter@medreg.example") -> tuple[Client, str]:
-        invitation = await self.portal.invite(HOST, meeting, email)
-        client = self.client()
-        await client.open_link(invitation["join_url"])
-        return client, invitation["join_url"]
-
-    async def let_in(self, host: Socket, guest: Socket) -> str:
-        """The host lets in who waits on this socket; returns their id."""
-        who: str = (await guest.message("door"))["participant"]
-        await host.ask("door.admit", participant=who)
-        await guest.message("room")
-        return who
 
 
 class LinkTests(IntruderCase):
@@ -297,7 +238,7 @@ class SocketTests(IntruderCase):
             await again.send("hello", protocol=1, ticket=ticket)
             self.assertEqual((await again.closed(), again.messages), (4401, []))
         colleague = self.client()
-        await colleague.sign_in(COLLEAGUE, "seven quiet lanterns")
+        await colleague.sign_in(COLLEAGUE, PASSWORD)
         ticket = (await colleague.arrive(meeting["code"])).json["ticket"]
         signed_out = await self.open(colleague, f"lintel-browser={colleague.cookie('lintel-browser')}")
         await signed_out.send("hello", protocol=1, ticket=ticket)
@@ -409,7 +350,7 @@ class RoomTests(IntruderCase):
         meeting = await self.portal.schedule(HOST)
         await self.host_inside(meeting)
         client = self.client()
-        await client.sign_in(COLLEAGUE, "seven quiet lanterns")
+        await client.sign_in(COLLEAGUE, PASSWORD)
         colleague = await self.join(client, meeting["code"])
         await colleague.message("room")
         form = f"csrfmiddlewaretoken={client.cookie('lintel-csrf')}".encode()
@@ -425,7 +366,7 @@ class RestartTests(IntruderCase):
         meeting = await self.portal.schedule(HOST)
         clients: dict[str, Client] = {}
         client = self.client()
-        await client.sign_in(HOST, "seven quiet lanterns")
+        await client.sign_in(HOST, PASSWORD)
         host = await self.join(client, meeting["code"])
         ids: dict[str, str] = {}
         for name in ("Peter", "Leila"):

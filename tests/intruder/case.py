@@ -1,0 +1,70 @@
+"""What intruder tests of the running server share: one server for a class, a meeting and a network for each test."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+from typing import ClassVar
+
+from tests.support.client import Client, Json, Socket
+from tests.support.portal import PASSWORD, Portal
+
+HOST = "ingrid@nordhavn.example"
+COLLEAGUE = "marcus@nordhavn.example"
+TITLE = "Trial safety board"
+
+
+class IntruderCase(unittest.IsolatedAsyncioTestCase):
+    """One server for all tests of a class; every test has a meeting of its own."""
+
+    portal: ClassVar[Portal]
+    place: ClassVar[Path]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.place = Path(tempfile.mkdtemp(prefix="lintel-intruder-"))
+        cls.addClassCleanup(shutil.rmtree, cls.place, ignore_errors=True)
+        cls.portal = Portal(cls.place / "data", LINTEL_ORGANISATION="Nordhavn Institute")
+        cls.addClassCleanup(cls.portal.close)
+        cls.portal.create_person(HOST, "Ingrid Sæther", role="admin")
+        cls.portal.create_person(COLLEAGUE, "Marcus Bell")
+        cls.portal.make_token(HOST)
+
+    async def asyncSetUp(self) -> None:
+        self.sockets: list[Socket] = []
+        self.addAsyncCleanup(self.close_sockets)
+        # A network of its own for each test: the server's budgets are per network.
+        self.network = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
+
+    async def close_sockets(self) -> None:
+        for socket in self.sockets:
+            await socket.close()
+
+    def client(self) -> Client:
+        return self.portal.client(f"{self.network}.7")
+
+    async def join(self, client: Client, code: str, name: str = "") -> Socket:
+        socket = await client.join(code, name)
+        self.sockets.append(socket)
+        return socket
+
+    async def host_inside(self, meeting: Json) -> Socket:
+        client = self.client()
+        await client.sign_in(HOST, PASSWORD)
+        return await self.join(client, meeting["code"])
+
+    async def guest_with_link(self, meeting: Json, email: str = "peter@medreg.example") -> tuple[Client, str]:
+        invitation = await self.portal.invite(HOST, meeting, email)
+        client = self.client()
+        await client.open_link(invitation["join_url"])
+        return client, invitation["join_url"]
+
+    async def let_in(self, host: Socket, guest: Socket) -> str:
+        """The host lets in who waits on this socket; returns their id."""
+        who: str = (await guest.message("door"))["participant"]
+        await host.ask("door.admit", participant=who)
+        await guest.message("room")
+        return who
