@@ -1,0 +1,348 @@
+"""The main job in real browsers: schedule, knock, be let in, see and hear each other, share, be removed, come back.
+
+Frames and samples are counted by the browsers (video elements, getStats), never by the server's own counters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.conftest import Portal
+
+INGRID = "ingrid@nordhavn.example"
+MARCUS = "marcus@nordhavn.example"
+PETER = "p.lindqvist@medreg.example"
+Visitor = Callable[..., BrowserContext]
+
+SPY = """
+window.connections = [];
+const Real = RTCPeerConnection;
+window.RTCPeerConnection = class extends Real { constructor(...args) { super(...args); connections.push(this); } };
+window.lines = [];
+const Line = WebSocket;
+window.WebSocket = class extends Line {
+  constructor(...args) {
+    super(...args);
+    lines.push(this);
+    this.got = [];
+    this.addEventListener("message", (event) => this.got.push(JSON.parse(event.data).type));
+  }
+};
+"""
+"""Keeps the page's own connections within reach; it changes nothing about them."""
+
+STATS = """async () => {
+  const sum = {framesDecoded: 0, samples: 0, packetsReceived: 0, connections: connections.length};
+  for (const connection of connections) {
+    if (connection.connectionState === "closed") continue;
+    for (const report of (await connection.getStats()).values()) {
+      if (report.type !== "inbound-rtp") continue;
+      sum.packetsReceived += report.packetsReceived;
+      if (report.kind === "video") sum.framesDecoded += report.framesDecoded;
+      else sum.samples += report.totalSamplesReceived - (report.silentConcealedSamples ?? 0);
+    }
+  }
+  return sum;
+}"""
+
+
+class Seat:
+    """One person's page, driven by the names that the contract promises."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.wrong: list[str] = []
+        page.add_init_script(SPY)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda said: self._note(said.text))
+
+    def _note(self, text: str) -> None:
+        if "Content Security Policy" in text:
+            self.wrong.append(text)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def tool(self, name: str) -> Locator:
+        return self.page.get_by_role("toolbar", name="Meeting controls").get_by_role("button", name=name)
+
+    def state(self, wanted: str) -> None:
+        expect(self.page.locator("main")).to_have_attribute("data-call-state", wanted, timeout=20_000)
+
+    def tile(self, name: str, source: str = "camera") -> Locator:
+        return self.page.locator(f'[data-participant][data-source="{source}"][aria-label^="{name}"]')
+
+    def stats(self) -> dict[str, Any]:
+        counted: dict[str, Any] = self.page.evaluate(STATS)
+        return counted
+
+    def frames(self, name: str, source: str = "camera") -> int:
+        """Frames that this person's `<video>` has shown, 0 while it is not there or has no size."""
+        tile = self.tile(name, source)
+        if not tile.count():
+            return 0
+        shown: int = tile.locator("video").evaluate(
+            "video => video.videoWidth ? video.getVideoPlaybackQuality().totalVideoFrames : 0"
+        )
+        return shown
+
+    def sees(self, name: str, source: str = "camera", within_s: float = 20) -> None:
+        """Waits until frames of `name` advance."""
+        first = eventually(lambda: self.frames(name, source), within_s, f"a picture of {name}")
+        eventually(lambda: self.frames(name, source) >= first + 5, within_s, f"moving pictures of {name}")
+
+    def hears(self, within_s: float = 20) -> None:
+        """Waits until sound arrives that is not made up for loss."""
+        first = self.stats()["samples"]
+        eventually(lambda: self.stats()["samples"] > first + 24_000, within_s, "half a second of sound")
+
+
+def eventually(ask: Callable[[], Any], within_s: float, what: str) -> Any:
+    """The first true answer; fails by name when there is none in time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if answer := ask():
+            return answer
+        time.sleep(0.05)
+    pytest.fail(f"no {what} within {within_s} s")
+
+
+@pytest.fixture(scope="module")
+def portal(server: Portal) -> Portal:
+    server.create_person(INGRID, "Ingrid Sæther", role="admin")
+    server.create_person(MARCUS, "Marcus Bell")
+    return server
+
+
+@pytest.fixture
+def seat(visitor: Visitor) -> Iterator[Callable[..., Seat]]:
+    """Makes people with a browser profile each; at the end none of their pages may have failed."""
+    made: list[Seat] = []
+
+    def make() -> Seat:
+        made.append(Seat(visitor().new_page()))
+        return made[-1]
+
+    yield make
+    assert [wrong for one in made for wrong in one.wrong] == []
+
+
+def schedule(portal: Portal, host: Seat, title: str, *people: str) -> str:
+    """Schedules a meeting that begins in a minute and opens its door page. Returns the address of that page."""
+    page = host.page
+    portal.sign_in(page, INGRID)
+    page.get_by_role("link", name="Schedule").click()
+    page.get_by_role("textbox", name="Title").fill(title)
+    start = datetime.now(UTC) + timedelta(minutes=1)
+    page.get_by_label("Date").fill(start.date().isoformat())
+    page.get_by_label("Starts").fill(start.strftime("%H:%M"))
+    page.get_by_role("combobox", name="Time zone").select_option("UTC")
+    invite = page.get_by_role("textbox", name="People and guests")
+    for person in people:
+        invite.fill(person)
+        invite.press("Enter")
+    page.get_by_role("button", name="Schedule and send invitations").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.get_by_role("button", name="Open the room").or_(page.get_by_role("link", name="Open the room")).click()
+    page.wait_for_url("**/m/*")
+    return page.url
+
+
+def personal_link(portal: Portal, address: str) -> str:
+    links: list[str] = eventually(lambda: portal.personal_links(address), 20, f"mail to {address}")
+    return links[-1]
+
+
+def come_in(who: Seat, press: str = "Join", name: str = "") -> None:
+    """Through the join page with camera and microphone."""
+    if name:
+        who.page.get_by_role("textbox", name="Your name").fill(name)
+    who.button("Allow camera and microphone").click()
+    expect(who.button("Allow camera and microphone")).to_be_hidden()
+    who.button(press).click()
+
+
+def walk_in(portal: Portal, who: Seat, address: str, url: str) -> None:
+    portal.sign_in(who.page, address)
+    who.page.goto(url)
+    come_in(who)
+    who.state("connected")
+
+
+def test_three_people_meet_from_invitation_to_the_end(
+    portal: Portal, seat: Callable[..., Seat], artifacts: Path
+) -> None:
+    host, guest, colleague = seat(), seat(), seat()
+    url = schedule(portal, host, "Trial safety board", MARCUS, PETER)
+    come_in(host)
+    host.state("connected")
+    expect(host.page.get_by_role("heading", name="You’re the only one here")).to_be_visible()
+    host.page.screenshot(path=str(artifacts / "room-alone.png"))
+
+    guest.page.goto(personal_link(portal, PETER))
+    assert "/i/" not in guest.page.url
+    come_in(guest, "Knock to join", "Peter Lindqvist")
+    guest.state("waiting")
+    expect(guest.page.get_by_role("status", name="You’re at the door")).to_be_visible()
+    at_the_door = host.page.get_by_role("region", name="At the door")
+    expect(at_the_door).to_have_count(1)
+    expect(at_the_door).to_contain_text(PETER)
+    # Whoever waits has no connection that media could come through, and was told about the door only.
+    assert guest.stats()["connections"] == 0
+    assert guest.page.evaluate("lines.flatMap((line) => line.got).filter((type) => type !== 'door')") == []
+    guest.page.screenshot(path=str(artifacts / "room-waiting.png"))
+    host.page.screenshot(path=str(artifacts / "room-at-the-door.png"))
+    at_the_door.get_by_role("button", name="Let in Peter Lindqvist").click()
+    guest.state("connected")
+    guest.sees("Ingrid Sæther")
+    guest.hears()
+    host.sees("Peter Lindqvist")
+    host.hears()
+    expect(at_the_door).to_have_count(0)
+
+    walk_in(portal, colleague, MARCUS, url)
+    for who, others in (
+        (host, ("Peter Lindqvist", "Marcus Bell")),
+        (guest, ("Ingrid Sæther", "Marcus Bell")),
+        (colleague, ("Ingrid Sæther", "Peter Lindqvist")),
+    ):
+        for other in others:
+            who.sees(other)
+    expect(guest.tile("Marcus Bell")).to_have_attribute("data-self", "false")
+    expect(guest.page.locator('[data-encryption="transport"]')).to_have_count(1)
+    host.page.screenshot(path=str(artifacts / "room-three.png"))
+
+    colleague.tool("Share").click()
+    for who in (host, guest):
+        who.sees("Marcus Bell", "screen")
+    host.page.screenshot(path=str(artifacts / "room-share.png"))
+    colleague.button("Stop sharing").click()
+    expect(host.tile("Marcus Bell", "screen")).to_have_count(0)
+
+    guest.tool("Chat").click()
+    guest.page.get_by_role("textbox", name="Message").fill("See https://medreg.example/annex-3.")
+    guest.button("Send").click()
+    host.tool("Chat").click()
+    messages = host.page.get_by_role("log", name="Chat messages")
+    expect(messages.get_by_role("link")).to_have_attribute("href", "https://medreg.example/annex-3")
+    expect(messages.get_by_role("link")).to_have_attribute("rel", "noopener noreferrer")
+
+    host.tool("Host").click()
+    host.button("End for everyone…").click()
+    host.page.get_by_role("dialog").get_by_role("button", name="End for everyone").click()
+    for who in (host, guest, colleague):
+        who.state("ended")
+        eventually(
+            lambda who=who: who.page.evaluate("connections.every((c) => c.connectionState === 'closed')"),
+            5,
+            "end of media",
+        )
+
+
+def test_a_host_mutes_and_removes_somebody_whose_frames_stop(
+    portal: Portal, seat: Callable[..., Seat], artifacts: Path
+) -> None:
+    host, colleague = seat(), seat()
+    url = schedule(portal, host, "Remove", MARCUS)
+    come_in(host)
+    host.state("connected")
+    walk_in(portal, colleague, MARCUS, url)
+    host.sees("Marcus Bell")
+    host.tool("People").click()
+    people = host.page.get_by_role("region", name="People")
+    people.get_by_role("button", name="Actions for Marcus Bell").click()
+    host.page.get_by_role("menuitem", name="Mute").click()
+    expect(colleague.tool("Mic").first).to_have_attribute("aria-pressed", "false")
+    expect(colleague.page.get_by_text("Ingrid Sæther muted you.").first).to_be_visible()
+
+    people.get_by_role("button", name="Actions for Marcus Bell").click()
+    host.page.get_by_role("menuitem", name="Remove…").click()
+    host.page.screenshot(path=str(artifacts / "room-remove.png"))
+    before = colleague.stats()["packetsReceived"]
+    assert before > 0
+    host.button("Remove Marcus Bell").click()
+    colleague.state("removed")
+    expect(colleague.page.get_by_role("heading", name="A host removed you")).to_be_visible()
+    assert colleague.page.evaluate("connections.every((c) => c.connectionState === 'closed')")
+    assert colleague.page.evaluate("document.querySelectorAll('video').values().every((v) => !v.srcObject)")
+    expect(host.tile("Marcus Bell")).to_have_count(0)
+    colleague.page.screenshot(path=str(artifacts / "room-removed.png"))
+    colleague.page.reload()
+    colleague.state("removed")
+
+
+def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(portal: Portal, seat: Callable[..., Seat]) -> None:
+    host, colleague = seat(), seat()
+    url = schedule(portal, host, "Come back", MARCUS)
+    come_in(host)
+    host.state("connected")
+    walk_in(portal, colleague, MARCUS, url)
+    host.sees("Marcus Bell")
+    colleague.sees("Ingrid Sæther")
+    own = colleague.page.locator('[data-self="true"]').get_attribute("data-participant")
+
+    # Five seconds without network: the same media connections go on afterwards.
+    made = colleague.stats()["connections"]
+    colleague.page.context.set_offline(True)
+    colleague.state("reconnecting")
+    time.sleep(5)
+    colleague.page.context.set_offline(False)
+    colleague.state("connected")
+    colleague.sees("Ingrid Sæther")
+    host.sees("Marcus Bell")
+    assert colleague.stats()["connections"] == made
+
+    # A reload comes back by itself, without a question and without a knock.
+    colleague.page.reload()
+    colleague.state("connected")
+    colleague.sees("Ingrid Sæther")
+    host.sees("Marcus Bell")
+    assert colleague.page.locator('[data-self="true"]').get_attribute("data-participant") == own
+
+    portal.kill_and_restart()
+    for who, other in ((host, "Marcus Bell"), (colleague, "Ingrid Sæther")):
+        eventually(lambda who=who: who.page.evaluate("lines.length") > 1, 20, "second line")
+        who.state("connected")
+        who.sees(other, within_s=30)
+    assert colleague.page.locator('[data-self="true"]').get_attribute("data-participant") == own
+
+
+def test_somebody_who_is_turned_away_reads_who_and_why(portal: Portal, seat: Callable[..., Seat]) -> None:
+    host, guest = seat(), seat()
+    schedule(portal, host, "Not now", PETER)
+    host.button("Join").click()
+    host.state("connected")
+    guest.page.goto(personal_link(portal, PETER))
+    guest.page.get_by_role("textbox", name="Your name").fill("Peter Lindqvist")
+    guest.button("Knock to join").click()
+    guest.state("waiting")
+    host.button("Not now Peter Lindqvist").click()
+    host.page.get_by_role("menuitem", name="Turn away…").click()
+    host.page.get_by_role("textbox", name="Reason").fill("This session is for panel members.")
+    host.button("Turn away Peter Lindqvist").click()
+    guest.state("refused")
+    expect(guest.page.locator("main")).to_have_attribute("data-reason", "not_let_in")
+    expect(guest.page.get_by_text("“This session is for panel members.”")).to_be_visible()
+    expect(guest.page.get_by_role("button", name="Knock again in")).to_be_visible()
+    assert guest.stats()["connections"] == 0
+
+
+def test_two_key_presses_answer_a_knock(portal: Portal, seat: Callable[..., Seat]) -> None:
+    host, guest = seat(), seat()
+    schedule(portal, host, "Two keys", PETER)
+    host.button("Join").click()
+    host.state("connected")
+    guest.page.goto(personal_link(portal, PETER))
+    guest.page.get_by_role("textbox", name="Your name").fill("Peter Lindqvist")
+    guest.button("Knock to join").click()
+    expect(host.page.get_by_role("region", name="At the door")).to_have_count(1)
+    host.page.keyboard.press("Alt+Shift+KeyA")
+    host.page.keyboard.press("Enter")
+    guest.state("connected")
