@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,7 @@ class FieldRow:
     type: str
     required: bool
     description: str
+    default: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,6 @@ def reference(request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=1)
 def grouped(document_text: str) -> dict[str, list[OperationEntry]]:
     """The operations of an OpenAPI document by their tag."""
-    import json
-
     document = json.loads(document_text)
     schemas = document["components"]["schemas"]
     groups: dict[str, list[OperationEntry]] = {}
@@ -74,7 +74,13 @@ def _entry(method: str, path: str, operation: Mapping[str, Any], schemas: Mappin
         description=operation.get("description", ""),
         scope=operation["x-scope"],
         parameters=tuple(
-            FieldRow(one["name"], _type(one["schema"], schemas), one["required"], one.get("description", ""))
+            FieldRow(
+                one["name"],
+                _type(one["schema"], schemas),
+                one["required"],
+                one.get("description", ""),
+                _default(one["schema"]),
+            )
             for one in operation["parameters"]
         ),
         body=tuple(_rows(_json_schema(operation.get("requestBody", {})), schemas)),
@@ -98,13 +104,21 @@ def _rows(
     schema = _resolve(schema, schemas)
     required = set(schema.get("required", ()))
     for name, field in schema.get("properties", {}).items():
-        yield FieldRow(prefix + name, _type(field, schemas), name in required, field.get("description", ""))
+        # Whether a part of a field that may be absent is required would be read as if the field were.
+        is_required = name in required and not prefix
+        yield FieldRow(prefix + name, _type(field, schemas), is_required, field.get("description", ""), _default(field))
         if depth:
-            for part in (field, *field.get("anyOf", ())):
+            for part in (field, *field.get("anyOf", ()), *field.get("allOf", ())):
                 if "$ref" in part:
                     yield from _rows(part, schemas, f"{prefix}{name}.", depth - 1)
                 elif "$ref" in part.get("items", {}):
                     yield from _rows(part["items"], schemas, f"{prefix}{name}[].", depth - 1)
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    """What an absent field means, as JSON; "" where that goes without saying."""
+    value = schema.get("default")
+    return json.dumps(value, ensure_ascii=False) if value not in (None, "", []) else ""
 
 
 def _type(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
@@ -112,7 +126,7 @@ def _type(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
         return gettext(" or ").join(_type(part, schemas) for part in schema["anyOf"])
     if "enum" in schema:
         return " | ".join(str(value) for value in schema["enum"])
-    if "$ref" in schema:
+    if "$ref" in schema or "allOf" in schema:
         return gettext("object")
     if schema.get("type") == "array":
         return gettext("list of %(what)s") % {"what": _type(schema.get("items", {}), schemas)}
