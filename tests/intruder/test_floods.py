@@ -1,0 +1,213 @@
+"""Malformed floods, from strangers and from a member, while two others talk.
+
+The engine runs in a process of its own, so that the flood costs it and not the victims' own code. Each
+flood lasts two seconds at a bounded rate. The victims lose nothing, the process answers, its memory and
+its log stay bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import struct
+import tempfile
+import unittest
+from collections.abc import Callable, Iterator
+from itertools import count
+
+from benchmarks.control import Room, Server
+from tests.support import wire
+from tests.support.engine_room import free_udp_port
+from tests.support.rtc_client import Client
+from tests.support.rtc_transport import open_socket
+
+FLOOD_SECONDS = 2.0
+DATAGRAMS_PER_BURST = 40
+BURST_INTERVAL_SECONDS = 0.01
+LARGEST_LOSS = 0.01
+LARGEST_GROWTH_MB = 24.0
+LARGEST_LOG_BYTES = 16 * 1024
+
+Send = Callable[[bytes], None]
+
+
+def malformed_datagrams(seed: int) -> Iterator[bytes]:
+    """Nonsense of every class that the first byte tells apart, some of it nearly right."""
+    chance = random.Random(seed)
+    stun = wire.encode_stun(wire.BINDING_REQUEST, b"t" * 12, [(wire.ATTR_USERNAME, b"a:b")], b"key")
+    client_hello = bytes((22, 254, 253)) + bytes(8) + struct.pack("!H", 60) + os.urandom(60)
+    rtp = wire.encode_rtp(payload_type=96, sequence=1, timestamp=2, ssrc=3, payload=b"x" * 50)
+    seeds = [stun, client_hello, rtp, wire.receiver_report(1), b""]
+    while True:
+        kind = chance.randrange(4)
+        if kind == 0:
+            yield chance.randbytes(chance.choice((1, 2, 11, 19, 24, 200, 1500, 9000)))
+        elif kind == 1:
+            chosen = bytearray(chance.choice(seeds) or b"\0")
+            for _ in range(chance.randrange(1, 6)):
+                chosen[chance.randrange(len(chosen))] = chance.randrange(256)
+            yield bytes(chosen)
+        elif kind == 2:
+            yield chance.choice(seeds)[: chance.randrange(0, 60)]
+        else:
+            # A STUN message of 24 bytes whose one attribute claims to be longer than it is.
+            yield struct.pack("!HHI", 1, 4, wire.STUN_MAGIC_COOKIE) + b"t" * 12 + b"\x00\x06\x00\xff"
+
+
+def malformed_rtp(seed: int) -> Iterator[bytes]:
+    """Genuinely protected later, so that the engine has to parse it: headers that lie, jumps, endless SSRCs."""
+    chance = random.Random(seed)
+    for number in count():
+        ssrc = chance.getrandbits(32)
+        plain = wire.encode_rtp(
+            payload_type=chance.choice((96, 97, 111, 5)),
+            sequence=chance.randrange(0x8000),
+            timestamp=chance.getrandbits(32),
+            ssrc=ssrc,
+            payload=chance.randbytes(chance.randrange(0, 40)),
+            extensions=[(4, chance.randbytes(chance.randrange(1, 16)))],
+        )
+        lying = bytearray(plain)
+        if number % 4 == 0:
+            lying[0] |= 0x20  # padding, of a length that the last byte invents
+        elif number % 4 == 1:
+            lying[14:16] = b"\x00\x01"  # an extension shorter than what follows
+        elif number % 4 == 2:
+            lying[12:14] = b"\x10\x0f"
+        yield bytes(lying)
+
+
+def malformed_rtcp(seed: int) -> Iterator[bytes]:
+    """Reports that lie about their counts, NACKs for everything, endless key-frame requests."""
+    chance = random.Random(seed)
+    while True:
+        ssrc = chance.getrandbits(32)
+        yield wire.encode_rtcp(wire.RTCP_RR, 31, struct.pack("!I", ssrc))
+        yield wire.nack(ssrc, chance.getrandbits(32), range(0, 1000, 17))
+        yield wire.picture_loss_indication(ssrc, ssrc)
+        yield wire.encode_rtcp(wire.RTCP_RTPFB, wire.RTPFB_TWCC, chance.randbytes(chance.randrange(1, 20) * 4))
+        yield wire.encode_rtcp(wire.RTCP_PSFB, 15, b"\0" * 8 + b"REMB" + b"\xff" * 4)
+        yield wire.encode_rtcp(wire.RTCP_SDES, 31, chance.randbytes(16))
+        yield wire.encode_rtcp(chance.randrange(192, 224), chance.randrange(32), chance.randbytes(8))
+        yield wire.encode_rtcp(wire.RTCP_BYE, 31, struct.pack("!I", ssrc))
+
+
+class FloodTest(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self) -> None:
+        self.port = free_udp_port()
+        self.log = self.enterContext(tempfile.TemporaryFile())
+        self.server = await self.enterAsyncContext(Server("benchmarks.server", str(self.port), log=self.log))
+        self.room = Room(self.server, "room")
+        self.alice = await self.room.enter(Client("alice"), "microphone", "camera", subscribe=False)
+        self.bob = await self.room.enter(Client("bob"))
+        self.addCleanup(self._close_clients)
+        await self._talk_until(lambda: len(self.bob.down) == 2 and all(s.packets for s in self.bob.down.values()))
+
+    def _close_clients(self) -> None:
+        for client in self.room.clients.values():
+            client.close(politely=False)
+
+    async def _talk_until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self._talk()
+                await asyncio.sleep(0.02)
+
+    def _talk(self) -> None:
+        self.alice.up["microphone"].send_opus()
+        self.alice.up["camera"].send_frame(2)
+
+    async def _megabytes(self) -> float:
+        return float((await self.server.call("usage"))["rss_bytes"]) / 2**20
+
+    async def assert_victims_feel_nothing(self, flood: Iterator[bytes], send: Send) -> None:
+        victims = [stream for stream in self.bob.down.values() if stream.publisher == "alice"]
+        for stream in victims:
+            stream.packets, stream.first_stamp = 0, -1
+        before = await self._megabytes()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + FLOOD_SECONDS
+        turn = 0
+        while loop.time() < end:
+            for _ in range(DATAGRAMS_PER_BURST):
+                send(next(flood))
+            if turn % 2 == 0:
+                self._talk()
+            turn += 1
+            await asyncio.sleep(BURST_INTERVAL_SECONDS)
+        await asyncio.sleep(0.3)
+        for stream in victims:
+            expected = stream.last_stamp - stream.first_stamp + 1
+            self.assertGreater(expected, 30)
+            self.assertGreaterEqual(stream.packets, (1 - LARGEST_LOSS) * expected, repr(stream))
+        self.assertLess(await self._megabytes() - before, LARGEST_GROWTH_MB)
+        self.log.seek(0)
+        written = self.log.read()
+        self.assertLess(len(written), LARGEST_LOG_BYTES, written[-2000:])
+        self.assertNotIn(b"Traceback", written)
+
+    async def test_a_stranger_who_sends_nonsense_disturbs_nobody(self) -> None:
+        """Guards: the mux's dispatch by first byte and address; `stun` decoding."""
+        stranger = open_socket()
+        self.addCleanup(stranger.close)
+        address = ("127.0.0.1", self.port)
+
+        def send(datagram: bytes) -> None:
+            try:
+                stranger.sendto(datagram, address)
+            except BlockingIOError:
+                return
+
+        await self.assert_victims_feel_nothing(malformed_datagrams(1), send)
+
+    async def test_a_member_whose_plain_datagrams_are_nonsense_disturbs_nobody(self) -> None:
+        """Guards: the bounded DTLS queue; SRTP that does not authenticate is dropped."""
+        mallory = await self.room.enter(Client("mallory"), "microphone", subscribe=False)
+        assert mallory.publish is not None
+        await self.assert_victims_feel_nothing(malformed_datagrams(2), mallory.publish.send_datagram)
+
+    async def test_a_member_who_sends_malformed_rtp_disturbs_nobody(self) -> None:
+        """Guards: `rtp` decoding; the cap on SSRCs per peer."""
+        mallory = await self.room.enter(Client("mallory"), "microphone", "camera", subscribe=False)
+        assert mallory.publish is not None
+        await self.assert_victims_feel_nothing(malformed_rtp(3), mallory.publish.send_rtp)
+
+    async def test_a_member_who_sends_malformed_rtcp_disturbs_nobody(self) -> None:
+        """Guards: `rtcp` decoding; coalesced key-frame requests; the cap on retransmissions."""
+        mallory = await self.room.enter(Client("mallory"))
+        await self._talk_until(lambda: mallory.packets_received > 0)
+        assert mallory.subscribe is not None
+        requests_before = self.alice.up["camera"].key_frame_requests
+        await self.assert_victims_feel_nothing(malformed_rtcp(4), mallory.subscribe.send_rtcp)
+        self.assertLess(self.alice.up["camera"].key_frame_requests - requests_before, 10)
+
+    async def test_endless_key_frame_requests_reach_the_speaker_as_few(self) -> None:
+        """Guard: key-frame requests are coalesced per track."""
+        camera = self.bob.down["alice", "camera"]
+        assert self.bob.subscribe is not None
+        request = wire.receiver_report(1) + wire.picture_loss_indication(1, camera.ssrc)
+        requests_before = self.alice.up["camera"].key_frame_requests
+
+        def endless() -> Iterator[bytes]:
+            while True:
+                yield request
+
+        await self.assert_victims_feel_nothing(endless(), self.bob.subscribe.send_rtcp)
+        asked = self.alice.up["camera"].key_frame_requests - requests_before
+        self.assertGreaterEqual(asked, 1)
+        self.assertLess(asked, 10)
+
+    async def test_a_member_who_reads_nothing_disturbs_nobody(self) -> None:
+        """Guard: a send that would block is counted and dropped, never waited for."""
+        mallory = await self.room.enter(Client("mallory"))
+        await self._talk_until(lambda: mallory.packets_received > 0)
+        assert mallory.subscribe is not None
+        mallory.subscribe.stop_reading()
+        request = wire.receiver_report(1) + wire.nack(1, mallory.down["alice", "camera"].ssrc, range(65000, 65500))
+
+        def endless() -> Iterator[bytes]:
+            while True:
+                yield request
+
+        await self.assert_victims_feel_nothing(endless(), mallory.subscribe.send_rtcp)
