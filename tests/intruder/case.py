@@ -1,13 +1,12 @@
-"""What intruder tests of the running server share: one server for a class, a meeting and a network for each test."""
+"""What intruder tests of the running server share: one server for all, a meeting and a network for each."""
 
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 import unittest
-from pathlib import Path
 from typing import ClassVar
+
+import pytest
 
 from tests.support.client import Client, Json, Socket
 from tests.support.portal import PASSWORD, Portal
@@ -17,21 +16,11 @@ COLLEAGUE = "marcus@nordhavn.example"
 TITLE = "Trial safety board"
 
 
+@pytest.mark.usefixtures("portal_of_class")
 class IntruderCase(unittest.IsolatedAsyncioTestCase):
-    """One server for all tests of a class; every test has a meeting of its own."""
+    """Every test has a meeting and a network of its own; the server is shared."""
 
     portal: ClassVar[Portal]
-    place: ClassVar[Path]
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.place = Path(tempfile.mkdtemp(prefix="lintel-intruder-"))
-        cls.addClassCleanup(shutil.rmtree, cls.place, ignore_errors=True)
-        cls.portal = Portal(cls.place / "data", LINTEL_ORGANISATION="Nordhavn Institute")
-        cls.addClassCleanup(cls.portal.close)
-        cls.portal.create_person(HOST, "Ingrid Sæther", role="admin")
-        cls.portal.create_person(COLLEAGUE, "Marcus Bell")
-        cls.portal.make_token(HOST)
 
     async def asyncSetUp(self) -> None:
         self.sockets: list[Socket] = []

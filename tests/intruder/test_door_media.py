@@ -15,9 +15,9 @@ from tests.support.client import Json, Refused, Socket
 from tests.support.portal import PASSWORD
 
 MICROPHONE = "microphone"
-DEADLINE_SECONDS = 8.0
+DEADLINE_SECONDS = 20.0
 SILENCE_SECONDS = 0.5
-REVOKED_WITHIN_SECONDS = 0.25
+UNDER_WAY_SECONDS = 0.05  # datagrams that were sent before, in the kernel's queue
 
 
 class Member:
@@ -116,14 +116,15 @@ class DoorMediaTests(IntruderCase):
         self.assertEqual(socket.count("media.offer"), 0)
         self.assertEqual(leila.media.media_datagrams_received(), 0)
 
-    async def test_a_removed_persons_packets_stop_both_ways_in_a_quarter_of_a_second(self) -> None:
+    async def test_a_removed_persons_packets_have_stopped_both_ways_when_the_host_has_the_answer(self) -> None:
         """Guard: `Room.expel`, before anything is stored or told."""
         answer = asyncio.create_task(self.ingrid.socket.ask("host.remove", participant=self.peter.id))
-        await self.speak_for(REVOKED_WITHIN_SECONDS)
+        while not answer.done():
+            await self.speak_for(0.02)
+        await asyncio.sleep(UNDER_WAY_SECONDS)
         before = (self.peter.media.media_datagrams_received(), self.ingrid.heard(self.peter))
         await self.speak_for(SILENCE_SECONDS)
         self.assertEqual((self.peter.media.media_datagrams_received(), self.ingrid.heard(self.peter)), before)
-        await answer
         self.assertEqual(await self.peter.socket.closed(), 4403)
 
     async def test_what_a_host_muted_is_not_forwarded_though_it_is_still_sent(self) -> None:

@@ -25,7 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 Json = dict[str, Any]
-SECONDS = 10.0
+SECONDS = 20.0
 
 
 class DeviceKey:
