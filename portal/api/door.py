@@ -17,8 +17,6 @@ from ninja import Router
 from meetings.live import Live, current_live, hosting
 from meetings.live.storing import Actor
 from meetings.models import Occurrence, Participant
-from meetings.services import door as door_services
-from meetings.services.errors import Wrong
 from meetings.signaling.protocol import ProtocolError
 from portal.api import access
 from portal.api.meetings import status_of
@@ -171,9 +169,10 @@ async def move_participant_to_door(request: HttpRequest, meeting_id: UUID, parti
     Their media stop before this is answered. A host decides whether they come in again.
     """
     live, target = _live(), await _target(request, meeting_id, participant_id, others_only=True)
-    await live.database(_send_back, request.auth.user, target)  # type: ignore[attr-defined]
-    # The door is asked before this is answered: it says "knock", and that takes the media away.
-    await live.reconcile(str(target.occurrence_id))
+    where = str(target.occurrence_id)
+    await _told(hosting.move_to_door(live, where, _actor(request), str(target.pk)))
+    # The media are gone already; the door is asked before the answer, so that the lists say "waiting" as it does.
+    await live.reconcile(where)
     return {"participant": str(participant_id), "state": "waiting"}
 
 
@@ -249,13 +248,6 @@ async def _told(action: Awaitable[None]) -> None:
         await action
     except ProtocolError as refused:
         raise Problem(PROBLEM_OF.get(refused.code, "wrong_state"), refused.message) from None
-
-
-def _send_back(user: Any, target: Participant) -> None:
-    try:
-        door_services.move_to_door(user, target)
-    except Wrong as wrong:
-        raise Problem("wrong_state", wrong.message) from None
 
 
 @database_sync_to_async

@@ -105,7 +105,7 @@ class AtTheDoor(Speaks, LiveCase):
             assert (await self.people())["Peter"]["state"] == "waiting"
             assert (await guest.ask("chat", text="still here"))["code"] == "not_inside"
             assert await self.act(who, "admit") == (200, "inside")
-            await live.reconcile(self.id)
+            await guest.message("room")
             assert (await self.people())["Peter"]["state"] == "inside"
 
     async def test_a_host_is_not_sent_to_the_door_and_nobody_acts_on_themselves(self) -> None:
