@@ -155,7 +155,7 @@ class ScheduleForm(forms.Form):
         return self._of_meeting(self.meeting) if self.meeting else self._of_nothing()
 
     def _of_nothing(self) -> dict[str, Any]:
-        zone = getattr(self.by, "time_zone", "") or "UTC"
+        zone = getattr(self.by, "time_zone", "") or timezone.get_current_timezone_name()
         start = timezone.localtime(self.now, localtime.ZoneInfo(zone)) + timedelta(minutes=30)
         start -= timedelta(minutes=start.minute % 30)
         rules = with_preset(Rules(), "guests_knock")

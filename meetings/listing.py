@@ -27,29 +27,27 @@ def _theirs(user: Any) -> QuerySet[Occurrence]:
         .prefetch_related(
             "meeting__hosts",
             Prefetch("invitations", Invitation.objects.filter(revoked_at=None).select_related("user")),
-            Prefetch("participants", Participant.objects.filter(state__in=(_State.INSIDE, _State.WAITING))),
         )
     )
 
 
 def coming(user: Any, now: datetime) -> list[Occurrence]:
-    """Live and future occurrences, soonest first."""
+    """Live and future occurrences, soonest first. `present`: the seats inside and at the door."""
     open_still = Q(ends_at__gt=now - OVERRUN) | Q(started_at__isnull=False)
-    return list(_theirs(user).filter(open_still, ended_at=None).order_by("starts_at", "pk"))
+    seats = Participant.objects.filter(state__in=(_State.INSIDE, _State.WAITING)).order_by("knocked_at", "entered_at")
+    found = _theirs(user).filter(open_still, ended_at=None).order_by("starts_at", "pk")
+    return list(found.prefetch_related(Prefetch("participants", seats, to_attr="present")))
 
 
 def earlier(user: Any, now: datetime, page: int) -> tuple[list[Occurrence], bool]:
-    """One page of what is over, latest first, and whether there is more."""
+    """One page of what is over, latest first, and whether there is more. `came`: the seats that were taken."""
     over = Q(ended_at__isnull=False) | Q(ends_at__lte=now - OVERRUN, started_at=None)
     first = page * EARLIER_PER_PAGE
-    found = list(_theirs(user).filter(over).order_by("-starts_at", "pk")[first : first + EARLIER_PER_PAGE + 1])
+    seats = Participant.objects.exclude(entered_at=None).order_by("entered_at")
+    theirs = _theirs(user).filter(over).order_by("-starts_at", "pk")
+    theirs = theirs.prefetch_related(Prefetch("participants", seats, to_attr="came"))
+    found = list(theirs[first : first + EARLIER_PER_PAGE + 1])
     return found[:EARLIER_PER_PAGE], len(found) > EARLIER_PER_PAGE
-
-
-def attended(occurrence: Occurrence) -> list[str]:
-    """Names of those who were inside, in the order in which they came."""
-    seats = occurrence.participants.exclude(entered_at=None).order_by("entered_at")
-    return list(dict.fromkeys(seats.values_list("name", flat=True)))
 
 
 def exposed(user: Any, now: datetime) -> Meeting | None:

@@ -31,6 +31,8 @@ PERMISSIONS_POLICY = ", ".join(
     ]
 )
 
+ZONE_COOKIE = "lintel_zone"
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
 
@@ -78,12 +80,15 @@ def zone_named(name: str) -> zoneinfo.ZoneInfo | None:
 
 
 class PersonTimeZone(_Both):
-    """Shows times in the time zone that the signed-in person chose."""
+    """Shows times in the zone that the signed-in person chose; without a choice, in the browser's.
+
+    Our pages note the browser's zone in a cookie (static/js/pages/common.js). It says how times look and nothing more.
+    """
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if iscoroutinefunction(self.get_response):
             return self._zoned(request)
-        self._activate(getattr(request, "user", None))
+        self._activate(getattr(request, "user", None), request)
         try:
             return self.get_response(request)
         finally:
@@ -93,14 +98,15 @@ class PersonTimeZone(_Both):
         person = None
         if request.COOKIES:
             person = request._cached_user = await request.auser()  # type: ignore[attr-defined]  # noqa: SLF001 - one query for both
-        self._activate(person)
+        self._activate(person, request)
         try:
             return await self.get_response(request)  # type: ignore[misc]
         finally:
             timezone.deactivate()
 
     @staticmethod
-    def _activate(person: object) -> None:
-        zone = zone_named(getattr(person, "time_zone", "") or "UTC")
+    def _activate(person: object, request: HttpRequest) -> None:
+        noted = request.COOKIES.get(ZONE_COOKIE, "")[:64].replace("%2F", "/")
+        zone = zone_named(getattr(person, "time_zone", "") or noted or "UTC")
         if zone:
             timezone.activate(zone)

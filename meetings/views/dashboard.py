@@ -99,7 +99,11 @@ def join(request: HttpRequest) -> HttpResponse:
 def _next(coming: list[Occurrence], user: Any, now: datetime) -> Occurrence | None:
     """What deserves the block on top: a live meeting of one's own, else what starts within the hour."""
     mine = (found for found in coming if found.started_at and user in found.meeting.hosts.all())
-    soon = (found for found in coming if not found.started_at and found.starts_at <= now + NEXT_WITHIN)
+    soon = (
+        found
+        for found in coming
+        if not found.started_at and found.starts_at <= now + NEXT_WITHIN and found.ends_at > now
+    )
     return next(mine, None) or next(soon, None)
 
 
@@ -125,7 +129,7 @@ def _next_block(occurrence: Occurrence, user: Any, now: datetime) -> dict[str, A
     }
 
 
-def _row(occurrence: Occurrence, user: Any, now: datetime, *, past: bool = False) -> dict[str, Any]:
+def _row(occurrence: Any, user: Any, now: datetime, *, past: bool = False) -> dict[str, Any]:
     meeting = occurrence.meeting
     hosting = user in meeting.hosts.all()
     live = occurrence.started_at is not None and not past
@@ -133,7 +137,7 @@ def _row(occurrence: Occurrence, user: Any, now: datetime, *, past: bool = False
     if hosting and live:
         about.append(_inside(occurrence))
     if hosting and past:
-        about.append(words.names(listing.attended(occurrence)) or _("Nobody came"))
+        about.append(words.names(list(dict.fromkeys(seat.name for seat in occurrence.came))) or _("Nobody came"))
     faces = [{"name": host.name, "guest": False} for host in meeting.hosts.all()]
     faces += [
         {
@@ -193,13 +197,13 @@ def _hosts(meeting: Meeting, user: Any) -> str:
     return _("%(names)s host") % {"names": said}
 
 
-def _inside(occurrence: Occurrence) -> str:
-    count = sum(1 for seat in occurrence.participants.all() if seat.state == Participant.State.INSIDE)
+def _inside(occurrence: Any) -> str:
+    count = sum(1 for seat in occurrence.present if seat.state == Participant.State.INSIDE)
     return ngettext("%(count)d inside now", "%(count)d inside now", count) % {"count": count}
 
 
-def _knocking(occurrence: Occurrence) -> str:
-    waiting = [seat.name for seat in occurrence.participants.all() if seat.state == Participant.State.WAITING]
+def _knocking(occurrence: Any) -> str:
+    waiting = [seat.name for seat in occurrence.present if seat.state == Participant.State.WAITING]
     if not waiting:
         return ""
     return ngettext("%(names)s is at the door already", "%(names)s are at the door already", len(waiting)) % {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -19,20 +18,12 @@ from meetings.forms import InviteForm
 from meetings.models import Invitation, Meeting, Participant
 from meetings.services import invitations
 from meetings.services.errors import Wrong
-from meetings.views.access import hosted_meeting
+from meetings.views.access import for_hosts, open_meeting
 from meetings.views.meeting import meeting_page, revoke_about
 
 
-def _open_meeting(user: Any, meeting_id: Any) -> Meeting:
-    """A meeting of this host that people can still be invited to. Raises Http404 for every other."""
-    meeting = hosted_meeting(user, meeting_id)
-    if meeting.cancelled_at is not None or listing.current(meeting).ended_at is not None:
-        raise Http404
-    return meeting
-
-
 def _invitation(user: Any, meeting_id: Any, invitation_id: Any) -> tuple[Meeting, Invitation]:
-    meeting = _open_meeting(user, meeting_id)
+    meeting = open_meeting(user, meeting_id)
     invitation = listing.invitation_of(meeting, invitation_id)
     if invitation is None:
         raise Http404
@@ -47,11 +38,11 @@ def _name(invitation: Invitation) -> str:
     return (invitation.user.name if invitation.user else invitation.name) or invitation.email
 
 
-@login_required
+@for_hosts
 @require_POST
 def invite(request: HttpRequest, meeting_id: Any) -> HttpResponse:
     """Invites everybody named in the field; each gets a personal link by email."""
-    meeting = _open_meeting(request.user, meeting_id)
+    meeting = open_meeting(request.user, meeting_id)
     form = InviteForm(request.POST)
     if not form.is_valid():
         return meeting_page(request, meeting, invite_form=form)
@@ -71,7 +62,7 @@ def invite(request: HttpRequest, meeting_id: Any) -> HttpResponse:
     return redirect(_back(meeting))
 
 
-@login_required
+@for_hosts
 @require_POST
 def link(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Mints a personal link. The page's script gets it as JSON; without one it is shown, once."""
@@ -91,7 +82,7 @@ def link(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRespo
     return JsonResponse({"url": url})
 
 
-@login_required
+@for_hosts
 @require_POST
 def resend(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Mails the invitation again, with a new link."""
@@ -103,7 +94,7 @@ def resend(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRes
     return redirect(_back(meeting))
 
 
-@login_required
+@for_hosts
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Asks once, then revokes; whoever is inside with it is taken out at once."""
@@ -127,7 +118,7 @@ def revoke(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRes
     return render(request, "meetings/ask.html", context)
 
 
-@login_required
+@for_hosts
 @require_POST
 def restore(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Takes a revocation back and mails a new link. Old links stay dead."""

@@ -24,7 +24,7 @@ from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Partic
 from meetings.selectors import is_host, rules_of
 from meetings.services import scheduling
 from meetings.views import words
-from meetings.views.access import hosted_meeting, visible_meeting
+from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
 from meetings.views.moments import clock, look_of, short_moment
 
@@ -251,13 +251,13 @@ def _ended(occurrence: Occurrence) -> str:
     return _("This meeting ended on %(when)s.") % {"when": when}
 
 
-@login_required
+@for_hosts
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, meeting_id: Any) -> HttpResponse:
     """Asks once, then cancels and tells the people invited."""
     found = hosted_meeting(request.user, meeting_id)
     back = reverse("meetings:meeting", args=[found.pk])
-    if found.cancelled_at is not None:
+    if found.cancelled_at is not None or listing.current(found).ended_at is not None:
         return redirect(back)
     if request.method == "POST":
         scheduling.cancel_meeting(request.user, found)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -18,11 +18,12 @@ from django.views.decorators.http import require_http_methods
 from meetings import directory, listing, localtime
 from meetings.door import COLUMN, EASE, ORDER, PRESETS, Row, Way
 from meetings.forms import ScheduleForm
+from meetings.lifecycle import IllegalEvent
 from meetings.models import Meeting
 from meetings.services import scheduling
 from meetings.services.errors import Wrong
 from meetings.views import words
-from meetings.views.access import hosted_meeting
+from meetings.views.access import for_hosts, open_meeting
 
 _ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
 
@@ -44,7 +45,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return _page(request, form)
 
 
-@login_required
+@for_hosts
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, meeting_id: Any) -> HttpResponse:
     """The form of a meeting that exists, for its hosts.
@@ -53,9 +54,7 @@ def edit(request: HttpRequest, meeting_id: Any) -> HttpResponse:
     them while one edits and sends along what was listed (`changes_seen`); without a script, or when somebody else
     changed the list meanwhile, the first Save shows the list and the second one saves.
     """
-    meeting = hosted_meeting(request.user, meeting_id)
-    if meeting.cancelled_at is not None:
-        raise Http404
+    meeting = open_meeting(request.user, meeting_id)
     form = ScheduleForm(request.POST or None, by=request.user, meeting=meeting)
     if request.method == "POST" and form.is_valid():
         listed = _changes_as_listed(form)
@@ -66,6 +65,9 @@ def edit(request: HttpRequest, meeting_id: Any) -> HttpResponse:
             scheduling.change_meeting(request.user, meeting, tell=tell, **form.arguments())
         except Wrong as wrong:
             _say_wrong(form, wrong)
+            return _page(request, form, meeting=meeting)
+        except IllegalEvent:
+            form.add_error("starts", _("The meeting has started already, so its start can’t be moved."))
             return _page(request, form, meeting=meeting)
         messages.success(
             request, _("Saved. The people invited are told by email.") if tell else _("Saved. Nobody was told.")
@@ -115,7 +117,7 @@ def _page(
     listed = [person for person in known.users if person not in hosts]
     others = max(0, directory.count() - len(hosts) - len(listed))
     example = directory.somebody_else([*hosts, *listed])
-    shown = {COLUMN[row]: str(form[COLUMN[row]].value()) for row in _ROWS}
+    shown = {COLUMN[row]: _shown(form, COLUMN[row]) for row in _ROWS}
     context = {
         "here": "meetings",
         "form": form,
@@ -133,6 +135,12 @@ def _page(
         "page_data": _page_data(request, form, example),
     }
     return render(request, "meetings/schedule.html", context, status=422 if form.errors else 200)
+
+
+def _shown(form: ScheduleForm, field: str) -> str:
+    """The answer that a row shows: what was posted, or the first one where that is none of the three."""
+    posted = str(form[field].value())
+    return posted if posted in set(Way) else str(form.initial[field])
 
 
 def _changes(form: ScheduleForm) -> dict[str, Any]:

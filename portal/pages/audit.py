@@ -27,9 +27,11 @@ CSV_ROWS = 50_000
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    # Midnights at the ends of the calendar can't be moved between time zones.
+    return day if 1970 <= day.year <= 9000 else None
 
 
 class Filters:

@@ -123,7 +123,7 @@ export function focusRects(strip, width, height, gap, below) {
  * @returns {Rect}
  */
 export function cornerRect(width, height, phone) {
-  const [w, h, inset] = phone ? [96, 128, 12] : [232, 130, 20];
+  const [w, h, inset] = !phone ? [232, 130, 20] : width < height ? [96, 128, 12] : [142, 80, 12];
   return { x: width - w - inset, y: height - h - inset, w, h };
 }
 

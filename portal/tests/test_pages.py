@@ -1,0 +1,160 @@
+"""Pages of the portal itself: people, the audit log, the theme, help, and pages that refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from django.test import Client, RequestFactory, TestCase
+
+from meetings import audit
+from meetings.models import AuditEntry
+from meetings.tests.domain_case import DomainCase
+from portal.accounts.services import invite_person
+from portal.config import BASE_DIR
+from portal.models import SetupLink, User
+from portal.views import csrf_failure
+
+
+class PagesCase(DomainCase, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.admin = self.person("admin@nordhavn.example", "Ada Admin", role=User.Role.ADMIN)
+        self.client.force_login(self.admin)
+
+
+class People(PagesCase):
+    def test_an_account_is_made_and_its_link_is_shown_once(self) -> None:
+        answer = self.client.post(
+            "/people/invite/", {"name": "Yuki Tanaka", "email": "yuki@nordhavn.example", "role": "staff"}
+        )
+        link = re.search(r"http://localhost:8000(/setup/[\w-]+/)", answer.content.decode())[1]
+        assert Client().get(link).status_code == 200
+        self.assertContains(self.client.get("/people/"), "Invited, no password yet")
+        self.assertNotContains(self.client.get("/people/"), link)
+
+    def test_an_address_that_has_an_account_is_said_beside_its_field(self) -> None:
+        data = {"name": "Again", "email": self.ingrid.email.upper(), "role": "staff"}
+        answer = self.client.post("/people/invite/", data)
+        assert answer.status_code == 422
+        assert "email" in answer.context["form"].errors
+
+    def test_a_role_that_does_not_exist_makes_no_account(self) -> None:
+        before = User.objects.count()
+        data = {"name": "Root", "email": "root@nordhavn.example", "role": "superuser"}
+        assert self.client.post("/people/invite/", data).status_code == 422
+        assert User.objects.count() == before
+
+    def test_deactivating_asks_first_and_ends_the_sessions(self) -> None:
+        theirs = Client()
+        theirs.force_login(self.ingrid)
+        url = f"/people/{self.ingrid.pk}/deactivate/"
+        self.assertContains(self.client.get(url), "Deactivate Ingrid Sæther?")
+        assert theirs.get("/meetings/").status_code == 200
+        self.client.post(url)
+        assert theirs.get("/meetings/").status_code == 302
+        self.client.post(f"/people/{self.ingrid.pk}/reactivate/")
+        self.ingrid.refresh_from_db()
+        assert self.ingrid.is_active
+
+    def test_ones_own_account_stays(self) -> None:
+        answer = self.client.post(f"/people/{self.admin.pk}/deactivate/", follow=True)
+        self.assertContains(answer, "You can’t deactivate your own account.")
+
+    def test_a_new_link_kills_the_earlier_one(self) -> None:
+        first = invite_person("new@nordhavn.example", "New", "staff", self.admin)
+        person = User.objects.get(email="new@nordhavn.example")
+        self.client.post(f"/people/{person.pk}/link/")
+        assert SetupLink.objects.filter(user=person, used_at=None).count() == 1
+        assert Client().get(first.removeprefix("http://localhost:8000")).status_code != 200
+
+    def test_people_are_found_by_a_part_of_the_name_or_address(self) -> None:
+        self.assertContains(self.client.get("/people/", {"q": "INGRID"}), "ingrid@nordhavn.example")
+        self.assertContains(self.client.get("/people/", {"q": "%"}), "Nobody has a name")
+
+    def test_there_is_no_such_page_for_staff(self) -> None:
+        self.client.force_login(self.ingrid)
+        for url in ("/people/", "/people/invite/", f"/people/{self.admin.pk}/deactivate/", "/audit/", "/audit.csv"):
+            assert self.client.get(url).status_code == 404, url
+        self.assertNotContains(self.client.get("/meetings/"), "Audit log")
+
+
+class AuditLog(PagesCase):
+    def test_opening_it_is_recorded_in_it(self) -> None:
+        self.assertContains(self.client.get("/audit/"), "Ada Admin opened the audit log")
+        self.client.get("/audit.csv")
+        assert AuditEntry.objects.latest("number").kind == "audit.exported"
+
+    def test_a_log_that_was_read_still_proves_itself(self) -> None:
+        self.client.get("/audit/", {"person": 'ada"; DROP TABLE', "kind": "'"})
+        assert audit.verify().first_broken is None
+
+    def test_filters_narrow_it_and_can_be_cleared(self) -> None:
+        board = self.meeting(title="Trial safety board", people=["peter@medreg.example"])
+        self.meeting(title="Budget round")
+        rows = self.client.get("/audit/", {"meeting": "safety"}).context["rows"]
+        assert rows
+        assert {row["meeting"] for row in rows} == {board}
+        rows = self.client.get("/audit/", {"kind": "meeting.scheduled"}).context["rows"]
+        assert len(rows) == 2
+        assert self.client.get("/audit/", {"person": "peter@medreg"}).context["count"] >= 1
+        self.assertContains(self.client.get("/audit/", {"from": "2999-01-01"}), "No entries match.")
+        self.assertContains(self.client.get("/audit/", {"to": "yesterday"}), "Enter dates such as")
+        self.assertContains(self.client.get("/audit/", {"from": "2026-02-02", "to": "2026-01-01"}), "lies before")
+        assert self.client.get("/audit/", {"to": "9999-12-31"}).status_code == 200
+        assert self.client.get("/audit/", {"from": "0001-01-01"}).status_code == 200
+
+    def test_pages_of_it_neither_overlap_nor_leave_out(self) -> None:
+        for number in range(130):
+            audit.record("door.knocked", target=f"Guest {number}")
+        first = self.client.get("/audit/", {"kind": "door.knocked"}).context
+        second = self.client.get("/audit/", {"kind": "door.knocked", "before": first["older"]}).context
+        numbers = [row["number"] for context in (first, second) for row in context["rows"]]
+        assert len(numbers) == len(set(numbers)) == 130
+
+    def test_no_cell_of_the_table_is_a_formula(self) -> None:
+        audit.record("door.knocked", target="@SUM(A1)", actor_label="+1")
+        cells = list(csv.reader(io.StringIO(self.client.get("/audit.csv").content.decode())))
+        assert not [cell for row in cells for cell in row if cell[:1] in "=+@" and cell]
+
+
+class EverybodysPages(TestCase):
+    def test_the_theme_is_kept_in_a_cookie_and_shown_without_a_script(self) -> None:
+        answer = self.client.post("/theme/", {"theme": "dark", "next": "/help/keyboard/"})
+        assert answer["Location"] == "/help/keyboard/"
+        self.assertContains(self.client.get("/help/keyboard/"), 'data-theme="dark"')
+        self.client.post("/theme/", {"theme": "system"})
+        self.assertNotContains(self.client.get("/help/keyboard/"), "data-theme")
+
+    def test_a_theme_that_is_none_and_a_way_out_of_the_portal_are_ignored(self) -> None:
+        answer = self.client.post("/theme/", {"theme": "x", "next": "https://evil.example/"})
+        assert answer["Location"] == "/"
+        assert "lintel_theme" not in answer.cookies
+        assert self.client.post("/theme/", {"theme": "dark", "next": "//evil.example"})["Location"] == "/"
+        self.client.cookies["lintel_theme"] = '"><script>'
+        self.assertNotContains(self.client.get("/help/keyboard/"), "<script>")
+
+    def test_help_is_readable_by_everybody(self) -> None:
+        for topic in ("encryption", "keyboard", "browsers"):
+            self.assertContains(self.client.get(f"/help/{topic}/"), "<h1>", html=False)
+        assert self.client.get("/help/../secret/").status_code == 404
+
+    def test_help_never_promises_more_encryption_than_there_is(self) -> None:
+        text = self.client.get("/help/encryption/").content.decode()
+        assert "not available yet" in text
+        assert "holds the keys" in text
+
+    def test_refusing_pages_tell_nothing_and_have_no_inline_code(self) -> None:
+        request = RequestFactory().get("/")
+        for answer in (self.client.get("/nowhere/"), csrf_failure(request)):
+            text = answer.content.decode()
+            assert "Traceback" not in text
+            assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]+src=)", text)
+
+    def test_no_template_has_inline_code(self) -> None:
+        for path in (BASE_DIR / "templates").rglob("*.html"):
+            if "mail" in path.parts:
+                continue  # mail programs know no stylesheets of ours
+            text = path.read_text()
+            assert not re.search(r"<style|\sstyle=|\son(click|load|error|change|submit)=|<script>", text), path
