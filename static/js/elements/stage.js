@@ -207,7 +207,7 @@ export class Stage {
    * @returns {Map<string, Rect>}
    */
   #places(width, height) {
-    const phone = innerWidth < 640;
+    const phone = innerWidth < 640 || innerHeight < 480;
     const gap = gapFor(innerWidth);
     const own = trackKey(this.#roster.you, "camera");
     const corner = this.#cornerKey();

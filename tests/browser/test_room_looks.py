@@ -1,0 +1,108 @@
+"""Every state of the room in both themes, on wide and narrow windows: nothing that axe finds, nothing cut off, one queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import Portal
+from tests.browser.test_room_main_job import INGRID, PETER, Seat, personal_link, schedule
+
+Visitor = Callable[..., BrowserContext]
+SIZES = {"dark": ((1440, 900), (390, 844)), "light": ((1440, 900), (320, 640))}
+
+
+@pytest.fixture(scope="module")
+def portal(server: Portal) -> Portal:
+    server.create_person(INGRID, "Ingrid Sæther", role="admin")
+    return server
+
+
+def looks_right(page: Page, name: str, artifacts: Path) -> None:
+    """Pictures of this state stay in the artefacts."""
+    for theme, sizes in SIZES.items():
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        for width, height in sizes:
+            page.set_viewport_size({"width": width, "height": height})
+            page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            found = [
+                f"{broken['id']}: {broken['nodes'][0]['html']}" for broken in Axe().run(page).response["violations"]
+            ]
+            assert found == [], f"{name}, {theme}, {width}"
+            assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), f"{name} scrolls at {width}"
+            cut = page.evaluate(
+                """() => [...document.querySelectorAll("button, a.btn, input, select, textarea")]
+                  .filter((control) => control.checkVisibility() && !control.closest(".tile, nav"))
+                  .filter((control) => { const box = control.getBoundingClientRect();
+                    return box.left < -1 || box.right > innerWidth + 1; })
+                  .map((control) => control.outerHTML.slice(0, 120))"""
+            )
+            assert cut == [], f"{name}, {width}"
+            page.screenshot(path=str(artifacts / f"room-{name}-{width}-{theme}.png"))
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.timeout(300)
+def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visitor: Visitor, artifacts: Path) -> None:
+    host, guest = Seat(visitor().new_page()), Seat(visitor().new_page())
+    schedule(portal, host, "A meeting whose title is longer than a phone is wide", PETER)
+    expect(host.button("Join")).to_be_visible()
+    host.button("Allow camera and microphone").click()
+    host.button("Join").click()
+    host.state("connected")
+    looks_right(host.page, "alone", artifacts)
+
+    guest.page.goto(personal_link(portal, PETER))
+    expect(guest.button("Knock to join")).to_be_visible()
+    looks_right(guest.page, "prejoin", artifacts)
+    guest.page.get_by_role("textbox", name="Your name").fill("Peter Lindqvist")
+    guest.button("Knock to join").click()
+    guest.state("waiting")
+    looks_right(guest.page, "door", artifacts)
+
+    queue = host.page.get_by_role("region", name="At the door")
+    expect(queue).to_have_count(1)
+    looks_right(host.page, "toast", artifacts)
+    host.tool("People").click()
+    expect(queue).to_have_count(1)
+    looks_right(host.page, "queue", artifacts)
+    host.button("Not now Peter Lindqvist").click()
+    looks_right_once(host.page, "not-now")
+    host.page.keyboard.press("Escape")
+    host.button("Let in Peter Lindqvist").click()
+    guest.state("connected")
+
+    host.tool("Chat").click()
+    looks_right(host.page, "chat", artifacts)
+    host.tool("Host").click()
+    looks_right(host.page, "host", artifacts)
+    host.page.keyboard.press("Shift+Slash")
+    expect(host.page.get_by_role("dialog", name="Settings")).to_be_visible()
+    looks_right(host.page, "settings", artifacts)
+    host.page.keyboard.press("Escape")
+    host.tool("Leave").click()
+    looks_right(host.page, "leave", artifacts)
+    host.button("Stay").click()
+    host.state("connected")
+    guest.tool("Leave").click()
+    guest.state("left")
+    looks_right(guest.page, "left", artifacts)
+
+
+def looks_right_once(page: Page, name: str) -> None:
+    """For what closes when the window changes its size: menus."""
+    found = [f"{broken['id']}: {broken['nodes'][0]['html']}" for broken in Axe().run(page).response["violations"]]
+    assert found == [], name
+
+
+def test_a_stranger_gets_one_page_that_says_nothing(portal: Portal, visitor: Visitor, artifacts: Path) -> None:
+    stranger = Seat(visitor().new_page())
+    stranger.page.goto(f"{portal.url}/m/aaaa-bbbb-cccc")
+    stranger.state("refused")
+    expect(stranger.page.locator("main")).to_have_attribute("data-reason", "closed")
+    expect(stranger.page.get_by_role("link", name="Sign in to join")).to_be_visible()
+    looks_right(stranger.page, "closed", artifacts)
