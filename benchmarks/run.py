@@ -8,6 +8,7 @@ in this process, every server in one of its own, all on 127.0.0.1. Choose parts 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import statistics
@@ -24,9 +25,10 @@ from benchmarks.control import Server
 from benchmarks.load import Load, Measured, measure
 from benchmarks.memory import measure_memory
 from benchmarks.relay_load import measure_relay
-from benchmarks.tables import print_engine, print_memory, print_relay
+from benchmarks.tables import print_engine, print_memory, print_product, print_relay
 
-RESULTS = Path(__file__).resolve().parent / "results" / "latest.json"
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 PORT = 18821
 
 # Equal work for the sender of datagrams in every row: sixteen listeners in all, split over as many
@@ -36,7 +38,7 @@ FAN_OUTS = [
 ]
 MEETING_OF_8 = Load("meeting of 8", sessions=1, publishers=8, listeners=0, packets_per_frame=3)
 ENGINE_LOADS = [*FAN_OUTS, MEETING_OF_8]
-PARTS = ("engine", "relay", "memory")
+PARTS = ("engine", "relay", "memory", "product")
 
 
 async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> dict[str, Any]:
@@ -52,6 +54,8 @@ async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> d
             memory = await measure_memory(server)
         print_memory(memory)
         results["memory"] = asdict(memory)
+    if "product" in parts:
+        results["product"] = await run_product()
     if "engine" in results and "relay" in results:
         results["relay_to_engine_ratio"] = ratio = compare(results)
         print(f"\naiortc's relay costs {ratio:.0f} times as much per forwarded packet as the engine (meeting of 8).")
@@ -74,6 +78,20 @@ async def run_engine(seconds: float, rounds: int, port: int) -> list[dict[str, A
         rows.append((min(measured, key=lambda row: abs(row.cpu_us_per_packet - statistics.median(costs))), costs))
     print_engine(rows, loop_name)
     return [{**asdict(row), "cpu_us_per_packet_rounds": costs} for row, costs in rows]
+
+
+async def run_product() -> dict[str, Any] | None:
+    """The whole product in a process of its own, because Playwright keeps a loop. None without a browser."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.product", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    if process.returncode:
+        print("\nThe whole product was NOT measured; the reason is above.")
+        return None
+    measured: dict[str, Any] = json.loads(output.splitlines()[-1])
+    print_product(measured)
+    return measured
 
 
 def compare(results: dict[str, Any]) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchmarks.load import Measured
 from benchmarks.memory import MemoryMeasured
@@ -47,3 +48,14 @@ def print_memory(memory: MemoryMeasured) -> None:
     print(
         f"{memory.mb_per_participant:.3f} MB each, {memory.mb_per_participant_slope:.3f} MB each beyond the first step"
     )
+
+
+def print_product(measured: Mapping[str, Any]) -> None:
+    pages = ", ".join(f"{path} {kilobytes} kB" for path, kilobytes in measured["page_kb_without_fonts"].items())
+    starts = " ".join(f"{seconds:.1f}" for seconds in measured["second_start_s"])
+    processor = " ".join(f"{seconds:.1f}" for seconds in measured["second_start_cpu_s"])
+    joins = " ".join(f"{seconds:.2f}" for seconds in measured["join_s"])
+    print("\nThe whole product, two Chromium processes\n")
+    print(f"from Join to the first remote frame: p50 {measured['join_s_p50']:.2f} s ({joins})")
+    print(f"ready on a second start: {measured['second_start_s_median']:.1f} s ({starts}; CPU {processor})")
+    print(f"pages as they travel, without fonts: {pages}")
