@@ -1,9 +1,10 @@
-"""Every state of the room in both themes, on wide and narrow windows: nothing that axe finds, nothing cut off, one queue."""
+"""Every state of the room in both themes, wide and narrow: nothing that axe finds, nothing cut off, one queue."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,7 +14,10 @@ from tests.browser.conftest import Portal
 from tests.browser.test_room_main_job import INGRID, PETER, Seat, personal_link, schedule
 
 Visitor = Callable[..., BrowserContext]
-SIZES = {"dark": ((1440, 900), (390, 844)), "light": ((1440, 900), (320, 640))}
+SIZES: dict[Literal["dark", "light"], tuple[tuple[int, int], ...]] = {
+    "dark": ((1440, 900), (390, 844)),
+    "light": ((1440, 900), (320, 640)),
+}
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ INGRID = "ingrid@nordhavn.example"
 MARCUS = "marcus@nordhavn.example"
 PETER = "p.lindqvist@medreg.example"
 Visitor = Callable[..., BrowserContext]
+pytestmark = pytest.mark.timeout(300)  # three browsers with cameras on a machine that does other things too
 
 SPY = """
 window.connections = [];

@@ -1,19 +1,18 @@
 // The room: puts elements, media and signalling together, and says what happens. Lives from the first `room` to the end.
 import { byId, h, icon, put, setText } from "../lib/h.js";
-import { gettext, listOf, ngettext } from "../lib/i18n.js";
+import { gettext, ngettext } from "../lib/i18n.js";
 import { trackKey } from "../media/subscriber.js";
 import { MicrophoneMeter, receivedLevel, SpeechDetector } from "../media/levels.js";
 import { Quality } from "../media/quality.js";
 import { Hosting } from "../signaling/hosting.js";
-import { RequestFailed } from "../signaling/protocol.js";
 import { Banners } from "../elements/banners.js";
 import { ChatPanel } from "../elements/chat_panel.js";
 import { ask, closeDialogs } from "../elements/dialog.js";
 import { DoorQueue } from "../elements/door_queue.js";
 import { doorPromise } from "../elements/door_words.js";
 import { HostPanel } from "../elements/host_panel.js";
-import { DoorRules, encryptionBody, NetworkPanel, networkWord } from "../elements/info_panels.js";
-import { closeMenu, menuIsOpen } from "../elements/menu.js";
+import { DoorRules, encryptionBody, NetworkPanel } from "../elements/info_panels.js";
+import { closeMenu } from "../elements/menu.js";
 import { Panels } from "../elements/panels.js";
 import { PeoplePanel } from "../elements/people_panel.js";
 import { Settings } from "../elements/settings.js";
@@ -21,16 +20,16 @@ import { listen } from "../elements/shortcuts.js";
 import { AudioOut, chime } from "../elements/sounds.js";
 import { Stage } from "../elements/stage.js";
 import { Bar } from "./bar.js";
+import { commands } from "./commands.js";
+import { Notices } from "./notices.js";
 import { personMenu } from "./person_menu.js";
 import { TopBar } from "./top.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
- * @typedef {import("../signaling/protocol.js").Waiter} Waiter
  */
 
 const LEVELS_EVERY_MS = 150;
-const KNOCK_AGAIN_AFTER_MS = 60_000;
 const PILL_MS = 900;
 /** After this long without the server a whole panel says so, not only a banner. */
 const LONG_CUT_MS = 30_000;
@@ -55,6 +54,8 @@ export class Inside {
   #bar;
   #top;
   #banners = new Banners(byId("stage-notes"));
+  #notices;
+  #run;
   #audio;
   #quality;
   #speech = new SpeechDetector();
@@ -70,8 +71,6 @@ export class Inside {
   #longCut = null;
   /** @type {any} */
   #pillTimer = null;
-  /** @type {any} */
-  #knockTimer = null;
   /** @type {any} */
   #minute = null;
   /** @type {(() => void) | null} */
@@ -97,7 +96,8 @@ export class Inside {
     this.#participation = participation;
     this.#preferences = preferences;
     this.#announcer = announcer;
-    const failed = (/** @type {unknown} */ error) => this.#failed(error);
+    this.#notices = new Notices({ roster, devices, preferences, banners: this.#banners, announcer });
+    const failed = (/** @type {unknown} */ error) => this.#notices.failed(error);
     this.#hosting = new Hosting((type, fields) => client.request(type, fields));
     this.#stage = new Stage({
       stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
@@ -114,7 +114,7 @@ export class Inside {
     this.#network = new NetworkPanel({ turnOffCamera: () => void participation.turn("camera", false) });
     this.#settings = new Settings({ devices, preferences });
     this.#top = new TopBar(roster);
-    this.#audio = new AudioOut(byId("sounds"), () => this.#soundBlocked());
+    this.#audio = new AudioOut(byId("sounds"), () => this.#notices.soundBlocked(() => this.#audio.resume()));
     this.#quality = new Quality(
       () => ({ publish: call.publisher?.connection ?? null, subscribe: call.subscriber?.connection ?? null }),
       () => participation.camera,
@@ -126,6 +126,11 @@ export class Inside {
       leave: () => void this.#leave(), openSettings: (section) => this.#settings.open(section), openPanel: (name) => this.#panels.open(name),
       setView: (view) => this.#setView(view), view: () => this.#stage.view,
       fullScreen: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()).catch(() => undefined),
+    });
+    this.#run = commands({
+      roster, participation, quality: this.#quality, panels: this.#panels, stage: this.#stage, queue: this.#queue, settings: this.#settings, announcer,
+      turn: (kind) => this.#turn(kind), share: () => this.#share(), raiseHand: (raised) => this.#raiseHand(raised),
+      setView: (view) => this.#setView(view), openReactions: () => this.#bar.openReactions(), pill: (text) => this.#pill(text),
     });
     this.#addPanels(organisation);
     this.#listen();
@@ -146,7 +151,7 @@ export class Inside {
     this.#stopKeys = listen({
       enabled: () => this.#preferences.get("shortcuts"),
       holdToTalk: () => this.#preferences.get("holdToTalk"),
-      run: (command) => this.#command(command),
+      run: this.#run,
       talk: (held) => {
         this.#pill(held ? gettext("Microphone on") : gettext("Microphone off"));
         void (held ? this.#participation.startTalking() : this.#participation.stopTalking());
@@ -169,13 +174,12 @@ export class Inside {
     clearInterval(this.#levels);
     clearInterval(this.#minute);
     clearTimeout(this.#longCut);
-    clearTimeout(this.#knockTimer);
     this.#stopKeys?.();
     this.#top.stop();
     this.#quality.stop();
     this.#meter.watch(null);
     this.#audio.close();
-    this.#banners.clear();
+    this.#notices.clear();
     closeMenu();
     closeDialogs();
     this.#panels.close();
@@ -262,7 +266,7 @@ export class Inside {
       if (person.participant === roster.you) return;
       this.#announcer.say(on ? gettext("{name} is sharing a screen", { name: person.name }) : gettext("{name} stopped sharing", { name: person.name }));
     });
-    roster.on("knocked", (waiter) => this.#knocked(waiter));
+    roster.on("knocked", (waiter) => this.#notices.knocked(waiter));
     roster.on("answered", ({ name, by, answer }) => {
       const own = by === roster.self?.name;
       const who = { name, by: by ?? gettext("A host") };
@@ -291,8 +295,8 @@ export class Inside {
       this.#ownTracks();
       this.#render();
     });
-    this.#participation.on("failed", ({ what, error }) => this.#deviceFailed(what, error));
-    this.#participation.on("mutedByHost", ({ source, by }) => this.#wasMuted(source, by));
+    this.#participation.on("failed", ({ what, error }) => this.#notices.deviceFailed(what, error));
+    this.#participation.on("mutedByHost", ({ source, by }) => this.#notices.wasMuted(source, by));
     this.#participation.on("shareEnded", () => this.#announcer.say(gettext("You stopped sharing")));
     this.#devices.on("fellBack", ({ label }) => {
       this.#banners.show("device", { icon: "info", title: gettext("A device was unplugged."), text: gettext("Now using {device}.", { device: label }), forMs: 8000, closable: true });
@@ -433,7 +437,7 @@ export class Inside {
       await this.#client.request("hand", { raised });
       this.#announcer.say(raised ? gettext("Hand raised") : gettext("Hand lowered"));
     } catch (error) {
-      this.#failed(error);
+      this.#notices.failed(error);
     }
   }
 
@@ -451,7 +455,7 @@ export class Inside {
       answers: [{ value: "leave", label: gettext("Leave") }, { value: "end", label: gettext("End for everyone"), danger: true }],
     });
     if (given?.answer === "leave") await this.#client.leave();
-    if (given?.answer === "end") await this.#hosting.end().catch((error) => this.#failed(error));
+    if (given?.answer === "end") await this.#hosting.end().catch((error) => this.#notices.failed(error));
   }
 
   async #end() {
@@ -461,22 +465,22 @@ export class Inside {
       body: count ? ngettext("{count} other person leaves with you.", "{count} other people leave with you.", count) : gettext("Nobody else is inside."),
       answers: [{ value: "end", label: gettext("End for everyone"), danger: true }],
     });
-    if (given) await this.#hosting.end().catch((error) => this.#failed(error));
+    if (given) await this.#hosting.end().catch((error) => this.#notices.failed(error));
   }
 
   #lock() {
-    void this.#hosting.lock(!this.#roster.meeting?.locked).catch((error) => this.#failed(error));
+    void this.#hosting.lock(!this.#roster.meeting?.locked).catch((error) => this.#notices.failed(error));
   }
 
   #muteEveryone() {
     void this.#hosting.muteEveryone().then(
       () => this.#announcer.say(gettext("Everyone is muted")),
-      (error) => this.#failed(error),
+      (error) => this.#notices.failed(error),
     );
   }
 
   #lowerHands() {
-    for (const person of this.#roster.hands) void this.#hosting.lowerHand(person.participant).catch((error) => this.#failed(error));
+    for (const person of this.#roster.hands) void this.#hosting.lowerHand(person.participant).catch((error) => this.#notices.failed(error));
   }
 
   /** @param {"grid" | "speaker"} view */
@@ -486,61 +490,7 @@ export class Inside {
     this.#announcer.say(view === "speaker" ? gettext("Speaker view") : gettext("Grid view"));
   }
 
-  // ---- keys
-
-  /** @param {import("../elements/shortcuts.js").Command} command */
-  #command(command) {
-    const panels = /** @type {Record<string, string>} */ ({ people: "people", chat: "chat", encryption: "encryption" });
-    if (panels[command]) this.#panels.toggle(panels[command]);
-    else if (command === "host" && this.#roster.capabilities.host) this.#panels.toggle("host");
-    else if (command === "microphone") void this.#turn("microphone").then(() => this.#pill(this.#participation.microphone ? gettext("Microphone on") : gettext("Microphone off")));
-    else if (command === "camera") void this.#turn("camera").then(() => this.#pill(this.#participation.camera ? gettext("Camera on") : gettext("Camera off")));
-    else if (command === "door") this.#goToDoor();
-    else if (command === "hand") {
-      this.#pill(this.#roster.self?.hand ? gettext("Hand lowered") : gettext("Hand raised"));
-      void this.#raiseHand(!this.#roster.self?.hand);
-    } else if (command === "react") this.#bar.openReactions();
-    else if (command === "share") void this.#share();
-    else if (command === "view") this.#setView(this.#stage.view === "grid" ? "speaker" : "grid");
-    else if (command === "whoSpeaks") this.#sayWhoSpeaks();
-    else if (command === "myState") this.#sayMyState();
-    else if (command === "controls") /** @type {HTMLElement | null} */ (byId("toolbar").querySelector("button[tabindex='0']"))?.focus();
-    else if (command === "nextRegion") this.#region(1);
-    else if (command === "previousRegion") this.#region(-1);
-    else if (command === "keys") this.#settings.open("keyboard");
-    else if (command === "escape" && !menuIsOpen() && !document.querySelector("dialog[open]")) this.#panels.close();
-  }
-
-  #goToDoor() {
-    if (!this.#queue.focus()) this.#announcer.say(gettext("Nobody is at the door"));
-  }
-
-  #sayWhoSpeaks() {
-    const names = [...this.#stage.speaking].map((id) => this.#roster.people.get(id)?.name ?? "").filter(Boolean);
-    this.#announcer.say(names.length ? gettext("Speaking: {names}", { names: listOf(names) }) : gettext("Nobody is speaking"));
-  }
-
-  #sayMyState() {
-    this.#announcer.say(
-      [
-        this.#participation.microphone ? gettext("Microphone on") : gettext("Microphone off"),
-        this.#participation.camera ? gettext("camera on") : gettext("camera off"),
-        this.#roster.self?.hand ? gettext("hand raised") : gettext("hand down"),
-        gettext("network {state}", { state: networkWord(this.#quality.verdict.word).text.toLowerCase() }),
-        ngettext("{count} person inside", "{count} people inside", this.#roster.people.size),
-        gettext("encrypted to the server"),
-      ].join(", "),
-    );
-  }
-
-  /** @param {number} step */
-  #region(step) {
-    const regions = [byId("room-top"), byId("main"), byId("panel"), byId("room-bar")].filter((region) => !region.hidden);
-    const at = regions.findIndex((region) => region.contains(document.activeElement));
-    const region = regions[(at + step + regions.length) % regions.length];
-    const target = region.querySelector("h2[tabindex], button[tabindex='0'], .tile[tabindex='0'], button") ?? region;
-    /** @type {HTMLElement} */ (target).focus();
-  }
+  // ---- small things
 
   /** @param {string} text */
   #pill(text) {
@@ -549,82 +499,6 @@ export class Inside {
     setText(pill, text);
     pill.hidden = false;
     this.#pillTimer = setTimeout(() => (pill.hidden = true), PILL_MS);
-  }
-
-  // ---- what is told
-
-  /** @param {Waiter} waiter */
-  #knocked(waiter) {
-    this.#announcer.alert(
-      waiter.kind === "guest" || waiter.kind === "anyone"
-        ? gettext("{name}, guest, is at the door. Alt Shift A to answer.", { name: waiter.name })
-        : gettext("{name} is at the door. Alt Shift A to answer.", { name: waiter.name }),
-    );
-    const ring = () => {
-      if (this.#preferences.get("chimeKnock")) void chime("knock", this.#devices.speaker);
-    };
-    ring();
-    clearTimeout(this.#knockTimer);
-    this.#knockTimer = setTimeout(() => {
-      if (this.#open && this.#roster.waiting.some(({ participant }) => participant === waiter.participant)) ring();
-    }, KNOCK_AGAIN_AFTER_MS);
-    if (document.hidden && this.#preferences.get("notify") && "Notification" in globalThis && Notification.permission === "granted") {
-      const notice = new Notification(gettext("{name} is at the door", { name: waiter.name }), { body: this.#roster.meeting?.title ?? "", tag: "lintel-door" });
-      notice.onclick = () => globalThis.focus();
-    }
-  }
-
-  /**
-   * @param {"microphone" | "camera" | "screen"} source
-   * @param {string | null} by
-   */
-  #wasMuted(source, by) {
-    const who = { name: by ?? gettext("A host") };
-    const title = { microphone: gettext("{name} muted you.", who), camera: gettext("{name} stopped your video.", who), screen: gettext("{name} stopped your sharing.", who) }[source];
-    const text = source === "microphone" ? gettext("Turn your microphone on when you want to speak.") : "";
-    this.#banners.show("muted", { icon: source === "microphone" ? "mic-off" : "video-off", title, text, forMs: 10_000, closable: true });
-    this.#announcer.alert(title);
-  }
-
-  /**
-   * @param {"microphone" | "camera" | "screen"} what
-   * @param {unknown} error
-   */
-  #deviceFailed(what, error) {
-    const allowed = !(error instanceof RequestFailed && error.code === "not_allowed");
-    const title = !allowed
-      ? { microphone: gettext("You can’t turn on your microphone in this meeting."), camera: gettext("You can’t turn on your camera in this meeting."), screen: gettext("You can’t share in this meeting.") }[what]
-      : {
-          microphone: gettext("Your microphone didn’t start."),
-          camera: gettext("Your camera didn’t start."),
-          screen: gettext("Sharing didn’t start."),
-        }[what];
-    const text = !allowed || what === "screen" ? "" : error === "blocked" || error === "blocked_by_system" ? gettext("Allow it in the browser’s address bar, then try again.") : error === "in_use" ? gettext("Another app is using it.") : gettext("Try again or pick another one.");
-    this.#banners.show("device", { icon: "circle-alert", title, text, forMs: 8000, closable: true });
-    this.#announcer.alert(title);
-  }
-
-  #soundBlocked() {
-    this.#banners.show("sound", {
-      icon: "volume-x", title: gettext("The browser holds the sound back."),
-      actions: [{ label: gettext("Play sound"), run: () => (this.#audio.resume(), this.#banners.hide("sound")) }],
-    });
-  }
-
-  /** @param {unknown} error */
-  #failed(error) {
-    const code = error instanceof RequestFailed ? error.code : "";
-    const title =
-      {
-        cut: gettext("You’re offline, so that didn’t happen."),
-        no_answer: gettext("The server didn’t answer. Try again."),
-        not_a_host: gettext("Only hosts can do that."),
-        not_allowed: gettext("That isn’t allowed in this meeting."),
-        no_such_participant: gettext("They aren’t here any more."),
-        too_many: gettext("Too fast. Wait a moment."),
-      }[code] ?? gettext("That didn’t work. Try again.");
-    this.#banners.show("failed", { icon: "circle-alert", title, forMs: 6000, closable: true });
-    this.#announcer.alert(title);
   }
 
   async #stayAwake() {

@@ -14,7 +14,6 @@ import { Announcer } from "../elements/announcer.js";
 import { chime } from "../elements/sounds.js";
 import { DoorCard } from "./door_card.js";
 import { readDoor } from "./door_data.js";
-import { Inside } from "./inside.js";
 import { OwnView } from "./own_view.js";
 
 /** @typedef {"prejoin" | "waiting" | "refused" | "joining" | "connected" | "reconnecting" | "removed" | "ended" | "left"} CallState */
@@ -32,7 +31,6 @@ const client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive,
 const call = new Call({ request: (type, fields) => client.request(type, fields) });
 const participation = new Participation({ devices, call, capabilities: () => roster.capabilities });
 const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
-const inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, organisation: door.organisation });
 const title = door.meeting?.title ?? gettext("Meeting");
 const seatKey = `lintel:seat:${door.code}`;
 
@@ -43,6 +41,11 @@ const card = new DoorCard(byId("door"), door, preferences, {
   again: () => void again(),
   leave: () => showRefusal({ reason: "left" }),
 });
+
+/** @type {import("./inside.js").Inside | null} the room's elements: fetched while the visitor looks at the join page */
+let inside = null;
+/** @type {Promise<void> | null} */
+let fetching = null;
 
 /** Whether this stay inside has begun sending: a return after a cut must not switch anything. */
 let begun = false;
@@ -84,15 +87,25 @@ function showQuestion(options) {
   card.question({ askCode: askedForCode, ...options });
 }
 
+/** The room is half of this page's code, and nobody needs it before the door has opened. */
+function fetchRoom() {
+  fetching ??= import("./inside.js").then(({ Inside }) => {
+    inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, organisation: door.organisation });
+  });
+  return fetching;
+}
+
 /** @param {{name?: string, emailCode?: string}} who */
 async function knock(who) {
   setState("joining");
   card.question({ askCode: askedForCode, busy: true });
   try {
+    await fetchRoom();
     const arrival = await client.knock(who);
     if (arrival.outcome !== "refuse") rememberSeat(who.name);
   } catch (error) {
     const { code, field } = error instanceof ArrivalFailed ? error : { code: "", field: null };
+    if (!inside) fetching = null; // the room's code did not arrive: the next press tries again
     if (field === "email_code") askedForCode = true;
     showQuestion({ problem: problemWords(code, field), field });
   }
@@ -140,11 +153,11 @@ client.on("state", ({ state, was }) => {
   if (state === "returning") {
     if (begun) {
       setState("reconnecting");
-      inside.reconnecting(true);
+      inside?.reconnecting(true);
     } else card.waitingCut(true);
     return;
   }
-  if (was === "returning") inside.reconnecting(false);
+  if (was === "returning") inside?.reconnecting(false);
   if (state === "waiting") {
     if (begun) outOfRoom();
     waited = true;
@@ -172,7 +185,7 @@ client.on("message", (message) => {
   if (message.type === "room") void enter(message);
   else if (message.type === "capabilities") void participation.obey();
   call.take(message);
-  inside.take(message);
+  inside?.take(message);
 });
 
 /** @param {import("../signaling/protocol.js").RoomMessage} room */
@@ -197,7 +210,7 @@ async function enter({ meeting }) {
   waited = false;
   if (!begun) return;
   ownView.hide();
-  inside.open();
+  inside?.open();
   setState(client.state === "inside" ? "connected" : "reconnecting");
   await started;
 }
@@ -211,7 +224,7 @@ function outOfRoom() {
   call.close();
   call.state = { microphone: false, camera: false, screen: false };
   participation.end();
-  inside.close();
+  inside?.close();
 }
 
 /** Whoever is out has no light burning. */
@@ -320,6 +333,7 @@ async function start() {
   }
   showQuestion();
   ownView.setName(card.name);
+  void fetchRoom().catch(() => (fetching = null));
 }
 
 void start();

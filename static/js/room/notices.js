@@ -1,0 +1,113 @@
+// What the room says when something happened: a note over the stage, and the same words for screen readers.
+import { gettext } from "../lib/i18n.js";
+import { RequestFailed } from "../signaling/protocol.js";
+import { chime } from "../elements/sounds.js";
+
+/** @typedef {import("../signaling/protocol.js").Waiter} Waiter */
+
+const KNOCK_AGAIN_AFTER_MS = 60_000;
+
+export class Notices {
+  #roster;
+  #devices;
+  #preferences;
+  #banners;
+  #announcer;
+  /** @type {any} */
+  #knockTimer = null;
+
+  /**
+   * @param {{
+   *   roster: import("../signaling/roster.js").Roster, devices: import("../media/devices.js").Devices,
+   *   preferences: import("../lib/preferences.js").Preferences, banners: import("../elements/banners.js").Banners,
+   *   announcer: import("../elements/announcer.js").Announcer,
+   * }} parts
+   */
+  constructor({ roster, devices, preferences, banners, announcer }) {
+    this.#roster = roster;
+    this.#devices = devices;
+    this.#preferences = preferences;
+    this.#banners = banners;
+    this.#announcer = announcer;
+  }
+
+  clear() {
+    clearTimeout(this.#knockTimer);
+    this.#banners.clear();
+  }
+
+  /** @param {Waiter} waiter */
+  knocked(waiter) {
+    this.#announcer.alert(
+      waiter.kind === "guest" || waiter.kind === "anyone"
+        ? gettext("{name}, guest, is at the door. Alt Shift A to answer.", { name: waiter.name })
+        : gettext("{name} is at the door. Alt Shift A to answer.", { name: waiter.name }),
+    );
+    const ring = () => {
+      if (this.#preferences.get("chimeKnock")) void chime("knock", this.#devices.speaker);
+    };
+    ring();
+    clearTimeout(this.#knockTimer);
+    this.#knockTimer = setTimeout(() => {
+      if (this.#roster.waiting.some(({ participant }) => participant === waiter.participant)) ring();
+    }, KNOCK_AGAIN_AFTER_MS);
+    if (document.hidden && this.#preferences.get("notify") && "Notification" in globalThis && Notification.permission === "granted") {
+      const notice = new Notification(gettext("{name} is at the door", { name: waiter.name }), { body: this.#roster.meeting?.title ?? "", tag: "lintel-door" });
+      notice.onclick = () => globalThis.focus();
+    }
+  }
+
+  /**
+   * @param {"microphone" | "camera" | "screen"} source
+   * @param {string | null} by
+   */
+  wasMuted(source, by) {
+    const who = { name: by ?? gettext("A host") };
+    const title = { microphone: gettext("{name} muted you.", who), camera: gettext("{name} stopped your video.", who), screen: gettext("{name} stopped your sharing.", who) }[source];
+    const text = source === "microphone" ? gettext("Turn your microphone on when you want to speak.") : "";
+    this.#banners.show("muted", { icon: source === "microphone" ? "mic-off" : "video-off", title, text, forMs: 10_000, closable: true });
+    this.#announcer.alert(title);
+  }
+
+  /**
+   * @param {"microphone" | "camera" | "screen"} what
+   * @param {unknown} error
+   */
+  deviceFailed(what, error) {
+    const allowed = !(error instanceof RequestFailed && error.code === "not_allowed");
+    const title = !allowed
+      ? { microphone: gettext("You can’t turn on your microphone in this meeting."), camera: gettext("You can’t turn on your camera in this meeting."), screen: gettext("You can’t share in this meeting.") }[what]
+      : {
+          microphone: gettext("Your microphone didn’t start."),
+          camera: gettext("Your camera didn’t start."),
+          screen: gettext("Sharing didn’t start."),
+        }[what];
+    const text = !allowed || what === "screen" ? "" : error === "blocked" || error === "blocked_by_system" ? gettext("Allow it in the browser’s address bar, then try again.") : error === "in_use" ? gettext("Another app is using it.") : gettext("Try again or pick another one.");
+    this.#banners.show("device", { icon: "circle-alert", title, text, forMs: 8000, closable: true });
+    this.#announcer.alert(title);
+  }
+
+  /** @param {() => void} play what a press allows */
+  soundBlocked(play) {
+    this.#banners.show("sound", {
+      icon: "volume-x", title: gettext("The browser holds the sound back."),
+      actions: [{ label: gettext("Play sound"), run: () => (play(), this.#banners.hide("sound")) }],
+    });
+  }
+
+  /** @param {unknown} error */
+  failed(error) {
+    const code = error instanceof RequestFailed ? error.code : "";
+    const title =
+      {
+        cut: gettext("You’re offline, so that didn’t happen."),
+        no_answer: gettext("The server didn’t answer. Try again."),
+        not_a_host: gettext("Only hosts can do that."),
+        not_allowed: gettext("That isn’t allowed in this meeting."),
+        no_such_participant: gettext("They aren’t here any more."),
+        too_many: gettext("Too fast. Wait a moment."),
+      }[code] ?? gettext("That didn’t work. Try again.");
+    this.#banners.show("failed", { icon: "circle-alert", title, forMs: 6000, closable: true });
+    this.#announcer.alert(title);
+  }
+}
