@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from meetings.door import EASE, Facts, Row, Rules, Way, WithoutHost
 from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant
+from meetings.register import Register
 
 OVERRUN = timedelta(hours=1)
 """How long after its end a meeting that nobody entered may still begin."""
@@ -96,19 +97,27 @@ def account_for(email: str) -> Any:
     return found
 
 
-def _own_invitations(occurrence: Occurrence, user: Any) -> list[Invitation]:
+def _own_invitations(occurrence: Occurrence, user: Any, register: Register | None) -> list[Invitation]:
     """Invitations to this account: by name of the account, or to an address proved to be its own."""
+    if register is not None:
+        return register.own_invitations(user)
     own = Q(user=user) | Q(user=None, email__in=verified_addresses(user))
     return list(occurrence.invitations.filter(own)) if user is not None and user.is_active else []
 
 
-def visitor_row(occurrence: Occurrence, *, user: Any, invitation: Invitation | None) -> Row:
-    """The best row of several proofs: the account that is signed in (or None), and the personal link that is held."""
+def visitor_row(
+    occurrence: Occurrence, *, user: Any, invitation: Invitation | None, register: Register | None = None
+) -> Row:
+    """The best row of several proofs: the account that is signed in (or None), and the personal link that is held.
+
+    `register`: what has just been read about everybody, for callers who ask about many.
+    """
     account = user if user is not None and user.is_active else None
     if account is not None:
-        if is_host(account, occurrence.meeting):
+        hosting = register.is_host(account) if register is not None else is_host(account, occurrence.meeting)
+        if hosting:
             return Row.HOST
-        if any(own.revoked_at is None for own in _own_invitations(occurrence, account)):
+        if any(own.revoked_at is None for own in _own_invitations(occurrence, account, register)):
             return Row.LISTED
     is_guest = invitation is not None and invitation.occurrence_id == occurrence.pk and invitation.revoked_at is None
     if account is None:
@@ -128,14 +137,18 @@ def facts_for(
     device: str,
     host_inside: bool,
     now: datetime,
+    register: Register | None = None,
 ) -> Facts:
-    """What the door needs to know about this visitor, read now. `device` is "" while it is not known (a page looks)."""
+    """What the door needs to know about this visitor, read now. `device` is "" while it is not known (a page looks).
+
+    `register`: what has just been read about everybody, for callers who ask about many.
+    """
     meeting = occurrence.meeting
     rules = rules_of(meeting)
     seat = participant if participant is not None and _is_theirs(participant, user, invitation, device) else None
-    others = _same_person(Participant.objects.filter(occurrence=occurrence), user, invitation, device)
+    others = _same_person(occurrence, user, invitation, device, register)
     refusals = [one.refused_until for one in others if one.refused_until is not None]
-    blocks = _blocks(occurrence, row, user, invitation, device)
+    blocks = _blocks(occurrence, row, user, invitation, device, register)
     opens_at = None
     if rules.opens_minutes is not None:
         opens_at = occurrence.starts_at - timedelta(minutes=rules.opens_minutes)
@@ -155,9 +168,9 @@ def facts_for(
         let_in_at=seat.let_in_at if seat is not None else None,
         seat=seat is not None and seat.state == Participant.State.INSIDE and seat.entered_at is not None,
         waiting=seat is not None and seat.state == Participant.State.WAITING,
-        verified=_is_verified(seat, invitation, device),
+        verified=_is_verified(seat, invitation, device, register),
         refused_until=max(refusals, default=None),
-        revoked=_is_revoked(occurrence, row, user, invitation),
+        revoked=_is_revoked(occurrence, row, user, invitation, register),
         link_in_use=_is_in_use(row, invitation, device),
         signed_in=user is not None,
         active_account=user is None or user.is_active,
@@ -180,9 +193,11 @@ def _is_theirs(seat: Participant, user: Any, invitation: Invitation | None, devi
 
 
 def _same_person(
-    seats: QuerySet[Participant], user: Any, invitation: Invitation | None, device: str
+    occurrence: Occurrence, user: Any, invitation: Invitation | None, device: str, register: Register | None
 ) -> list[Participant]:
     """Seats of whoever may be the same person: a host's no must not end with another device or a dropped link."""
+    if register is not None:
+        return register.same_person(user, invitation, device)
     same = Q(pk__in=[])
     if user is not None:
         same |= Q(user=user)
@@ -190,37 +205,53 @@ def _same_person(
         same |= Q(invitation=invitation)
     if device:
         same |= Q(device=device)
-    return list(seats.filter(same))
+    return list(Participant.objects.filter(same, occurrence=occurrence))
 
 
-def _blocks(occurrence: Occurrence, row: Row, user: Any, invitation: Invitation | None, device: str) -> list[Block]:
+def _blocks(
+    occurrence: Occurrence,
+    row: Row,
+    user: Any,
+    invitation: Invitation | None,
+    device: str,
+    register: Register | None,
+) -> list[Block]:
     """Blocks that hold: any proof that is blocked blocks. Only an account's own block stands against a host, whose
     browser may have been somebody else's a moment ago."""
+    if row is Row.HOST:
+        invitation, device = None, ""
+    if register is not None:
+        return register.blocks(user, invitation, device)
     same = Q(pk__in=[])
     if user is not None:
         same |= Q(user=user)
-    if row is not Row.HOST:
-        if invitation is not None:
-            same |= Q(invitation=invitation)
-        if device:
-            same |= Q(device=device)
+    if invitation is not None:
+        same |= Q(invitation=invitation)
+    if device:
+        same |= Q(device=device)
     return list(Block.objects.filter(same, occurrence=occurrence, lifted_at=None))
 
 
-def _is_verified(seat: Participant | None, invitation: Invitation | None, device: str) -> bool:
+def _is_verified(
+    seat: Participant | None, invitation: Invitation | None, device: str, register: Register | None
+) -> bool:
     """A code that was mailed to the invited address has been typed on this device."""
     if seat is not None and seat.verified_at is not None:
         return True
     if invitation is None or not device:
         return False
+    if register is not None:
+        return register.is_verified(invitation, device)
     return EmailCode.objects.filter(invitation=invitation, device=device).exclude(used_at=None).exists()
 
 
-def _is_revoked(occurrence: Occurrence, row: Row, user: Any, invitation: Invitation | None) -> bool:
+def _is_revoked(
+    occurrence: Occurrence, row: Row, user: Any, invitation: Invitation | None, register: Register | None
+) -> bool:
     """Their invitation was revoked and nothing else lists them. A colleague is not harmed by a stranger's dead link."""
     if row in {Row.HOST, Row.LISTED}:
         return False
-    if any(own.revoked_at is not None for own in _own_invitations(occurrence, user)):
+    if any(own.revoked_at is not None for own in _own_invitations(occurrence, user, register)):
         return True
     return row is Row.ANYONE and invitation is not None and invitation.revoked_at is not None
 

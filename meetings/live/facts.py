@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.utils.translation import gettext as _
 
 from meetings import door, selectors
 from meetings.admission import IllegalEvent
 from meetings.live.seats import Person
+from meetings.live.sessions import living_sessions
 from meetings.models import Occurrence, Participant
+from meetings.register import Register
 from meetings.services import door as door_services
 
 CLOSED_SEATS = {
@@ -71,23 +70,29 @@ def judge(
     Hosts are decided first: whether one is inside changes the answer for everybody else. A host counts as inside while
     present or while their seat is `kept` for their return.
     """
-    occurrence = Occurrence.objects.select_related("meeting").get(pk=occurrence_id)
-    hosts = list(occurrence.meeting.hosts.all())
+    occurrence = Occurrence.objects.select_related("meeting", "ended_by").get(pk=occurrence_id)
+    register = Register(occurrence)
     ids, here, with_seat = set(asked), set(present), {*present, *kept}
-    seats = list(occurrence.participants.filter(pk__in=ids).select_related("user", "invitation__user"))
-    rows = {seat.pk: _row(occurrence, seat) for seat in seats}
+    seats = [seat for seat in register.seats if str(seat.pk) in ids]
+    rows = {seat.pk: _row(occurrence, seat, register) for seat in seats}
+    sessions = living_sessions(seats)
     seats.sort(key=lambda seat: rows[seat.pk] is not door.Row.HOST)
     host_inside = False
     judgements: dict[str, Judgement] = {}
+    somebody_entered = False
     for seat in seats:
-        decision = _decide(occurrence, seat, rows[seat.pk], host_inside=host_inside, now=now)
+        decision = _closed(seat, sessions)
+        if decision is None:
+            decision = door.decide(_facts(occurrence, seat, rows[seat.pk], register, host_inside, now))
         if isinstance(decision, door.Admit):
             if str(seat.pk) in here and (seat.state != Participant.State.INSIDE or seat.entered_at is None):
                 seat, decision = _entered(seat, decision)  # noqa: PLW2901 - the stored row
+                somebody_entered = True
             host_inside = host_inside or (rows[seat.pk] is door.Row.HOST and str(seat.pk) in with_seat)
         judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk]), decision)
-    occurrence.refresh_from_db()
-    return Verdicts(_meeting_facts(occurrence, hosts), _over(occurrence), judgements)
+    if somebody_entered:
+        occurrence.refresh_from_db()
+    return Verdicts(_meeting_facts(occurrence, register.hosts), _over(occurrence), judgements)
 
 
 def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door.Decision]:
@@ -98,20 +103,25 @@ def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door
         return seat, door.Refuse("closed", unknown=True)
 
 
-def _row(occurrence: Occurrence, seat: Participant) -> door.Row:
-    return selectors.visitor_row(occurrence, user=seat.user, invitation=seat.invitation)
+def _row(occurrence: Occurrence, seat: Participant, register: Register | None = None) -> door.Row:
+    return selectors.visitor_row(occurrence, user=seat.user, invitation=seat.invitation, register=register)
 
 
-def _decide(
-    occurrence: Occurrence, seat: Participant, row: door.Row, *, host_inside: bool, now: datetime
-) -> door.Decision:
+def _closed(seat: Participant, sessions: set[str]) -> door.Refuse | None:
+    """What stands against a seat before the door is asked."""
     if seat.state in CLOSED_SEATS:
         # Closed by a host or by another process; whoever it was asks the door anew.
         return door.Refuse(CLOSED_SEATS[Participant.State(seat.state)], until=seat.refused_until)
-    if seat.user_id and not session_lives(seat.session_key, str(seat.user_id)):
+    if seat.user is not None and str(seat.pk) not in sessions:
         # Signed out, or signed out by somebody: the socket's person is only known from its handshake.
-        return door.Refuse("inactive" if not seat.user.is_active else "sign_in")
-    facts = selectors.facts_for(
+        return door.Refuse("sign_in" if seat.user.is_active else "inactive")
+    return None
+
+
+def _facts(
+    occurrence: Occurrence, seat: Participant, row: door.Row, register: Register, host_inside: bool, now: datetime
+) -> door.Facts:
+    return selectors.facts_for(
         occurrence,
         row=row,
         user=seat.user,
@@ -120,17 +130,8 @@ def _decide(
         device=seat.device,
         host_inside=host_inside,
         now=now,
+        register=register,
     )
-    return door.decide(facts)
-
-
-def session_lives(session_key: str, user_id: str) -> bool:
-    """Says whether this portal session still signs this person in: there, not expired, password unchanged, active."""
-    if not session_key:
-        return False
-    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user = get_user(SimpleNamespace(session=store))  # type: ignore[arg-type]
-    return user.is_authenticated and str(user.pk) == user_id
 
 
 def _over(occurrence: Occurrence) -> str | None:

@@ -140,7 +140,7 @@ class Browser:
         application = AuthMiddlewareStack(RoomConsumer.as_asgi(live=self.live))
         communicator = WebsocketCommunicator(application, "/ws/room", headers=[(b"cookie", cookies.encode())])
         communicator.scope["client"] = [self.address, 50000]
-        connected, _ = await communicator.connect(timeout=5)
+        connected, _ = await communicator.connect(timeout=20)
         assert connected
         return Talk(communicator)
 
@@ -166,7 +166,7 @@ class Talk:
         await self.communicator.send_to(text_data=json.dumps({"type": kind, **fields}))
 
     async def _next(self) -> Json | None:
-        event = await self.communicator.receive_output(timeout=5)
+        event = await self.communicator.receive_output(timeout=20)
         if event["type"] == "websocket.close":
             self.code = event["code"]
             return None

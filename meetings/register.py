@@ -1,0 +1,75 @@
+"""What the database says about everybody of one occurrence, read in a handful of queries.
+
+A live meeting asks the door about all its people every few seconds; person by person, that is a thousand queries.
+A register is true for the moment in which it was read: make it, ask it, drop it. It answers the same questions as the
+queries about one visitor in `selectors.py`, and `tests/test_register.py` holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+
+from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant
+
+
+class Register:
+    """Hosts, invitations, seats, blocks and typed codes of an occurrence, with everybody's verified addresses."""
+
+    def __init__(self, occurrence: Occurrence) -> None:
+        self.occurrence = occurrence
+        self.hosts = list(occurrence.meeting.hosts.all())
+        self.seats = list(occurrence.participants.select_related("user", "invitation__user"))
+        self._active_hosts = {host.pk for host in self.hosts if host.is_active}
+        self._invitations = list(occurrence.invitations.all())
+        self._blocks = list(Block.objects.filter(occurrence=occurrence, lifted_at=None))
+        self._addresses = _verified_addresses({seat.user for seat in self.seats if seat.user is not None})
+        typed = EmailCode.objects.filter(invitation__occurrence=occurrence).exclude(used_at=None)
+        self._verified = set(typed.values_list("invitation_id", "device"))
+
+    def is_host(self, user: Any) -> bool:
+        return user is not None and user.is_active and user.pk in self._active_hosts
+
+    def own_invitations(self, user: Any) -> list[Invitation]:
+        if user is None or not user.is_active:
+            return []
+        addresses = self._addresses[user.pk]
+        return [
+            one
+            for one in self._invitations
+            if one.user_id == user.pk or (one.user_id is None and one.email in addresses)
+        ]
+
+    def same_person(self, user: Any, invitation: Invitation | None, device: str) -> list[Participant]:
+        return [seat for seat in self.seats if _is_same(seat, user, invitation, device)]
+
+    def blocks(self, user: Any, invitation: Invitation | None, device: str) -> list[Block]:
+        return [block for block in self._blocks if _is_same(block, user, invitation, device)]
+
+    def is_verified(self, invitation: Invitation, device: str) -> bool:
+        return (invitation.pk, device) in self._verified
+
+
+def _is_same(row: Participant | Block, user: Any, invitation: Invitation | None, device: str) -> bool:
+    return (
+        (user is not None and row.user_id == user.pk)
+        or (invitation is not None and row.invitation_id == invitation.pk)
+        or (bool(device) and row.device == device)
+    )
+
+
+def _verified_addresses(users: Iterable[Any]) -> defaultdict[UUID, set[str]]:
+    found: defaultdict[UUID, set[str]] = defaultdict(set)
+    if not apps.is_installed("allauth.account"):
+        found.update({user.pk: {user.email.lower()} for user in users})
+        return found
+    from allauth.account.models import EmailAddress
+
+    proved = EmailAddress.objects.filter(user__in=users, verified=True)
+    for user_id, address in proved.values_list("user_id", "email"):
+        found[user_id].add(address.lower())
+    return found

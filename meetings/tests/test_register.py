@@ -1,0 +1,106 @@
+"""A register and the queries about one visitor say the same about everybody, and a register costs few queries."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth import get_user_model
+from django.test import TestCase
+from django.utils import timezone
+
+from meetings import selectors
+from meetings.live import facts
+from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant
+from meetings.register import Register
+from meetings.tests.live_case import make_meeting, make_user
+
+ROUNDS = 12
+
+
+class RegisterTests(TestCase):
+    def setUp(self) -> None:
+        self.host = make_user("Ingrid Sæther")
+
+    def test_it_says_the_same_as_asking_one_by_one(self) -> None:
+        for seed in range(ROUNDS):
+            chance = random.Random(seed)
+            occurrence = self._crowd(chance, seed)
+            register = Register(occurrence)
+            for seat in register.seats:
+                with self.subTest(seed=seed, seat=seat):
+                    self._same(occurrence, seat, register)
+
+    def _same(self, occurrence: Occurrence, seat: Participant, register: Register) -> None:
+        who: dict[str, Any] = {"user": seat.user, "invitation": seat.invitation}
+        row = selectors.visitor_row(occurrence, **who)
+        self.assertEqual(selectors.visitor_row(occurrence, **who, register=register), row)
+        asked: dict[str, Any] = {"participant": seat, "device": seat.device, "host_inside": True, "now": timezone.now()}
+        one = selectors.facts_for(occurrence, row=row, **who, **asked)
+        self.assertEqual(selectors.facts_for(occurrence, row=row, **who, **asked, register=register), one)
+
+    def _crowd(self, chance: random.Random, seed: int) -> Occurrence:
+        """Accounts, guests and strangers with every kind of past, sharing devices now and then."""
+        now = timezone.now()
+        occurrence = make_meeting(self.host, door_guests=chance.choice(["knocks", "walks_in"]))
+        for number in range(6):
+            user = invitation = None
+            address = f"p{seed}.{number}@nordhavn.example"
+            if chance.random() < 0.6:
+                user = get_user_model().objects.create_user(address, f"P{number}", is_active=chance.random() < 0.9)
+                EmailAddress.objects.create(user=user, email=address, verified=chance.random() < 0.7)
+                if chance.random() < 0.2:
+                    occurrence.meeting.hosts.add(user)
+            if chance.random() < 0.7:
+                invitation = Invitation.objects.create(
+                    occurrence=occurrence,
+                    email=address,
+                    user=user if chance.random() < 0.5 else None,
+                    claimed_device=chance.choice(["", "d0", f"d{number}"]),
+                    revoked_at=chance.choice([None, None, now]),
+                )
+            device = f"d{chance.choice([number, number, 0])}"
+            if chance.random() < 0.3 and invitation is not None:
+                EmailCode.objects.create(
+                    invitation=invitation, device=device, digest="x", used_at=chance.choice([None, now])
+                )
+            if chance.random() < 0.3:
+                Block.objects.create(
+                    occurrence=occurrence,
+                    user=chance.choice([user, None]),
+                    invitation=chance.choice([invitation, None]),
+                    device=chance.choice([device, ""]),
+                    removed=chance.random() < 0.5,
+                    lifted_at=chance.choice([None, None, now]),
+                )
+            Participant.objects.create(
+                occurrence=occurrence,
+                kind="guest",
+                state=chance.choice(Participant.State.values),
+                user=user,
+                invitation=invitation if user is None or chance.random() < 0.3 else None,
+                device=device if user is not None or invitation is not None else f"d{number}",
+                name=f"P{number}",
+                entered_at=chance.choice([None, now]),
+                let_in_at=chance.choice([None, now]),
+                must_knock=chance.random() < 0.2,
+                refused_until=chance.choice([None, now + timedelta(minutes=1)]),
+                session_key="" if user is None else f"s{number}",
+            )
+        return occurrence
+
+    def test_a_crowd_costs_no_more_queries_than_a_few(self) -> None:
+        for size in (2, 30):
+            occurrence = make_meeting(self.host)
+            ids = [
+                str(
+                    Participant.objects.create(
+                        occurrence=occurrence, kind="anyone", state="waiting", device=f"d{number}", name="x"
+                    ).pk
+                )
+                for number in range(size)
+            ]
+            with self.assertNumQueries(6):
+                facts.judge(str(occurrence.pk), ids, [], [], timezone.now())
