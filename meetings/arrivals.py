@@ -248,7 +248,7 @@ def arrive(
     seen = look(code, visitor, device, host_inside, now)
     if seen.occurrence is None:
         return Arrival(seen)
-    mail_code = False
+    occurrence, mail_code = seen.occurrence, False
     if seen.decision == door.Refuse("verify_email") and seen.invitation is not None:
         if email_code:
             if not invitations.check_email_code(seen.invitation, device, email_code):
@@ -263,7 +263,7 @@ def arrive(
         if not claimed:
             seen = replace(seen, decision=door.Refuse("link_in_use"))
     participant = door_services.arrive(
-        seen.occurrence,
+        occurrence,
         row=seen.row,
         user=visitor.user,
         invitation=seen.invitation,

@@ -81,9 +81,8 @@ def judge(
     judgements: dict[str, Judgement] = {}
     somebody_entered = False
     for seat in seats:
-        decision = _closed(seat, sessions)
-        if decision is None:
-            decision = door.decide(_facts(occurrence, seat, rows[seat.pk], register, host_inside, now))
+        what_holds = _facts(occurrence, seat, rows[seat.pk], register, host_inside, now)
+        decision: door.Decision = _closed(seat, sessions) or door.decide(what_holds)
         if isinstance(decision, door.Admit):
             if str(seat.pk) in here and (seat.state != Participant.State.INSIDE or seat.entered_at is None):
                 seat, decision = _entered(seat, decision)  # noqa: PLW2901 - the stored row

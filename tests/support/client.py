@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 Json = dict[str, Any]
 SECONDS = 20.0
@@ -177,10 +178,10 @@ class Client:
         """Opens the socket and says nothing yet."""
         where = url or self.base.replace("http", "ws", 1) + "/ws/room"
         headers = {"Cookie": self.cookie_header("/ws/room") if cookies is None else cookies}
-        sent_origin = self.origin if origin == "" else origin
+        sent_origin = Origin(self.origin) if origin == "" else Origin(origin) if origin is not None else None
         connection = await connect(
             where, local_addr=(self.address, 0), additional_headers=headers, origin=sent_origin, max_size=2**20
-        )  # type: ignore[arg-type]
+        )
         return Socket(connection)
 
     async def join(self, code: str, name: str = "") -> Socket:
