@@ -8,6 +8,7 @@ from asgiref.sync import sync_to_async
 
 from meetings.live.room import LEASE_SECONDS
 from meetings.models import AuditEntry, Participant
+from meetings.services import door as door_services
 from meetings.signaling.protocol import Close
 from meetings.tests.live_case import Browser, LiveCase, make_user, running_live
 
@@ -181,6 +182,20 @@ class EntryTests(LiveCase):
             await colleague.asave()
             await live.reconcile(self.id)
             self.assertEqual((await talk.message("refused"))["reason"], "sign_in")
+
+    async def test_a_removal_by_another_process_reaches_the_room_with_its_words(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            guest = await Browser(live).join(self.code, "Peter")
+            who = (await host.message("waiting"))["waiting"][0]["participant"]
+            await host.ask("door.admit", participant=who)
+            await guest.message("room")
+            target = await Participant.objects.aget(pk=who)
+            await sync_to_async(door_services.remove)(self.host, target, note="Wrong meeting", block=False)
+            refused = await guest.message("refused")
+            self.assertEqual(
+                (refused["reason"], refused["note"], refused["by"]), ("removed", "Wrong meeting", "Ingrid Sæther")
+            )
 
     async def test_a_deactivated_account_is_out(self) -> None:
         colleague = await sync_to_async(make_user)("Marcus Bell")
