@@ -264,6 +264,16 @@ def test_a_host_mutes_and_removes_somebody_whose_frames_stop(
     expect(colleague.page.get_by_text("Ingrid Sæther muted you.").first).to_be_visible()
 
     people.get_by_role("button", name="Actions for Marcus Bell").click()
+    host.page.get_by_role("menuitem", name="Move back to the door").click()
+    colleague.state("waiting")
+    expect(colleague.page.get_by_role("heading", name="A host moved you to the door")).to_be_visible()
+    expect(host.tile("Marcus Bell")).to_have_count(0)
+    assert colleague.page.evaluate("connections.every((c) => c.connectionState === 'closed')")
+    host.button("Let in Marcus Bell").click()
+    colleague.state("connected")
+    host.sees("Marcus Bell")
+
+    people.get_by_role("button", name="Actions for Marcus Bell").click()
     host.page.get_by_role("menuitem", name="Remove…").click()
     host.page.screenshot(path=str(artifacts / "room-remove.png"))
     before = colleague.stats()["packetsReceived"]

@@ -171,11 +171,14 @@ export class Participation extends Emitter {
     if (!may.share) await this.stopSharing();
   }
 
-  /** Out of the room: nothing is captured any more. */
-  end() {
+  /**
+   * Out of the room. At the door the preview goes on, seen by its owner only; elsewhere nothing is captured any more.
+   * @param {{atTheDoor: boolean}} where
+   */
+  end({ atTheDoor }) {
     for (const track of this.screen?.getTracks() ?? []) track.stop();
     this.screen = null;
-    this.#devices.release();
+    if (!atTheDoor) this.#devices.release();
   }
 
   /**

@@ -169,13 +169,16 @@ export class DoorCard {
 
   // ---- waiting
 
-  /** @param {DoorMessage} message */
-  waiting(message) {
+  /**
+   * @param {DoorMessage} message
+   * @param {boolean} moved was inside until a host sent them here
+   */
+  waiting(message, moved) {
     const w = this.#wait;
     const meeting = this.#door.meeting;
     const early = message.reason === "early";
-    setText(w.headingText, early ? gettext("You’re early") : gettext("You’re at the door"));
-    setText(w.text, waitSentence(message));
+    setText(w.headingText, early ? gettext("You’re early") : moved ? gettext("A host moved you to the door") : gettext("You’re at the door"));
+    setText(w.text, moved ? gettext("They can let you in again.") : waitSentence(message));
     w.message.hidden = !message.message;
     setText(w.messageText, message.message ?? "");
     if (!w.heading.isConnected) {

@@ -50,6 +50,8 @@ let fetching = null;
 /** Whether this stay inside has begun sending: a return after a cut must not switch anything. */
 let begun = false;
 let waited = false;
+/** A host sent them from inside to the door. */
+let moved = false;
 let askedForCode = false;
 /** Pressed Allow on this page: coming again needs no second press. */
 let allowedHere = false;
@@ -159,7 +161,10 @@ client.on("state", ({ state, was }) => {
   }
   if (was === "returning") inside?.reconnecting(false);
   if (state === "waiting") {
-    if (begun) outOfRoom();
+    if (begun) {
+      outOfRoom({ atTheDoor: true });
+      moved = true;
+    }
     waited = true;
     card.waitingCut(false);
     setState("waiting");
@@ -178,7 +183,7 @@ client.on("state", ({ state, was }) => {
 
 client.on("message", (message) => {
   if (message.type === "door") {
-    card.waiting(message);
+    card.waiting(message, moved);
     return;
   }
   roster.take(message);
@@ -197,6 +202,7 @@ async function enter({ meeting }) {
     return;
   }
   begun = true;
+  moved = false;
   alternateTitle(null);
   if (waited) {
     card.admitted();
@@ -216,14 +222,14 @@ async function enter({ meeting }) {
 }
 
 /** Media first, words afterwards. */
-function outOfRoom() {
+function outOfRoom({ atTheDoor = false } = {}) {
   waited = false;
   if (!begun) return;
   begun = false;
   resumed = false;
   call.close();
   call.state = { microphone: false, camera: false, screen: false };
-  participation.end();
+  participation.end({ atTheDoor });
   inside?.close();
 }
 

@@ -31,6 +31,7 @@ export function personMenu({ roster, hosting, stage, failed, lowerOwnHand }) {
         host && person.camera ? { label: gettext("Stop video"), icon: "video-off", run: () => run(hosting.stop(participant, "camera")) } : null,
         host && person.screen ? { label: gettext("Stop sharing"), icon: "monitor-x", run: () => run(hosting.stop(participant, "screen")) } : null,
         host && person.hand ? { label: gettext("Lower hand"), icon: "hand", run: () => run(hosting.lowerHand(participant)) } : null,
+        host && !person.host ? { label: gettext("Move back to the door"), icon: "door-closed-locked", run: () => run(hosting.toDoor(participant)) } : null,
         host ? { label: gettext("Remove…"), icon: "user-x", danger: true, run: () => void remove(person) } : null,
       ],
       { label: gettext("Actions for {name}", { name }) },

@@ -61,6 +61,11 @@ export class Hosting {
     return this.#request("host.remove", { participant, block, ...(note && { note }) });
   }
 
+  /** @param {string} participant */
+  toDoor(participant) {
+    return this.#request("host.to_door", { participant });
+  }
+
   end() {
     return this.#request("host.end");
   }
