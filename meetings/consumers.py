@@ -41,6 +41,21 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.over_rate = 0
         self.tasks: list[asyncio.Task[None]] = []
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # Not in `disconnect`: the server cancels whoever is too slow in the middle of a message, and then nothing
+            # is dispatched any more.
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self.live.count_out(self.wire)
+        if self.bearer is not None:
+            self.live.lose_socket(self.bearer.occurrence_id, self.bearer.participant_id, self.wire)
+        for task in self.tasks:
+            task.cancel()
+
     async def _send_text(self, frame: str) -> None:
         await self.send(text_data=frame)
 
@@ -59,13 +74,6 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await asyncio.sleep(HELLO_SECONDS)
         if self.bearer is None:
             self.wire.close(Close.NO_HELLO)
-
-    async def disconnect(self, code: int) -> None:
-        self.live.count_out(self.wire)
-        if self.bearer is not None:
-            self.live.lose_socket(self.bearer.occurrence_id, self.bearer.participant_id, self.wire)
-        for task in self.tasks:
-            task.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.wire.close_code is not None:

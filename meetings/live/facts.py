@@ -63,9 +63,10 @@ class Verdicts:
 
 
 def judge(
-    occurrence_id: str, asked: Iterable[str], present: Iterable[str], kept: Iterable[str], now: datetime
+    occurrence_id: str, asked: Iterable[str], present: Iterable[str], kept: Iterable[str], now: datetime, *, places: int
 ) -> Verdicts:
-    """Asks the door about the participants `asked`, and stores the entry of those `present` whom it admits.
+    """Asks the door about the participants `asked`, and stores the entry of those `present` whom it admits, as long as
+    there are `places` left.
 
     Hosts are decided first: whether one is inside changes the answer for everybody else. A host counts as inside while
     present or while their seat is `kept` for their return.
@@ -84,9 +85,11 @@ def judge(
         what_holds = _facts(occurrence, seat, rows[seat.pk], register, host_inside, now)
         decision: door.Decision = _closed(seat, sessions) or door.decide(what_holds)
         if isinstance(decision, door.Admit):
-            if str(seat.pk) in here and (seat.state != Participant.State.INSIDE or seat.entered_at is None):
+            is_new = seat.state != Participant.State.INSIDE or seat.entered_at is None
+            if is_new and places > 0 and str(seat.pk) in here:
                 seat, decision = _entered(seat, decision)  # noqa: PLW2901 - the stored row
                 somebody_entered = True
+                places -= 1
             host_inside = host_inside or (rows[seat.pk] is door.Row.HOST and str(seat.pk) in with_seat)
         judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk]), decision)
     if somebody_entered:

@@ -14,7 +14,7 @@ import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -160,8 +160,7 @@ class Live:
         Raises `ProtocolError("busy")` when there is no place, `try_again` when the database fails. The seat that is
         returned may already be gone again (the door said no): then the socket has been told and closed.
         """
-        room = self._room(bearer.occurrence_id)
-        async with room.lock:
+        async with self._alone_with(bearer.occurrence_id) as room:
             present = self._present(room) | {bearer.participant_id}
             verdicts = await self._ask(room, set(room.seats) | present, present)
             if room.is_over:
@@ -187,10 +186,10 @@ class Live:
         seat = room.seats.get(participant_id)
         waited = seat is not None and not seat.inside
         room.vacate(participant_id, why, answered=views.answered(seat, "", "gone") if seat and waited else None)
-        async with room.lock:
+        async with self._alone_with(room.id) as current:
+            if participant_id in current.seats:
+                return  # came back before it was our turn: the entry is newer and stands
             await self.database(storing.left, participant_id, "stopped" if waited and why == "left" else why)
-            if participant_id in room.seats:
-                return  # came back while this was stored: the entry is newer and stands
         await self.reconcile(room.id)
 
     def note_link_in_use(self, occurrence_id: str, invitation_id: str) -> None:
@@ -211,29 +210,38 @@ class Live:
             room = self.rooms[occurrence_id] = Room(occurrence_id, self.engine)
         return room
 
+    @contextlib.asynccontextmanager
+    async def _alone_with(self, occurrence_id: str) -> AsyncIterator[Room]:
+        """The meeting's room, made if need be, and its lock. A room that was dropped before our turn came is not it."""
+        while True:
+            room = self._room(occurrence_id)
+            async with room.lock:
+                if self.rooms.get(occurrence_id) is room:
+                    yield room
+                    return
+
     # Asking the door
 
     async def reconcile(self, occurrence_id: str) -> None:
         """Asks the door about everybody in a live meeting and makes its answers true. Raises if the database fails."""
-        room = self.rooms.get(occurrence_id)
-        if room is None or room.is_over:
-            return
-        async with room.lock:
-            verdicts = await self._ask(room, set(room.seats), self._present(room))
-            await self._apply(room, verdicts)
+        while (room := self.rooms.get(occurrence_id)) is not None and not room.is_over:
+            async with room.lock:
+                if self.rooms.get(occurrence_id) is room:
+                    # Whoever wakes us from here on asks once more; this question answers all who did before.
+                    self._due.discard(occurrence_id)
+                    verdicts = await self._ask(room, set(room.seats), self._present(room))
+                    await self._apply(room, verdicts)
+                    return
+        self._due.discard(occurrence_id)
 
     def _present(self, room: Room) -> set[str]:
-        """Whose entry may be stored if the door admits them: their socket is open, and there is a place."""
-        is_full = len(room.inside()) >= MOST_INSIDE
-        return {
-            seat.id
-            for seat in room.seats.values()
-            if seat.connection is not None and seat.id not in room.expelled and (seat.inside or not is_full)
-        }
+        """Whose entry may be stored if the door admits them: their socket is open."""
+        return {seat.id for seat in room.seats.values() if seat.connection is not None and seat.id not in room.expelled}
 
     async def _ask(self, room: Room, asked: set[str], present: set[str]) -> facts.Verdicts:
         kept = {seat.id for seat in room.seats.values() if seat.is_host}
-        return await self.database(facts.judge, room.id, asked, present, kept, _now())
+        places = MOST_INSIDE - len(room.inside())
+        return await self.database(facts.judge, room.id, asked, present, kept, _now(), places=places)
 
     async def _apply(self, room: Room, verdicts: facts.Verdicts) -> None:
         out = room.apply(verdicts, lease_until=self.clock() + LEASE_SECONDS, at=_now())
@@ -265,7 +273,6 @@ class Live:
                 self._own(self._reconcile_soon(room_id))
 
     async def _reconcile_soon(self, occurrence_id: str) -> None:
-        self._due.discard(occurrence_id)
         await self._try(self.reconcile(occurrence_id), occurrence_id)
 
     async def _try(self, what: Any, occurrence_id: str) -> bool:
@@ -308,27 +315,33 @@ class Live:
     async def _clear_up(self) -> None:
         """Ends seats that stay empty for two rounds, and meetings that everybody has left."""
         empty = await self.database(storing.unseated, self._seated())
-        abandoned = (empty & self._unseated) - self._seated()
-        self._unseated = empty
-        await self.database(storing.close_abandoned, abandoned)
+        abandoned = {key: occurrence_id for key, occurrence_id in empty.items() if key in self._unseated}
+        self._unseated = set(empty)
+        for participant_id, occurrence_id in abandoned.items():
+            async with self._alone_with(occurrence_id) as room:
+                if participant_id not in room.seats:
+                    await self.database(storing.left, participant_id, "lost")
+            self.forget(room)
         await self.database(storing.end_forgotten, set(self.rooms), _now())
 
     def _seated(self) -> set[str]:
         return {participant_id for room in self.rooms.values() for participant_id in room.seats}
 
     async def _look_after(self, room: Room) -> None:
-        for participant_id in room.seats_run_out(self.clock()):
-            await self.leave(room, participant_id, "lost")
+        # Asked anew for each: somebody may come back while another's leaving is stored.
+        while lost := room.seats_run_out(self.clock()):
+            await self.leave(room, lost[0], "lost")
         await self.reconcile(room.id)
         meeting = room.meeting
         if meeting is None or room.is_over:
             return
         if meeting.locks_at and _now() >= meeting.locks_at and not room.was_locked_by_itself:
-            room.was_locked_by_itself = True
             if meeting.locked_at is None:
                 async with room.lock:
                     await self.database(storing.lock_by_rule, room.id)
                 await self.reconcile(room.id)
+            # Only now: what could not be stored is tried again at the next tick.
+            room.was_locked_by_itself = True
 
     async def _keep_interrupted_seats(self) -> None:
         now = self.clock()

@@ -192,6 +192,7 @@ class Room:
             else:
                 self._keep_outside(seat, decision if isinstance(decision, Wait) else Wait("knock"))
         self.tell_changes()
+        self.changed_by = None  # nothing was different after all: the next change is somebody else's
         return out
 
     def _has_room_for(self, seat: Seat) -> bool:

@@ -111,20 +111,14 @@ def lock_by_rule(occurrence_id: str) -> None:
     door_services.lock(None, Occurrence.objects.get(pk=occurrence_id))
 
 
-def unseated(seated: Collection[str]) -> set[str]:
-    """Returns whose seat is open in the database although nobody sits or waits there now.
+def unseated(seated: Collection[str]) -> dict[str, str]:
+    """Returns whose seat is open in the database although nobody sits or waits there now, and in which occurrence.
 
     They asked the door and never opened a socket, or the process stopped while they waited.
     """
     states = (Participant.State.INSIDE, Participant.State.WAITING)
-    open_seats = Participant.objects.filter(state__in=states).values_list("pk", flat=True)
-    return {str(key) for key in open_seats} - set(seated)
-
-
-def close_abandoned(participant_ids: Collection[str]) -> None:
-    """Ends seats that nobody came to take."""
-    for participant_id in participant_ids:
-        left(participant_id, "lost")
+    open_seats = Participant.objects.filter(state__in=states).values_list("pk", "occurrence_id")
+    return {str(key): str(occurrence_id) for key, occurrence_id in open_seats if str(key) not in seated}
 
 
 def end_forgotten(live_ids: Collection[str], now: datetime) -> None:
