@@ -42,7 +42,7 @@ const card = new DoorCard(byId("door"), door, preferences, {
   leave: () => showRefusal({ reason: "left" }),
 });
 
-/** @type {import("./inside.js").Inside | null} the room's elements: fetched while the visitor looks at the join page */
+/** @type {import("./inside.js").Inside | null} the room's elements: fetched once the visitor touches the join page */
 let inside = null;
 /** @type {Promise<void> | null} */
 let fetching = null;
@@ -95,6 +95,11 @@ function fetchRoom() {
     inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, organisation: door.organisation });
   });
   return fetching;
+}
+
+/** Whoever touches the page means to come in: the room arrives while they choose devices. Who only looks doesn’t pay for it. */
+function fetchAhead() {
+  void fetchRoom().catch(() => (fetching = null));
 }
 
 /** @param {{name?: string, emailCode?: string}} who */
@@ -339,7 +344,7 @@ async function start() {
   }
   showQuestion();
   ownView.setName(card.name);
-  void fetchRoom().catch(() => (fetching = null));
+  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, fetchAhead, { once: true });
 }
 
 void start();
