@@ -305,7 +305,7 @@ def _log_format(value: str) -> str:
 
 
 def _media_tcp(value: str) -> int:
-    raise Wrong("media over TCP is not available in this version; leave it unset and offer a TURN server instead")
+    raise Wrong("media over TCP is not available in this version; leave it unset")
 
 
 _READERS: dict[str, tuple[Callable[[str], Any], Any]] = {

@@ -17,7 +17,6 @@ PERMISSIONS_POLICY = ", ".join(
         f"{name}=()"
         for name in (
             "accelerometer",
-            "bluetooth",
             "geolocation",
             "gyroscope",
             "hid",

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -125,7 +126,12 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
         self.worker.start()
         self._spawn(self._measure_lag)
         vitals.serving = True
-        for line in await asyncio.to_thread(_closing_connections, self.announcement):
+        lines = await asyncio.to_thread(_closing_connections, self.announcement)
+        # Modules, models and settings live until the end. Frozen, they are left out of every later collection, which
+        # otherwise walks all of them on the loop and holds up packets meanwhile.
+        gc.collect()
+        gc.freeze()
+        for line in lines:
             sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
