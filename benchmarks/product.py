@@ -20,13 +20,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Playwright, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 PORT, MEDIA_PORT = 18831, 18832
 READY_LINE = "Lintel is ready at"
 READY_WITHIN_SECONDS = 120
+QUIET_MILLISECONDS = 1000
 EMAIL, NAME, PASSWORD = "bench@example.org", "Bea Bench", "a long sentence for the benchmark 7"
 JOINS = 7
 STARTS = 3
@@ -70,6 +71,7 @@ class ProductMeasured:
     second_start_s_median: float
     second_start_cpu_s: list[float]
     page_kb_without_fonts: dict[str, float]
+    page_kb_once_touched: dict[str, float]
     join_s: list[float]
     join_s_p50: float
 
@@ -141,16 +143,27 @@ def create_host(data_dir: str) -> None:
     )
 
 
-def page_weight_kb(browser: Browser, path: str) -> float:
-    """Kilobytes (1000 bytes) of response bodies as they travel, fonts left out, with an empty cache."""
+def page_weights_kb(browser: Browser, path: str) -> tuple[float, float]:
+    """Kilobytes (1000 bytes) of response bodies as they travel, fonts left out, with an empty cache.
+
+    First the page as it opens, then with what it fetches once somebody touches it.
+    """
     context = browser.new_context()
     page = context.new_page()
-    finished = []
+    finished: list[Request] = []
     page.on("requestfinished", lambda request: finished.append(request))  # noqa: PLW0108 - Playwright marks it
     page.goto(url(path), wait_until="networkidle")
-    weight = sum(r.sizes()["responseBodySize"] for r in finished if r.resource_type != "font")
+    opened = _kb(finished)
+    page.mouse.click(1, 1)
+    page.wait_for_timeout(QUIET_MILLISECONDS)
+    page.wait_for_load_state("networkidle")
+    touched = _kb(finished)
     context.close()
-    return round(weight / 1000, 1)
+    return opened, touched
+
+
+def _kb(requests: list[Request]) -> float:
+    return round(sum(r.sizes()["responseBodySize"] for r in requests if r.resource_type != "font") / 1000, 1)
 
 
 def url(path: str) -> str:
@@ -220,10 +233,10 @@ def measure(playwright: Playwright) -> ProductMeasured:
             host_browser, guest_browser = (
                 playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS) for _ in range(2)
             )
-            weights = {"/sign-in/": page_weight_kb(guest_browser, "/sign-in/")}
+            weights = {"/sign-in/": page_weights_kb(guest_browser, "/sign-in/")}
             _, room_url = open_room(host_browser)
             joins = [measure_join(guest_browser, room_url) for _ in range(JOINS)]
-            weights["/m/<code>"] = page_weight_kb(guest_browser, room_url.removeprefix(url("")))
+            weights["/m/<code>"] = page_weights_kb(guest_browser, room_url.removeprefix(url("")))
             host_browser.close()
             guest_browser.close()
     return ProductMeasured(
@@ -231,7 +244,8 @@ def measure(playwright: Playwright) -> ProductMeasured:
         second_start_s=[round(started.seconds, 2) for started in again],
         second_start_s_median=round(statistics.median(started.seconds for started in again), 2),
         second_start_cpu_s=[round(started.cpu_seconds, 2) for started in again],
-        page_kb_without_fonts=weights,
+        page_kb_without_fonts={path: opened for path, (opened, _) in weights.items()},
+        page_kb_once_touched={path: touched for path, (_, touched) in weights.items()},
         join_s=joins,
         join_s_p50=round(statistics.median(joins), 3),
     )

@@ -103,7 +103,7 @@ def compare(results: dict[str, Any]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all when left out")
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of each measuring window")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each measuring window")
     parser.add_argument("--rounds", type=int, default=3, help="how often each engine load is measured")
     parser.add_argument("--port", type=int, default=PORT, help="UDP port for the engine on 127.0.0.1")
     parser.add_argument("--dry", action="store_true", help="print only, leave latest.json alone")

@@ -5,6 +5,7 @@ Run as `python -m benchmarks.server PORT`; `benchmarks.control` drives it.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from dataclasses import asdict, is_dataclass
@@ -55,9 +56,11 @@ def on_event(event: Any) -> None:
 
 
 async def main() -> None:
-    sys.setswitchinterval(0.0005)  # as the product's server does
+    sys.setswitchinterval(0.0005)  # this and gc.freeze as the product's server does
     engine = Engine(EngineConfig(host="127.0.0.1", port=int(sys.argv[1])), on_event=on_event)
     await engine.start()
+    gc.collect()
+    gc.freeze()
     try:
         await channel.serve(Commands(engine), lambda e: e.code if isinstance(e, OfferRejected) else None)
     finally:

@@ -52,10 +52,11 @@ def print_memory(memory: MemoryMeasured) -> None:
 
 def print_product(measured: Mapping[str, Any]) -> None:
     pages = ", ".join(f"{path} {kilobytes} kB" for path, kilobytes in measured["page_kb_without_fonts"].items())
+    touched = ", ".join(f"{path} {kilobytes} kB" for path, kilobytes in measured["page_kb_once_touched"].items())
     starts = " ".join(f"{seconds:.1f}" for seconds in measured["second_start_s"])
     processor = " ".join(f"{seconds:.1f}" for seconds in measured["second_start_cpu_s"])
     joins = " ".join(f"{seconds:.2f}" for seconds in measured["join_s"])
     print("\nThe whole product, two Chromium processes\n")
     print(f"from Join to the first remote frame: p50 {measured['join_s_p50']:.2f} s ({joins})")
     print(f"ready on a second start: {measured['second_start_s_median']:.1f} s ({starts}; CPU {processor})")
-    print(f"pages as they travel, without fonts: {pages}")
+    print(f"pages as they travel, without fonts: {pages}; once touched: {touched}")
