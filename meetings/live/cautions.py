@@ -8,6 +8,7 @@ the Latin ones they look like.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Iterable
 
@@ -31,8 +32,9 @@ _CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX")
 _LOOKS_LIKE = str.maketrans({character: plain for plain, characters in _LOOK_ALIKES for character in characters})
 
 
+@functools.lru_cache(maxsize=1024)
 def skeleton(name: str) -> str:
-    """Returns what two confusable names have in common."""
+    """Returns what two confusable names have in common. Remembered: every change in a room asks for all names again."""
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).translate(_CAPITALS).casefold())
     latin = "".join(c for c in folded if unicodedata.category(c)[0] not in "MCZ").translate(_LOOKS_LIKE)
     # "l" and "i" are one shape in many typefaces once they stand alone; so are "rn" and "m", "vv" and "w".
@@ -40,7 +42,11 @@ def skeleton(name: str) -> str:
     return "".join(c for c in plain if c.isalnum())
 
 
-def is_confusable(name: str, others: Iterable[str]) -> bool:
-    """Says whether `name` could pass for one of `others`."""
-    mine = skeleton(name)
-    return bool(mine) and any(mine == skeleton(other) for other in others)
+def skeletons(names: Iterable[str]) -> frozenset[str]:
+    """Returns what to compare newcomers with: once for many of them. A name without letters is like no other."""
+    return frozenset(skeleton(name) for name in names) - {""}
+
+
+def is_confusable(name: str, others: frozenset[str]) -> bool:
+    """Says whether `name` could pass for one of those whose `skeletons` are given."""
+    return skeleton(name) in others

@@ -17,7 +17,7 @@ from typing import Any
 from media_engine import Engine, Grants, OfferRejected, Source
 from meetings.door import Admit, Capabilities, Refuse, Wait
 from meetings.live import views
-from meetings.live.cautions import is_confusable
+from meetings.live.cautions import is_confusable, skeletons
 from meetings.live.facts import MeetingFacts, Verdicts
 from meetings.live.seats import NOTHING, Connection, Person, Seat
 from meetings.signaling.protocol import Close
@@ -309,7 +309,8 @@ class Room:
             seat.tell({"type": "person", "person": views.person(self.seats[pid], for_host=seat.is_host)})
 
     def _waiting_views(self) -> list[dict[str, Any]]:
-        known = [seat.person.name for seat in self.inside()] + list(self.meeting.hosts if self.meeting else ())
+        hosts = self.meeting.hosts if self.meeting is not None else ()
+        known = skeletons([*(seat.person.name for seat in self.inside()), *hosts])
         return [
             views.waiting(
                 seat, [*(["name_in_use"] if is_confusable(seat.person.name, known) else []), *views.cautions(seat)]
