@@ -68,8 +68,12 @@ def is_host(user: Any, meeting: Meeting) -> bool:
 
 
 def _invited(meeting: Meeting, user: Any) -> QuerySet[Invitation]:
-    own = Q(user=user) | Q(user=None, email__in=verified_addresses(user))
-    return Invitation.objects.filter(own, occurrence__meeting=meeting, revoked_at=None)
+    return Invitation.objects.filter(_names(user), occurrence__meeting=meeting, revoked_at=None)
+
+
+def _names(user: Any) -> Q:
+    """Invitations to this account: by name of the account, or to an address proved to be its own."""
+    return Q(user=user) | Q(user=None, email__in=verified_addresses(user))
 
 
 def verified_addresses(user: Any) -> list[str]:
@@ -98,11 +102,9 @@ def account_for(email: str) -> Any:
 
 
 def _own_invitations(occurrence: Occurrence, user: Any, register: Register | None) -> list[Invitation]:
-    """Invitations to this account: by name of the account, or to an address proved to be its own."""
     if register is not None:
         return register.own_invitations(user)
-    own = Q(user=user) | Q(user=None, email__in=verified_addresses(user))
-    return list(occurrence.invitations.filter(own)) if user is not None and user.is_active else []
+    return list(occurrence.invitations.filter(_names(user))) if user is not None and user.is_active else []
 
 
 def visitor_row(
@@ -198,6 +200,11 @@ def _same_person(
     """Seats of whoever may be the same person: a host's no must not end with another device or a dropped link."""
     if register is not None:
         return register.same_person(user, invitation, device)
+    return list(Participant.objects.filter(_any_proof(user, invitation, device), occurrence=occurrence))
+
+
+def _any_proof(user: Any, invitation: Invitation | None, device: str) -> Q:
+    """Rows that one of these proofs names; without any proof, none."""
     same = Q(pk__in=[])
     if user is not None:
         same |= Q(user=user)
@@ -205,7 +212,7 @@ def _same_person(
         same |= Q(invitation=invitation)
     if device:
         same |= Q(device=device)
-    return list(Participant.objects.filter(same, occurrence=occurrence))
+    return same
 
 
 def _blocks(
@@ -222,14 +229,7 @@ def _blocks(
         invitation, device = None, ""
     if register is not None:
         return register.blocks(user, invitation, device)
-    same = Q(pk__in=[])
-    if user is not None:
-        same |= Q(user=user)
-    if invitation is not None:
-        same |= Q(invitation=invitation)
-    if device:
-        same |= Q(device=device)
-    return list(Block.objects.filter(same, occurrence=occurrence, lifted_at=None))
+    return list(Block.objects.filter(_any_proof(user, invitation, device), occurrence=occurrence, lifted_at=None))
 
 
 def _is_verified(

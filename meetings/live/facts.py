@@ -105,7 +105,7 @@ def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door
         return seat, door.Refuse("closed", unknown=True)
 
 
-def _row(occurrence: Occurrence, seat: Participant, register: Register | None = None) -> door.Row:
+def _row(occurrence: Occurrence, seat: Participant, register: Register) -> door.Row:
     return selectors.visitor_row(occurrence, user=seat.user, invitation=seat.invitation, register=register)
 
 
@@ -203,10 +203,12 @@ def _person(seat: Participant, row: door.Row) -> Person:
 
 def seats_of_interrupted_meetings() -> dict[str, list[Person]]:
     """Returns who was inside when the last process stopped, by occurrence. They may come back without knocking."""
+    interrupted = Occurrence.objects.filter(
+        ended_at=None, cancelled_at=None, participants__state=Participant.State.INSIDE
+    )
     found: dict[str, list[Person]] = {}
-    inside = Participant.objects.filter(
-        state=Participant.State.INSIDE, occurrence__ended_at=None, occurrence__cancelled_at=None
-    ).select_related("user", "invitation__user", "occurrence__meeting")
-    for seat in inside:
-        found.setdefault(str(seat.occurrence_id), []).append(_person(seat, _row(seat.occurrence, seat)))
+    for occurrence in interrupted.select_related("meeting").distinct():
+        register = Register(occurrence)
+        seats = [seat for seat in register.seats if seat.state == Participant.State.INSIDE]
+        found[str(occurrence.pk)] = [_person(seat, _row(occurrence, seat, register)) for seat in seats]
     return found

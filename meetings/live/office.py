@@ -149,11 +149,6 @@ class Live:
         room = self.rooms.get(occurrence_id)
         return room is not None and room.host_inside
 
-    def is_expelled(self, occurrence_id: str, participant_id: str) -> bool:
-        """Says whether somebody was just put out, even if the database could not be told."""
-        room = self.rooms.get(occurrence_id)
-        return room is not None and participant_id in room.expelled
-
     async def enter(self, bearer: Bearer, connection: Connection) -> Seat:
         """Asks the door once more and seats the bearer of a ticket, inside or at the door; the socket is told which.
 

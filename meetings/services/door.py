@@ -23,6 +23,7 @@ from meetings.services.hosting import (
     move_to_door,
     mute_recorded,
     remove,
+    stage,
     unlock,
 )
 from meetings.services.roles import require_host
@@ -201,12 +202,8 @@ def entered(participant: Participant, *, reason: str = "") -> Participant:
     """
     with occurrence_locked(participant.occurrence_id) as occurrence:
         participant.refresh_from_db()
-        stage = lifecycle.stage_of(
-            started=occurrence.started_at is not None,
-            ended=occurrence.ended_at is not None,
-            cancelled=occurrence.cancelled_at is not None,
-        )
-        lifecycle.after(stage, lifecycle.Event.START)
+        before = stage(occurrence)
+        lifecycle.after(before, lifecycle.Event.START)
         already = participant.state == Participant.State.INSIDE and participant.entered_at is not None
         move(participant, Event.ENTER)
         if already:
@@ -216,7 +213,7 @@ def entered(participant: Participant, *, reason: str = "") -> Participant:
         participant.left_at = None
         participant.host_message = ""
         participant.save(update_fields=["state", "entered_at", "left_at", "host_message"])
-        if stage is lifecycle.Stage.SCHEDULED:
+        if before is lifecycle.Stage.SCHEDULED:
             occurrence.started_at = now
             occurrence.save(update_fields=["started_at"])
             write("meeting.started", occurrence, participant)

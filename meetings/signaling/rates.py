@@ -51,10 +51,6 @@ class Bucket:
         self._refill(now)
         return max(0.0, (amount - self._tokens) / self._rate.per_second)
 
-    def is_full(self, now: float) -> bool:
-        self._refill(now)
-        return self._tokens >= self._rate.burst
-
 
 class Budgets:
     """One bucket per key, for at most `most` keys: the longest unused is forgotten first, so that strangers cannot

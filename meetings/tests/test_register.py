@@ -8,7 +8,9 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from meetings import selectors
@@ -98,6 +100,18 @@ class RegisterTests(TestCase):
             with self.assertNumQueries(8):
                 verdicts = facts.judge(str(occurrence.pk), ids, [], [], timezone.now(), places=100)
             self.assertEqual(len(verdicts.judgements), size)
+
+    def test_finding_who_was_inside_before_a_restart_costs_no_more_for_a_crowd(self) -> None:
+        costs = []
+        for size in (2, 30):
+            Occurrence.objects.all().delete()
+            occurrence = make_meeting(self.host)
+            ids = {str(_seat_of_some_kind(occurrence, size, number).pk) for number in range(size)}
+            with CaptureQueriesContext(connection) as asked:
+                found = facts.seats_of_interrupted_meetings()
+            self.assertEqual({person.participant_id for person in found[str(occurrence.pk)]}, ids)
+            costs.append(len(asked))
+        self.assertEqual(costs[0], costs[1])
 
 
 def _seat_of_some_kind(occurrence: Occurrence, crowd: int, number: int) -> Participant:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from meetings.door import COLUMN, Row, Rules, Way, WithoutHost
+from meetings.door import Row, Rules, Way, WithoutHost
 
 LONGEST_NAME_IN_A_CHIP = 18
 
@@ -149,8 +149,3 @@ def names(people: list[str], *, most: int = 3) -> str:
     if len(people) == 1:
         return people[0]
     return _("%(first)s and %(last)s") % {"first": ", ".join(people[:-1]), "last": people[-1]}
-
-
-def field_of(row: Row) -> str:
-    """The form field that holds a row."""
-    return COLUMN[row]

@@ -45,9 +45,6 @@ export const LONGEST_CHAT = 4000;
 export const LONGEST_NOTE = 300;
 export const LONGEST_NAME = 60;
 
-/** How long the server keeps a seat after its socket closed. */
-export const SEAT_KEPT_MS = 120_000;
-
 /**
  * What a close code asks of the client: come back (after at least `afterMs`), or stop because of `reason`.
  * Codes that are not here (1006: the line was cut) mean: come back.
