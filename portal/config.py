@@ -361,10 +361,15 @@ def read_settings_file(path: Path) -> tuple[dict[str, str], list[str]]:
     return values, problems
 
 
+def known_settings() -> set[str]:
+    """The names that an operator may set."""
+    return {PREFIX + name.upper() for name in _READERS}
+
+
 def _nearest(name: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, [PREFIX + known.upper() for known in _READERS], n=1)
+    close = difflib.get_close_matches(name, sorted(known_settings()), n=1)
     return f"did you mean {close[0]}?" if close else "remove it, or see docs/operations.md for the names"
 
 

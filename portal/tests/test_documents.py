@@ -1,0 +1,60 @@
+"""The guides name what is there: files, settings, scopes, and the operations that programs were promised."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from portal.api.v1 import api
+from portal.config import known_settings
+from portal.models import ApiToken
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FILE = re.compile(
+    r"(?<![\w/.…-])(?:docs|portal|meetings|media_engine|tests|benchmarks|deploy|static|templates)/[\w/.-]+\.\w+\b"
+)
+MEETING = "/api/v1/meetings/{meeting_id}"
+INVITATION = MEETING + "/invitations/{invitation_id}"
+PROMISED = {
+    "/api/v1/meetings": {"get", "post"},
+    MEETING: {"get", "patch", "delete"},
+    MEETING + "/invitations": {"get", "post"},
+    **{f"{INVITATION}/{act}": {"post"} for act in ("revoke", "restore", "resend")},
+    MEETING + "/history": {"get"},
+    MEETING + "/participants": {"get"},
+    **{
+        f"{MEETING}/participants/{{participant_id}}/{act}": {"post"}
+        for act in ("admit", "refuse", "remove", "mute", "move-to-door")
+    },
+    **{f"{MEETING}/{act}": {"post"} for act in ("lock", "unlock", "end", "suspend")},
+    "/api/v1/audit": {"get"},
+}
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_every_file_that_a_guide_names_is_there(guide: Path) -> None:
+    text = guide.read_text()
+    links = [target for target in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in target]
+    missing = {name for name in FILE.findall(text) if not (ROOT / name).exists()}
+    missing |= {target for target in links if not (guide.parent / target).exists()}
+    assert missing == set()
+
+
+def test_the_guide_for_operators_names_every_setting_and_no_other() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"\bLINTEL_[A-Z_]*[A-Z]\b", guide)) == known_settings()
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_scopes_in_examples_can_be_typed(guide: Path) -> None:
+    assert set(re.findall(r"--scope (\w\S*)", guide.read_text())) <= set(ApiToken.Scope.values)
+
+
+def test_every_promised_operation_is_in_the_document() -> None:
+    paths = json.loads(api.document_text())["paths"]
+    missing = {path: methods - set(paths.get(path, {})) for path, methods in PROMISED.items()}
+    assert {path: methods for path, methods in missing.items() if methods} == {}
