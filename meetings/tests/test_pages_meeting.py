@@ -8,7 +8,9 @@ import re
 from datetime import timedelta
 from unittest import mock
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from meetings import audit
@@ -230,3 +232,21 @@ class History(MeetingPage):
         cells = list(csv.reader(io.StringIO(answer.content.decode())))
         assert cells[-1][3].startswith("'=HYPERLINK")
         assert int(cells[-1][0]) == AuditEntry.objects.latest("number").number
+
+
+class Cost(PagesCase):
+    def test_the_number_of_queries_does_not_grow_with_people_and_history(self) -> None:
+        few = self.meeting(title="Few", people=[self.yuki, GUEST])
+        many = self.meeting(
+            title="Many",
+            people=[
+                self.yuki,
+                self.marcus,
+                self.person("ada@nordhavn.example", "Ada Obi"),
+                *(f"guest{number}@medreg.example" for number in range(12)),
+            ],
+        )
+        with CaptureQueriesContext(connection) as asked:
+            self.client.get(f"/meetings/{few.pk}/")
+        with self.assertNumQueries(len(asked)):
+            self.client.get(f"/meetings/{many.pk}/")

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -49,6 +50,7 @@ def meeting(request: HttpRequest, meeting_id: Any) -> HttpResponse:
 def meeting_page(request: HttpRequest, found: Meeting, *, invite_form: InviteForm | None = None) -> HttpResponse:
     """The page, also when an invitation on it has to be corrected."""
     now = timezone.now()
+    prefetch_related_objects([found], "hosts")  # asked for every row
     occurrence = listing.current(found)
     hosting = is_host(request.user, found)
     cancelled = found.cancelled_at is not None
