@@ -9,12 +9,35 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.db.models import Q
 
 from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """Everything by which somebody may be known here: keys of accounts and invitations, and their device ("": none)."""
+
+    accounts: frozenset[Any]
+    invitations: frozenset[Any]
+    device: str
+
+    def fit(self, row: Participant | Block) -> bool:
+        """Whether a row is about somebody with one of these proofs. Says the same as `query`."""
+        return (
+            row.user_id in self.accounts
+            or row.invitation_id in self.invitations
+            or (bool(self.device) and row.device == self.device)
+        )
+
+    def query(self) -> Q:
+        same = Q(user__in=self.accounts) | Q(invitation__in=self.invitations)
+        return same | Q(device=self.device) if self.device else same
 
 
 class Register:
@@ -29,6 +52,7 @@ class Register:
         self._blocks = list(Block.objects.filter(occurrence=occurrence, lifted_at=None))
         self._addresses = _verified_addresses({seat.user for seat in self.seats if seat.user is not None})
         typed = EmailCode.objects.filter(invitation__occurrence=occurrence).exclude(used_at=None)
+        self._own: dict[Any, list[Invitation]] = {}
         self._verified = set(typed.values_list("invitation_id", "device"))
 
     def is_host(self, user: Any) -> bool:
@@ -37,29 +61,23 @@ class Register:
     def own_invitations(self, user: Any) -> list[Invitation]:
         if user is None or not user.is_active:
             return []
-        addresses = self._addresses[user.pk]
-        return [
-            one
-            for one in self._invitations
-            if one.user_id == user.pk or (one.user_id is None and one.email in addresses)
-        ]
+        if user.pk not in self._own:
+            addresses = self._addresses[user.pk]
+            self._own[user.pk] = [
+                one
+                for one in self._invitations
+                if one.user_id == user.pk or (one.user_id is None and one.email in addresses)
+            ]
+        return self._own[user.pk]
 
-    def same_person(self, user: Any, invitation: Invitation | None, device: str) -> list[Participant]:
-        return [seat for seat in self.seats if _is_same(seat, user, invitation, device)]
+    def same_person(self, proofs: Proofs) -> list[Participant]:
+        return [seat for seat in self.seats if proofs.fit(seat)]
 
-    def blocks(self, user: Any, invitation: Invitation | None, device: str) -> list[Block]:
-        return [block for block in self._blocks if _is_same(block, user, invitation, device)]
+    def blocks(self, proofs: Proofs) -> list[Block]:
+        return [block for block in self._blocks if proofs.fit(block)]
 
     def is_verified(self, invitation: Invitation, device: str) -> bool:
         return (invitation.pk, device) in self._verified
-
-
-def _is_same(row: Participant | Block, user: Any, invitation: Invitation | None, device: str) -> bool:
-    return (
-        (user is not None and row.user_id == user.pk)
-        or (invitation is not None and row.invitation_id == invitation.pk)
-        or (bool(device) and row.device == device)
-    )
 
 
 def _verified_addresses(users: Iterable[Any]) -> defaultdict[UUID, set[str]]:

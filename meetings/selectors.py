@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from meetings.door import EASE, Facts, Row, Rules, Way, WithoutHost
 from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant
-from meetings.register import Register
+from meetings.register import Proofs, Register
 
 OVERRUN = timedelta(hours=1)
 """How long after its end a meeting that nobody entered may still begin."""
@@ -198,21 +198,25 @@ def _same_person(
     occurrence: Occurrence, user: Any, invitation: Invitation | None, device: str, register: Register | None
 ) -> list[Participant]:
     """Seats of whoever may be the same person: a host's no must not end with another device or a dropped link."""
+    proofs = _proofs(occurrence, user, invitation, device, register)
     if register is not None:
-        return register.same_person(user, invitation, device)
-    return list(Participant.objects.filter(_any_proof(user, invitation, device), occurrence=occurrence))
+        return register.same_person(proofs)
+    return list(Participant.objects.filter(proofs.query(), occurrence=occurrence))
 
 
-def _any_proof(user: Any, invitation: Invitation | None, device: str) -> Q:
-    """Rows that one of these proofs names; without any proof, none."""
-    same = Q(pk__in=[])
+def _proofs(
+    occurrence: Occurrence, user: Any, invitation: Invitation | None, device: str, register: Register | None
+) -> Proofs:
+    """What is shown, and what it leads to: an account's own invitations, and the account that an invitation names.
+
+    Otherwise somebody who was put out would come back signed out, by their own link, or signed in instead of by it.
+    """
+    own = _own_invitations(occurrence, user, register)
+    links = [*own, *([invitation] if invitation is not None else [])]
+    accounts = {link.user_id for link in links if link.user_id is not None}
     if user is not None:
-        same |= Q(user=user)
-    if invitation is not None:
-        same |= Q(invitation=invitation)
-    if device:
-        same |= Q(device=device)
-    return same
+        accounts.add(user.pk)
+    return Proofs(frozenset(accounts), frozenset(link.pk for link in links), device)
 
 
 def _blocks(
@@ -226,10 +230,12 @@ def _blocks(
     """Blocks that hold: any proof that is blocked blocks. Only an account's own block stands against a host, whose
     browser may have been somebody else's a moment ago."""
     if row is Row.HOST:
-        invitation, device = None, ""
+        proofs = Proofs(frozenset({user.pk}), frozenset(), "")
+    else:
+        proofs = _proofs(occurrence, user, invitation, device, register)
     if register is not None:
-        return register.blocks(user, invitation, device)
-    return list(Block.objects.filter(_any_proof(user, invitation, device), occurrence=occurrence, lifted_at=None))
+        return register.blocks(proofs)
+    return list(Block.objects.filter(proofs.query(), occurrence=occurrence, lifted_at=None))
 
 
 def _is_verified(

@@ -19,6 +19,7 @@ from meetings.services.errors import NotAHost
 from meetings.services.hosting import (
     end_for_everyone,
     end_forgotten,
+    let_anyone_knock,
     lock,
     move_to_door,
     mute_recorded,
@@ -85,7 +86,9 @@ def arrive(
         move(seat, Event.ARRIVE)
         seat.kind = Participant.Kind(row)
         seat.invitation = shown
-        seat.name = name[:NAME_LENGTH]
+        if user is not None or not (before == Participant.State.INSIDE or seat.let_in_at):
+            # A host let in who was shown by a name: coming again under another would be somebody the host never saw.
+            seat.name = name[:NAME_LENGTH]
         seat.network = network
         seat.session_key = session_key
         seat.note = seat.refused_by = ""
@@ -180,7 +183,9 @@ def turn_away(by: Any, target: Participant, *, note: str = "", block: bool = Fal
             Block.objects.create(
                 occurrence=occurrence, user=target.user, invitation=target.invitation, device=target.device
             )
-        write("door.blocked" if block else "door.turned_away", occurrence, target, by=account, note=target.note)
+        facts = {"door_set_to_knock": True} if block and let_anyone_knock(occurrence.meeting) else {}
+        kind = "door.blocked" if block else "door.turned_away"
+        write(kind, occurrence, target, by=account, note=target.note, **facts)
     return target
 
 

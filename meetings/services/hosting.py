@@ -22,8 +22,8 @@ SOURCES = frozenset({"microphone", "camera", "screen"})
 def remove(by: Any, target: Participant, *, note: str = "", block: bool = True) -> Participant:
     """Take somebody out. With `block` account, invitation and device stay out; without, a host decides if they return.
 
-    Removing somebody who came by the meeting link alone sets "Anyone else with the link" to knock: they would only
-    need another browser to walk in again.
+    Where anyone with the link walks in, that becomes a knock: whoever is blocked, or came by the meeting link alone,
+    would only need another browser to walk in again.
     """
     with answering(by, target) as (account, occurrence):
         _not_oneself(by, account, target)
@@ -43,7 +43,7 @@ def remove(by: Any, target: Participant, *, note: str = "", block: bool = True) 
                 device=target.device,
                 removed=True,
             )
-        closed = target.kind == Row.ANYONE and _let_anyone_knock(occurrence.meeting)
+        closed = (block or target.kind == Row.ANYONE) and let_anyone_knock(occurrence.meeting)
         facts = {"door_set_to_knock": True} if closed else {}
         kind = "door.removed_and_blocked" if block else "door.removed"
         write(kind, occurrence, target, by=account, note=target.note, **facts)
@@ -59,7 +59,7 @@ def _forget_let_in(target: Participant) -> None:
         seats.filter(invitation=target.invitation_id).update(let_in_at=None)
 
 
-def _let_anyone_knock(meeting: Meeting) -> bool:
+def let_anyone_knock(meeting: Meeting) -> bool:
     """Close the row that needs no proof; says whether it was open."""
     opened = Meeting.objects.filter(pk=meeting.pk, door_anyone=Way.WALKS_IN)
     return bool(opened.update(door_anyone=Way.KNOCKS))

@@ -72,6 +72,16 @@ class ArrivalTests(DomainCase, TestCase):
         self.assertEqual(self.ask(board, invitation=peter, device="device-2"), Wait("knock"))
         self.assertEqual(self.ask(board, device="device-1"), Refuse("closed", unknown=True))
 
+    def test_who_was_let_in_keeps_the_name_that_the_host_saw(self) -> None:
+        board = self.occurrence()
+        guest = self.invitation(board)
+        seat = self.come(board, invitation=guest, name="Peter")
+        self.assertEqual(self.come(board, invitation=guest, name="Peter Lindqvist").name, "Peter Lindqvist")
+        services.let_in(self.ingrid, seat)
+        self.assertEqual(self.come(board, invitation=guest, name="Ingrid Sæther").name, "Peter Lindqvist")
+        services.entered(seat)
+        self.assertEqual(self.come(board, invitation=guest, name="Ingrid Sæther").name, "Peter Lindqvist")
+
     def test_every_arrival_is_written_with_its_reason(self) -> None:
         board = self.occurrence()
         self.come(board, invitation=self.invitation(board))
@@ -199,6 +209,38 @@ class HostTests(DomainCase, TestCase):
         self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-9"), Refuse("blocked"))
         self.assertEqual(self.ask(self.board, invitation=other, device="device-1"), Refuse("blocked"))
         self.assertEqual(self.ask(self.board, invitation=other, device="device-2"), Wait("knock"))
+
+    def test_a_removed_account_does_not_come_back_signed_out_by_a_link_of_its_own(self) -> None:
+        marcus = self.person("marcus@nordhavn.example", "Marcus Bell")
+        board = self.occurrence(preset="anyone_with_link", people=[marcus])
+        link = board.invitations.get()
+        for block, answer in ((False, Wait("knock")), (True, Refuse("removed"))):
+            seat = self.come(board, user=marcus, device="marcus", host_inside=True)
+            services.let_in(self.ingrid, seat)
+            services.entered(seat)
+            services.remove(self.ingrid, seat, block=block)
+            self.assertEqual(self.ask(board, invitation=link, device="a new browser"), answer)
+
+    def test_a_guest_who_was_removed_does_not_come_back_as_the_account_that_the_link_names(self) -> None:
+        marcus = self.person("marcus@nordhavn.example", "Marcus Bell")
+        board = self.occurrence(people=[marcus])
+        seat = self.come(board, invitation=board.invitations.get())
+        services.let_in(self.ingrid, seat)
+        services.entered(seat)
+        services.remove(self.ingrid, seat)
+        self.assertEqual(self.ask(board, user=marcus, device="a new browser"), Refuse("removed"))
+
+    def test_a_block_of_anybody_ends_walking_in_with_the_link(self) -> None:
+        marcus = self.person("marcus@nordhavn.example", "Marcus Bell")
+        board = self.occurrence(preset="anyone_with_link")
+        host = self.host_inside(board)
+        seat = self.come(board, user=marcus, device="marcus")
+        services.entered(seat)
+        services.remove(host, seat)
+        self.assertEqual(self.ask(board, device="a new browser"), Wait("knock"))
+        board = self.occurrence(preset="anyone_with_link")
+        services.turn_away(self.ingrid, self.come(board, device="early", host_inside=False), block=True)
+        self.assertEqual(self.ask(board, device="a new browser"), Wait("knock"))
 
     def test_a_blocked_device_does_not_shut_out_the_host_who_owns_it(self) -> None:
         services.turn_away(self.host, self.seat, block=True)
