@@ -42,7 +42,8 @@ async def refuse(live: Live, occurrence_id: str, actor: Actor, target_id: str, *
     live.tickets.forget(target_id)
     if room is not None and seat is not None:
         reason, answer = ("blocked", "blocked") if block else ("not_let_in", "turned_away")
-        refused = views.refused(reason, at=_now(), until=done.refused_until, note=note, by=done.by)
+        by = done.by if seat.person.may_know_hosts else None
+        refused = views.refused(reason, at=_now(), until=done.refused_until, note=note, by=by)
         room.turn_out(target_id, refused, "refused", by=done.by, answered=views.answered(seat, done.by, answer))
 
 

@@ -233,7 +233,8 @@ class Room:
         reason = "closed" if decision.unknown else decision.reason
         refused = views.refused(reason, at=at, until=decision.until)
         if reason in {"removed", "not_let_in", "blocked"}:
-            refused |= {"note": seat.person.note or None, "by": seat.person.refused_by or None}
+            by = seat.person.refused_by if seat.person.may_know_hosts else ""
+            refused |= {"note": seat.person.note or None, "by": by or None}
         self.turn_out(seat.id, refused, "removed" if decision.reason == "removed" else "refused")
 
     # What people switch

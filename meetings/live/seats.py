@@ -53,6 +53,11 @@ class Person:
     note: str = ""
     refused_by: str = ""
 
+    @property
+    def may_know_hosts(self) -> bool:
+        """Whether they may be told a host's name: listed people, holders of a personal link, and who was inside."""
+        return self.may_know or self.entered_at is not None
+
 
 @dataclass
 class Switches:

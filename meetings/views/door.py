@@ -346,7 +346,9 @@ def _words(seen: Seen) -> dict[str, Any]:
     participant = seen.participant
     if participant is None or seen.decision.reason not in {"not_let_in", "blocked", "removed"}:
         return {}
-    return {"note": participant.note or None, "by": participant.refused_by or None}
+    # A stranger who never was inside is told what was said, and not the name of the host who said it.
+    by = participant.refused_by if seen.may_know or participant.entered_at is not None else ""
+    return {"note": participant.note or None, "by": by or None}
 
 
 def _ticket(

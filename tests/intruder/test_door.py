@@ -311,6 +311,30 @@ class RoomTests(IntruderCase):
             self.assertNotIn(secret, told)
         self.assertEqual({message["type"] for message in stranger.messages}, {"door", "error"})
 
+    async def test_a_stranger_who_is_turned_away_is_not_told_by_whom(self) -> None:
+        """Guard: `Person.may_know_hosts`, and `views.door._words`."""
+        door = {"listed": "walks_in", "colleagues": "walks_in", "guests": "knocks", "anyone": "knocks"}
+        meeting = await self.portal.schedule(HOST, door=door)
+        host = await self.host_inside(meeting)
+        client = self.client()
+        stranger = await self.join(client, meeting["code"], "Eve")
+        who = (await stranger.message("door"))["participant"]
+        await host.ask("door.refuse", participant=who, note="Not today.", block=False)
+        refused = await stranger.message("refused")
+        self.assertEqual((refused["note"], refused["by"]), ("Not today.", None))
+        again = (await client.arrive(meeting["code"], "Eve")).json
+        self.assertEqual((again["reason"], again["note"], again["by"]), ("not_let_in", "Not today.", None))
+
+    async def test_a_member_cannot_take_another_name_by_arriving_again(self) -> None:
+        """Guard: `services.door.arrive` keeps the name by which a host let somebody in."""
+        meeting = await self.portal.schedule(HOST)
+        host = await self.host_inside(meeting)
+        client, _ = await self.guest_with_link(meeting)
+        who = await self.let_in(host, await self.join(client, meeting["code"], "Peter"))
+        back = await self.join(client, meeting["code"], "Ingrid Sæther")
+        people = (await back.message("room"))["people"]
+        self.assertEqual([one["name"] for one in people if one["participant"] == who], ["Peter"])
+
     async def test_a_removed_persons_tickets_link_and_device_are_dead(self) -> None:
         """Guards: `Tickets.forget`, the block, `Room.expel`."""
         meeting = await self.portal.schedule(HOST)
