@@ -108,15 +108,14 @@ def _read(request: HttpRequest, kind: str, filters: Filters) -> None:
 @administrators_only
 @require_http_methods(["GET", "HEAD"])
 def audit(request: HttpRequest) -> HttpResponse:
-    """One page of the log. Recorded once per opening, not again for every further page of it."""
+    """One page of the log. Each is recorded: whoever makes up where to go on from would else read unseen."""
     filters = Filters(request)
     found = filters.apply()
     count = found.count()
     before = request.GET.get("before", "")
     if before.isdecimal() and len(before) < 16:
         found = found.filter(entry_id__lt=int(before))
-    else:
-        _read(request, "audit.opened", filters)
+    _read(request, "audit.opened", filters)
     details = list(found[: ENTRIES_PER_PAGE + 1])
     shown = details[:ENTRIES_PER_PAGE]
     kept = request.GET.copy()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from meetings.door import PRESETS
 from meetings.models import Invitation, Meeting
 from meetings.services import invitations as links
+from portal.api.paging import cursor_of
 from portal.models import User
 from portal.tests.api_case import ApiCase, meeting_of, person, token_of
 
@@ -336,4 +337,8 @@ class History(ApiCase):
         assert len(after) == len(before) + 1
         assert after[0]["kind"] == "audit.opened"
         assert after[0]["previous"] == before[0]["digest"]
+        made_up = (await self.call("GET", f"/audit?cursor={cursor_of(10**9)}", token)).body["items"]
+        assert len(made_up) == len(after) + 1
+        last = (await self.call("GET", "/audit", token)).body["items"]
+        assert len(last) == len(made_up) + 1
         assert await Meeting.objects.acount() == 0

@@ -105,6 +105,12 @@ class AuditLog(PagesCase):
         assert self.client.get("/audit/", {"to": "9999-12-31"}).status_code == 200
         assert self.client.get("/audit/", {"from": "0001-01-01"}).status_code == 200
 
+    def test_nobody_reads_it_unseen_by_naming_a_place_to_go_on_from(self) -> None:
+        self.client.get("/audit/")
+        newest = AuditEntry.objects.latest("number").number
+        assert self.client.get("/audit/", {"before": 10**9}).context["rows"]
+        assert AuditEntry.objects.get(number__gt=newest).kind == "audit.opened"
+
     def test_pages_of_it_neither_overlap_nor_leave_out(self) -> None:
         for number in range(130):
             audit.record("door.knocked", target=f"Guest {number}")
