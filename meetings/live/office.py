@@ -317,7 +317,9 @@ class Live:
                 if participant_id not in room.seats:
                     await self.database(storing.left, participant_id, "lost")
             self.forget(room)
-        await self.database(storing.end_forgotten, set(self.rooms), _now())
+        # A room without seats is kept only for whom it has to keep out; that must not keep the meeting going.
+        live_ids = {room.id for room in self.rooms.values() if room.seats}
+        await self.database(storing.end_forgotten, live_ids, _now())
 
     def _seated(self) -> set[str]:
         return {participant_id for room in self.rooms.values() for participant_id in room.seats}

@@ -193,3 +193,19 @@ class TellingTests(LiveCase):
                 self.assertEqual(await AuditEntry.objects.filter(kind="door.entered").acount(), 1)
             await live.reconcile(self.id)
             await talk.message("room")
+
+    async def test_a_removal_that_could_not_be_stored_does_not_keep_a_meeting_going_for_ever(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            room = live.rooms[self.id]
+            room.expel("somebody whose removal was not stored")
+            await host.send("leave")
+            await host.closed()
+            self.assertIn(self.id, live.rooms)
+            self.occurrence.starts_at = timezone.now() - timedelta(hours=3)
+            self.occurrence.ends_at = timezone.now() - timedelta(hours=2)
+            await self.occurrence.asave(update_fields=["starts_at", "ends_at"])
+            await live._clear_up()
+            await live.reconcile(self.id)
+            self.assertIsNotNone((await self.refresh()).ended_at)
+            self.assertEqual(live.rooms, {})
