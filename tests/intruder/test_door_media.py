@@ -6,6 +6,8 @@ Ingrid hosts and speaks. Every test first shows that the honest path works.
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 import time
 from collections.abc import Callable
 
@@ -126,6 +128,40 @@ class DoorMediaTests(IntruderCase):
         await self.speak_for(SILENCE_SECONDS)
         self.assertEqual((self.peter.media.media_datagrams_received(), self.ingrid.heard(self.peter)), before)
         self.assertEqual(await self.peter.socket.closed(), 4403)
+
+    async def test_a_deactivated_account_inside_loses_media_without_waiting_for_a_tick(self) -> None:
+        """Guards: `accounts.services.deactivate` wakes `Live`; `facts._closed`. Its API token ends with it."""
+        email = f"leila.{secrets.token_hex(4)}@nordhavn.example"
+        await asyncio.to_thread(self.portal.create_person, email, "Leila Haddad")
+        await asyncio.to_thread(self.portal.make_token, email)
+        browser = self.client()
+        await browser.sign_in(email, PASSWORD)
+        socket = await self.join(browser, self.meeting["code"])
+        leila = self.member(socket, (await socket.message("room"))["you"])
+        await leila.speak()
+
+        def flows() -> bool:
+            leila.say()
+            return leila.heard(self.ingrid) > 5 and self.ingrid.heard(leila) > 5
+
+        await self.until(flows)
+        admin = await self.portal.signed_in(HOST)
+        page = (await admin.get(f"/people/?q={email}")).body.decode()
+        path = re.findall(r"/people/[0-9a-f-]{36}/deactivate/", page)[0]
+        form = f"csrfmiddlewaretoken={admin.cookie('lintel-csrf')}".encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": admin.base}
+        self.assertEqual((await admin.request("POST", path, form, headers)).status, 302)
+        done = time.monotonic()
+        self.assertEqual((await socket.message("refused"))["reason"], "inactive")
+        # A quarter of a second is promised; a busy machine gets more, and still far less than the tick of 3 s.
+        self.assertLess(time.monotonic() - done, 1.5)
+        await asyncio.sleep(UNDER_WAY_SECONDS)
+        before = (leila.media.media_datagrams_received(), self.ingrid.heard(leila))
+        for _ in range(20):
+            leila.say()
+            await self.speak_for(0.02)
+        self.assertEqual((leila.media.media_datagrams_received(), self.ingrid.heard(leila)), before)
+        self.assertEqual((await self.portal.try_api(email, "GET", "/meetings")).status, 401)
 
     async def test_what_a_host_muted_is_not_forwarded_though_it_is_still_sent(self) -> None:
         """Guard: `Seat.open_sources`."""
