@@ -48,7 +48,7 @@ async def act(live: Live, seat: Seat, occurrence_id: str, message: Message) -> F
     if room is None or room.seats.get(seat.id) is not seat:
         raise ProtocolError("not_inside", "this seat is closed")
     who, command = COMMANDS[message.type]
-    if who != ANYWHERE and not seat.inside:
+    if who != ANYWHERE and (not seat.inside or seat.id in room.expelled):
         raise ProtocolError("not_inside", "only people inside can do this")
     if who == HOSTS and not seat.is_host:
         raise ProtocolError("not_a_host", "only hosts may do this")

@@ -125,7 +125,8 @@ class Room:
     def expel(self, participant_id: str) -> None:
         """Stops media to and from a person in this very moment, whatever else succeeds later.
 
-        The seat stays so that `turn_out` can tell them, but no answer of the door reopens it until `forgive`.
+        The seat stays so that `turn_out` can tell them why; nothing else is told to them, nothing is taken from
+        them, and no answer of the door reopens it until `forgive`.
         """
         self.engine.revoke(self.id, participant_id)
         self.expelled.add(participant_id)
@@ -137,6 +138,9 @@ class Room:
     def forgive(self, participant_id: str) -> None:
         """The database speaks for this person again."""
         self.expelled.discard(participant_id)
+        seat = self.seats.get(participant_id)
+        if seat is not None:
+            seat.told_room = False  # they were told nothing meanwhile
 
     def turn_out(
         self, participant_id: str, refused: Mapping[str, Any], why: str, *, by: str | None = None,
@@ -275,7 +279,7 @@ class Room:
             self.changed_by = None
         self._told_people, self._told_waiting, self._told_meeting = people, waiting, self.meeting
         for seat in list(self.seats.values()):
-            if seat.connection is None:
+            if seat.connection is None or seat.id in self.expelled:
                 continue
             if not seat.inside:
                 self._tell_door(seat)
@@ -321,7 +325,8 @@ class Room:
 
     def _tell_inside(self, message: Mapping[str, Any]) -> None:
         for seat in self.inside():
-            seat.tell(message)
+            if seat.id not in self.expelled:
+                seat.tell(message)
 
     def tell_everybody_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now, the sender included."""

@@ -145,6 +145,18 @@ class RoomTests(IsolatedAsyncioTestCase):
         self.assertEqual(self.peers(), {"ingrid"})
         self.assertEqual(guest.types(), ["room"])
 
+    async def test_the_expelled_hear_nothing_more_and_all_anew_when_forgiven(self) -> None:
+        host = self.arrives("ingrid", Admit(HOST, "host"))
+        guest = self.arrives("peter", Admit(MEMBER, "let_in"))
+        self.room.expel("peter")
+        self.room.tell_everybody_inside({"type": "chat"})
+        self.arrives("leila", Admit(MEMBER, "let_in"))
+        self.assertEqual(guest.types(), ["room"])
+        self.assertIn("chat", host.types())
+        self.room.forgive("peter")
+        self.decide()
+        self.assertEqual(guest.types(), ["room", "room"])
+
     async def test_no_answer_of_the_door_readmits_the_expelled(self) -> None:
         self.arrives("peter", Admit(MEMBER, "let_in"))
         self.room.expel("peter")
