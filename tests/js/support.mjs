@@ -65,3 +65,19 @@ export class FakeSocket {
     this.onclose?.({ code });
   }
 }
+
+/** Numbers from 0 to 1 that are the same in every run (mulberry32). */
+export function chance(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** @param {Uint8Array} bytes */
+export const hex = (bytes) => Buffer.from(bytes).toString("hex");
+
+/** Bytes with a buffer of their own. @param {string} text */
+export const unhex = (text) => new Uint8Array(Buffer.from(text, "hex"));
