@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from meetings.views import dashboard, invitations, meeting, schedule
+from meetings.views import dashboard, history, invitations, meeting, schedule
 
 app_name = "meetings"
 
@@ -17,7 +17,7 @@ urlpatterns = [
     path("meetings/<uuid:meeting_id>/", meeting.meeting, name="meeting"),
     path("meetings/<uuid:meeting_id>/edit/", schedule.edit, name="edit"),
     path("meetings/<uuid:meeting_id>/cancel/", meeting.cancel, name="cancel"),
-    path("meetings/<uuid:meeting_id>/history.csv", meeting.history_csv, name="history-csv"),
+    path("meetings/<uuid:meeting_id>/history.csv", history.history_csv, name="history-csv"),
     path("meetings/<uuid:meeting_id>/invite/", invitations.invite, name="invite"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/link/", invitations.link, name="link"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/resend/", invitations.resend, name="resend"),

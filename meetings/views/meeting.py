@@ -1,8 +1,7 @@
-"""One meeting: who is invited, its link, what happened, its door. And cancelling it."""
+"""One meeting: who is invited, its link, its door. And cancelling it. What happened is in `history.py`."""
 
 from __future__ import annotations
 
-import csv
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,19 +17,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
-from meetings import audit, listing, localtime
+from meetings import listing, localtime
 from meetings.door import Row, Rules, Way
 from meetings.forms import InviteForm
-from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant
+from meetings.models import Invitation, Meeting, Occurrence, Participant
 from meetings.selectors import is_host, rules_of
 from meetings.services import scheduling
-from meetings.views import words
+from meetings.views import history, words
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
-from meetings.views.moments import clock, look_of, short_moment
+from meetings.views.moments import clock, short_moment
 
-HISTORY_PER_PAGE = 50
-CSV_ROWS = 10_000
 _State = Participant.State
 _STATES = {
     _State.INSIDE: gettext_lazy("In the room"),
@@ -79,48 +76,17 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
     rules = rules_of(found)
     rows = listing.invited(occurrence)
     people = sum(1 for row in rows if row.invitation.user_id)
-    before = request.GET.get("before", "")
-    details = listing.history(
-        found, limit=HISTORY_PER_PAGE + 1, before=int(before) if before.isdecimal() and len(before) < 16 else None
-    )
-    shown = details[:HISTORY_PER_PAGE]
     return {
         "calendar_url": f"{door_path(found)}/calendar.ics",
-        "csv_url": reverse("meetings:history-csv", args=[found.pk]),
         "invited": words.people_and_guests(people, len(rows) - people),
         "invitations": [_invitation(row, rules, found, now) for row in rows],
         "link": meeting_link(found),
         "link_shown": meeting_link(found).partition("://")[2],
         "link_about": _link_about(rules),
-        "history": [
-            {
-                "at": timezone.localtime(detail.entry.at),
-                "when": short_moment(detail.entry.at, now),
-                "text": _told(detail),
-                **look_of(detail.entry.kind),
-            }
-            for detail in shown
-            if not _is_routine(detail)
-        ],
-        "older": shown[-1].entry_id if len(details) > HISTORY_PER_PAGE else None,
+        **history.region(found, request.GET.get("before", ""), now),
         "door": words.table(rules),
         "without_host": words.without_host(rules),
     }
-
-
-def _is_routine(detail: AuditDetail) -> bool:
-    """Links made for mails: the next line says that the mail went out. The CSV and the audit log have them."""
-    facts = audit.body_of(detail.entry).get("facts", {})
-    return detail.entry.kind == "invitation.link_made" and facts.get("reason") == "mail"
-
-
-def _told(detail: AuditDetail) -> str:
-    """The entry as a sentence; who came from outside is shown with the network, cut short."""
-    network = audit.body_of(detail.entry).get("network", "")
-    told = audit.sentence(detail.entry)
-    if network and detail.entry.kind.startswith(("door.", "invitation.")):
-        told = _("%(told)s Network %(network)s.") % {"told": told, "network": network}
-    return told
 
 
 def _invitation(row: listing.Invited, rules: Rules, found: Meeting, now: datetime) -> dict[str, Any]:
@@ -275,23 +241,3 @@ def cancel(request: HttpRequest, meeting_id: Any) -> HttpResponse:
         "back_name": found.title,
     }
     return render(request, "meetings/ask.html", context)
-
-
-@login_required
-@require_http_methods(["GET", "HEAD"])
-def history_csv(request: HttpRequest, meeting_id: Any) -> HttpResponse:
-    """The whole history as a table, oldest first, for hosts."""
-    found = hosted_meeting(request.user, meeting_id)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="history.csv"'
-    table = csv.writer(response)
-    table.writerow([_("Entry"), _("Time (UTC)"), _("Kind"), _("What happened")])
-    for detail in reversed(listing.history(found, limit=CSV_ROWS)):
-        entry = detail.entry
-        table.writerow([entry.number, f"{entry.at:%Y-%m-%dT%H:%M:%SZ}", entry.kind, plain_cell(audit.sentence(entry))])
-    return response
-
-
-def plain_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: names are typed by strangers."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text

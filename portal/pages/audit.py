@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from meetings import audit as chain
 from meetings.models import AuditDetail
-from meetings.views.meeting import plain_cell
+from meetings.views.history import plain_cell
 from meetings.views.moments import look_of
 from portal.pages.admins import administrators_only
 
