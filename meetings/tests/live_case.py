@@ -165,7 +165,8 @@ class Talk:
     async def send(self, kind: str, **fields: Any) -> None:
         await self.communicator.send_to(text_data=json.dumps({"type": kind, **fields}))
 
-    async def _next(self) -> Json | None:
+    async def hear(self) -> Json | None:
+        """The next message, whatever it is; None when the socket is closed, and then `code` says why."""
         event = await self.communicator.receive_output(timeout=20)
         if event["type"] == "websocket.close":
             self.code = event["code"]
@@ -176,7 +177,7 @@ class Talk:
 
     async def message(self, kind: str, **fields: Any) -> Json:
         """The next message of this type with these fields."""
-        while (found := await self._next()) is not None:
+        while (found := await self.hear()) is not None:
             if found["type"] == kind and all(found.get(name) == value for name, value in fields.items()):
                 return found
         raise AssertionError(f"closed with {self.code} before {kind}; heard {[m['type'] for m in self.heard]}")
@@ -186,14 +187,14 @@ class Talk:
         self._number += 1
         number = str(self._number)
         await self.send(kind, id=number, **fields)
-        while (found := await self._next()) is not None:
+        while (found := await self.hear()) is not None:
             if found.get("id") == number:
                 return found
         raise AssertionError(f"closed with {self.code} before the answer to {kind}")
 
     async def closed(self) -> int:
         while self.code is None:
-            await self._next()
+            await self.hear()
         return self.code
 
     async def cut(self) -> None:
