@@ -9,27 +9,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.http import HttpResponse
 from django.test import TestCase
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
+from meetings import codes
 from meetings.door import Rules, with_preset
-from meetings.models import Invitation, Meeting, Occurrence
+from meetings.models import Block, Invitation, Meeting, Occurrence, Participant
 from meetings.services import invitations
-from meetings.tests.live_case import Browser, running_live
+from meetings.tests.live_case import Browser, jwk_of, running_live
 from portal.accounts.services import invite_person
 from portal.models import User
 from portal.tests.api_case import meeting_of, occurrence_of, person
 from portal.tests.test_api_permissions import TABLE as API_TABLE
 
-VISITORS = ("nobody", "stranger", "guest", "staff", "colleague", "other_host", "listed", "admin", "host")
-"""nobody, stranger and guest are not signed in; the stranger has opened the meeting's code, the guest a personal link.
-staff, colleague, other_host and admin have no part in the meeting; the colleague has opened its code."""
+VISITORS = (
+    *("nobody", "stranger", "guest", "waiting", "refused", "removed"),
+    *("staff", "colleague", "other_host", "listed", "admin", "host"),
+)
+"""The first six are not signed in: the stranger has opened the meeting's code, the others a personal link each, and the
+last three have been to the door with it. staff, colleague, other_host and admin have no part in the meeting; the
+colleague has opened its code."""
 
-SIGNED_OUT = ("nobody", "stranger", "guest")
+SIGNED_OUT = VISITORS[:6]
+AT_THE_DOOR = ("waiting", "refused", "removed")
 OUTSIDE = ("staff", "colleague", "other_host", "admin")
 
 PAGE = "page"  # answered with content; a form that was posted empty is shown again
@@ -72,6 +81,7 @@ ASKED = ONE + "invitations/<uuid:invitation_id>/"
 SOMEBODY = "people/<uuid:person_id>/"
 KNOWN = {**all_of(PAGE), "nobody": GONE, "stranger": GONE}
 """Signed-out people without a link of theirs get the page that an unknown code gets."""
+ASKS = {**all_of(KNOCK), **dict.fromkeys(("nobody", "stranger", "refused", "removed"), CLOSED), "host": COME_IN}
 
 TABLE: dict[str, tuple[Row, Row]] = {
     # address: (GET, POST)
@@ -112,15 +122,21 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ASKED + "revoke/": (hosts(PAGE), hosts(ON)),
     ASKED + "restore/": (accounts(NOT_SO), hosts(ON)),
     "m/<str:code>": (KNOWN, NOBODY),
-    "m/<str:code>/look": (NOBODY, {**all_of(KNOCK), "nobody": CLOSED, "stranger": CLOSED, "host": COME_IN}),
-    "m/<str:code>/arrive": (NOBODY, {**all_of(KNOCK), "nobody": CLOSED, "stranger": CLOSED, "host": COME_IN}),
-    "m/<str:code>/calendar.ics": ({**all_of(GONE), "guest": PAGE, "listed": PAGE, "host": PAGE}, NOBODY),
+    "m/<str:code>/look": (NOBODY, ASKS),
+    "m/<str:code>/arrive": (NOBODY, ASKS),
+    "m/<str:code>/calendar.ics": (
+        {**all_of(GONE), **dict.fromkeys(("guest", *AT_THE_DOOR, "listed", "host"), PAGE)},
+        NOBODY,
+    ),
     "i/<str:secret>": (all_of(ON), NOBODY),
     "api/v1/": (all_of(ON), all_of(ON)),
     "api/v1/openapi.json": (EVERYBODY, EVERYBODY),
     "api/v1/docs": (EVERYBODY, EVERYBODY),
     "api/v1/^(?P<rest>.*)$": (all_of(GONE), all_of(GONE)),
 }
+
+KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in AT_THE_DOOR}
+"""The device keys of those who have been to the door: a seat belongs to one."""
 
 
 def routes(patterns: Any = None, before: str = "") -> Iterator[str]:
@@ -149,7 +165,7 @@ class EveryVisitor(TestCase):
     @classmethod
     def setUpTestData(cls) -> None:
         roles = {"admin": User.Role.ADMIN}
-        cls.people = {name: person(name, roles.get(name, User.Role.STAFF)) for name in VISITORS[3:]}
+        cls.people = {name: person(name, roles.get(name, User.Role.STAFF)) for name in VISITORS[6:]}
         host = cls.people["host"]
         rules = with_preset(Rules(opens_minutes=None), "guests_knock")
         cls.meeting = meeting_of(host, rules=rules, people=["listed@example.org", "guest@elsewhere.example"])
@@ -160,6 +176,8 @@ class EveryVisitor(TestCase):
         # Each visitor's own: what one of them uses up is not missing for the next.
         cls.secrets = {name: invitations.mint_link(other).rpartition("/i/")[2] for name in VISITORS}
         cls.secrets["guest"] = secret
+        for name in AT_THE_DOOR:
+            cls.secrets[name] = been_to_the_door(name, occurrence_of(cls.meeting), host)
         somebody = person("somebody")
         setup = invite_person("new@example.org", "New", User.Role.STAFF, cls.people["admin"])
         cls.words = {
@@ -187,8 +205,10 @@ class EveryVisitor(TestCase):
             await browser.sign_in(self.people[visitor])
         if visitor in {"stranger", "colleague"}:
             await browser.page(self.meeting.code)
-        if visitor == "guest":
-            await browser.open_link(self.secrets["guest"])
+        if visitor in AT_THE_DOOR:
+            browser.key = KEYS[visitor]
+        if visitor == "guest" or visitor in AT_THE_DOOR:
+            await browser.open_link(self.secrets[visitor])
         return browser
 
     async def outcome(self, live: Any, visitor: str, method: str, route: str) -> str:
@@ -218,6 +238,28 @@ class EveryVisitor(TestCase):
         assert not Occurrence.objects.filter(meeting=meeting, cancelled_at__isnull=False).exists(), visitor
         assert not Invitation.objects.filter(revoked_at__isnull=False).exists(), visitor
         assert User.objects.get(pk=self.words["person_id"]).is_active, visitor
+
+
+def been_to_the_door(name: str, occurrence: Occurrence, host: User) -> str:
+    """Somebody who has knocked with a personal link, and what a host answered; returns the link's secret."""
+    invitation = invitations.invite(host, occurrence, f"{name}@elsewhere.example", send=False)
+    secret = invitations.mint_link(invitation).rpartition("/i/")[2]
+    device = codes.thumbprint(jwk_of(KEYS[name]))
+    invitations.claim(invitation, device, timezone.now(), token=invitation.tokens.get())
+    refused = name == "refused"
+    Participant.objects.create(
+        occurrence=occurrence,
+        kind=Participant.Kind.GUEST,
+        state=name,
+        invitation=invitation,
+        device=device,
+        name=name,
+        knocked_at=timezone.now(),
+        refused_until=timezone.now() + timedelta(minutes=2) if refused else None,
+    )
+    if name == "removed":
+        Block.objects.create(occurrence=occurrence, invitation=invitation, device=device, removed=True)
+    return secret
 
 
 def outcome_of(response: HttpResponse) -> str:

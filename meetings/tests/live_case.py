@@ -72,6 +72,11 @@ def _b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def jwk_of(key: ec.EllipticCurvePrivateKey) -> Json:
+    numbers = key.public_key().public_numbers()
+    return {"kty": "EC", "crv": "P-256", "x": _b64(numbers.x.to_bytes(32)), "y": _b64(numbers.y.to_bytes(32))}
+
+
 class _Http(AsyncClient):
     """Django's client, coming from an address of its own and held to CSRF."""
 
@@ -99,8 +104,7 @@ class Browser:
 
     @property
     def jwk(self) -> Json:
-        numbers = self.key.public_key().public_numbers()
-        return {"kty": "EC", "crv": "P-256", "x": _b64(numbers.x.to_bytes(32)), "y": _b64(numbers.y.to_bytes(32))}
+        return jwk_of(self.key)
 
     def prove(self, code: str, *, at: int | None = None, nonce: str | None = None) -> Json:
         at = int(time.time()) if at is None else at

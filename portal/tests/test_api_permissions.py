@@ -16,27 +16,29 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 from django.utils import timezone
 
-from meetings.models import Meeting, Participant
+from meetings.models import Block, Meeting, Participant
 from meetings.tests.live_case import running_live
 from portal.accounts.services import make_token
 from portal.api.v1 import api
 from portal.models import ApiToken, User
 from portal.tests.api_case import ApiCase, invited, meeting_of, person, seat, token_of
 
-CALLERS = ("nobody", "bad_token", "inactive", "stranger", "colleague", "other_host", "admin", "listed", "host")
-"""stranger and colleague: staff without a part in the meeting; the colleague was at its door. other_host: hosts
-another meeting."""
+NO_PART = ("stranger", "colleague", "waiting", "inside", "refused", "removed", "other_host", "admin")
+"""Accounts that neither host the meeting nor are listed in it. The colleague was at its door once; waiting, inside,
+refused and removed have a seat in that state. other_host hosts another meeting."""
+
+CALLERS = ("nobody", "bad_token", "inactive", *NO_PART, "listed", "host")
 
 NOBODYS = {"nobody": 401, "bad_token": 401, "inactive": 401}
 EVERY_ACCOUNT = {**NOBODYS, **dict.fromkeys(CALLERS[3:], 200)}
 HOSTS_AND_LISTED = {
     **NOBODYS,
-    **dict.fromkeys(("stranger", "colleague", "other_host", "admin"), 404),
+    **dict.fromkeys(NO_PART, 404),
     "listed": 200,
     "host": 200,
 }
 HOSTS = {**HOSTS_AND_LISTED, "listed": 403}
-ADMINS = {**NOBODYS, **dict.fromkeys(("stranger", "colleague", "other_host", "listed", "host"), 403), "admin": 200}
+ADMINS = {**EVERY_ACCOUNT, **dict.fromkeys((*NO_PART, "listed", "host"), 403), "admin": 200}
 
 
 def hosts(status: int) -> dict[str, int]:
@@ -113,6 +115,9 @@ class EveryCaller(ApiCase):
         self.meeting = meeting_of(self.people["host"])
         meeting_of(self.people["other_host"])
         seat(self.meeting, state=Participant.State.LEFT, user=self.people["colleague"], device="c")
+        for state in ("waiting", "inside", "refused", "removed"):
+            seat(self.meeting, state=state, user=self.people[state], device=state)
+        Block.objects.create(occurrence=self.meeting.occurrences.get(), user=self.people["removed"], removed=True)
         invited(self.people["host"], self.meeting, "listed@example.org")
         self.invitation = invited(self.people["host"], self.meeting, "guest@elsewhere.example")
         Meeting.objects.filter(pk=self.meeting.pk).update(door_opens_minutes=None)
