@@ -178,7 +178,7 @@ def look(code: str, visitor: Visitor, device: str, host_inside: Callable[[str], 
     occurrence = selectors.occurrence_for_code(normal, now) if normal else None
     if occurrence is None:
         return NOTHING_HERE
-    invitation = _invitation(visitor, occurrence)
+    invitation = _invitation(visitor, occurrence, device, now)
     row = selectors.visitor_row(occurrence, user=visitor.user, invitation=invitation)
     shown = invitation if row is door.Row.GUEST else None
     participant = _seat(occurrence, visitor, shown, device) if device else None
@@ -198,10 +198,11 @@ def look(code: str, visitor: Visitor, device: str, host_inside: Callable[[str], 
     return Seen(occurrence, row, decision, invitation, participant)
 
 
-def _invitation(visitor: Visitor, occurrence: Occurrence) -> Invitation | None:
+def _invitation(visitor: Visitor, occurrence: Occurrence, device: str, now: datetime) -> Invitation | None:
     """The invitation whose link this browser opened, if it is for this occurrence and that link still lives.
 
     A revoked invitation is returned too: then the door refuses, instead of taking its guest for somebody unknown.
+    Links end with the occurrence. Only the device that used one is still told that it is over.
     """
     if visitor.link is None:
         return None
@@ -211,6 +212,9 @@ def _invitation(visitor: Visitor, occurrence: Occurrence) -> Invitation | None:
         .first()
     )
     if token is None or (token.killed_at is not None and token.invitation.revoked_at is None):
+        return None
+    is_known = bool(device) and token.invitation.claimed_device == device
+    if selectors.takes_place_no_more(occurrence, now) and not is_known:
         return None
     return token.invitation
 

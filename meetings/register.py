@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant
@@ -51,6 +52,7 @@ class Register:
         self._invitations = list(occurrence.invitations.all())
         self._blocks = list(Block.objects.filter(occurrence=occurrence, lifted_at=None))
         self._addresses = _verified_addresses({seat.user for seat in self.seats if seat.user is not None})
+        self._accounts = accounts_of({one.email for one in self._invitations if one.user_id is None})
         typed = EmailCode.objects.filter(invitation__occurrence=occurrence).exclude(used_at=None)
         self._own: dict[Any, list[Invitation]] = {}
         self._verified = set(typed.values_list("invitation_id", "device"))
@@ -70,6 +72,9 @@ class Register:
             ]
         return self._own[user.pk]
 
+    def accounts_of(self, addresses: Iterable[str]) -> dict[str, Any]:
+        return {address: self._accounts[address] for address in addresses if address in self._accounts}
+
     def same_person(self, proofs: Proofs) -> list[Participant]:
         return [seat for seat in self.seats if proofs.fit(seat)]
 
@@ -78,6 +83,17 @@ class Register:
 
     def is_verified(self, invitation: Invitation, device: str) -> bool:
         return (invitation.pk, device) in self._verified
+
+
+def accounts_of(addresses: Iterable[str]) -> dict[str, Any]:
+    """The key of the account that has proved to own it, for those of these addresses (lower case) that have one."""
+    wanted = set(addresses)
+    if not apps.is_installed("allauth.account"):
+        found = get_user_model().objects.filter(email__in=wanted).values_list("email", "pk")
+        return dict(found)
+    from allauth.account.models import EmailAddress
+
+    return dict(EmailAddress.objects.filter(email__in=wanted, verified=True).values_list("email", "user_id"))
 
 
 def _verified_addresses(users: Iterable[Any]) -> defaultdict[UUID, set[str]]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from meetings.door import EASE, Facts, Row, Rules, Way, WithoutHost
 from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant
-from meetings.register import Proofs, Register
+from meetings.register import Proofs, Register, accounts_of
 
 OVERRUN = timedelta(hours=1)
 """How long after its end a meeting that nobody entered may still begin."""
@@ -185,6 +185,12 @@ def is_over(occurrence: Occurrence, now: datetime) -> bool:
     return occurrence.ended_at is not None or (occurrence.started_at is None and occurrence.ends_at + OVERRUN <= now)
 
 
+def takes_place_no_more(occurrence: Occurrence, now: datetime) -> bool:
+    """Over or cancelled: personal links for it open nothing any more."""
+    cancelled = occurrence.cancelled_at is not None or occurrence.meeting.cancelled_at is not None
+    return cancelled or is_over(occurrence, now)
+
+
 def _is_theirs(seat: Participant, user: Any, invitation: Invitation | None, device: str) -> bool:
     """Whether a seat belongs to who shows these proofs: the account, or else the same link, on the same device."""
     if device and seat.device != device:
@@ -214,6 +220,10 @@ def _proofs(
     own = _own_invitations(occurrence, user, register)
     links = [*own, *([invitation] if invitation is not None else [])]
     accounts = {link.user_id for link in links if link.user_id is not None}
+    # An account that was made after its address had been invited is the same person as the guest.
+    unnamed = [link.email for link in links if link.user_id is None]
+    if unnamed:
+        accounts |= set((register.accounts_of(unnamed) if register is not None else accounts_of(unnamed)).values())
     if user is not None:
         accounts.add(user.pk)
     return Proofs(frozenset(accounts), frozenset(link.pk for link in links), device)

@@ -91,8 +91,10 @@ def arrive(
             seat.name = name[:NAME_LENGTH]
         seat.network = network
         seat.session_key = session_key
-        seat.note = seat.refused_by = ""
-        seat.refused_until = None
+        if seat.refused_until is None or seat.refused_until <= now:
+            # A no that fell after this answer was given stands, and so does what the host said with it.
+            seat.note = seat.refused_by = ""
+            seat.refused_until = None
         if seat.state == Participant.State.WAITING and before != Participant.State.WAITING:
             seat.knocked_at = now
             seat.host_message = ""

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from meetings import audit, changes, codes, tasks
 from meetings.models import EmailCode, Invitation, InvitationToken, Occurrence, Participant
-from meetings.selectors import account_for
+from meetings.selectors import account_for, takes_place_no_more
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host_of
 from meetings.text import clean_line
@@ -168,19 +168,19 @@ def _restore(by: Any, invitation: Invitation, *, send: bool) -> Invitation:
 
 
 def open_link(secret: str) -> InvitationToken | None:
-    """The link that this secret opens, or None. Claims nothing: programs fetch links before people do."""
+    """The link that this secret opens, or None. Claims nothing: programs fetch links before people do.
+
+    Links end with the occurrence that they are for.
+    """
     if not secret or len(secret) > MAX_SECRET_LENGTH:
         return None
     token = (
-        InvitationToken.objects.filter(
-            digest=codes.digest(secret),
-            killed_at=None,
-            invitation__revoked_at=None,
-            invitation__occurrence__cancelled_at=None,
-        )
+        InvitationToken.objects.filter(digest=codes.digest(secret), killed_at=None, invitation__revoked_at=None)
         .select_related("invitation__user", "invitation__occurrence__meeting")
         .first()
     )
+    if token is not None and takes_place_no_more(token.invitation.occurrence, timezone.now()):
+        return None
     if token is not None:
         Invitation.objects.filter(pk=token.invitation_id, opened_at=None).update(opened_at=timezone.now())
     return token

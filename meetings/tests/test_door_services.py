@@ -10,7 +10,7 @@ from django.utils import timezone
 from meetings import audit
 from meetings.admission import IllegalEvent
 from meetings.door import Admit, Refuse, Rules, Wait, Way, WithoutHost, with_preset
-from meetings.models import AuditEntry, Block, Change, Participant
+from meetings.models import AuditEntry, Block, Change, Invitation, Participant
 from meetings.services import door as services
 from meetings.services import invitations, scheduling
 from meetings.services.errors import NotAHost, Wrong
@@ -209,6 +209,23 @@ class HostTests(DomainCase, TestCase):
         self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-9"), Refuse("blocked"))
         self.assertEqual(self.ask(self.board, invitation=other, device="device-1"), Refuse("blocked"))
         self.assertEqual(self.ask(self.board, invitation=other, device="device-2"), Wait("knock"))
+
+    def test_an_arrival_that_was_answered_before_a_no_does_not_undo_it(self) -> None:
+        answered = self.ask(self.board, invitation=self.guest, device="device-1")
+        services.turn_away(self.host, self.seat, note="Not today")
+        seat = services.arrive(
+            self.board, row="guest", user=None, invitation=self.guest, device="device-1", name="P", network="",
+            session_key="", decision=answered, now=timezone.now(),
+        )  # fmt: skip
+        self.assertEqual((seat.note, seat.refused_by), ("Not today", self.ingrid.name))
+        self.assertEqual(reason(self.ask(self.board, invitation=self.guest, device="device-1")), "Refuse not_let_in")
+
+    def test_an_account_made_after_its_address_was_invited_shares_the_guests_block(self) -> None:
+        peter = self.person("peter@medreg.example", "Peter Lindqvist")
+        self.assertIsNone(Invitation.objects.get(pk=self.guest.pk).user)
+        seat = services.entered(self.come(self.board, user=peter, device="laptop"))
+        services.remove(self.host, seat)
+        self.assertEqual(reason(self.ask(self.board, invitation=self.guest, device="phone")), "Refuse removed")
 
     def test_a_removed_account_does_not_come_back_signed_out_by_a_link_of_its_own(self) -> None:
         marcus = self.person("marcus@nordhavn.example", "Marcus Bell")

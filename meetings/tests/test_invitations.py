@@ -107,6 +107,19 @@ class LinkTests(DomainCase, TestCase):
         self.board.save()
         self.assertIsNone(invitations.open_link(secret))
 
+    def test_links_end_with_the_occurrence(self) -> None:
+        secret = self.link()
+        self.board.ended_at = timezone.now()
+        self.board.save()
+        self.assertIsNone(invitations.open_link(secret))
+        self.board.ended_at = None
+        self.board.starts_at, self.board.ends_at = (self.now - timedelta(hours=hours) for hours in (3, 2))
+        self.board.save()
+        self.assertIsNone(invitations.open_link(secret), "its time is over and nobody came")
+        self.board.started_at = self.board.starts_at
+        self.board.save()
+        self.assertIsNotNone(invitations.open_link(secret), "it is still going on")
+
     def test_only_so_many_links_live_at_once(self) -> None:
         oldest = self.link()
         for _copy in range(invitations.MAX_LIVE_LINKS):
