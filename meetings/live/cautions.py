@@ -1,9 +1,9 @@
-"""Names that can be mistaken for one another. Pure.
+"""Names that can be mistaken for one another. Pure, but for the table of look-alikes that it reads once.
 
 A name is typed by its bearer and proves nothing; hosts are warned when a waiting person's name looks like that of
-somebody who is already inside. Compared is a skeleton (after Unicode TS #39, in small): compatibility forms
-folded, case and accents dropped, invisible characters and spacing removed, letters of other scripts replaced by
-the Latin ones they look like.
+somebody who is inside, at the door too, or expected. Compared is a skeleton after Unicode TS #39: compatibility forms
+folded (NFKC), look-alikes of every script replaced by what they look like, case, accents, spacing and invisible
+characters dropped. Beyond TS #39 case doesn't count, and neither do shapes that only some typefaces tell apart.
 """
 
 from __future__ import annotations
@@ -11,35 +11,36 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
-# Pairs of "what it looks like" and the characters that do.
-_LOOK_ALIKES = (
-    # Cyrillic
-    ("a", "а"), ("b", "в"), ("c", "с"), ("d", "ԁ"), ("e", "её"), ("h", "һн"), ("i", "ії"), ("j", "ј"), ("k", "к"),
-    ("l", "ӏ"), ("m", "м"), ("o", "о"), ("p", "р"), ("q", "ԛ"), ("r", "г"), ("s", "ѕ"), ("t", "т"), ("y", "у"),
-    ("v", "ѵ"), ("w", "ԝ"), ("x", "х"),
-    # Greek
-    ("a", "α"), ("b", "β"), ("c", "ϲ"), ("e", "ε"), ("n", "η"), ("i", "ι"), ("k", "κ"), ("v", "ν"), ("o", "οσ"),
-    ("p", "ρ"), ("t", "τ"), ("u", "υμ"), ("x", "χ"), ("w", "ω"),
-    # Armenian
-    ("o", "օ"), ("u", "ս"), ("h", "հ"), ("n", "ո"), ("g", "ց"), ("w", "ա"),
-    # Latin letters that do not decompose, and look-alike digits and signs
-    ("o", "ø0"), ("d", "đ"), ("h", "ħ"), ("l", "ł1|!"), ("t", "ŧ"), ("i", "ı"), ("a", "ɑ@"), ("g", "ɡ"), ("c", "ꞓ"),
-    ("ss", "ß"), ("ae", "æ"), ("oe", "œ"), ("e", "3"), ("s", "5$"),
-)  # fmt: skip
-# Greek capitals look like other Latin letters than their small ones do.
-_CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX")
-_LOOKS_LIKE = str.maketrans({character: plain for plain, characters in _LOOK_ALIKES for character in characters})
+_TABLE = Path(__file__).with_name("confusables.txt")
+
+# What people read as a letter although it is none, and letters to which the table leads that look like Latin ones too.
+_READ_AS = str.maketrans("01|!35$@ʙʜĸʍᴛꞓþμχω", "olllessabhkmtepuxw")
+
+
+@functools.cache
+def _looks_like() -> dict[int, str]:
+    """What each character of the table looks like, for `str.translate`."""
+    lines = [line for line in _TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    shapes = [line.split(" ", 1) for line in lines]
+    return {ord(character): shape for shape, characters in shapes for character in characters}
 
 
 @functools.lru_cache(maxsize=1024)
 def skeleton(name: str) -> str:
     """Returns what two confusable names have in common. Remembered: every change in a room asks for all names again."""
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).translate(_CAPITALS).casefold())
-    latin = "".join(c for c in folded if unicodedata.category(c)[0] not in "MCZ").translate(_LOOKS_LIKE)
+    # Twice: capitals look like other letters than their small ones do, and folding case makes new characters.
+    shaped = _plain(unicodedata.normalize("NFKC", name)).translate(_looks_like())
+    folded = _plain(shaped.casefold()).translate(_looks_like()).casefold().translate(_READ_AS)
     # "l" and "i" are one shape in many typefaces once they stand alone; so are "rn" and "m", "vv" and "w".
-    plain = latin.replace("l", "i").replace("rn", "m").replace("vv", "w")
+    plain = folded.replace("l", "i").replace("rn", "m").replace("vv", "w")
     return "".join(c for c in plain if c.isalnum())
+
+
+def _plain(text: str) -> str:
+    """Without accents, spacing and what can't be seen."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c)[0] not in "MCZ")
 
 
 def skeletons(names: Iterable[str]) -> frozenset[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from meetings.live import cautions
 from meetings.live.cautions import is_confusable, skeleton, skeletons
 
 
@@ -17,6 +20,16 @@ from meetings.live.cautions import is_confusable, skeleton, skeletons
         ("Marcus Bell", "Ｍarcus Bell"),
         ("Marcus Bell", "Márcus  BELL."),
         ("Marcus Bell", "Μarcus Вell"),  # Greek Mu, Cyrillic Ve
+        ("Marcus Bell", "ꓟarcus ᗷell"),  # Lisu Ma, Canadian syllabic
+        ("Marcus Bell", "𝓜𝓪𝓻𝓬𝓾𝓼 𝓑𝓮𝓵𝓵"),
+        ("Marcus Bell", "Ｍａｒｃｕｓ　Ｂｅｌｌ"),
+        ("Marcus Bell", "ⓜⓐⓡⓒⓤⓢ ⓑⓔⓛⓛ"),
+        ("Marcus Bell", "rnarcus bell"),
+        ("Ingrid Sæther", "lngrid Sæther"),
+        ("Walter Ørn", "VValter 0rn"),
+        ("Лена", "Лeнa"),  # Latin e and a
+        ("Νίκος", "Nικοϲ".replace("ϲ", "ς")),
+        ("José", "José"),
     ],
 )
 def test_look_alikes_are_confusable(name: str, other: str) -> None:
@@ -27,6 +40,15 @@ def test_look_alikes_are_confusable(name: str, other: str) -> None:
 @pytest.mark.parametrize("other", ["Marcus Bellow", "Marc Bell", "Ingrid", ""])
 def test_other_names_are_not(other: str) -> None:
     assert not is_confusable("Marcus Bell", skeletons([other]))
+
+
+def test_every_character_of_the_table_passes_for_what_it_looks_like() -> None:
+    table = Path(cautions.__file__).with_name("confusables.txt").read_text(encoding="utf-8")
+    lines = [line.split(" ", 1) for line in table.splitlines() if not line.startswith("#")]
+    assert len(lines) > 900
+    for shape, characters in lines:
+        for character in characters:
+            assert skeleton(f"a{character}") == skeleton(f"a{shape}"), (shape, character)
 
 
 def test_a_name_without_letters_is_like_no_other() -> None:
