@@ -17,6 +17,9 @@ from uuid import UUID
 GENESIS: Final = "0" * 64
 """What stands for the digest before the first entry."""
 
+ERASED: Final = "audit.erased"
+"""The kind of entry that records an erasure. Its own details are never erased."""
+
 
 def canonical(value: object) -> str:
     """The one way to write a value: sorted keys, no spaces, no escapes that JSON does not need."""

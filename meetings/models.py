@@ -266,6 +266,9 @@ class AuditDetail(models.Model):
     entry = models.OneToOneField(AuditEntry, on_delete=models.PROTECT, primary_key=True, related_name="detail")
     salt = models.CharField(max_length=43)
     body = models.TextField(help_text="Canonical JSON, exactly the bytes that the commitment covers.")
+    network = models.CharField(max_length=45, blank=True, db_index=True, help_text="Truncated: /24 or /48.")
+    network_salt = models.CharField(max_length=43, blank=True, help_text="Of the network's own commitment in the body.")
+    people = models.TextField(blank=True, help_text="Names and addresses in the body, folded: for searching only.")
     meeting = models.ForeignKey(Meeting, null=True, blank=True, on_delete=models.SET_NULL, related_name="audit_details")
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

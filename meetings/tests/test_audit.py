@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import stat
@@ -12,11 +13,14 @@ from unittest import TestCase as PlainTestCase
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import TestCase, TransactionTestCase
 
-from meetings import audit, audit_words, chain, checkpoints
+from meetings import audit, chain
+from meetings.audit import checkpoints, words
+from meetings.audit.verify import first_outside
 from meetings.models import AuditDetail, AuditEntry
 from meetings.network import truncate_network
 from meetings.refusals import Counted, Tally
@@ -76,11 +80,46 @@ class ChainTests(DomainCase, TestCase):
             {"salt": ""},
             {"meeting": other},
             {"actor": stranger},
+            {"people": "somebody else"},
+            {"people": ""},
         ):
             with self.subTest(change=list(change)), transaction.atomic():
                 AuditDetail.objects.filter(entry_id=3).update(**change)
                 self.assert_broken(3)
                 transaction.set_rollback(True)
+
+    def test_a_network_that_is_changed_moved_or_emptied_is_found(self) -> None:
+        number = audit.record("door.refused", meeting=self.board, target="Leila", network="203.0.113.77").number
+        salt = AuditDetail.objects.get(entry_id=number).network_salt
+        for change in (
+            {"network": "198.51.100.0/24"},
+            {"network_salt": salt[::-1]},
+            {"network": "", "network_salt": ""},
+        ):
+            with self.subTest(change=change), transaction.atomic():
+                AuditDetail.objects.filter(entry_id=number).update(**change)
+                self.assert_broken(number)
+                transaction.set_rollback(True)
+        AuditDetail.objects.filter(entry_id=3).update(network="203.0.113.0/24", network_salt=salt)
+        self.assert_broken(3)
+
+    def test_the_body_commits_to_the_network_and_does_not_hold_it(self) -> None:
+        entry = audit.record("door.refused", target="Leila", network="203.0.113.77")
+        self.assertNotIn("203.0.113", entry.detail.body)
+        self.assertEqual(audit.body_of(entry)["network"], "203.0.113.0/24")
+
+    def test_an_entry_of_the_first_version_that_holds_its_network_still_proves_itself(self) -> None:
+        entry = audit.record("door.refused", target="Leila")
+        body = entry.detail.body.replace('"network":""', '"network":"203.0.113.0/24"')
+        commitment = chain.commitment_of(entry.detail.salt, body)
+        digest = chain.digest_of(entry.number, entry.at, entry.kind, commitment, entry.previous)
+        AuditDetail.objects.filter(entry=entry).update(body=body, people="")
+        importlib.import_module("meetings.migrations.0005_audit_index").fill(apps, None)
+        AuditEntry.objects.filter(pk=entry.pk).update(commitment=commitment, digest=digest)
+        self.assertTrue(audit.verify().intact)
+        self.assertEqual(audit.body_of(AuditEntry.objects.get(pk=entry.pk))["network"], "203.0.113.0/24")
+        AuditDetail.objects.filter(entry=entry).update(network="198.51.100.0/24")
+        self.assert_broken(entry.number)
 
     def test_a_whole_entry_written_anew_breaks_what_follows(self) -> None:
         victim = AuditEntry.objects.get(number=3)
@@ -88,7 +127,7 @@ class ChainTests(DomainCase, TestCase):
         body = details.body.replace("Guest", "Quest")
         commitment = chain.commitment_of(details.salt, body)
         digest = chain.digest_of(3, victim.at, victim.kind, commitment, victim.previous)
-        AuditDetail.objects.filter(entry_id=3).update(body=body)
+        AuditDetail.objects.filter(entry_id=3).update(body=body, people=details.people.replace("guest", "quest"))
         AuditEntry.objects.filter(number=3).update(commitment=commitment, digest=digest)
         self.assert_broken(4)
 
@@ -264,7 +303,7 @@ class TallyTests(PlainTestCase):
 
 class WordsTests(DomainCase, TestCase):
     def test_every_kind_makes_a_sentence_without_what_it_lacks(self) -> None:
-        for kind in audit_words.SENTENCES:
+        for kind in words.SENTENCES:
             with self.subTest(kind=kind):
                 text = audit.sentence(audit.record(kind, actor=self.ingrid, target="Leila {name}"))
                 self.assertTrue(text.endswith("."))
@@ -276,6 +315,24 @@ class WordsTests(DomainCase, TestCase):
 
     def test_an_unknown_kind_is_named(self) -> None:
         self.assertIn("door.future", audit.sentence(audit.record("door.future", actor=self.ingrid)))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "spans", "outside"),
+    [
+        ([], [], None),
+        ([1], [], 1),
+        ([1, 2, 3], [[1, 3]], None),
+        ([2, 4, 6], [[6, 9], [1, 4]], None),
+        ([2, 5], [[1, 4], [6, 9]], 5),
+        ([1, 50], [[1, 100], [2, 3]], None),
+        ([10], [[11, 12]], 10),
+    ],
+)
+def test_what_is_empty_must_lie_within_what_was_recorded(
+    numbers: list[int], spans: list[list[int]], outside: int | None
+) -> None:
+    assert first_outside(numbers, spans) == outside
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from meetings.audit.details import raw_body
 from meetings.models import AuditEntry
 
 SENTENCES: Final[Mapping[str, Any]] = {
@@ -151,7 +151,7 @@ class _Words(dict[str, str]):
 
 def sentence(entry: AuditEntry) -> str:
     """Who did what to whom, and why: "Ingrid Sæther let Leila Haddad in." Names come as they were at that time."""
-    body = _body(entry)
+    body = raw_body(getattr(entry, "detail", None))
     if body is None:
         return _("The details of this entry were erased ({kind}).").format(kind=entry.kind)
     facts = body["facts"]
@@ -171,7 +171,7 @@ def sentence(entry: AuditEntry) -> str:
 
 def why(entry: AuditEntry) -> str:
     """Which rule or word decided, or "" where the sentence says it all."""
-    body = _body(entry)
+    body = raw_body(getattr(entry, "detail", None))
     if body is None:
         return ""
     facts = body["facts"]
@@ -199,11 +199,3 @@ def _changes(changes: Any) -> str:
         column = str(COLUMNS.get(name, name))
         found.append(f"{column}: {WAYS[value]}" if isinstance(value, str) and value in WAYS else column)
     return ", ".join(found)
-
-
-def _body(entry: AuditEntry) -> dict[str, Any] | None:
-    detail = getattr(entry, "detail", None)
-    if detail is None or not detail.body:
-        return None
-    body: dict[str, Any] = json.loads(detail.body)
-    return body

@@ -1,0 +1,148 @@
+"""Writing the audit log: `record` appends, `erase` empties what is personal, and refusals over a budget are counted.
+
+Knows no pages and no programs. Nothing here updates or deletes a link of the chain.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from meetings import chain
+from meetings.audit import checkpoints
+from meetings.audit.details import compose
+from meetings.models import AuditDetail, AuditEntry
+from meetings.network import truncate_network
+from meetings.refusals import Tally
+
+ADVISORY_LOCK = 0x4C494E54454C
+"""Any number that nothing else in the database locks; these are the letters of LINTEL."""
+
+_tally = Tally()
+_tally_lock = threading.Lock()
+
+BATCH: Final = 500
+DETAILS: Final = "details"
+NETWORKS: Final = "networks"
+_EMPTIED: Final[dict[str, dict[str, Any]]] = {
+    NETWORKS: {"network": "", "network_salt": ""},
+    DETAILS: {
+        "salt": "",
+        "body": "",
+        "people": "",
+        "network": "",
+        "network_salt": "",
+        "meeting": None,
+        "actor": None,
+    },
+}
+
+
+def record(
+    kind: str,
+    *,
+    actor: Any = None,
+    actor_label: str = "",
+    meeting: Any = None,
+    occurrence: Any = None,
+    target: str = "",
+    network: str = "",
+    at: datetime | None = None,
+    **facts: Any,
+) -> AuditEntry:
+    """Append one entry: `actor` (an account) or `actor_label` did `kind` to `target`. Addresses are truncated here.
+
+    `facts` must be values that JSON can hold, or ids, times and enums. Raises TypeError for anything else. `email`
+    among them is an address by which the entry can be found.
+    """
+    if meeting is None and occurrence is not None:
+        meeting = occurrence.meeting
+    composed = compose(
+        {
+            "actor": str(actor.pk) if actor is not None else None,
+            "actor_label": actor_label or (actor.name if actor is not None else ""),
+            "meeting": str(meeting.pk) if meeting is not None else None,
+            "occurrence": str(occurrence.pk) if occurrence is not None else None,
+            "target": str(target),
+            "facts": facts,
+        },
+        truncate_network(network) if "/" not in network else network,
+    )
+    with transaction.atomic():
+        _serialise()
+        last = AuditEntry.objects.order_by("-number").values_list("number", "digest").first()
+        number, previous = (last[0] + 1, last[1]) if last else (1, chain.GENESIS)
+        at = at or timezone.now()
+        entry = AuditEntry.objects.create(
+            number=number,
+            at=at,
+            kind=kind,
+            commitment=composed.commitment,
+            previous=previous,
+            digest=chain.digest_of(number, at, kind, composed.commitment, previous),
+        )
+        entry.detail = AuditDetail.objects.create(
+            entry=entry,
+            salt=composed.salt,
+            body=composed.body,
+            network=composed.network,
+            network_salt=composed.network_salt,
+            people=composed.people,
+            meeting=meeting,
+            actor=actor,
+        )
+        if checkpoints.is_due(number):
+            transaction.on_commit(lambda: checkpoints.write_quietly(number, entry.digest), robust=True)
+    return entry
+
+
+def _serialise() -> None:
+    """One writer at a time, until the transaction ends. SQLite's IMMEDIATE transactions are that already."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+
+
+def record_refusal(kind: str, *, network: str, now: datetime, **entry: Any) -> None:
+    """As `record`, within the budget of the network for this minute; what exceeds it is only counted.
+
+    A flood of refused tries so costs neither the log nor the disk, and the log still tells how many there were.
+    """
+    with _tally_lock:
+        within = _tally.note(network or "unknown", now)
+    flush_refusals(now)
+    if within:
+        record(kind, network=network, at=now, **entry)
+
+
+def flush_refusals(now: datetime | None = None, *, everything: bool = False) -> None:
+    """Write what was only counted, one entry per network and minute: for minutes that are over, or `everything`."""
+    with _tally_lock:
+        counted = _tally.everything() if everything else _tally.due(now or timezone.now())
+    for one in counted:
+        record("door.refusals_counted", network=one.source, minute=one.minute, count=one.count)
+
+
+def checkpoint() -> None:
+    """Write what was only counted, and sign the chain's present end. Call it when the server stops."""
+    flush_refusals(everything=True)
+    last = AuditEntry.objects.order_by("-number").first()
+    if last is not None:
+        checkpoints.write_quietly(last.number, last.digest)
+
+
+def erase(entries: QuerySet[AuditEntry], *, by: Any = None, reason: str = "") -> int:
+    """Empty the personal half of these entries for good and record that it was done; the chain stays provable."""
+    with transaction.atomic():
+        _serialise()
+        numbers = list(entries.exclude(kind=chain.ERASED).exclude(detail__body="").values_list("number", flat=True))
+        if numbers:
+            for start in range(0, len(numbers), BATCH):
+                AuditDetail.objects.filter(entry_id__in=numbers[start : start + BATCH]).update(**_EMPTIED[DETAILS])
+            record(chain.ERASED, actor=by, what=DETAILS, numbers=chain.ranges(numbers), reason=reason)
+    return len(numbers)
