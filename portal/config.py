@@ -85,6 +85,7 @@ class Config:
     organisation: str
     log_format: str
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    outgoing_allow: tuple[str, ...]
 
     def __repr__(self) -> str:
         """Leaves out passwords and secrets: this may end in a log."""
@@ -194,6 +195,18 @@ def _networks(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network
         return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
     except ValueError:
         raise Wrong("is not a list of networks; use for example 127.0.0.1/32,10.0.0.0/8") from None
+
+
+def _outgoing(value: str) -> tuple[str, ...]:
+    from meetings.outgoing.destinations import WrongDestination, read_allowance
+
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    for part in found:
+        try:
+            read_allowance(part)
+        except WrongDestination as wrong:
+            raise Wrong(f"{part!r} can't be allowed: {wrong.message}") from None
+    return found
 
 
 def _split(value: str, schemes: tuple[str, ...]) -> SplitResult:
@@ -330,6 +343,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], Any]] = {
     "organisation": (_organisation, "Lintel"),
     "log_format": (_log_format, "text"),
     "trusted_proxies": (_networks, ()),
+    "outgoing_allow": (_outgoing, ()),
 }
 
 

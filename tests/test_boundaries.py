@@ -15,6 +15,8 @@ PURE = [
     "meetings/admission.py",
     "meetings/lifecycle.py",
     "meetings/localtime.py",
+    "meetings/outgoing/breaker.py",
+    "meetings/outgoing/destinations.py",
     "meetings/signaling/protocol.py",
     "meetings/signaling/rates.py",
     "portal/config.py",

@@ -41,6 +41,9 @@ def test_all_problems_are_told_in_one_go_each_on_one_line() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("LINTEL_OUTGOING_ALLOW", "10.0.0.0/8,everything"),
+        ("LINTEL_OUTGOING_ALLOW", "169.254.169.254"),
+        ("LINTEL_OUTGOING_ALLOW", "https://auth.example.org"),
         ("LINTEL_PORT", "0"),
         ("LINTEL_PORT", "65536"),
         ("LINTEL_PORT", "-1"),
