@@ -1,0 +1,15 @@
+"""How the suite is spread over processes: a file stays together, and so does all that drives a browser."""
+
+from __future__ import annotations
+
+import pytest
+
+BROWSER = "tests/browser/"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest chain first: two browsers at a time would disturb each other."""
+    items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("browser" if item.nodeid.startswith(BROWSER) else file))
