@@ -43,4 +43,4 @@ class Storage(CompressedManifestStaticFilesStorage):
 
 
 class StaticFilesConfig(DjangoStaticFilesConfig):
-    ignore_patterns = [*DjangoStaticFilesConfig.ignore_patterns, "*.d.ts", "tsconfig.json"]
+    ignore_patterns = [*DjangoStaticFilesConfig.ignore_patterns, "*.d.ts", "tsconfig.json", "build"]

@@ -1,0 +1,184 @@
+// Who may be added to the group: nobody on the server's word alone. docs/encryption.md section 4.
+//
+// A host's word names one participant and key; a host's rules say which kinds of people walk in. Both are signed by a host
+// whose credential the portal attests, and travel beside every commit that needs them, so that whoever reads the commit can
+// check it without having been there before. Knows nothing of MLS and nothing of the network.
+import { fromBase64url } from "./bytes.js";
+import { decodeCredential, isAttested } from "./credential.js";
+import { isSignedBy, rules as rulesText, word as wordText } from "./statements.js";
+
+/**
+ * @typedef {import("./credential.js").Credential} Credential
+ * @typedef {import("./statements.js").DoorTable} DoorTable
+ * @typedef {{credential: string, key: string, signature: string}} Signed the host's credential and key, both base64url
+ * @typedef {{participant: string, key: string, until: number, by: Signed}} Word
+ * @typedef {{number: number, door: DoorTable, by: Signed}} Rules
+ * @typedef {{words: Word[], rules: Rules | null}} Evidence
+ * @typedef {{who: Credential, key: string}} Candidate
+ */
+
+const TABLE_ROW = Object.freeze({ listed: "listed", colleague: "colleagues", guest: "guests", anyone: "anyone" });
+const OUTCOMES = new Set(["walks_in", "knocks", "turned_away"]);
+/** Clocks differ: a word that has run out for one member must not have for another, or the group would part over it. */
+const CLOCK_TOLERANCE_S = 24 * 3600;
+
+export class Backing {
+  #here;
+  #now;
+  /** @type {Rules | null} the newest that a host has stated */
+  #rules = null;
+  /** @type {Map<string, Word>} by participant and key */
+  #words = new Map();
+
+  /**
+   * @param {{room: string, portalKey: string}} here
+   * @param {() => number} [now] milliseconds
+   */
+  constructor(here, now = Date.now) {
+    this.#here = here;
+    this.#now = now;
+  }
+
+  get rules() {
+    return this.#rules;
+  }
+
+  /**
+   * Takes a statement of the rules, if a host made it and it is newer than what is known.
+   * @param {unknown} stated
+   * @returns {Promise<boolean>} whether these rules hold now
+   */
+  async learnRules(stated) {
+    const rules = readRules(stated);
+    if (!rules || !(await this.#isByHost(rules.by, rulesText({ room: this.#here.room, ...rules })))) return false;
+    if (this.#rules && !isNewer(rules, this.#rules)) return sameRules(rules, this.#rules);
+    this.#rules = rules;
+    return true;
+  }
+
+  /**
+   * Takes a host's word for somebody.
+   * @param {unknown} given
+   * @returns {Promise<boolean>}
+   */
+  async learnWord(given) {
+    const word = readWord(given);
+    if (!word || word.until + CLOCK_TOLERANCE_S < this.#now() / 1000) return false;
+    if (!(await this.#isByHost(word.by, wordText({ room: this.#here.room, ...word })))) return false;
+    this.#words.set(place(word), word);
+    return true;
+  }
+
+  /**
+   * What a commit that adds these people must carry.
+   * @param {Candidate[]} candidates
+   * @returns {Evidence}
+   */
+  evidence(candidates) {
+    const words = candidates.flatMap(({ who, key }) => this.#words.get(place({ participant: who.participant, key })) ?? []);
+    return { words, rules: this.#rules };
+  }
+
+  /**
+   * Takes what came beside a commit. What doesn't hold is not taken, and then backs nobody.
+   * @param {Evidence} evidence
+   */
+  async learn({ words, rules }) {
+    if (rules) await this.learnRules(rules);
+    for (const word of words) await this.learnWord(word);
+  }
+
+  /**
+   * Whether this candidate may be added, by what is known now. The candidate's credential was found to be attested before.
+   * @param {Candidate} candidate
+   */
+  backs({ who, key }) {
+    if (who.row === "host" || this.#words.has(place({ participant: who.participant, key }))) return true;
+    // Before any host has come there is nobody who could have said anything: the door's own answer, attested by the portal, holds.
+    if (!this.#rules) return true;
+    return this.#rules.door[/** @type {keyof DoorTable} */ (TABLE_ROW[who.row])] === "walks_in";
+  }
+
+  /**
+   * @param {Signed} by
+   * @param {Uint8Array<ArrayBuffer>} text
+   */
+  async #isByHost(by, text) {
+    const bytes = fromBase64url(by.credential);
+    const host = bytes && decodeCredential(bytes);
+    if (host?.row !== "host" || !(await isAttested(host, by.key, this.#here))) return false;
+    return isSignedBy(by.key, by.signature, text);
+  }
+}
+
+/** @param {{participant: string, key: string}} of */
+const place = ({ participant, key }) => `${participant} ${key}`;
+
+/**
+ * @param {Rules} a
+ * @param {Rules} b
+ */
+const sameRules = (a, b) => a.number === b.number && a.by.signature === b.by.signature;
+
+/**
+ * Of two hosts who spoke at once, everybody takes the same one.
+ * @param {Rules} a
+ * @param {Rules} b
+ */
+const isNewer = (a, b) => a.number > b.number || (a.number === b.number && a.by.signature > b.by.signature);
+
+// ---- reading what others wrote
+
+/**
+ * @param {unknown} value
+ * @param {string[]} names
+ * @returns {value is Record<string, any>}
+ */
+const hasExactly = (value, names) =>
+  value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).sort().join() === [...names].sort().join();
+
+/**
+ * @param {unknown} value
+ * @param {number} most
+ */
+const isText = (value, most) => typeof value === "string" && value.length > 0 && value.length <= most;
+
+/** @param {unknown} value */
+const isCount = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+
+/** @param {unknown} value */
+const isSigned = (value) =>
+  hasExactly(value, ["credential", "key", "signature"]) && isText(value.credential, 1024) && isText(value.key, 43) && isText(value.signature, 86);
+
+/**
+ * @param {unknown} value
+ * @returns {Word | null}
+ */
+export function readWord(value) {
+  if (!hasExactly(value, ["participant", "key", "until", "by"]) || !isSigned(value.by)) return null;
+  if (!isText(value.participant, 64) || !isText(value.key, 43) || !isCount(value.until)) return null;
+  return /** @type {Word} */ (value);
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Rules | null}
+ */
+export function readRules(value) {
+  if (!hasExactly(value, ["number", "door", "by"]) || !isSigned(value.by) || !isCount(value.number)) return null;
+  if (!hasExactly(value.door, ["listed", "colleagues", "guests", "anyone"])) return null;
+  if (!Object.values(value.door).every((outcome) => OUTCOMES.has(outcome))) return null;
+  return /** @type {Rules} */ (value);
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Evidence | null}
+ */
+export function readEvidence(value) {
+  if (!hasExactly(value, ["words", "rules"]) || !Array.isArray(value.words) || value.words.length > 100) return null;
+  const words = value.words.map(readWord);
+  const rules = value.rules === null ? null : readRules(value.rules);
+  if (words.includes(null) || (value.rules !== null && !rules)) return null;
+  return { words: /** @type {Word[]} */ (words), rules };
+}
