@@ -66,7 +66,8 @@ COLUMN: Final[Mapping[Row, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the host settled beforehand. `opens_minutes` counts before the start; None means at any time."""
+    """What the host settled beforehand. `opens_minutes` counts before the start; None means at any time.
+    `lock_after_minutes` counts from the start; None means never."""
 
     listed: Way = Way.WALKS_IN
     colleagues: Way = Way.WALKS_IN
@@ -77,6 +78,8 @@ class Rules:
     without_host: WithoutHost = WithoutHost.WAIT
     allow_share: bool = True
     allow_chat: bool = True
+    mics_start_off: bool = False
+    lock_after_minutes: int | None = None
 
     def way(self, row: Row) -> Way:
         """The table's answer for this kind of person."""
@@ -128,8 +131,9 @@ def with_preset(rules: Rules, preset: str) -> Rules:
 
 
 def preset_of(rules: Rules) -> str:
-    """The name of the preset whose table this is, or "custom"."""
-    table = Table(rules.listed, rules.colleagues, rules.guests, rules.anyone, rules.guests_verified)
+    """The name of the preset whose table this is, or "custom". A code for guests who don't walk in is none."""
+    verified = rules.guests_verified and rules.guests is Way.WALKS_IN
+    table = Table(rules.listed, rules.colleagues, rules.guests, rules.anyone, verified)
     return next((name for name, preset in PRESETS.items() if preset == table), "custom")
 
 

@@ -14,6 +14,17 @@ from meetings.door import COLUMN, Row, Rules, Way, WithoutHost, is_ordered, orde
 
 ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
 
+RULE_OF = {
+    "opens": "opens_minutes",
+    "without_host": "without_host",
+    "allow_share": "allow_share",
+    "allow_chat": "allow_chat",
+    "mics_start_off": "mics_start_off",
+    "lock_after": "lock_after_minutes",
+}
+"""The field of `Rules` behind each option of the form."""
+OPTION_FIELDS = tuple(RULE_OF)
+
 
 def initial(rules: Rules) -> dict[str, Any]:
     """These rules as the fields of the form show them."""
@@ -26,6 +37,10 @@ def initial(rules: Rules) -> dict[str, Any]:
         "guests_verified": rules.guests_verified,
         "opens": "any" if rules.opens_minutes is None else str(rules.opens_minutes),
         "without_host": rules.without_host.value,
+        "allow_share": rules.allow_share,
+        "allow_chat": rules.allow_chat,
+        "mics_start_off": rules.mics_start_off,
+        "lock_after": "" if rules.lock_after_minutes is None else str(rules.lock_after_minutes),
     }
 
 
@@ -36,6 +51,8 @@ def settle(data: Mapping[str, Any]) -> tuple[Rules, tuple[Row, ...]]:
         without_host=WithoutHost(data["without_host"]),
         allow_share=data["allow_share"],
         allow_chat=data["allow_chat"],
+        mics_start_off=data["mics_start_off"],
+        lock_after_minutes=int(data["lock_after"]) if data["lock_after"] else None,
     )
     posted = {row: Way(data[COLUMN[row]]) for row in ROWS}
     picked = data["preset"] if data["preset"] != data["was_preset"] else ""

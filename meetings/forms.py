@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from meetings import directory, doorform, localtime, selectors
-from meetings.door import COLUMN, PRESETS, Row, Rules, Way, with_preset
+from meetings.door import COLUMN, PRESETS, Row, Way
 from meetings.models import Encryption, Invitation, Meeting
 from meetings.templatetags.lintel import length_in_full
 
@@ -22,10 +23,37 @@ OPENS = {
     "10": gettext_lazy("10 minutes before the start"),
     "any": gettext_lazy("Any time"),
 }
-LOCK_AFTER_MINUTES = 10
+WITHOUT_HOST = [
+    ("wait", gettext_lazy("Everyone waits outside")),
+    ("listed_start", gettext_lazy("Listed people may start")),
+]
+LOCK_AFTER_MINUTES = (5, 10, 15, 30, 60)
 LATE_GRACE = timedelta(minutes=5)
 
 _WAYS = [(way.value, way.value) for way in Way]
+
+
+def opens_choices(kept: str) -> list[tuple[str, Any]]:
+    """When the door may open; `kept`, the present value, is among them."""
+    opens = dict(OPENS)
+    if kept not in opens:
+        opens[kept] = ngettext("%(count)d minute before the start", "%(count)d minutes before the start", int(kept)) % {
+            "count": int(kept)
+        }
+    return list(opens.items())
+
+
+def lock_choices(kept: str) -> list[tuple[str, Any]]:
+    """When the door may lock by itself; `kept`, the present value, is among them."""
+    minutes = sorted({*LOCK_AFTER_MINUTES, *([int(kept)] if kept else [])})
+    told = [
+        (
+            str(count),
+            ngettext("%(count)d minute after the start", "%(count)d minutes after the start", count) % {"count": count},
+        )
+        for count in minutes
+    ]
+    return [("", _("Never")), *told]
 
 
 class DateInput(forms.DateInput):
@@ -96,10 +124,7 @@ class ScheduleForm(forms.Form):
     opens = forms.ChoiceField(widget=_select())
     without_host = forms.ChoiceField(
         widget=_select(),
-        choices=[
-            ("wait", gettext_lazy("Everyone waits outside")),
-            ("listed_start", gettext_lazy("Listed people may start")),
-        ],
+        choices=WITHOUT_HOST,
     )
     encryption = forms.ChoiceField(
         choices=[(Encryption.TRANSPORT.value, "")],
@@ -113,7 +138,7 @@ class ScheduleForm(forms.Form):
     allow_share = forms.BooleanField(required=False)
     allow_chat = forms.BooleanField(required=False)
     mics_start_off = forms.BooleanField(required=False)
-    lock_after_start = forms.BooleanField(required=False)
+    lock_after = forms.ChoiceField(required=False, widget=_select())
 
     labels = {
         "title": gettext_lazy("Title"),
@@ -126,6 +151,7 @@ class ScheduleForm(forms.Form):
         "people": gettext_lazy("People and guests"),
         "opens": gettext_lazy("Door opens"),
         "without_host": gettext_lazy("If no host has arrived"),
+        "lock_after": gettext_lazy("Lock the door by itself"),
     }
 
     def __init__(self, *args: Any, by: Any, meeting: Meeting | None = None, **kwargs: Any) -> None:
@@ -133,6 +159,7 @@ class ScheduleForm(forms.Form):
         self.meeting = meeting
         self.now = timezone.now()
         self.occurrence = meeting.occurrences.order_by("starts_at").last() if meeting else None
+        self.limits = selectors.limits_now()
         self.also_changed: tuple[Row, ...] = ()
         kwargs["initial"] = {**self._initial(), **kwargs.get("initial", {})}
         super().__init__(*args, label_suffix="", **kwargs)
@@ -141,13 +168,12 @@ class ScheduleForm(forms.Form):
         minutes = sorted({*LENGTHS_MINUTES, self.initial["length"]})
         self.fields["length"].choices = [(str(count), length_in_full(count)) for count in minutes]
         self.fields["time_zone"].choices = localtime.choices(self.now, self.initial["time_zone"])
-        opens = dict(OPENS)
-        kept = self.initial["opens"]
-        if kept not in opens:
-            opens[kept] = ngettext(
-                "%(count)d minute before the start", "%(count)d minutes before the start", int(kept)
-            ) % {"count": int(kept)}
-        self.fields["opens"].choices = list(opens.items())
+        self.fields["opens"].choices = opens_choices(self.initial["opens"])
+        self.fields["lock_after"].choices = lock_choices(self.initial["lock_after"])
+        self.fields["guests_verified"].disabled = self.limits.must_verify()
+        for name in doorform.OPTION_FIELDS:
+            # Django takes the initial value of a disabled field, whatever is posted.
+            self.fields[name].disabled = doorform.RULE_OF[name] in self.limits.fixed
 
     # ---- what the page shows first
 
@@ -158,16 +184,13 @@ class ScheduleForm(forms.Form):
         zone = getattr(self.by, "time_zone", "") or timezone.get_current_timezone_name()
         start = timezone.localtime(self.now, localtime.ZoneInfo(zone)) + timedelta(minutes=30)
         start -= timedelta(minutes=start.minute % 30)
-        rules = with_preset(Rules(), "guests_knock")
         return {
             "date": start.date(),
             "starts": start.time().replace(second=0, microsecond=0),
             "length": 60,
             "time_zone": zone,
             "encryption": Encryption.TRANSPORT.value,
-            "allow_share": True,
-            "allow_chat": True,
-            **doorform.initial(rules),
+            **doorform.initial(self.limits.start),
         }
 
     def _of_meeting(self, meeting: Meeting) -> dict[str, Any]:
@@ -183,11 +206,7 @@ class ScheduleForm(forms.Form):
             "hosts": ", ".join(host.email for host in meeting.hosts.all() if host != self.by),
             "people": ", ".join(invitation.email for invitation in self.invited()),
             "encryption": meeting.encryption,
-            "allow_share": meeting.allow_share,
-            "allow_chat": meeting.allow_chat,
-            "mics_start_off": meeting.mics_start_off,
-            "lock_after_start": meeting.lock_after_minutes is not None,
-            **doorform.initial(selectors.rules_of(meeting)),
+            **doorform.initial(selectors.rules_of(meeting, self.limits)),
         }
 
     # ---- what the host typed
@@ -231,8 +250,9 @@ class ScheduleForm(forms.Form):
         data = super().clean() or self.cleaned_data
         if not {"date", "starts", "time_zone"} & set(self.errors) and {"date", "starts", "time_zone"} <= set(data):
             self._settle_start(data)
-        if not set(self.errors) & {*COLUMN.values(), "opens", "without_host", "preset"}:
-            data["rules"], self.also_changed = doorform.settle(data)
+        if not set(self.errors) & {*COLUMN.values(), *doorform.OPTION_FIELDS, "preset"}:
+            rules, self.also_changed = doorform.settle(data)
+            data["rules"] = replace(rules, guests_verified=rules.guests_verified or self.limits.must_verify())
         return data
 
     def _settle_start(self, data: dict[str, Any]) -> None:
@@ -272,8 +292,6 @@ class ScheduleForm(forms.Form):
         """Keyword arguments of `schedule_meeting`, and of `change_meeting` beside `tell`."""
         data = self.cleaned_data
         typed = data["people"]
-        lock = data["lock_after_start"]
-        kept = self.meeting.lock_after_minutes if self.meeting else None
         return {
             "title": data["title"],
             "notes": data["notes"],
@@ -283,8 +301,6 @@ class ScheduleForm(forms.Form):
             "hosts": data["hosts"],
             "people": [*typed.users, *typed.emails],
             "rules": data["rules"],
-            "mics_start_off": data["mics_start_off"],
-            "lock_after_minutes": (kept or LOCK_AFTER_MINUTES) if lock else None,
         }
 
     def invited(self) -> list[Invitation]:
@@ -302,7 +318,7 @@ class ScheduleForm(forms.Form):
         """Rows of the door that an edit changes: (row, before, after). Empty for a new meeting."""
         if self.meeting is None or "rules" not in self.cleaned_data:
             return []
-        before, after = selectors.rules_of(self.meeting), self.cleaned_data["rules"]
+        before, after = selectors.rules_of(self.meeting, self.limits), self.cleaned_data["rules"]
         return [(row, before.way(row), after.way(row)) for row in doorform.ROWS if before.way(row) != after.way(row)]
 
 

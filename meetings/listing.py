@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 
-from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant, Way
+from meetings.door import Row, Way
+from meetings.doorlimits import Limits
+from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant
 
 EARLIER_PER_PAGE = 30
 OVERRUN = timedelta(hours=1)
@@ -50,10 +52,12 @@ def earlier(user: Any, now: datetime, page: int) -> tuple[list[Occurrence], bool
     return found[:EARLIER_PER_PAGE], len(found) > EARLIER_PER_PAGE
 
 
-def exposed(user: Any, now: datetime) -> Meeting | None:
+def exposed(user: Any, now: datetime, limits: Limits) -> Meeting | None:
     """The oldest meeting to come of this host that anybody with the link walks into."""
+    if limits.ceiling(Row.ANYONE) is not Way.WALKS_IN:
+        return None
     return (
-        Meeting.objects.filter(hosts=user, door_anyone=Way.WALKS_IN, cancelled_at=None)
+        Meeting.objects.filter(hosts=user, door_anyone=Way.WALKS_IN.value, cancelled_at=None)
         .filter(occurrences__ended_at=None, occurrences__cancelled_at=None, occurrences__ends_at__gt=now)
         .order_by("created_at")
         .first()

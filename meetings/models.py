@@ -15,13 +15,23 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from meetings.doormodels import DoorColumns, DoorPolicy, Way
 
-class Way(models.TextChoices):
-    """The three answers of the door."""
-
-    WALKS_IN = "walks_in", _("walks in")
-    KNOCKS = "knocks", _("knocks")
-    TURNED_AWAY = "turned_away", _("turned away")
+__all__ = [
+    "AuditDetail",
+    "AuditEntry",
+    "Block",
+    "Change",
+    "DoorPolicy",
+    "EmailCode",
+    "Encryption",
+    "Invitation",
+    "InvitationToken",
+    "Meeting",
+    "Occurrence",
+    "Participant",
+    "Way",
+]
 
 
 class Encryption(models.TextChoices):
@@ -30,12 +40,8 @@ class Encryption(models.TextChoices):
     TRANSPORT = "transport", _("Encrypted to the server")
 
 
-class Meeting(models.Model):
+class Meeting(DoorColumns):
     """A scheduled meeting and the rules of its door. When it takes place is told by its occurrences."""
-
-    class WithoutHost(models.TextChoices):
-        WAIT = "wait", _("Everyone waits outside")
-        LISTED_START = "listed_start", _("Listed people may start")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     code = models.CharField(max_length=14, unique=True, editable=False)
@@ -49,23 +55,6 @@ class Meeting(models.Model):
     )
     recurrence = models.CharField(max_length=200, blank=True)
     encryption = models.CharField(max_length=9, choices=Encryption, default=Encryption.TRANSPORT)
-
-    door_listed = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
-    door_colleagues = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
-    door_guests = models.CharField(max_length=11, choices=Way, default=Way.KNOCKS)
-    door_guests_verified = models.BooleanField(
-        default=False, help_text="A guest who walks in first types a code mailed to the invited address."
-    )
-    door_anyone = models.CharField(max_length=11, choices=Way, default=Way.TURNED_AWAY)
-    door_opens_minutes = models.PositiveSmallIntegerField(
-        _("door opens"), null=True, blank=True, default=10, help_text="Minutes before the start; empty: any time."
-    )
-    without_host = models.CharField(max_length=12, choices=WithoutHost, default=WithoutHost.WAIT)
-
-    allow_share = models.BooleanField(default=True)
-    allow_chat = models.BooleanField(default=True)
-    mics_start_off = models.BooleanField(default=False)
-    lock_after_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
 
     calendar_sequence = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)

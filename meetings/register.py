@@ -18,6 +18,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant
+from meetings.rulebook import rules_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Register:
 
     def __init__(self, occurrence: Occurrence) -> None:
         self.occurrence = occurrence
+        self.rules = rules_of(occurrence.meeting)
         self.hosts = list(occurrence.meeting.hosts.all())
         self.seats = list(occurrence.participants.select_related("user", "invitation__user"))
         self._active_hosts = {host.pk for host in self.hosts if host.is_active}

@@ -10,30 +10,18 @@ from django.apps import apps
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from meetings.door import EASE, Facts, Row, Rules, Way, WithoutHost
+from meetings.door import EASE, Facts, Row
 from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant
 from meetings.register import Proofs, Register, accounts_of
+from meetings.rulebook import limits_now, rules_of, stored_rules
+
+__all__ = ["limits_now", "rules_of", "stored_rules"]
 
 OVERRUN = timedelta(hours=1)
 """How long after its end a meeting that nobody entered may still begin."""
 
 REMEMBERED = timedelta(days=1)
 """How long a code still leads to an occurrence that is over, so that latecomers are told so."""
-
-
-def rules_of(meeting: Meeting) -> Rules:
-    """The stored door as the rules that the decision takes."""
-    return Rules(
-        listed=Way(meeting.door_listed),
-        colleagues=Way(meeting.door_colleagues),
-        guests=Way(meeting.door_guests),
-        anyone=Way(meeting.door_anyone),
-        guests_verified=meeting.door_guests_verified,
-        opens_minutes=meeting.door_opens_minutes,
-        without_host=WithoutHost(meeting.without_host),
-        allow_share=meeting.allow_share,
-        allow_chat=meeting.allow_chat,
-    )
 
 
 def occurrence_for_code(code: str, now: datetime | None = None) -> Occurrence | None:
@@ -124,7 +112,7 @@ def visitor_row(
     is_guest = invitation is not None and invitation.occurrence_id == occurrence.pk and invitation.revoked_at is None
     if account is None:
         return Row.GUEST if is_guest else Row.ANYONE
-    rules = rules_of(occurrence.meeting)
+    rules = register.rules if register is not None else rules_of(occurrence.meeting)
     # The two are not ordered: whichever gets in more easily here, and the account where that makes no difference.
     return Row.GUEST if is_guest and EASE[rules.guests] > EASE[rules.colleagues] else Row.COLLEAGUE
 
@@ -146,7 +134,7 @@ def facts_for(
     `register`: what has just been read about everybody, for callers who ask about many.
     """
     meeting = occurrence.meeting
-    rules = rules_of(meeting)
+    rules = register.rules if register is not None else rules_of(meeting)
     seat = participant if participant is not None and _is_theirs(participant, user, invitation, device) else None
     others = _same_person(occurrence, user, invitation, device, register)
     refusals = [one.refused_until for one in others if one.refused_until is not None]

@@ -104,6 +104,8 @@ TABLE: dict[str, tuple[Row, Row]] = {
     SOMEBODY + "link/": (admins(NOT_SO), admins(PAGE)),
     SOMEBODY + "deactivate/": (admins(PAGE), admins(ON)),
     SOMEBODY + "reactivate/": (admins(NOT_SO), admins(ON)),
+    "organisation/": (admins(ON), admins(NOT_SO)),
+    "organisation/door/": (admins(PAGE), admins(PAGE)),
     "audit/": (admins(PAGE), admins(NOT_SO)),
     "audit.csv": (admins(PAGE), admins(NOT_SO)),
     "": (all_of(ON), all_of(ON)),

@@ -68,6 +68,7 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "door.locked": gettext_lazy("{actor} locked the door"),
     "door.locked_by_rule": gettext_lazy("The door locked by itself"),
     "door.unlocked": gettext_lazy("{actor} unlocked the door"),
+    "organisation.door_changed": gettext_lazy("{actor} changed what holds for the doors of all meetings"),
     "host.muted": gettext_lazy("{actor} stopped the {source} of {target}"),
 }
 
@@ -142,6 +143,14 @@ SOURCES: Final[Mapping[str, Any]] = {
 }
 
 
+POLICY: Final[Mapping[str, Any]] = {
+    "default": gettext_lazy("{rule} at the start"),
+    "most": gettext_lazy("{rule} at most"),
+    "hosts_may_change": gettext_lazy("hosts may change “{rule}”"),
+}
+"""What an administrator settles about a rule."""
+
+
 class _Words(dict[str, str]):
     """Names for a sentence; what an older entry does not hold is left out in words, never a KeyError."""
 
@@ -180,7 +189,7 @@ def why(entry: AuditEntry) -> str:
         str(REASONS.get(str(facts.get("reason")), facts.get("reason") or "")),
         f"“{facts['note']}”" if facts.get("note") else "",
     ]
-    if entry.kind == "meeting.changed":
+    if entry.kind in {"meeting.changed", "organisation.door_changed"}:
         parts.append(_changes(facts.get("changes")))
     if entry.kind in {"door.refusals_counted", "account.sign_in_refused"} and isinstance(facts.get("count"), int):
         count = facts["count"]
@@ -196,6 +205,12 @@ def _changes(changes: Any) -> str:
         return ""
     found = []
     for name, value in changes.items():
-        column = str(COLUMNS.get(name, name))
-        found.append(f"{column}: {WAYS[value]}" if isinstance(value, str) and value in WAYS else column)
+        kind, _dot, field = name.rpartition(".")
+        column = str(COLUMNS.get(field, field))
+        if kind in POLICY:
+            column = str(POLICY[kind]).format(rule=column)
+        if kind == "hosts_may_change":
+            found.append(column if value else _("{rule}: not any more").format(rule=column))
+        else:
+            found.append(f"{column}: {WAYS[value]}" if isinstance(value, str) and value in WAYS else column)
     return ", ".join(found)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -94,7 +93,7 @@ def judge(
         judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk]), decision)
     if somebody_entered:
         occurrence.refresh_from_db()
-    return Verdicts(_meeting_facts(occurrence, register.hosts), _over(occurrence), judgements)
+    return Verdicts(_meeting_facts(occurrence, register), _over(occurrence), judgements)
 
 
 def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door.Decision]:
@@ -142,12 +141,12 @@ def _over(occurrence: Occurrence) -> str | None:
     return "ended" if occurrence.ended_at else None
 
 
-def _meeting_facts(occurrence: Occurrence, hosts: list[Any]) -> MeetingFacts:
+def _meeting_facts(occurrence: Occurrence, register: Register) -> MeetingFacts:
     meeting = occurrence.meeting
-    rules = selectors.rules_of(meeting)
+    rules = register.rules
     locks_at = None
-    if meeting.lock_after_minutes and occurrence.started_at:
-        locks_at = max(occurrence.started_at, occurrence.starts_at) + timedelta(minutes=meeting.lock_after_minutes)
+    if rules.lock_after_minutes and occurrence.started_at:
+        locks_at = max(occurrence.started_at, occurrence.starts_at) + timedelta(minutes=rules.lock_after_minutes)
     return MeetingFacts(
         title=meeting.title,
         organisation=settings.LINTEL.organisation,
@@ -158,7 +157,7 @@ def _meeting_facts(occurrence: Occurrence, hosts: list[Any]) -> MeetingFacts:
         encryption=meeting.encryption,
         locked_at=occurrence.locked_at,
         locks_at=locks_at,
-        mics_start_off=meeting.mics_start_off,
+        mics_start_off=rules.mics_start_off,
         door={
             "preset": door.preset_of(rules),
             "listed": str(rules.listed),
@@ -166,7 +165,7 @@ def _meeting_facts(occurrence: Occurrence, hosts: list[Any]) -> MeetingFacts:
             "guests": str(rules.guests),
             "anyone": str(rules.anyone),
         },
-        hosts=tuple(sorted(host.name for host in hosts)),
+        hosts=tuple(sorted(host.name for host in register.hosts)),
         ended_by=occurrence.ended_by.name if occurrence.ended_by else None,
     )
 

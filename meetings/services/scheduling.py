@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,10 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings import audit, changes, codes, lifecycle, tasks
-from meetings.door import COLUMN, Rules, is_ordered, with_preset
+from meetings.door import COLUMN, Rules
+from meetings.doorlimits import OPTIONS, Limits, broken, within
 from meetings.models import Encryption, Meeting, Occurrence
-from meetings.selectors import rules_of
+from meetings.selectors import limits_now, rules_of
 from meetings.services import hosting, invitations
+from meetings.services.doorrules import beyond, check_rules, set_rules
 from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
 from meetings.services.roles import require_host_of
 from meetings.text import clean_line, clean_text
@@ -26,7 +28,6 @@ __all__ = ["ModeUnavailable", "NotAHost", "Wrong", "cancel_meeting", "change_mee
 TITLE_LENGTH = 120
 NOTES_LENGTH = 2000
 SHORTEST_MINUTES, LONGEST_MINUTES = 5, 24 * 60
-LATEST_OPENING_MINUTES = 24 * 60
 INSTANT_MINUTES = 60
 CODE_ATTEMPTS = 5
 
@@ -50,8 +51,6 @@ def schedule_meeting(
     hosts: Sequence[Any] = (),
     people: Sequence[Any] = (),
     rules: Rules | None = None,
-    mics_start_off: bool = False,
-    lock_after_minutes: int | None = None,
     encryption: str = "transport",
     notes: str = "",
     send: bool = True,
@@ -74,10 +73,9 @@ def schedule_meeting(
         time_zone=_zone(time_zone),
         duration_minutes=duration_minutes,
         encryption=encryption,
-        mics_start_off=mics_start_off,
-        lock_after_minutes=_lock_after(lock_after_minutes),
     )
-    _set_rules(meeting, _checked(rules or Rules()))
+    limits = limits_now()
+    set_rules(meeting, _checked(rules or limits.start, limits))
     with transaction.atomic():
         _save_with_code(meeting)
         meeting.hosts.set(_accounts([by, *hosts]))
@@ -91,20 +89,21 @@ def schedule_meeting(
 
 
 def start_now(by: Any) -> Meeting:
-    """A meeting that starts at once: an hour, guests knock, the door is open."""
+    """A meeting that starts at once: an hour, the organisation's usual door, open as early as it may be."""
+    limits = limits_now()
     return schedule_meeting(
         by,
         title=_("%(name)s’s meeting") % {"name": by.name[:80]},
         starts_at=timezone.now().replace(second=0, microsecond=0),
         duration_minutes=INSTANT_MINUTES,
         time_zone=by.time_zone or timezone.get_current_timezone_name(),
-        rules=with_preset(Rules(opens_minutes=None), "guests_knock"),
+        rules=within(replace(limits.defaults, opens_minutes=None), limits),
         send=False,
     )
 
 
 CALENDAR_FIELDS = frozenset({"title", "notes", "starts_at", "duration_minutes", "time_zone"})
-CHANGEABLE = CALENDAR_FIELDS | {"hosts", "people", "rules", "mics_start_off", "lock_after_minutes"}
+CHANGEABLE = CALENDAR_FIELDS | {"hosts", "people", "rules"}
 
 
 def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> Meeting:
@@ -125,7 +124,7 @@ def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> M
         changed = _change_times(meeting, occurrence, wanted)
         changed |= _change_fields(meeting, wanted)
         if wanted.get("rules") is not None:
-            changed |= _change_rules(meeting, _checked(wanted["rules"]))
+            changed |= _change_rules(meeting, wanted["rules"])
         if wanted.get("hosts") is not None:
             changed |= _change_hosts(account, meeting, occurrence, wanted["hosts"], tell=tell)
         in_calendar = bool(CALENDAR_FIELDS & set(changed))
@@ -209,8 +208,6 @@ def _change_fields(meeting: Meeting, wanted: dict[str, Any]) -> dict[str, Any]:
         "title": _title,
         "notes": lambda text: clean_text(text, NOTES_LENGTH),
         "time_zone": _zone,
-        "mics_start_off": bool,
-        "lock_after_minutes": _lock_after,
     }
     changed: dict[str, Any] = {}
     for name, check in checks.items():
@@ -222,29 +219,18 @@ def _change_fields(meeting: Meeting, wanted: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
-RULE_FIELDS = ("guests_verified", "opens_minutes", "without_host", "allow_share", "allow_chat")
-
-
 def _change_rules(meeting: Meeting, rules: Rules) -> dict[str, Any]:
-    before = rules_of(meeting)
+    limits = limits_now()
+    before = rules_of(meeting, limits)
+    _checked(rules, limits, before)
     changed: dict[str, Any] = {
         column: rules.way(row) for row, column in COLUMN.items() if rules.way(row) is not before.way(row)
     }
-    changed |= {name: True for name in RULE_FIELDS if getattr(rules, name) != getattr(before, name)}
-    _set_rules(meeting, rules)
+    others = ("guests_verified", *OPTIONS)
+    changed |= {name: True for name in others if getattr(rules, name) != getattr(before, name)}
+    if changed:
+        set_rules(meeting, rules)
     return changed
-
-
-def _set_rules(meeting: Meeting, rules: Rules) -> None:
-    meeting.door_listed = rules.listed
-    meeting.door_colleagues = rules.colleagues
-    meeting.door_guests = rules.guests
-    meeting.door_guests_verified = rules.guests_verified
-    meeting.door_anyone = rules.anyone
-    meeting.door_opens_minutes = rules.opens_minutes
-    meeting.without_host = rules.without_host
-    meeting.allow_share = rules.allow_share
-    meeting.allow_chat = rules.allow_chat
 
 
 def _change_hosts(
@@ -341,11 +327,13 @@ def _check_encryption(encryption: str) -> None:
         raise ModeUnavailable(encryption)
 
 
-def _checked(rules: Rules) -> Rules:
-    if not is_ordered(rules):
-        raise Wrong("door", "order", _("Nobody less known may get in more easily than somebody better known."))
-    if rules.opens_minutes is not None and not 0 <= rules.opens_minutes <= LATEST_OPENING_MINUTES:
-        raise Wrong("door_opens_minutes", "range", _("The door opens at most a day before the start."))
+def _checked(rules: Rules, limits: Limits, kept: Rules | None = None) -> Rules:
+    """Rules that a host may choose. Raises `Wrong`. `kept`: the meeting's rules until now."""
+    check_rules(rules)
+    wrong = [beyond(name, limits) for name in broken(rules, limits, kept)]
+    if wrong:
+        (field, message), *more = wrong
+        raise Wrong(field, "limited", message, more=more)
     return rules
 
 
@@ -375,9 +363,3 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Wrong("time_zone", "unknown", _("There is no such time zone.")) from None
     return name
-
-
-def _lock_after(minutes: int | None) -> int | None:
-    if minutes is not None and not 0 <= minutes <= LONGEST_MINUTES:
-        raise Wrong("lock_after_minutes", "range", _("The door locks at most a day after the start."))
-    return minutes

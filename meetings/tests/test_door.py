@@ -205,7 +205,9 @@ def test_presets_are_ordered_and_recognised(preset: str) -> None:
     rules = with_preset(Rules(), preset)
     assert is_ordered(rules)
     assert preset_of(rules) == preset
-    assert preset_of(replace(rules, guests_verified=not rules.guests_verified)) == "custom"
+    walks = rules.guests is Way.WALKS_IN
+    # A code for guests who don't walk in is asked of nobody, so it makes no other door.
+    assert preset_of(replace(rules, guests_verified=not rules.guests_verified)) == ("custom" if walks else preset)
 
 
 TABLE = {

@@ -21,7 +21,7 @@ class Scheduling(PagesCase):
             people=f"Yuki Tanaka, {GUEST}",
             notes="Bring the figures.",
             mics_start_off="on",
-            lock_after_start="on",
+            lock_after="10",
             allow_chat=None,
         )
         assert meeting.title == "Trial safety board"

@@ -97,7 +97,7 @@ class RegisterTests(TestCase):
         for size in (2, 50):
             occurrence = make_meeting(self.host)
             ids = [str(_seat_of_some_kind(occurrence, size, number).pk) for number in range(size)]
-            with self.assertNumQueries(8):
+            with self.assertNumQueries(9):
                 verdicts = facts.judge(str(occurrence.pk), ids, [], [], timezone.now(), places=100)
             self.assertEqual(len(verdicts.judgements), size)
 

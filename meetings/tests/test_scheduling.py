@@ -72,7 +72,7 @@ class ScheduleTests(DomainCase, TestCase):
             ("time_zone", {"time_zone": ""}),
             ("door", {"rules": Rules(listed=Way.KNOCKS)}),
             ("door_opens_minutes", {"rules": Rules(opens_minutes=-1)}),
-            ("lock_after_minutes", {"lock_after_minutes": -1}),
+            ("lock_after_minutes", {"rules": Rules(lock_after_minutes=-1)}),
             ("hosts", {"hosts": [marcus]}),
             ("email", {"people": ["not an address"]}),
             ("people", {"people": [f"g{number}@x.example" for number in range(201)]}),

@@ -19,8 +19,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from meetings import codes, listing
+from meetings.doorlimits import Limits
 from meetings.models import Meeting, Occurrence, Participant
-from meetings.selectors import rules_of
+from meetings.selectors import limits_now, rules_of
 from meetings.services import scheduling
 from meetings.templatetags.lintel import length
 from meetings.views import words
@@ -43,12 +44,13 @@ def _dashboard_page(request: HttpRequest, *, join_error: str = "", join_typed: s
     now = timezone.now()
     coming = listing.coming(request.user, now)
     first = _next(coming, request.user, now)
-    rows = [_row(occurrence, request.user, now) for occurrence in coming if occurrence is not first]
+    limits = limits_now()
+    rows = [_row(occurrence, request.user, now, limits) for occurrence in coming if occurrence is not first]
     context = {
         "here": "meetings",
         "next": _next_block(first, request.user, now) if first else None,
         "days": _days(rows, now),
-        "exposed": _exposed(listing.exposed(request.user, now), now),
+        "exposed": _exposed(listing.exposed(request.user, now, limits), now),
         "empty": not coming,
         "has_earlier": bool(listing.earlier(request.user, now, 0)[0]),
         "join_error": join_error,
@@ -65,7 +67,8 @@ def earlier(request: HttpRequest) -> HttpResponse:
     number = request.GET.get("page", "0")
     page = min(int(number), 10_000) if number.isdecimal() else 0
     found, more = listing.earlier(request.user, now, page)
-    rows = [_row(occurrence, request.user, now, past=True) for occurrence in found]
+    limits = limits_now()
+    rows = [_row(occurrence, request.user, now, limits, past=True) for occurrence in found]
     context = {"here": "meetings", "days": _days(rows, now), "page": page, "more": page + 1 if more else None}
     return render(request, "meetings/earlier.html", context)
 
@@ -129,7 +132,7 @@ def _next_block(occurrence: Occurrence, user: Any, now: datetime) -> dict[str, A
     }
 
 
-def _row(occurrence: Any, user: Any, now: datetime, *, past: bool = False) -> dict[str, Any]:
+def _row(occurrence: Any, user: Any, now: datetime, limits: Limits, *, past: bool = False) -> dict[str, Any]:
     meeting = occurrence.meeting
     hosting = user in meeting.hosts.all()
     live = occurrence.started_at is not None and not past
@@ -159,7 +162,7 @@ def _row(occurrence: Any, user: Any, now: datetime, *, past: bool = False) -> di
         "title": meeting.title,
         "about": " · ".join(filter(None, about)),
         "knocking": _knocking(occurrence) if hosting and not past else "",
-        "door": words.summary(rules_of(meeting)),
+        "door": words.summary(rules_of(meeting, limits)),
         "faces": faces[:FACES],
         "more_faces": more,
         "hosting": hosting,

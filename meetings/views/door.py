@@ -86,6 +86,7 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
     # Written the same way whether or not it names a meeting, and never longer than a code can be.
     shown = codes.normalise_code(code) or code[:64]
     meeting = seen.occurrence.meeting if seen.occurrence is not None else None
+    rules = selectors.rules_of(meeting) if meeting is not None else None
     title = starts_at = ends_at = None
     hosts: list[str] = []
     if seen.may_know and seen.occurrence is not None and meeting is not None:
@@ -98,7 +99,7 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         "organisation": settings.LINTEL.organisation,
         "signed_in": signed_in,
         "needs_name": signed_in is None,
-        "row": str(selectors.rules_of(meeting).way(seen.row)) if meeting is not None else None,
+        "row": str(rules.way(seen.row)) if rules is not None else None,
         "invited_email": seen.invitation.email if seen.invitation is not None and signed_in is None else None,
         "suggested_name": seen.invitation.name if seen.invitation is not None and signed_in is None else "",
         "sign_in_url": f"{reverse('account_login')}?{urlencode({'next': reverse('door', args=[shown])})}",
@@ -107,7 +108,7 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         if title is None
         else {"title": title, "starts_at": _time(starts_at), "ends_at": _time(ends_at), "hosts": hosts},
         "encryption": meeting.encryption if meeting is not None else None,
-        "mics_start_off": meeting.mics_start_off if meeting is not None else False,
+        "mics_start_off": rules.mics_start_off if rules is not None else False,
         "urls": {
             "arrive": reverse("door-arrive", args=[shown]),
             "look": reverse("door-look", args=[shown]),

@@ -36,6 +36,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "account.password_changed": ("key-round", ""),
     "account.password_reset": ("key-round", ""),
     "token": ("key-round", ""),
+    "organisation": ("sliders-horizontal", ""),
     "audit": ("scroll-text", ""),
     "meeting": ("calendar", ""),
     "meeting.scheduled": ("calendar-plus", "good"),

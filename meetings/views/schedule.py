@@ -16,7 +16,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from meetings import directory, listing, localtime
-from meetings.door import COLUMN, EASE, ORDER, PRESETS, Row, Way
+from meetings.door import COLUMN, EASE, ORDER, Row, Way
+from meetings.doorlimits import presets_offered
 from meetings.forms import ScheduleForm
 from meetings.lifecycle import IllegalEvent
 from meetings.models import Meeting
@@ -26,6 +27,13 @@ from meetings.views import words
 from meetings.views.access import for_hosts, open_meeting
 
 _ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
+_FIELD_OF = {
+    "starts_at": "starts",
+    "duration_minutes": "length",
+    "door_opens_minutes": "opens",
+    "options.lock_after_minutes": "lock_after",
+}
+"""Fields of this form that a service calls otherwise."""
 
 
 @login_required
@@ -79,8 +87,9 @@ def edit(request: HttpRequest, meeting_id: Any) -> HttpResponse:
 
 def _say_wrong(form: ScheduleForm, wrong: Wrong) -> None:
     """A service's no beside the field that it is about."""
-    field = {"starts_at": "starts", "duration_minutes": "length", "rules": None}.get(wrong.field, wrong.field)
-    form.add_error(field if field in form.fields else None, wrong.message)
+    for name, message in wrong.each:
+        field = _FIELD_OF.get(name, name.rpartition(".")[2])
+        form.add_error(field if field in form.fields else None, message)
 
 
 def _changes_as_listed(form: ScheduleForm) -> str:
@@ -122,9 +131,8 @@ def _page(
         "here": "meetings",
         "form": form,
         "meeting": meeting,
-        "presets": words.presets(),
-        "ways": words.ways(),
-        "rows": _rows(shown, listed=listed, guests=len(known.emails), others=others),
+        "presets": words.presets(presets_offered(form.limits)),
+        "rows": _rows(form, shown, listed=listed, guests=len(known.emails), others=others),
         "row_words": {"host": words.names([_("You"), *(host.name for host in hosts[1:])], most=4)},
         "options": _options(form),
         "preview": _preview(shown, listed=listed, guests=known.emails, example=example),
@@ -152,7 +160,9 @@ def _changes(form: ScheduleForm) -> dict[str, Any]:
     return {"door": door, "gone": words.names(gone, most=12)} if door or gone else {}
 
 
-def _rows(shown: dict[str, str], *, listed: list[Any], guests: int, others: int) -> list[dict[str, str]]:
+def _rows(
+    form: ScheduleForm, shown: dict[str, str], *, listed: list[Any], guests: int, others: int
+) -> list[dict[str, str]]:
     about = {
         Row.LISTED: words.names([person.name for person in listed], most=4) or _("Nobody yet"),
         Row.COLLEAGUE: _people_could_open(others),
@@ -160,7 +170,13 @@ def _rows(shown: dict[str, str], *, listed: list[Any], guests: int, others: int)
         Row.ANYONE: _("Forwarded or leaked links"),
     }
     return [
-        {"field": COLUMN[row], "name": words.row_name(row), "about": about[row], "value": shown[COLUMN[row]]}
+        {
+            "field": COLUMN[row],
+            "name": words.row_name(row),
+            "about": about[row],
+            "value": shown[COLUMN[row]],
+            **words.choices(row, form.limits, Way(form.initial[COLUMN[row]])),
+        }
         for row in _ROWS
     ]
 
@@ -184,9 +200,11 @@ def _options(form: ScheduleForm) -> list[dict[str, Any]]:
         "allow_share": _("Everyone can share their screen"),
         "allow_chat": _("Everyone can chat"),
         "mics_start_off": _("Microphones start off"),
-        "lock_after_start": _("Lock the door 10 minutes after start"),
     }
-    return [{"name": name, "label": label, "value": form[name].value()} for name, label in labels.items()]
+    return [
+        {"name": name, "label": label, "value": form[name].value(), "off": form.fields[name].disabled}
+        for name, label in labels.items()
+    ]
 
 
 def _preview(shown: dict[str, str], *, listed: list[Any], guests: list[str], example: Any) -> list[dict[str, Any]]:
@@ -267,16 +285,7 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
         "total": directory.count(),
         "example": example.name if example else "",
         "invited": [{"email": one.email, "name": one.user.name if one.user else one.email} for one in form.invited()],
-        "presets": {
-            name: {
-                "listed": table.listed,
-                "colleagues": table.colleagues,
-                "guests": table.guests,
-                "anyone": table.anyone,
-                "guests_verified": table.guests_verified,
-            }
-            for name, table in PRESETS.items()
-        },
+        "presets": words.preset_tables(),
         "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],
         "ease": {way.value: ease for way, ease in EASE.items()},
         "rows": {COLUMN[row]: words.row_name(row) for row in _ROWS},

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from meetings.door import Row, Rules, Way, WithoutHost
+from meetings.door import COLUMN, PRESETS, Row, Rules, Way, WithoutHost
+from meetings.doorlimits import Limits
 
 LONGEST_NAME_IN_A_CHIP = 18
 
@@ -28,6 +29,13 @@ def row_name(row: Row) -> str:
         Row.GUEST: _("Guests you invited"),
         Row.ANYONE: _("Anyone else with the link"),
     }[row]
+
+
+def row_name_anywhere(row: Row) -> str:
+    """The same where meetings of any host are meant."""
+    return {Row.LISTED: _("People the host listed, signed in"), Row.GUEST: _("Guests the host invited")}.get(
+        row
+    ) or row_name(row)
 
 
 def short_row_name(row: Row) -> str:
@@ -50,8 +58,25 @@ def ways() -> list[tuple[str, str, str]]:
     ]
 
 
-def presets() -> list[dict[str, str]]:
-    """The four starting points, in the order of the form."""
+def choices(row: Row, limits: Limits, kept: Way) -> dict[str, Any]:
+    """The three answers as segments of a row, which of them are off for hosts, and why."""
+    open_to = limits.choices(row, kept)
+    segments = [{"value": way, "look": look, "name": name, "off": way not in open_to} for way, look, name in ways()]
+    off = [str(one["name"]) for one in segments if one["off"]]
+    why = ""
+    if COLUMN[row] in limits.fixed:
+        why = _("Turned off by your administrator: hosts can’t change this.")
+    elif off:
+        why = _("%(ways)s: turned off by your administrator.") % {"ways": names(off)}
+    return {"ways": segments, "why": why}
+
+
+def presets(offered: frozenset[str] = frozenset(PRESETS)) -> list[dict[str, Any]]:
+    """The four starting points, in the order of the form. One that isn't offered is shown, and says why."""
+    return [{**preset, "off": preset["value"] not in offered} for preset in _presets()]
+
+
+def _presets() -> list[dict[str, str]]:
     org = {"org": organisation()}
     return [
         {
@@ -81,6 +106,11 @@ def presets() -> list[dict[str, str]]:
             "text": _("Whoever has the link walks in, also when it was forwarded or leaked."),
         },
     ]
+
+
+def preset_tables() -> dict[str, dict[str, Any]]:
+    """The tables of the presets, for the scripts that keep rows and presets in step."""
+    return {name: asdict(table) for name, table in PRESETS.items()}
 
 
 @dataclass(frozen=True)

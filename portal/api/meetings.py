@@ -81,16 +81,7 @@ def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
     _check_start(data.starts_at)
     zone = data.time_zone or user.time_zone or "UTC"
     _check_zone(zone)
-    options = data.options
-    rules = _with_door(
-        Rules(
-            opens_minutes=data.door_opens_minutes,
-            without_host=WithoutHost(options.without_host),
-            allow_share=options.allow_share,
-            allow_chat=options.allow_chat,
-        ),
-        data.door,
-    )
+    rules = _rules(selectors.limits_now().start, data)
     meeting = scheduling.schedule_meeting(
         user,
         title=data.title,
@@ -99,8 +90,6 @@ def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
         time_zone=zone,
         hosts=_accounts(data.hosts),
         rules=rules,
-        mics_start_off=options.mics_start_off,
-        lock_after_minutes=options.lock_after_minutes,
         encryption=data.encryption,
         notes=data.notes,
     )
@@ -148,7 +137,10 @@ def change_meeting(request: HttpRequest, meeting_id: UUID, data: MeetingChange) 
         changes["starts_at"] = data.starts_at
     if "hosts" in given:
         changes["hosts"] = _accounts(data.hosts)
-    changes |= _options_and_door(seen.meeting, data, given)
+    before = selectors.rules_of(seen.meeting)
+    rules = _rules(before, data)
+    if rules != before:
+        changes["rules"] = rules
     if changes:
         scheduling.change_meeting(user, seen.meeting, tell=data.notify, **changes)
     return shown(access.seen_by(user, meeting_id).meeting, user)
@@ -204,14 +196,14 @@ def shown(meeting: Meeting, user: Any) -> dict[str, Any]:
             "colleagues": rules.colleagues,
             "guests": rules.guests,
             "anyone": rules.anyone,
-            "guests_verified": rules.guests_verified,
+            "guests_verified": rules.guests_verified and rules.guests is Way.WALKS_IN,
         },
         "door_opens_minutes": rules.opens_minutes,
         "options": {
             "allow_share": rules.allow_share,
             "allow_chat": rules.allow_chat,
-            "mics_start_off": meeting.mics_start_off,
-            "lock_after_minutes": meeting.lock_after_minutes,
+            "mics_start_off": rules.mics_start_off,
+            "lock_after_minutes": rules.lock_after_minutes,
             "without_host": rules.without_host,
         }
         if is_host
@@ -230,26 +222,20 @@ def status_of(meeting: Meeting, occurrence: Occurrence) -> str:
     )
 
 
-def _options_and_door(meeting: Meeting, data: MeetingChange, given: set[str]) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
-    before = rules = selectors.rules_of(meeting)
+OPTIONS: Final = ("allow_share", "allow_chat", "mics_start_off", "lock_after_minutes")
+
+
+def _rules(rules: Rules, data: MeetingIn | MeetingChange) -> Rules:
+    """These rules with what a body names; what it does not name stays."""
+    given = data.model_fields_set
     if "door_opens_minutes" in given:
         rules = replace(rules, opens_minutes=data.door_opens_minutes)
     if "options" in given:
         named = data.options.model_fields_set
-        for name in ("mics_start_off", "lock_after_minutes"):
-            if name in named:
-                changes[name] = getattr(data.options, name)
-        for name in ("allow_share", "allow_chat"):
-            if name in named:
-                rules = replace(rules, **{name: getattr(data.options, name)})
+        rules = replace(rules, **{name: getattr(data.options, name) for name in OPTIONS if name in named})
         if "without_host" in named:
             rules = replace(rules, without_host=WithoutHost(data.options.without_host))
-    if "door" in given:
-        rules = _with_door(rules, data.door)
-    if rules != before:
-        changes["rules"] = rules
-    return changes
+    return _with_door(rules, data.door) if "door" in given else rules
 
 
 def _with_door(rules: Rules, door: str | schemas.DoorTable) -> Rules:

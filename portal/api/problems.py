@@ -22,7 +22,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import ConfigDict, Field
 
 from meetings.admission import IllegalEvent
-from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
+from meetings.services.errors import ModeUnavailable, NotAHost, NotAnAdministrator, Wrong
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,8 @@ FORESEEN: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] = 
     (NotAHost, lambda error: Problem("not_a_host")),
     (ModeUnavailable, lambda error: Problem("mode_unavailable")),
     (IllegalEvent, lambda error: Problem("wrong_state")),
-    (Wrong, lambda error: Problem("invalid", errors=[(error.field, error.message)])),
+    (NotAnAdministrator, lambda error: Problem("admins_only")),
+    (Wrong, lambda error: Problem("invalid", errors=error.each)),
     (OperationalError, lambda error: Problem("try_again", retry_after_seconds=1)),
 )
 """Exceptions with a problem of their own, the more particular ones first."""

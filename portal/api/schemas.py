@@ -99,8 +99,13 @@ class DoorTable(Input):
     )
 
 
+def _without_any_default(schema: dict[str, Any]) -> None:
+    for field in schema.get("properties", {}).values():
+        field.pop("default", None)
+
+
 class OptionsIn(Input):
-    """Only the options that are named are changed."""
+    """Only the options that are named are set; of a new meeting the others are as the organisation settled them."""
 
     allow_share: StrictBool = True
     allow_chat: StrictBool = True
@@ -109,6 +114,8 @@ class OptionsIn(Input):
         None, description="Locks the meeting this long after its start; null: never."
     )
     without_host: WITHOUT_HOST = "wait"
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_any_default)
 
 
 _TITLE = Field(min_length=1, max_length=120)
@@ -122,7 +129,15 @@ _ENCRYPTION = Field(description="A mode that this server can't offer answers 422
 _DOOR = Field(description="A preset's name, or the table.")
 
 
+def _without_defaults_of_the_door(schema: dict[str, Any]) -> None:
+    # What is absent is as the organisation settled it, which no document can know.
+    for name in ("door", "door_opens_minutes", "options"):
+        schema["properties"][name].pop("default", None)
+
+
 class MeetingIn(Input):
+    """Fields of the door that are absent, and absent options, are as the organisation settled them."""
+
     title: Annotated[OneLine, _TITLE]
     starts_at: Moment
     duration_minutes: Annotated[StrictInt, _DURATION] = 60
@@ -136,6 +151,8 @@ class MeetingIn(Input):
     )
     encryption: Annotated[ENCRYPTION, _ENCRYPTION] = "transport"
     options: OptionsIn = Field(default_factory=OptionsIn)
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults_of_the_door)
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:

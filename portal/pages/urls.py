@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from portal.pages import audit, help, people, theme
+from portal.pages import audit, help, organisation, organisation_door, people, theme
 
 urlpatterns = [
     path("theme/", theme.theme, name="theme"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("people/<uuid:person_id>/link/", people.new_link, name="people-link"),
     path("people/<uuid:person_id>/deactivate/", people.deactivate, name="people-deactivate"),
     path("people/<uuid:person_id>/reactivate/", people.reactivate, name="people-reactivate"),
+    path("organisation/", organisation.organisation, name="organisation"),
+    path("organisation/door/", organisation_door.door, name="organisation-door"),
     path("audit/", audit.audit, name="audit"),
     path("audit.csv", audit.audit_csv, name="audit-csv"),
 ]

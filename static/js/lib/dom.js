@@ -54,3 +54,12 @@ export function icon(name) {
  * @returns {any}
  */
 export const pageData = (id) => JSON.parse($(`#${id}`)?.textContent ?? "null");
+
+/**
+ * Sets a text only if it differs: a live region would repeat itself otherwise.
+ * @param {Element | null} node
+ * @param {string} text
+ */
+export function say(node, text) {
+  if (node && node.textContent !== text) node.textContent = text;
+}

@@ -41,8 +41,9 @@ export function ordered(table, changed, order, ease) {
  * @param {Record<string, Table & { guests_verified: boolean }>} presets
  */
 export function presetOf(table, verified, presets) {
+  const asked = verified && table.guests === "walks_in";
   const fits = Object.entries(presets).find(
-    ([, preset]) => ROWS.every((row) => preset[row] === table[row]) && preset.guests_verified === verified,
+    ([, preset]) => ROWS.every((row) => preset[row] === table[row]) && preset.guests_verified === asked,
   );
   return fits ? fits[0] : "";
 }

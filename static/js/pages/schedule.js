@@ -1,9 +1,10 @@
 // The schedule form, live: chips, presets and rows in step, and the four people of "What will happen".
-import { $, $$, el, icon, pageData } from "../lib/dom.js";
-import { ordered, presetOf, ROWS } from "../lib/door.js";
+import { $, $$, el, icon, pageData, say } from "../lib/dom.js";
+import { ROWS } from "../lib/door.js";
 import { before, dayWords } from "../lib/time.js";
 import { fill, initials, names } from "../lib/words.js";
 import { Chips } from "./chips.js";
+import { DoorRows } from "./door_rows.js";
 import { Draft } from "./draft.js";
 
 /** @typedef {import("../lib/door.js").Row} Row */
@@ -14,56 +15,18 @@ const LOOKS = { walks_in: ["in", "door-open"], knocks: ["wait", "bell"], turned_
 const data = pageData("schedule-data");
 const words = data.words;
 const form = /** @type {HTMLFormElement} */ ($("#schedule"));
-const verified = /** @type {HTMLInputElement} */ ($("[name=guests_verified]", form));
 /** @type {Chips | undefined} */ let hosts;
 /** @type {Chips | undefined} */ let people;
 
+/** @type {DoorRows} */ let door;
+
 /** @param {string} name */
-const value = (name) => /** @type {RadioNodeList | HTMLInputElement} */ (form.elements.namedItem(name)).value;
-
-/** @returns {import("../lib/door.js").Table} */
-const table = () => /** @type {any} */ (Object.fromEntries(ROWS.map((row) => [row, value(row)])));
-
-/** @param {Row} row @param {Way} way */
-function set(row, way) {
-  const radio = /** @type {HTMLInputElement} */ ($(`input[name="${row}"][value="${way}"]`, form));
-  radio.checked = true;
-}
+const value = (name) => door.value(name);
 
 /** @param {Way} way @param {string} said */
 function wayChip(way, said) {
   const [look, glyph] = LOOKS[way];
   return el("span", { class: `way way-${look}` }, icon(glyph), said);
-}
-
-/** @param {Element | null} node @param {string} text changes it only if it differs: a live region repeats itself otherwise */
-function say(node, text) {
-  if (node && node.textContent !== text) node.textContent = text;
-}
-
-function pickPreset(/** @type {string} */ name) {
-  const preset = data.presets[name];
-  for (const row of ROWS) set(row, preset[row]);
-  verified.checked = preset.guests_verified;
-  say($("#also-changed"), "");
-}
-
-function editRow(/** @type {Row} */ row) {
-  const { table: next, moved } = ordered(table(), row, data.order, data.ease);
-  for (const other of moved) set(other, next[other]);
-  const rows = moved.map((other) => data.rows[other]).join(", ");
-  say($("#also-changed"), rows ? fill(words.also, { rows }) : "");
-}
-
-function showPreset() {
-  const name = presetOf(table(), verified.checked, data.presets);
-  for (const radio of /** @type {HTMLInputElement[]} */ ($$("[name=preset]", form))) radio.checked = radio.value === name;
-}
-
-function showVerify() {
-  const walks = value("guests") === "walks_in";
-  /** @type {HTMLElement} */ ($(".verify", form)).hidden = !walks;
-  if (!walks) verified.checked = false;
 }
 
 function listed() {
@@ -98,7 +61,7 @@ function showPreview() {
   for (const item of /** @type {HTMLElement[]} */ ($$("#preview li"))) {
     const row = /** @type {Row} */ (item.dataset.row);
     const way = /** @type {Way} */ (value(row));
-    const said = row === "guests" && way === "walks_in" && verified.checked ? words.afterCode : words.ways[way];
+    const said = row === "guests" && way === "walks_in" && door.verified.checked ? words.afterCode : words.ways[way];
     const chip = /** @type {HTMLElement} */ ($(".way", item));
     if (chip.textContent !== said) chip.replaceWith(wayChip(way, said));
     if (row === "anyone") continue;
@@ -157,8 +120,6 @@ function showChanges() {
 }
 
 function show() {
-  showVerify();
-  showPreset();
   showPeople();
   showPreview();
   showExposure();
@@ -180,20 +141,17 @@ function start() {
   const peopleField = /** @type {HTMLTextAreaElement} */ ($("#id_people"));
   hosts = new Chips(hostsField, { ...shared, fixed: data.me, accountsOnly: true, placeholder: words.addHost, changed });
   people = new Chips(peopleField, { ...shared, placeholder: words.addPeople, changed });
+  door = new DoorRows(form, data, words.also);
   ready = true;
 
-  form.addEventListener("change", (event) => {
-    const field = /** @type {HTMLInputElement} */ (event.target);
-    if (field.name === "preset") pickPreset(field.value);
-    else if (ROWS.includes(/** @type {Row} */ (field.name))) editRow(/** @type {Row} */ (field.name));
-    show();
-  });
+  form.addEventListener("change", show);
   form.addEventListener("submit", () => {
     hosts?.settle();
     people?.settle();
   });
   $("#exposure a")?.addEventListener("click", () => {
-    pickPreset("named_people");
+    door.pick("named_people");
+    door.show();
     show();
     draft.keep();
   });

@@ -1,0 +1,147 @@
+"""What an organisation settles for the doors of all its meetings: how a new one starts, and how far hosts may go.
+
+Pure. A limit only ever closes: it acts on meetings that exist already, at the decision itself, and never opens a door
+wider than its host set it. So a limit that is tightened holds at once, and one that is loosened changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from meetings.door import BELOW, COLUMN, EASE, PRESETS, Row, Rules, Way, WithoutHost, with_preset
+
+OPTIONS: Final = (
+    "opens_minutes",
+    "without_host",
+    "allow_share",
+    "allow_chat",
+    "mics_start_off",
+    "lock_after_minutes",
+)
+"""The fields of `Rules` beside the table, which an organisation can settle too."""
+
+SETTLEABLE: Final = (*COLUMN.values(), *OPTIONS)
+
+USUAL: Final = Rules()
+"""The door of a new meeting where nobody settled another."""
+
+ALL_OPEN: Final = with_preset(Rules(), "anyone_with_link")
+
+ABOVE: Final[Mapping[Row, tuple[Row, ...]]] = MappingProxyType(
+    {row: tuple(better for better in COLUMN if row in BELOW[better]) for row in COLUMN}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`defaults`: the door of a new meeting. `most`: the most open answer per row; of its other fields only
+    `guests_verified` counts: guests who walk in type a code then, whatever the host says. `fixed`: the fields of
+    `Rules` that hosts may not change.
+    """
+
+    defaults: Rules = USUAL
+    most: Rules = ALL_OPEN
+    fixed: frozenset[str] = frozenset()
+
+    @property
+    def start(self) -> Rules:
+        """The door of a new meeting, as far as the limits let it."""
+        return within(self.defaults, self)
+
+    def ceiling(self, row: Row) -> Way:
+        """The most open answer that this row can have, with what holds for those who are better known."""
+        return min((self._most(one) for one in (row, *ABOVE[row])), key=EASE.__getitem__)
+
+    def _most(self, row: Row) -> Way:
+        way = self.most.way(row)
+        return _stricter(way, self.defaults.way(row)) if COLUMN[row] in self.fixed else way
+
+    def choices(self, row: Row, kept: Way | None = None) -> frozenset[Way]:
+        """What a host may choose for this row. `kept`: what the meeting has now, which can stay if it is within."""
+        ceiling = self.ceiling(row)
+        start = self.start
+        if COLUMN[row] in self.fixed:
+            open_to = {start.way(row)}
+        else:
+            held = [start.way(one) for one in BELOW[row] if COLUMN[one] in self.fixed]
+            floor = max((EASE[way] for way in held), default=0)
+            open_to = {way for way in Way if floor <= EASE[way] <= EASE[ceiling]}
+        if kept is not None and EASE[kept] <= EASE[ceiling]:
+            open_to.add(kept)
+        return frozenset(open_to)
+
+    def offers(self, preset: str) -> bool:
+        """Whether hosts may choose a preset."""
+        return not broken(with_preset(self.start, preset), self)
+
+    def must_verify(self) -> bool:
+        """Guests who walk in always type a code first, whatever the host says."""
+        return self.most.guests_verified or ("guests" in self.fixed and self.defaults.guests_verified)
+
+
+def within(rules: Rules, limits: Limits) -> Rules:
+    """These rules with everything closed that the organisation does not allow."""
+    rules = replace(
+        rules,
+        listed=_stricter(rules.listed, limits.ceiling(Row.LISTED)),
+        colleagues=_stricter(rules.colleagues, limits.ceiling(Row.COLLEAGUE)),
+        guests=_stricter(rules.guests, limits.ceiling(Row.GUEST)),
+        anyone=_stricter(rules.anyone, limits.ceiling(Row.ANYONE)),
+        guests_verified=rules.guests_verified or limits.must_verify(),
+    )
+    if not limits.fixed.isdisjoint(OPTIONS):
+        rules = _stricter_options(rules, limits.defaults, limits.fixed)
+    return rules
+
+
+def broken(rules: Rules, limits: Limits, kept: Rules | None = None) -> tuple[str, ...]:
+    """The fields in which these rules are not what a host may choose. `kept`: the meeting's rules until now."""
+    found = [
+        COLUMN[row]
+        for row in COLUMN
+        if rules.way(row) not in limits.choices(row, kept.way(row) if kept is not None else None)
+    ]
+    asks_guests = rules.guests is Way.WALKS_IN and rules.anyone is not Way.WALKS_IN
+    if limits.must_verify() and asks_guests and not rules.guests_verified:
+        found.append("guests_verified")
+    expected = {name: {_value(name, limits.start)} | ({_value(name, kept)} if kept else set()) for name in OPTIONS}
+    found += [name for name in OPTIONS if name in limits.fixed and _value(name, rules) not in expected[name]]
+    return tuple(found)
+
+
+def _stricter(one: Way, other: Way) -> Way:
+    return one if EASE[one] <= EASE[other] else other
+
+
+def _value(name: str, rules: Rules) -> object:
+    return getattr(rules, name)
+
+
+def _stricter_options(rules: Rules, defaults: Rules, fixed: frozenset[str]) -> Rules:
+    """Of every option that hosts may not change, the stricter of the meeting's and the organisation's."""
+    if "opens_minutes" in fixed:
+        rules = replace(rules, opens_minutes=_fewer((rules.opens_minutes, defaults.opens_minutes)))
+    if "lock_after_minutes" in fixed:
+        rules = replace(rules, lock_after_minutes=_fewer((rules.lock_after_minutes, defaults.lock_after_minutes)))
+    if "without_host" in fixed and defaults.without_host is WithoutHost.WAIT:
+        rules = replace(rules, without_host=WithoutHost.WAIT)
+    if "allow_share" in fixed:
+        rules = replace(rules, allow_share=rules.allow_share and defaults.allow_share)
+    if "allow_chat" in fixed:
+        rules = replace(rules, allow_chat=rules.allow_chat and defaults.allow_chat)
+    if "mics_start_off" in fixed:
+        rules = replace(rules, mics_start_off=rules.mics_start_off or defaults.mics_start_off)
+    return rules
+
+
+def _fewer(numbers: Iterable[int | None]) -> int | None:
+    """The smaller number; None stands for no bound at all."""
+    return min((number for number in numbers if number is not None), default=None)
+
+
+def presets_offered(limits: Limits) -> frozenset[str]:
+    """The presets that hosts may choose."""
+    return frozenset(name for name in PRESETS if limits.offers(name))

@@ -1,0 +1,73 @@
+"""What is stored about doors: the rules of one, and what the organisation settles for all of them.
+
+Rows and constraints only; `models.py` gives them to the rest. What they mean is said in `door.py` and `doorlimits.py`.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Way(models.TextChoices):
+    """The three answers of the door."""
+
+    WALKS_IN = "walks_in", _("walks in")
+    KNOCKS = "knocks", _("knocks")
+    TURNED_AWAY = "turned_away", _("turned away")
+
+
+class DoorColumns(models.Model):
+    """The columns of `door.Rules`."""
+
+    class WithoutHost(models.TextChoices):
+        WAIT = "wait", _("Everyone waits outside")
+        LISTED_START = "listed_start", _("Listed people may start")
+
+    door_listed = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    door_colleagues = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    door_guests = models.CharField(max_length=11, choices=Way, default=Way.KNOCKS)
+    door_guests_verified = models.BooleanField(
+        default=False, help_text="A guest who walks in first types a code mailed to the invited address."
+    )
+    door_anyone = models.CharField(max_length=11, choices=Way, default=Way.TURNED_AWAY)
+    door_opens_minutes = models.PositiveSmallIntegerField(
+        _("door opens"), null=True, blank=True, default=10, help_text="Minutes before the start; empty: any time."
+    )
+    without_host = models.CharField(max_length=12, choices=WithoutHost, default=WithoutHost.WAIT)
+
+    allow_share = models.BooleanField(default=True)
+    allow_chat = models.BooleanField(default=True)
+    mics_start_off = models.BooleanField(default=False)
+    lock_after_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class DoorPolicy(DoorColumns):
+    """How the door of a new meeting stands, and how far hosts may change it. One row for the organisation.
+
+    `most_…` is the most open answer that a row may have; `fixed` lists the fields of `door.Rules` that hosts may not
+    change.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    most_listed = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    most_colleagues = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    most_guests = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    most_guests_verified = models.BooleanField(default=False)
+    most_anyone = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    fixed = models.JSONField(default=list)
+    changed_at = models.DateTimeField(null=True, blank=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(pk=1), name="one_door_policy"),)
+
+    def __str__(self) -> str:
+        return "door policy"

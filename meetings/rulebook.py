@@ -1,0 +1,48 @@
+"""The rules of a door as they hold now: what its host chose, within what the organisation allows. Reads only."""
+
+from __future__ import annotations
+
+from meetings.door import Rules, Way, WithoutHost
+from meetings.doorlimits import Limits, within
+from meetings.doormodels import DoorColumns
+from meetings.models import DoorPolicy, Meeting
+
+
+def rules_of(meeting: Meeting, limits: Limits | None = None) -> Rules:
+    """The door of a meeting as it holds now: what its host chose, within the limits of the organisation.
+
+    `limits`: what has just been read, for callers who ask about many meetings.
+    """
+    return within(stored_rules(meeting), limits if limits is not None else limits_now())
+
+
+def stored_rules(door: DoorColumns) -> Rules:
+    """Stored columns as the rules that the decision takes, whatever the organisation allows by now."""
+    return Rules(
+        listed=Way(door.door_listed),
+        colleagues=Way(door.door_colleagues),
+        guests=Way(door.door_guests),
+        anyone=Way(door.door_anyone),
+        guests_verified=door.door_guests_verified,
+        opens_minutes=door.door_opens_minutes,
+        without_host=WithoutHost(door.without_host),
+        allow_share=door.allow_share,
+        allow_chat=door.allow_chat,
+        mics_start_off=door.mics_start_off,
+        lock_after_minutes=door.lock_after_minutes,
+    )
+
+
+def limits_now() -> Limits:
+    """What the organisation settles for all doors. Where it has settled nothing, everything is allowed."""
+    policy = DoorPolicy.objects.first()
+    if policy is None:
+        return Limits()
+    most = Rules(
+        listed=Way(policy.most_listed),
+        colleagues=Way(policy.most_colleagues),
+        guests=Way(policy.most_guests),
+        anyone=Way(policy.most_anyone),
+        guests_verified=policy.most_guests_verified,
+    )
+    return Limits(stored_rules(policy), most, frozenset(policy.fixed))

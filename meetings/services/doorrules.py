@@ -1,0 +1,67 @@
+"""The rules of a door on their way into the database: are they rules at all, may a host choose them, which columns."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from meetings.door import COLUMN, Rules, Way, is_ordered
+from meetings.doorlimits import Limits
+from meetings.doormodels import DoorColumns
+from meetings.services.errors import Wrong
+
+LONGEST_MINUTES = 24 * 60
+
+
+def check_rules(rules: Rules) -> None:
+    """Raises `Wrong` for rules that no door can have, whoever chose them."""
+    if not is_ordered(rules):
+        raise Wrong("door", "order", _("Nobody less known may get in more easily than somebody better known."))
+    if rules.opens_minutes is not None and not 0 <= rules.opens_minutes <= LONGEST_MINUTES:
+        raise Wrong("door_opens_minutes", "range", _("The door opens at most a day before the start."))
+    if rules.lock_after_minutes is not None and not 0 <= rules.lock_after_minutes <= LONGEST_MINUTES:
+        raise Wrong("lock_after_minutes", "range", _("The door locks at most a day after the start."))
+
+
+def set_rules(door: DoorColumns, rules: Rules) -> None:
+    """Put rules into the columns of a row. The caller saves it."""
+    door.door_listed = rules.listed
+    door.door_colleagues = rules.colleagues
+    door.door_guests = rules.guests
+    door.door_guests_verified = rules.guests_verified
+    door.door_anyone = rules.anyone
+    door.door_opens_minutes = rules.opens_minutes
+    door.without_host = rules.without_host
+    door.allow_share = rules.allow_share
+    door.allow_chat = rules.allow_chat
+    door.mics_start_off = rules.mics_start_off
+    door.lock_after_minutes = rules.lock_after_minutes
+
+
+FIELDS = {
+    "opens_minutes": "door_opens_minutes",
+    "without_host": "options.without_host",
+    "allow_share": "options.allow_share",
+    "allow_chat": "options.allow_chat",
+    "mics_start_off": "options.mics_start_off",
+    "lock_after_minutes": "options.lock_after_minutes",
+}
+"""Where a field of `Rules` stands in a request to the API; every other one is part of `door`."""
+
+
+def beyond(name: str, limits: Limits) -> tuple[str, str]:
+    """What to tell a host who chose a field beyond the limits: the field, and a sentence with limit and fix."""
+    field = FIELDS.get(name, f"door.{name}")
+    start = getattr(limits.start, name)
+    if name in limits.fixed:
+        told = _("Your administrator settled this for all meetings. Keep “%(value)s”.") % {"value": _said(start)}
+    elif name == "guests_verified":
+        told = _("Your administrator asks guests who walk in for a code. Set it to true, or let guests knock.")
+    else:
+        row = next(row for row, column in COLUMN.items() if column == name)
+        most = " / ".join(f"“{way}”" for way in Way if way in limits.choices(row))
+        told = _("Turned off by your administrator. Choose %(most)s.") % {"most": most}
+    return field, told
+
+
+def _said(value: object) -> str:
+    return {None: "null", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload]

@@ -1,0 +1,147 @@
+"""What holds for the doors of all meetings: how a new one starts, and what hosts may choose. The service writes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from meetings import doorform
+from meetings.door import COLUMN, EASE, ORDER, PRESETS, Row, Way, is_ordered
+from meetings.doorlimits import ALL_OPEN, Limits
+from meetings.forms import WITHOUT_HOST, lock_choices, opens_choices
+from meetings.selectors import limits_now
+from meetings.services import organisation
+from meetings.services.errors import Wrong
+from meetings.views import words
+from portal.pages.admins import administrators_only
+
+_WAYS = [(way.value, way.value) for way in Way]
+_FIELDS = (*COLUMN.values(), *doorform.OPTION_FIELDS)
+
+
+def _select() -> forms.Select:
+    return forms.Select(attrs={"class": "input"})
+
+
+class PolicyForm(forms.Form):
+    """`most_…`: the most open answer that hosts may choose. `free_…`: whether hosts may change a rule at all."""
+
+    preset = forms.ChoiceField(required=False, choices=[(name, name) for name in PRESETS])
+    was_preset = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput())
+    was_rows = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput())
+    guests_verified = forms.BooleanField(required=False)
+    most_guests_verified = forms.BooleanField(required=False)
+    opens = forms.ChoiceField(label=gettext_lazy("Door opens"), widget=_select())
+    without_host = forms.ChoiceField(
+        label=gettext_lazy("If no host has arrived"), choices=WITHOUT_HOST, widget=_select()
+    )
+    lock_after = forms.ChoiceField(label=gettext_lazy("Lock the door by itself"), required=False, widget=_select())
+    allow_share = forms.BooleanField(label=gettext_lazy("Everyone can share their screen"), required=False)
+    allow_chat = forms.BooleanField(label=gettext_lazy("Everyone can chat"), required=False)
+    mics_start_off = forms.BooleanField(label=gettext_lazy("Microphones start off"), required=False)
+
+    def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
+        initial = doorform.initial(limits.defaults)
+        initial |= {f"most_{COLUMN[row]}": limits.most.way(row).value for row in doorform.ROWS}
+        initial |= {"most_guests_verified": limits.most.guests_verified}
+        initial |= {f"free_{name}": _rule(name) not in limits.fixed for name in _FIELDS}
+        super().__init__(*args, initial=initial, label_suffix="", **kwargs)
+        for column in COLUMN.values():
+            self.fields[column] = forms.ChoiceField(choices=_WAYS)
+            self.fields[f"most_{column}"] = forms.ChoiceField(choices=_WAYS)
+        for name in _FIELDS:
+            self.fields[f"free_{name}"] = forms.BooleanField(required=False)
+        self.fields["opens"].choices = opens_choices(initial["opens"])
+        self.fields["lock_after"].choices = lock_choices(initial["lock_after"])
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if self.errors:
+            return data
+        defaults, self.also_changed = doorform.settle(data)
+        ways: dict[str, Any] = {COLUMN[row]: Way(data[f"most_{COLUMN[row]}"]) for row in doorform.ROWS}
+        most = replace(ALL_OPEN, guests_verified=data["most_guests_verified"], **ways)
+        if not is_ordered(most):
+            self._say_unordered(ways)
+        for row in doorform.ROWS:
+            if EASE[defaults.way(row)] > EASE[most.way(row)]:
+                told = _("%(row)s: new meetings can’t start more open than hosts may choose.")
+                self.add_error(f"most_{COLUMN[row]}", told % {"row": words.row_name_anywhere(row)})
+        fixed = frozenset(_rule(name) for name in _FIELDS if not data[f"free_{name}"])
+        data["limits"] = Limits(defaults, most, fixed)
+        return data
+
+    def _say_unordered(self, ways: dict[str, Way]) -> None:
+        for better, lesser in ORDER:
+            if EASE[ways[COLUMN[lesser]]] > EASE[ways[COLUMN[better]]]:
+                told = _("%(lesser)s can’t be allowed more than %(better)s.")
+                names = {"lesser": words.row_name_anywhere(lesser), "better": words.row_name_anywhere(better)}
+                self.add_error(f"most_{COLUMN[lesser]}", told % names)
+
+
+def _rule(field: str) -> str:
+    """The field of `Rules` that a field of the form stands for."""
+    return doorform.RULE_OF.get(field, field)
+
+
+@administrators_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def door(request: HttpRequest) -> HttpResponse:
+    """The five-row table of defaults and limits, and the options beside it."""
+    form = PolicyForm(request.POST or None, limits=limits_now())
+    if request.method == "POST" and form.is_valid():
+        try:
+            organisation.change_door_policy(request.user, form.cleaned_data["limits"])
+        except Wrong as wrong:
+            form.add_error(None, wrong.message)
+        else:
+            messages.success(request, _("Saved. It holds for all meetings from now on, also for those that are on."))
+            if form.also_changed:
+                rows = ", ".join(words.row_name_anywhere(row) for row in form.also_changed)
+                messages.info(
+                    request,
+                    _("Also changed, so that nobody less known gets in more easily: %(rows)s.") % {"rows": rows},
+                )
+            return redirect("organisation-door")
+    context = {
+        "here": "organisation",
+        "section": "door",
+        "form": form,
+        "presets": words.presets(),
+        "ways": words.ways(),
+        "rows": [_row(form, row) for row in doorform.ROWS],
+        "options": [_option(form, name) for name in ("opens", "without_host", "lock_after")],
+        "switches": [_option(form, name) for name in ("allow_share", "allow_chat", "mics_start_off")],
+        "page_data": {
+            "presets": words.preset_tables(),
+            "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],
+            "ease": {way.value: ease for way, ease in EASE.items()},
+            "rows": {COLUMN[row]: words.row_name_anywhere(row) for row in doorform.ROWS},
+            "also": _("Also changed: {rows}."),
+        },
+    }
+    return render(request, "portal/organisation_door.html", context, status=422 if form.errors else 200)
+
+
+def _row(form: PolicyForm, row: Row) -> dict[str, Any]:
+    column = COLUMN[row]
+    return {
+        "field": column,
+        "name": words.row_name_anywhere(row),
+        "value": form[column].value(),
+        "most": form[f"most_{column}"].value(),
+        "errors": form.errors.get(f"most_{column}", []),
+        "free": form[f"free_{column}"].value(),
+    }
+
+
+def _option(form: PolicyForm, name: str) -> dict[str, Any]:
+    return {"field": name, "bound": form[name], "free": form[f"free_{name}"].value()}

@@ -1,0 +1,79 @@
+// The door's table in a form: presets and rows in step, and "Also changed" where one row moved others.
+import { $, $$, say } from "../lib/dom.js";
+import { ordered, presetOf, ROWS } from "../lib/door.js";
+import { fill } from "../lib/words.js";
+
+/** @typedef {import("../lib/door.js").Row} Row */
+/** @typedef {import("../lib/door.js").Way} Way */
+/**
+ * @typedef {{
+ *   presets: Record<string, import("../lib/door.js").Table & { guests_verified: boolean }>,
+ *   order: [Row, Row][], ease: Record<Way, number>, rows: Record<Row, string>,
+ * }} DoorData
+ */
+
+export class DoorRows {
+  #form; #data; #also;
+  /** @type {HTMLInputElement} */ verified;
+
+  /**
+   * @param {HTMLFormElement} form
+   * @param {DoorData} data the same rules and names that the server uses
+   * @param {string} also "Also changed: {rows}."
+   */
+  constructor(form, data, also) {
+    this.#form = form;
+    this.#data = data;
+    this.#also = also;
+    this.verified = /** @type {HTMLInputElement} */ ($("[name=guests_verified]", form));
+    form.addEventListener("change", (event) => {
+      const field = /** @type {HTMLInputElement} */ (event.target);
+      if (field.name === "preset") this.pick(field.value);
+      else if (ROWS.includes(/** @type {Row} */ (field.name))) this.#edited(/** @type {Row} */ (field.name));
+      this.show();
+    });
+    this.show();
+  }
+
+  /** @param {string} name */
+  value(name) {
+    return /** @type {RadioNodeList | HTMLInputElement} */ (this.#form.elements.namedItem(name)).value;
+  }
+
+  /** @returns {import("../lib/door.js").Table} */
+  get table() {
+    return /** @type {any} */ (Object.fromEntries(ROWS.map((row) => [row, this.value(row)])));
+  }
+
+  /** Takes a preset's table, unless it is turned off. @param {string} name */
+  pick(name) {
+    const radio = /** @type {HTMLInputElement} */ ($(`[name=preset][value="${name}"]`, this.#form));
+    if (radio.disabled) return;
+    const preset = this.#data.presets[name];
+    for (const row of ROWS) this.#set(row, preset[row]);
+    if (!this.verified.disabled) this.verified.checked = preset.guests_verified;
+    say($("#also-changed"), "");
+  }
+
+  /** @param {Row} row */
+  #edited(row) {
+    const { table, moved } = ordered(this.table, row, this.#data.order, this.#data.ease);
+    for (const other of moved) this.#set(other, table[other]);
+    const rows = moved.map((other) => this.#data.rows[other]).join(", ");
+    say($("#also-changed"), rows ? fill(this.#also, { rows }) : "");
+  }
+
+  /** @param {Row} row @param {Way} way */
+  #set(row, way) {
+    /** @type {HTMLInputElement} */ ($(`input[name="${row}"][value="${way}"]`, this.#form)).checked = true;
+  }
+
+  /** Marks the preset that the table is, and offers the code only where guests walk in. */
+  show() {
+    const walks = this.value("guests") === "walks_in";
+    /** @type {HTMLElement} */ (this.verified.closest(".verify")).hidden = !walks;
+    if (!walks && !this.verified.disabled) this.verified.checked = false;
+    const name = presetOf(this.table, this.verified.checked, this.#data.presets);
+    for (const radio of /** @type {HTMLInputElement[]} */ ($$("[name=preset]", this.#form))) radio.checked = radio.value === name;
+  }
+}
