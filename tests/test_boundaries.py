@@ -19,6 +19,8 @@ PURE = [
     "meetings/localtime.py",
     "meetings/outgoing/breaker.py",
     "meetings/outgoing/destinations.py",
+    "meetings/signaling/fields.py",
+    "meetings/signaling/messages.py",
     "meetings/signaling/protocol.py",
     "meetings/signaling/rates.py",
     "portal/config.py",

@@ -1,0 +1,124 @@
+"""What a field of a message may hold: one check per kind, all strict. Pure; knows no message.
+
+Strict because what is refused here needs no thought later: other types, text that cannot be written back, and
+anything longer than its limit.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+MAX_SDP_BYTES: Final = 60 * 1024
+MAX_SDP_MEDIA_LINES: Final = 32
+SOURCES: Final = ("microphone", "camera", "screen", "screen_audio")
+
+
+class Invalid(Exception):
+    """A value that its field can't have. The text is for developers and repeats no input."""
+
+    def __init__(self, message: str, code: str = "bad_field") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+Check = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """`check` returns the value as it is to be used, or raises `Invalid`."""
+
+    check: Check
+    default: Any = ...  # `...` means that the field must be there
+
+
+def _writable(text: str) -> str:
+    """Returns the text if it can be encoded again: JSON escapes can smuggle in lone surrogates, which UTF-8 cannot
+    write.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Invalid("is not valid Unicode") from None
+    return text
+
+
+def text(shortest: int, longest: int) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise Invalid("must be text")
+        if len(value) > longest:
+            raise Invalid(f"at most {longest} characters")
+        written = str(_writable(value))
+        if len(written.strip()) < shortest:
+            raise Invalid(f"at least {shortest} characters")
+        return written
+
+    return check
+
+
+def prose(shortest: int, longest: int) -> Check:
+    """Checks text that other people will read: no control characters but line breaks, no direction overrides."""
+    plain = text(0, longest)
+
+    def check(value: Any) -> str:
+        text = "".join(c for c in plain(value) if c in "\n\t" or not is_unprintable(c)).strip()
+        if len(text) < shortest:
+            raise Invalid(f"at least {shortest} characters")
+        return text
+
+    return check
+
+
+def boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid("must be true or false")
+    return value
+
+
+def whole(smallest: int, largest: int) -> Check:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Invalid("must be a whole number")
+        if not smallest <= value <= largest:
+            raise Invalid(f"must be from {smallest} to {largest}")
+        return value
+
+    return check
+
+
+def one_of(choices: tuple[str, ...]) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise Invalid("must be one of " + ", ".join(choices))
+        return value
+
+    return check
+
+
+def sdp(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Invalid("must be text")
+    if len(_writable(value).encode()) > MAX_SDP_BYTES:
+        raise Invalid(f"at most {MAX_SDP_BYTES} bytes", "too_large")
+    return value
+
+
+def sources(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise Invalid("must be an object")
+    if len(value) > MAX_SDP_MEDIA_LINES:
+        raise Invalid(f"at most {MAX_SDP_MEDIA_LINES} entries")
+    source = one_of(SOURCES)
+    return MappingProxyType({text(1, 16)(mid): source(name) for mid, name in value.items()})
+
+
+def is_unprintable(character: str) -> bool:
+    # Cc control, Cs surrogates, Co private use, Cn unassigned; of the format characters (Cf) only the joiners that
+    # scripts and emoji need are kept: overrides, isolates, and zero-width spaces can disguise a name.
+    category = unicodedata.category(character)
+    return category in {"Cc", "Cs", "Co", "Cn"} or (category == "Cf" and character not in "\u200c\u200d")

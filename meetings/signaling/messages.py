@@ -1,0 +1,86 @@
+"""Every message there is, as docs/protocol.md states it: what a client may send, what we write to it. Tables only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from meetings.signaling.fields import Field, boolean, one_of, prose, sdp, sources, text, whole
+
+MAX_CHAT_LENGTH: Final = 4_000
+MAX_NOTE_LENGTH: Final = 300
+
+REACTIONS: Final = ("👍", "👏", "😂", "😮", "❤️", "🎉")
+MUTABLE_SOURCES: Final = ("microphone", "camera", "screen")
+
+PARTICIPANT: Final = Field(text(1, 64))
+NOTE: Final = Field(prose(0, MAX_NOTE_LENGTH), default="")
+
+# Every message that a client may send. A type that is not here does not exist.
+CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
+    {
+        "hello": {"protocol": Field(whole(1, 1_000)), "ticket": Field(text(1, 128))},
+        "ping": {},
+        "leave": {},
+        "hand": {"raised": Field(boolean)},
+        "reaction": {"emoji": Field(one_of(REACTIONS))},
+        "chat": {"text": Field(prose(1, MAX_CHAT_LENGTH))},
+        "door.admit": {"participant": PARTICIPANT},
+        "door.refuse": {"participant": PARTICIPANT, "block": Field(boolean, default=False), "note": NOTE},
+        "door.message": {"participant": PARTICIPANT, "text": Field(prose(0, MAX_NOTE_LENGTH))},
+        "door.lock": {"locked": Field(boolean)},
+        "host.mute": {"participant": PARTICIPANT, "source": Field(one_of(MUTABLE_SOURCES))},
+        "host.mute_all": {},
+        "host.remove": {"participant": PARTICIPANT, "block": Field(boolean, default=True), "note": NOTE},
+        "host.to_door": {"participant": PARTICIPANT},
+        "host.lower_hand": {"participant": PARTICIPANT},
+        "host.end": {},
+        "media.start": {"fresh": Field(boolean)},
+        "media.publish": {"sdp": Field(sdp), "sources": Field(sources)},
+        "media.answer": {"offer": Field(whole(0, 2**31)), "sdp": Field(sdp)},
+        "media.state": {
+            "microphone": Field(boolean),
+            "camera": Field(boolean),
+            "screen": Field(boolean, default=False),
+        },
+    }
+)
+
+# Every message that the server sends, with the fields that are always there. Clients ignore fields they don't know.
+SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "ok": frozenset({"id"}),
+        "error": frozenset({"id", "code", "message"}),
+        "door": frozenset(
+            {"participant", "reason", "until", "knocked_at", "title", "starts_at", "hosts", "host_here", "message"}
+        ),
+        "refused": frozenset({"reason", "until", "note", "by", "at"}),
+        "room": frozenset({"you", "meeting", "capabilities", "people", "waiting", "now"}),
+        "person": frozenset({"person"}),
+        "gone": frozenset({"participant", "why", "by"}),
+        "waiting": frozenset({"waiting", "answered"}),
+        "meeting": frozenset({"meeting", "by"}),
+        "capabilities": frozenset({"capabilities"}),
+        "muted": frozenset({"source", "by"}),
+        "reaction": frozenset({"participant", "emoji"}),
+        "chat": frozenset({"participant", "name", "text", "at"}),
+        "media.offer": frozenset({"offer", "sdp", "tracks"}),
+        "media.transport": frozenset({"transport", "state"}),
+    }
+)
+MEETING_FIELDS: Final = frozenset(
+    {"title", "organisation", "code", "starts_at", "ends_at", "started_at", "encryption", "locked", "mics_start_off"}
+    | {"door"}
+)
+PERSON_FIELDS: Final = frozenset(
+    {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
+    | {"camera", "screen", "hand", "cautions"}
+)
+WAITING_FIELDS: Final = frozenset(
+    {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected"}
+)
+ERROR_CODES: Final = frozenset(
+    {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}
+    | {"no_such_participant", "wrong_state", "bad_sdp", "no_grant", "busy", "try_again"}
+)
