@@ -50,7 +50,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._let_go()
 
     def _let_go(self) -> None:
-        self.live.count_out(self.wire)
+        self.live.sockets.count_out(self.wire)
         if self.bearer is not None:
             self.live.lose_socket(self.bearer.occurrence_id, self.bearer.participant_id, self.wire)
         for task in self.tasks:

@@ -147,7 +147,7 @@ async def lock(live: Live, occurrence_id: str, actor: Actor, *, locked: bool) ->
     service = door_services.lock if locked else door_services.unlock
     done = await _store(live, room, service, occurrence_id, actor)
     if room is not None:
-        room.changed_by = done.by
+        room.news.changed_by = done.by
     live.wake(occurrence_id)
 
 

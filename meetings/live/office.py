@@ -1,5 +1,4 @@
-"""`Live`: the live meetings of one process. Owns the engine, the rooms, the ticks, and the threads that talk to the
-database.
+"""`Live`: the live meetings of one process. Owns the engine, the rooms, and the threads that talk to the database.
 
 Every room's answers come from `reconcile`: ask the door about everybody, apply what it says, renew the leases. It
 runs at every entry, when a service rings `changed`, when another process wrote a `Change` row, and every 3 s. If
@@ -13,7 +12,6 @@ import contextlib
 import functools
 import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -26,6 +24,8 @@ from meetings import changes
 from meetings.live import facts, storing, views
 from meetings.live.room import LEASE_SECONDS, MOST_INSIDE, MOST_WAITING, Room
 from meetings.live.seats import Connection, Seat
+from meetings.live.sockets import Sockets
+from meetings.live.upkeep import Upkeep
 from meetings.live.wakeups import ChangeReader
 from meetings.signaling.protocol import Close, ProtocolError
 from meetings.signaling.rates import Budgets, Rate
@@ -35,11 +35,7 @@ log = logging.getLogger("lintel.live")
 
 T = TypeVar("T")
 
-LEASE_TICK_SECONDS = 3.0
-CHANGE_TICK_SECONDS = 0.1
-CLEARING_SECONDS = 60.0
 DATABASE_THREADS = 4
-MOST_SOCKETS_PER_NETWORK = 50
 MOST_ROOMS = 1_000
 
 REFUSED_TRIES = Rate.per_minute(20)
@@ -70,17 +66,16 @@ class Live:
         self.nonces = Nonces(clock)
         self.refused_tries = Budgets(REFUSED_TRIES, clock)
         self.requests = Budgets(REQUESTS, clock)
-        self._sockets: dict[Connection, str] = {}
-        self._sockets_per_network: Counter[str] = Counter()
+        self.sockets = Sockets()
+        self.upkeep = Upkeep(self)
         self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._due: set[str] = set()
-        self._unseated: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closing = False
 
     def __repr__(self) -> str:
-        return f"<Live rooms={len(self.rooms)} sockets={len(self._sockets)}>"
+        return f"<Live rooms={len(self.rooms)} sockets={len(self.sockets)}>"
 
     async def start(self) -> None:
         """Binds the engine's port (`OSError` if it can't), finds interrupted meetings, starts the ticks."""
@@ -91,8 +86,8 @@ class Live:
         await self.database(reader.skip_what_is_there)
         await self._keep_interrupted_seats()
         changes.changed.connect(self._on_changed)
-        self._own(self._tick_changes(reader))
-        self._own(self._tick_leases())
+        self._own(self.upkeep.tick_changes(reader))
+        self._own(self.upkeep.tick_leases())
         _current = self
 
     async def aclose(self) -> None:
@@ -105,8 +100,7 @@ class Live:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in list(self._sockets):
-            connection.close(Close.RESTART)
+        self.sockets.close_all(Close.RESTART)
         await self.engine.aclose()
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
@@ -129,18 +123,7 @@ class Live:
 
     def count_in(self, connection: Connection, network: str) -> bool:
         """Registers a socket; False, and nothing registered, when its network has too many or the process stops."""
-        if self._is_closing or self._sockets_per_network[network] >= MOST_SOCKETS_PER_NETWORK:
-            return False
-        self._sockets[connection] = network
-        self._sockets_per_network[network] += 1
-        return True
-
-    def count_out(self, connection: Connection) -> None:
-        network = self._sockets.pop(connection, None)
-        if network is not None:
-            self._sockets_per_network[network] -= 1
-            if not self._sockets_per_network[network]:
-                del self._sockets_per_network[network]
+        return not self._is_closing and self.sockets.count_in(connection, network)
 
     # Entering and leaving
 
@@ -155,7 +138,7 @@ class Live:
         Raises `ProtocolError("busy")` when there is no place, `try_again` when the database fails. The seat that is
         returned may already be gone again (the door said no): then the socket has been told and closed.
         """
-        async with self._alone_with(bearer.occurrence_id) as room:
+        async with self.alone_with(bearer.occurrence_id) as room:
             present = self._present(room) | {bearer.participant_id}
             verdicts = await self._ask(room, set(room.seats) | present, present)
             if room.is_over:
@@ -181,7 +164,7 @@ class Live:
         seat = room.seats.get(participant_id)
         waited = seat is not None and not seat.inside
         room.vacate(participant_id, why, answered=views.answered(seat, "", "gone") if seat and waited else None)
-        async with self._alone_with(room.id) as current:
+        async with self.alone_with(room.id) as current:
             if participant_id in current.seats:
                 return  # came back before it was our turn: the entry is newer and stands
             await self.database(storing.left, participant_id, "stopped" if waited and why == "left" else why)
@@ -206,7 +189,7 @@ class Live:
         return room
 
     @contextlib.asynccontextmanager
-    async def _alone_with(self, occurrence_id: str) -> AsyncIterator[Room]:
+    async def alone_with(self, occurrence_id: str) -> AsyncIterator[Room]:
         """The meeting's room, made if need be, and its lock. A room that was dropped before our turn came is not it."""
         while True:
             room = self._room(occurrence_id)
@@ -268,9 +251,10 @@ class Live:
                 self._own(self._reconcile_soon(room_id))
 
     async def _reconcile_soon(self, occurrence_id: str) -> None:
-        await self._try(self.reconcile(occurrence_id), occurrence_id)
+        await self.attempt(self.reconcile(occurrence_id), occurrence_id)
 
-    async def _try(self, what: Any, occurrence_id: str) -> bool:
+    async def attempt(self, what: Any, occurrence_id: str) -> bool:
+        """Awaits it; a failure is logged and answers False."""
         try:
             await what
         except Exception as error:  # noqa: BLE001 - one meeting's failure must not stop the others
@@ -278,67 +262,6 @@ class Live:
             log.error("meeting %s: could not ask the door: %s", occurrence_id, type(error).__name__)
             return False
         return True
-
-    async def _tick_changes(self, reader: ChangeReader) -> None:
-        """Reads what other processes (and this one) changed. A failing database is asked again at the next tick."""
-        while True:
-            await asyncio.sleep(CHANGE_TICK_SECONDS)
-            try:
-                touched = await self.database(reader.read)
-            except Exception as error:  # noqa: BLE001 - see above: leases run out if this lasts
-                log.error("changes could not be read: %s", type(error).__name__)
-                await asyncio.sleep(1)
-                continue
-            for occurrence_id in touched:
-                self.wake(occurrence_id)
-
-    async def _tick_leases(self) -> None:
-        next_clearing = self.clock()
-        while True:
-            await asyncio.sleep(LEASE_TICK_SECONDS)
-            # Side by side: one meeting's slow answer must not let another's leases run out.
-            await asyncio.gather(
-                *(
-                    self._try(asyncio.wait_for(self._look_after(room), LEASE_SECONDS), room.id)
-                    for room in list(self.rooms.values())
-                )
-            )
-            if self.clock() >= next_clearing:
-                next_clearing = self.clock() + CLEARING_SECONDS
-                await self._try(self._clear_up(), "-")
-
-    async def _clear_up(self) -> None:
-        """Ends seats that stay empty for two rounds, and meetings that everybody has left."""
-        empty = await self.database(storing.unseated, self._seated())
-        abandoned = {key: occurrence_id for key, occurrence_id in empty.items() if key in self._unseated}
-        self._unseated = set(empty)
-        for participant_id, occurrence_id in abandoned.items():
-            async with self._alone_with(occurrence_id) as room:
-                if participant_id not in room.seats:
-                    await self.database(storing.left, participant_id, "lost")
-            self.forget(room)
-        # A room without seats is kept only for whom it has to keep out; that must not keep the meeting going.
-        live_ids = {room.id for room in self.rooms.values() if room.seats}
-        await self.database(storing.end_forgotten, live_ids, _now())
-
-    def _seated(self) -> set[str]:
-        return {participant_id for room in self.rooms.values() for participant_id in room.seats}
-
-    async def _look_after(self, room: Room) -> None:
-        # Asked anew for each: somebody may come back while another's leaving is stored.
-        while lost := room.seats_run_out(self.clock()):
-            await self.leave(room, lost[0], "lost")
-        await self.reconcile(room.id)
-        meeting = room.meeting
-        if meeting is None or room.is_over:
-            return
-        if meeting.locks_at and _now() >= meeting.locks_at and not room.was_locked_by_itself:
-            if meeting.locked_at is None:
-                async with room.lock:
-                    await self.database(storing.lock_by_rule, room.id)
-                await self.reconcile(room.id)
-            # Only now: what could not be stored is tried again at the next tick.
-            room.was_locked_by_itself = True
 
     async def _keep_interrupted_seats(self) -> None:
         now = self.clock()

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from media_engine import Engine, Grants, OfferRejected, Source
 from meetings.door import Admit, Capabilities, Refuse, Wait
 from meetings.live import views
-from meetings.live.cautions import is_confusable, skeletons
 from meetings.live.facts import MeetingFacts, Verdicts
+from meetings.live.news import News
 from meetings.live.seats import NOTHING, Connection, Person, Seat
 from meetings.signaling.protocol import Close
 
@@ -45,11 +45,7 @@ class Room:
         # Removed or turned away here. The door's answers about them are ignored until the database has said so too.
         self.expelled: set[str] = set()
         self.was_locked_by_itself = False
-        # The host whose change of the meeting the next `meeting` message names.
-        self.changed_by: str | None = None
-        self._told_people: dict[str, dict[str, Any]] = {}
-        self._told_waiting: list[dict[str, Any]] | None = None
-        self._told_meeting: MeetingFacts | None = None
+        self.news = News(self)
 
     def __repr__(self) -> str:
         over = " over" if self.is_over else ""
@@ -118,8 +114,8 @@ class Room:
             return
         if seat.inside:
             seat.inside = False
-            self._tell_inside(views.gone(participant_id, why, by))
-        self._told_people.pop(participant_id, None)
+            self.news.tell_inside(views.gone(participant_id, why, by))
+        self.news.forget(participant_id)
         self.tell_changes(answered=answered)
 
     def expel(self, participant_id: str) -> None:
@@ -160,7 +156,7 @@ class Room:
         self.is_over = True
         seats = list(self.seats.values())
         self.seats.clear()
-        self._told_people.clear()
+        self.news.forget_everybody()
         for seat in seats:
             seat.inside = False
             if seat.connection is not None:
@@ -196,7 +192,7 @@ class Room:
             else:
                 self._keep_outside(seat, decision if isinstance(decision, Wait) else Wait("knock"))
         self.tell_changes()
-        self.changed_by = None  # nothing was different after all: the next change is somebody else's
+        self.news.changed_by = None  # nothing was different after all: the next change is somebody else's
         return out
 
     def _has_room_for(self, seat: Seat) -> bool:
@@ -229,8 +225,8 @@ class Room:
             seat.capabilities = NOTHING
             seat.hand_at = None
             seat.told_room = False
-            self._told_people.pop(seat.id, None)
-            self._tell_inside(views.gone(seat.id, "refused", None))
+            self.news.forget(seat.id)
+            self.news.tell_inside(views.gone(seat.id, "refused", None))
         seat.wait = wait
 
     def _turn_out_by_rule(self, seat: Seat, decision: Refuse, at: datetime) -> None:
@@ -267,67 +263,8 @@ class Room:
 
     def tell_changes(self, *, answered: dict[str, Any] | None = None) -> None:
         """Sends everybody what has changed for them since they were told last, and newcomers everything."""
-        if self.meeting is None or self.is_over:
-            return
-        people = {seat.id: views.person(seat, for_host=True) for seat in self.inside()}
-        changed = [pid for pid, view in people.items() if self._told_people.get(pid) != view]
-        waiting = self._waiting_views()
-        queue_changed = answered is not None or waiting != self._told_waiting
-        meeting_changed = self._told_meeting is not None and self._told_meeting != self.meeting
-        by = self.changed_by
-        if meeting_changed:
-            self.changed_by = None
-        self._told_people, self._told_waiting, self._told_meeting = people, waiting, self.meeting
-        for seat in list(self.seats.values()):
-            if seat.connection is None or seat.id in self.expelled:
-                continue
-            if not seat.inside:
-                self._tell_door(seat)
-            elif not seat.told_room:
-                self._tell_room(seat, waiting)
-            else:
-                self._tell_differences(seat, changed, meeting_changed, by)
-                if queue_changed and seat.is_host:
-                    seat.tell({"type": "waiting", "waiting": waiting, "answered": answered})
-
-    def _tell_door(self, seat: Seat) -> None:
-        if seat.wait is None or self.meeting is None:
-            return
-        view = views.door(seat, self.meeting, host_here=self.host_inside)
-        if view != seat.told_door:
-            seat.told_door = view
-            seat.tell(view)
-
-    def _tell_room(self, seat: Seat, waiting: list[dict[str, Any]]) -> None:
-        seat.told_room = True
-        seat.told_capabilities = seat.capabilities
-        if self.meeting is not None:
-            seat.tell(views.room(seat, self.meeting, self.inside(), waiting))
-
-    def _tell_differences(self, seat: Seat, changed: Iterable[str], meeting_changed: bool, by: str | None) -> None:
-        if seat.capabilities != seat.told_capabilities:
-            seat.told_capabilities = seat.capabilities
-            seat.tell({"type": "capabilities", "capabilities": views.capabilities(seat.capabilities)})
-        if meeting_changed and self.meeting is not None:
-            seat.tell({"type": "meeting", "meeting": views.meeting(self.meeting), "by": by})
-        for pid in changed:
-            seat.tell({"type": "person", "person": views.person(self.seats[pid], for_host=seat.is_host)})
-
-    def _waiting_views(self) -> list[dict[str, Any]]:
-        hosts = self.meeting.hosts if self.meeting is not None else ()
-        known = skeletons([*(seat.person.name for seat in self.inside()), *hosts])
-        return [
-            views.waiting(
-                seat, [*(["name_in_use"] if is_confusable(seat.person.name, known) else []), *views.cautions(seat)]
-            )
-            for seat in self.waiting()
-        ]
-
-    def _tell_inside(self, message: Mapping[str, Any]) -> None:
-        for seat in self.inside():
-            if seat.id not in self.expelled:
-                seat.tell(message)
+        self.news.tell_changes(answered=answered)
 
     def tell_everybody_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now, the sender included."""
-        self._tell_inside(message)
+        self.news.tell_inside(message)

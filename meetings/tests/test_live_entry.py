@@ -251,7 +251,7 @@ class EntryTests(LiveCase):
             await self.host_inside(live)
             await Browser(live).arrive(self.code, "Peter")
             for expected in (Participant.State.WAITING, Participant.State.LEFT):
-                await live._clear_up()
+                await live.upkeep.clear_up()
                 seat = await Participant.objects.aget(user=None)
                 self.assertEqual(seat.state, expected)
             self.assertEqual((await Participant.objects.aget(user=self.host)).state, Participant.State.INSIDE)

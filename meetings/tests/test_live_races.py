@@ -99,7 +99,7 @@ class RaceTests(LiveCase):
             async with room.lock:
                 entering = self.entering(live, seats[1], Socket())
                 await let_others_run()
-                looking = asyncio.create_task(live._look_after(room))
+                looking = asyncio.create_task(live.upkeep.look_after(room))
                 await let_others_run()
             await asyncio.gather(entering, looking)
             self.assertNotIn(seats[0], room.seats)
@@ -109,12 +109,12 @@ class RaceTests(LiveCase):
         async with running_live() as live:
             await self.host_inside(live)
             who = (await Browser(live).arrive(self.code, "Peter"))["participant"]
-            await live._clear_up()
+            await live.upkeep.clear_up()
             room = live.rooms[self.id]
             async with room.lock:
                 entering = self.entering(live, who, Socket())
                 await let_others_run()
-                clearing = asyncio.create_task(live._clear_up())
+                clearing = asyncio.create_task(live.upkeep.clear_up())
                 await let_others_run()
             await asyncio.gather(entering, clearing)
             self.assertIn(who, room.seats)
@@ -163,9 +163,9 @@ class RuleTests(LiveCase):
 
             live.database = fails_to_lock  # type: ignore[method-assign]
             with self.assertRaises(OSError):
-                await live._look_after(live.rooms[self.id])
+                await live.upkeep.look_after(live.rooms[self.id])
             live.database = whole  # type: ignore[method-assign]
-            await live._look_after(live.rooms[self.id])
+            await live.upkeep.look_after(live.rooms[self.id])
             self.assertIsNotNone((await self.refresh()).locked_at)
 
 
@@ -205,7 +205,7 @@ class TellingTests(LiveCase):
             self.occurrence.starts_at = timezone.now() - timedelta(hours=3)
             self.occurrence.ends_at = timezone.now() - timedelta(hours=2)
             await self.occurrence.asave(update_fields=["starts_at", "ends_at"])
-            await live._clear_up()
+            await live.upkeep.clear_up()
             await live.reconcile(self.id)
             self.assertIsNotNone((await self.refresh()).ended_at)
             self.assertEqual(live.rooms, {})

@@ -220,7 +220,7 @@ class RoomTests(IsolatedAsyncioTestCase):
 
     async def test_locking_is_told_with_the_host_who_did_it(self) -> None:
         guest = self.arrives("peter", Admit(MEMBER, "let_in"))
-        self.room.changed_by = "Ingrid"
+        self.room.news.changed_by = "Ingrid"
         self.decide(meeting=replace(MEETING, locked_at=NOW))
         self.assertEqual((guest.last("meeting")["meeting"]["locked"], guest.last("meeting")["by"]), (True, "Ingrid"))
 

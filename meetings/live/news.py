@@ -1,0 +1,103 @@
+"""What a room's sockets are told: differences to those who know the rest, everything to newcomers.
+
+Remembers what was said last and changes nothing in the room. Who may see what is decided in `views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from meetings.live import views
+from meetings.live.cautions import is_confusable, skeletons
+from meetings.live.facts import MeetingFacts
+from meetings.live.seats import Seat
+
+if TYPE_CHECKING:
+    from meetings.live.room import Room
+
+Json = dict[str, Any]
+
+
+class News:
+    """What the people of one room know. `changed_by`: the host whom the next `meeting` message names."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.changed_by: str | None = None
+        self._people: dict[str, Json] = {}
+        self._waiting: list[Json] | None = None
+        self._meeting: MeetingFacts | None = None
+
+    def forget(self, participant_id: str) -> None:
+        """Who comes again is told to everybody anew."""
+        self._people.pop(participant_id, None)
+
+    def forget_everybody(self) -> None:
+        self._people.clear()
+
+    def tell_changes(self, *, answered: Json | None = None) -> None:
+        """Sends everybody what has changed for them since they were told last, and newcomers everything."""
+        room = self.room
+        if room.meeting is None or room.is_over:
+            return
+        people = {seat.id: views.person(seat, for_host=True) for seat in room.inside()}
+        changed = [pid for pid, view in people.items() if self._people.get(pid) != view]
+        waiting = self._waiting_views()
+        queue_changed = answered is not None or waiting != self._waiting
+        meeting_changed = self._meeting is not None and self._meeting != room.meeting
+        by = self.changed_by
+        if meeting_changed:
+            self.changed_by = None
+        self._people, self._waiting, self._meeting = people, waiting, room.meeting
+        for seat in list(room.seats.values()):
+            if seat.connection is None or seat.id in room.expelled:
+                continue
+            if not seat.inside:
+                self._tell_door(seat)
+            elif not seat.told_room:
+                self._tell_room(seat, waiting)
+            else:
+                self._tell_differences(seat, changed, meeting_changed, by)
+                if queue_changed and seat.is_host:
+                    seat.tell({"type": "waiting", "waiting": waiting, "answered": answered})
+
+    def _tell_door(self, seat: Seat) -> None:
+        if seat.wait is None or self.room.meeting is None:
+            return
+        view = views.door(seat, self.room.meeting, host_here=self.room.host_inside)
+        if view != seat.told_door:
+            seat.told_door = view
+            seat.tell(view)
+
+    def _tell_room(self, seat: Seat, waiting: list[Json]) -> None:
+        seat.told_room = True
+        seat.told_capabilities = seat.capabilities
+        if self.room.meeting is not None:
+            seat.tell(views.room(seat, self.room.meeting, self.room.inside(), waiting))
+
+    def _tell_differences(self, seat: Seat, changed: Iterable[str], meeting_changed: bool, by: str | None) -> None:
+        if seat.capabilities != seat.told_capabilities:
+            seat.told_capabilities = seat.capabilities
+            seat.tell({"type": "capabilities", "capabilities": views.capabilities(seat.capabilities)})
+        if meeting_changed and self.room.meeting is not None:
+            seat.tell({"type": "meeting", "meeting": views.meeting(self.room.meeting), "by": by})
+        for pid in changed:
+            seat.tell({"type": "person", "person": views.person(self.room.seats[pid], for_host=seat.is_host)})
+
+    def _waiting_views(self) -> list[Json]:
+        room = self.room
+        hosts = room.meeting.hosts if room.meeting is not None else ()
+        known = skeletons([*(seat.person.name for seat in room.inside()), *hosts])
+        return [
+            views.waiting(
+                seat, [*(["name_in_use"] if is_confusable(seat.person.name, known) else []), *views.cautions(seat)]
+            )
+            for seat in room.waiting()
+        ]
+
+    def tell_inside(self, message: Mapping[str, Any]) -> None:
+        """Sends one message to everybody who is inside now."""
+        for seat in self.room.inside():
+            if seat.id not in self.room.expelled:
+                seat.tell(message)
