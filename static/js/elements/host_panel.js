@@ -14,13 +14,14 @@ export class HostPanel {
 
   /**
    * @param {{
-   *   roster: import("../signaling/roster.js").Roster, lock: () => void, muteEveryone: () => void, lowerHands: () => void, end: () => void,
+   *   roster: import("../signaling/roster.js").Roster,
+   *   deeds: {lock: () => void, muteEveryone: () => void, lowerHands: () => void, end: () => Promise<void>},
    * }} parts
    */
-  constructor({ roster, lock, muteEveryone, lowerHands, end }) {
+  constructor({ roster, deeds }) {
     this.#roster = roster;
-    this.#lock = h("button", { class: "btn", type: "button", onclick: lock }, icon("lock"), this.#lockWord);
-    this.#hands = h("button", { class: "btn", type: "button", onclick: lowerHands }, icon("hand"), gettext("Lower all hands"));
+    this.#lock = h("button", { class: "btn", type: "button", onclick: () => deeds.lock() }, icon("lock"), this.#lockWord);
+    this.#hands = h("button", { class: "btn", type: "button", onclick: () => deeds.lowerHands() }, icon("hand"), gettext("Lower all hands"));
     this.body = h(
       "div",
       { class: "body" },
@@ -30,9 +31,9 @@ export class HostPanel {
       h(
         "div",
         { class: "stack gap-2" },
-        h("button", { class: "btn", type: "button", onclick: muteEveryone }, icon("mic-off"), gettext("Mute everyone")),
+        h("button", { class: "btn", type: "button", onclick: () => deeds.muteEveryone() }, icon("mic-off"), gettext("Mute everyone")),
         this.#hands,
-        h("button", { class: "btn btn-quiet-danger", type: "button", onclick: end }, icon("phone-off"), gettext("End for everyone…")),
+        h("button", { class: "btn btn-quiet-danger", type: "button", onclick: () => void deeds.end() }, icon("phone-off"), gettext("End for everyone…")),
       ),
       h("p", { class: "meta mt-4" }, gettext("What you do here is kept in the meeting’s history.")),
     );

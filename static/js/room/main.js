@@ -14,12 +14,14 @@ import { Announcer } from "../elements/announcer.js";
 import { chime } from "../elements/sounds.js";
 import { DoorCard } from "./door_card.js";
 import { readDoor } from "./door_data.js";
+import { KeptSeat } from "./kept_seat.js";
 import { OwnView } from "./own_view.js";
+import { problemWords } from "./refusals.js";
+import { TabTitle } from "./tab_title.js";
 
 /** @typedef {"prejoin" | "waiting" | "refused" | "joining" | "connected" | "reconnecting" | "removed" | "ended" | "left"} CallState */
 
 const ADMITTED_SHOWS_MS = 600;
-const TITLE_ALTERNATES_MS = 2000;
 
 const door = readDoor();
 const preferences = new Preferences();
@@ -32,7 +34,8 @@ const call = new Call({ request: (type, fields) => client.request(type, fields) 
 const participation = new Participation({ devices, call, capabilities: () => roster.capabilities });
 const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
 const title = door.meeting?.title ?? gettext("Meeting");
-const seatKey = `lintel:seat:${door.code}`;
+const tab = new TabTitle(title);
+const kept = new KeptSeat(door.code, () => ({ ...devices.wanted, open: devices.asked === "ready" }));
 
 const card = new DoorCard(byId("door"), door, preferences, {
   knock,
@@ -55,8 +58,6 @@ let moved = false;
 let askedForCode = false;
 /** Pressed Allow on this page: coming again needs no second press. */
 let allowedHere = false;
-/** @type {any} */
-let titleTimer = null;
 
 /**
  * @param {CallState} state
@@ -72,19 +73,17 @@ function setState(state, reason = null) {
 
 /** @param {import("../signaling/client.js").Refusal} refusal */
 function showRefusal(refusal) {
-  forgetSeat();
-  alternateTitle(null);
+  kept.forget();
   letGo();
   const told = card.refused(refusal);
   setState(told.state, told.state === "left" && refusal.reason === "left" ? null : refusal.reason);
-  document.title = `${told.heading} · ${title}`;
+  tab.with(told.heading);
   if (told.state === "removed" || told.state === "ended") announcer.alert(told.heading);
 }
 
 /** @param {Parameters<DoorCard["question"]>[0]} [options] */
 function showQuestion(options) {
-  alternateTitle(null);
-  document.title = title;
+  tab.plain();
   setState("prejoin");
   card.question({ askCode: askedForCode, ...options });
 }
@@ -109,27 +108,13 @@ async function knock(who) {
   try {
     await fetchRoom();
     const arrival = await client.knock(who);
-    if (arrival.outcome !== "refuse") rememberSeat(who.name);
+    if (arrival.outcome !== "refuse") kept.remember(who.name);
   } catch (error) {
     const { code, field } = error instanceof ArrivalFailed ? error : { code: "", field: null };
     if (!inside) fetching = null; // the room's code did not arrive: the next press tries again
     if (field === "email_code") askedForCode = true;
     showQuestion({ problem: problemWords(code, field), field });
   }
-}
-
-/**
- * @param {string} code
- * @param {string | null} field
- */
-function problemWords(code, field) {
-  if (code === "offline") return gettext("You’re offline. Check your network, then try again.");
-  if (code === "too_many") return gettext("Too many tries from your network. Wait a minute, then try again.");
-  if (code === "csrf" || code === "origin") return gettext("This page is too old. Load it again.");
-  if (code === "proof") return gettext("The clock of this device is wrong. Set it, then try again.");
-  if (field === "email_code") return gettext("That code doesn’t match, or it is too old.");
-  if (field === "name") return gettext("Enter your name with up to 60 characters.");
-  return gettext("The server didn’t answer. Try again.");
 }
 
 /** Out of a refusal: ask the door what it says now. */
@@ -174,7 +159,7 @@ client.on("state", ({ state, was }) => {
     card.waitingCut(false);
     setState("waiting");
     ownView.show();
-    alternateTitle(gettext("At the door"));
+    tab.alternate(gettext("At the door"));
   }
   if (state === "refused" || state === "over") {
     const refusal = client.refusal ?? { reason: "closed" };
@@ -208,7 +193,7 @@ async function enter({ meeting }) {
   }
   begun = true;
   moved = false;
-  alternateTitle(null);
+  tab.release();
   if (waited) {
     card.admitted();
     document.title = gettext("You’re in · {title}", { title: meeting.title });
@@ -252,40 +237,7 @@ function letGo() {
 
 let resumed = false;
 
-/** @param {string} [name] */
-function rememberSeat(name) {
-  try {
-    sessionStorage.setItem(seatKey, JSON.stringify({ name: name ?? null }));
-  } catch {
-    // Without storage a reload asks again, and the server still knows the seat.
-  }
-}
-
-function forgetSeat() {
-  try {
-    sessionStorage.removeItem(seatKey);
-  } catch {
-    // Nothing was kept.
-  }
-}
-
-/** @returns {{name: string | null, microphone?: boolean, camera?: boolean, open?: boolean} | null} */
-function keptSeat() {
-  try {
-    return JSON.parse(sessionStorage.getItem(seatKey) ?? "null");
-  } catch {
-    return null;
-  }
-}
-
-addEventListener("pagehide", () => {
-  const seat = keptSeat();
-  if (!seat) return;
-  const { microphone, camera } = devices.wanted;
-  sessionStorage.setItem(seatKey, JSON.stringify({ ...seat, microphone, camera, open: devices.asked === "ready" }));
-});
-
-/** @param {NonNullable<ReturnType<typeof keptSeat>>} seat */
+/** @param {import("./kept_seat.js").Kept} seat */
 async function resume(seat) {
   setState("joining");
   card.question({ busy: true });
@@ -295,21 +247,6 @@ async function resume(seat) {
     for (const kind of /** @type {const} */ (["microphone", "camera"])) if (devices.wanted[kind]) await devices.toggle(kind, true);
   } else if (seat.open) devices.decline();
   await knock({ name: seat.name ?? undefined });
-}
-
-// ---- the tab's title while waiting
-
-/** @param {string | null} words */
-function alternateTitle(words) {
-  clearInterval(titleTimer);
-  titleTimer = null;
-  if (!words) return;
-  let shown = true;
-  document.title = `${words} · ${title}`;
-  titleTimer = setInterval(() => {
-    shown = !shown;
-    document.title = shown ? `${words} · ${title}` : title;
-  }, TITLE_ALTERNATES_MS);
 }
 
 // ---- the network and the look
@@ -331,7 +268,7 @@ async function start() {
     showRefusal({ reason: "unsupported" });
     return;
   }
-  const seat = keptSeat();
+  const seat = kept.read();
   if (seat) {
     await resume(seat);
     return;

@@ -130,3 +130,18 @@ function answered(by, time) {
   if (by) return gettext("{name} answered.", { name: by });
   return gettext("A host answered.");
 }
+
+/**
+ * Why the door could not be asked.
+ * @param {string} code
+ * @param {string | null} field
+ */
+export function problemWords(code, field) {
+  if (code === "offline") return gettext("You’re offline. Check your network, then try again.");
+  if (code === "too_many") return gettext("Too many tries from your network. Wait a minute, then try again.");
+  if (code === "csrf" || code === "origin") return gettext("This page is too old. Load it again.");
+  if (code === "proof") return gettext("The clock of this device is wrong. Set it, then try again.");
+  if (field === "email_code") return gettext("That code doesn’t match, or it is too old.");
+  if (field === "name") return gettext("Enter your name with up to 60 characters.");
+  return gettext("The server didn’t answer. Try again.");
+}

@@ -1,0 +1,77 @@
+// What happens in the room, put into words: in a note over the stage, between the messages of the chat, and said.
+import { gettext } from "../lib/i18n.js";
+import { chime } from "../elements/sounds.js";
+
+/**
+ * @typedef {{
+ *   roster: import("../signaling/roster.js").Roster, call: import("../media/call.js").Call,
+ *   devices: import("../media/devices.js").Devices, participation: import("../media/participation.js").Participation,
+ *   preferences: import("../lib/preferences.js").Preferences, announcer: import("../elements/announcer.js").Announcer,
+ *   banners: import("../elements/banners.js").Banners, notices: import("./notices.js").Notices,
+ *   chat: import("../elements/chat_panel.js").ChatPanel,
+ * }} Parts
+ */
+
+/** @param {Parts} parts */
+export function tellHappenings(parts) {
+  tellOfPeople(parts);
+  tellOfTheDoor(parts);
+  tellOfMedia(parts);
+}
+
+/** @param {Parts} parts */
+function tellOfPeople({ roster, announcer, preferences, devices, chat }) {
+  roster.on("entered", (person) => {
+    if (person.participant === roster.you) return;
+    announcer.came(person.name);
+    if (preferences.get("chimeEnter")) void chime("came", devices.speaker);
+  });
+  roster.on("gone", ({ person, why, by }) => {
+    if (why === "removed") chat.note(by ? gettext("{name} was removed by {host}", { name: person.name, host: by }) : gettext("{name} was removed", { name: person.name }), "user-x");
+    announcer.went(person.name);
+  });
+  roster.on("hand", (person) => {
+    if (person.participant !== roster.you) announcer.say(gettext("{name} raised a hand", { name: person.name }));
+  });
+  roster.on("cut", (person) => announcer.say(gettext("{name} lost connection", { name: person.name })));
+  roster.on("sharing", ({ person, on }) => {
+    if (person.participant === roster.you) return;
+    announcer.say(on ? gettext("{name} is sharing a screen", { name: person.name }) : gettext("{name} stopped sharing", { name: person.name }));
+  });
+}
+
+/** @param {Parts} parts */
+function tellOfTheDoor({ roster, announcer, banners, notices, chat }) {
+  roster.on("knocked", (waiter) => notices.knocked(waiter));
+  roster.on("answered", ({ name, by, answer }) => {
+    const own = by === roster.self?.name;
+    const who = { name, by: by ?? gettext("A host") };
+    if (answer === "let_in") chat.note(own ? gettext("{name} was let in by you", { name }) : gettext("{name} was let in by {by}", who));
+    const text = { let_in: gettext("{by} let {name} in.", who), turned_away: gettext("{by} turned {name} away.", who), blocked: gettext("{by} turned {name} away and blocked the link.", who) }[answer];
+    if (!text || own) return;
+    announcer.say(text);
+    banners.show("answered", { icon: "door-open", title: text, forMs: 6000 });
+  });
+  roster.on("meeting", ({ meeting, was, by }) => {
+    if (meeting.locked === was.locked) return;
+    const text = meeting.locked ? gettext("The door is locked.") : gettext("The door is no longer locked.");
+    banners.show("lock", { icon: meeting.locked ? "lock" : "lock-open", title: text, text: by ? gettext("By {name}.", { name: by }) : "", forMs: 6000 });
+    announcer.say(text);
+  });
+}
+
+/** @param {Parts} parts */
+function tellOfMedia({ call, devices, participation, announcer, banners, notices }) {
+  call.on("state", ({ sending, receiving }) => {
+    const broken = [sending, receiving].some((state) => state === "failed" || state === "disconnected");
+    if (broken) banners.show("media", { spin: true, title: gettext("Video and sound are interrupted."), text: gettext("Trying again by itself.") });
+    else banners.hide("media");
+  });
+  participation.on("failed", ({ what, error }) => notices.deviceFailed(what, error));
+  participation.on("mutedByHost", ({ source, by }) => notices.wasMuted(source, by));
+  participation.on("shareEnded", () => announcer.say(gettext("You stopped sharing")));
+  devices.on("fellBack", ({ label }) => {
+    banners.show("device", { icon: "info", title: gettext("A device was unplugged."), text: gettext("Now using {device}.", { device: label }), forMs: 8000, closable: true });
+    announcer.alert(gettext("A device was unplugged. Now using {device}.", { device: label }));
+  });
+}
