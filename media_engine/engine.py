@@ -91,19 +91,27 @@ class Engine:
 
         Raises OfferRejected("busy") at a limit and ValueError for an id that does not fit into SDP.
         """
-        session = self._sessions.get(session_id)
-        if session is None:
-            if len(self._sessions) >= self.config.max_sessions:
-                raise OfferRejected("busy", "the engine has its maximum of sessions")
-            session = MediaSession(session_id, self._wiring, self._emit, self._on_closing)
-            self._sessions[session_id] = session
-        session.set_grants(peer_id, grants)
+        self._made(session_id).set_grants(peer_id, grants)
 
     def revoke(self, session_id: str, peer_id: str) -> None:
         """Forget a peer: when this returns, not one more packet goes to it or is taken from it."""
         session = self._sessions.get(session_id)
         if session is not None:
             session.revoke(peer_id)
+
+    def hold(self, session_id: str) -> None:
+        """Forward nothing in this session until `release`: when this returns, not one more packet passes.
+
+        Grants, transports and offers stay, so that releasing needs no negotiation. Creates the session when missing.
+        Raises OfferRejected("busy") at the limit of sessions.
+        """
+        self._made(session_id).hold()
+
+    def release(self, session_id: str) -> None:
+        """Let the grants of a held session decide again."""
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.release()
 
     def close_session(self, session_id: str) -> None:
         """Forget a session and everybody in it."""
@@ -139,6 +147,15 @@ class Engine:
         """The last things that happened in a session, oldest first; never SDP, credentials or addresses."""
         session = self._sessions.get(session_id)
         return list(session.trace) if session is not None else []
+
+    def _made(self, session_id: str) -> MediaSession:
+        session = self._sessions.get(session_id)
+        if session is None:
+            if len(self._sessions) >= self.config.max_sessions:
+                raise OfferRejected("busy", "the engine has its maximum of sessions")
+            session = MediaSession(session_id, self._wiring, self._emit, self._on_closing)
+            self._sessions[session_id] = session
+        return session
 
     def _session(self, session_id: str) -> MediaSession:
         session = self._sessions.get(session_id)
@@ -183,7 +200,7 @@ class Engine:
                 session.tick(now)
             except Exception:  # noqa: BLE001 - one session's trouble is not the others'
                 _log.exception("a media session's tick failed")
-            if not session.peers:
+            if not session.peers and not session.held:
                 self._sessions.pop(session_id, None)
         if now >= self._summary_at:
             self._summary_at = now + _SUMMARY_SECONDS

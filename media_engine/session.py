@@ -56,6 +56,7 @@ class MediaSession:
     ) -> None:
         self.session_id = session_id
         self.peers: dict[str, Peer] = {}
+        self.held = False
         self.lease_floor = math.inf
         self.trace: deque[dict[str, Any]] = deque(maxlen=wiring.config.trace_events)
         self._wiring = wiring
@@ -99,6 +100,20 @@ class MediaSession:
             link.close(farewell=False)
         self._note("revoked", peer_id, **self._counts(peer))
         self.reconcile()
+
+    def hold(self) -> None:
+        """Forward nothing from now on, whatever grants say. When this returns, not one more packet passes."""
+        if not self.held:
+            self.held = True
+            self._note("held")
+            self.reconcile()
+
+    def release(self) -> None:
+        """Let the grants decide again."""
+        if self.held:
+            self.held = False
+            self._note("released")
+            self.reconcile()
 
     def close(self) -> None:
         """End the session for everybody."""
@@ -180,9 +195,11 @@ class MediaSession:
             (peer.grants.expires_at for peer in self.peers.values() if peer.grants.expires_at > now), default=math.inf
         )
         published = self._published()
-        self._seen &= published.keys()
-        allowed = {key: track for key, track in published.items() if self._may_publish(key, now)}
-        self._announce({key for key, track in allowed.items() if track.live})
+        allowed = {key: track for key, track in published.items() if not self.held and self._may_publish(key, now)}
+        live = {key for key, track in allowed.items() if track.live}
+        # A grant may come after the first packet: what is live and allowed now has been seen, whichever came first.
+        self._seen = (self._seen & published.keys()) | live
+        self._announce(live)
         downs: dict[TrackKey, list[DownTrack]] = {key: [] for key in published}
         for peer in self.peers.values():
             link = peer.subscribe
@@ -257,8 +274,6 @@ class MediaSession:
     def on_first_packet(self, track: UpTrack) -> None:
         """A silent track has a packet."""
         track.live = True
-        if self._may_publish(track.key, self._clock()):
-            self._seen.add(track.key)
         self.reconcile()
 
     def on_silence(self, track: UpTrack) -> None:

@@ -1,4 +1,4 @@
-"""A seeded random walk over join, publish, grant, revoke, expire and leave: delivered means granted at that moment.
+"""A seeded random walk over join, publish, grant, hold, revoke, expire and leave: delivered means granted at that moment.
 
 Every packet's payload names its publisher, its source and a number. When it is sent, the walk notes who may have it
 then; a packet that reaches somebody else is a leak, whatever happened before or after.
@@ -11,7 +11,7 @@ from media_engine.tests.client import Client, ClientTransport, EngineTestCase, e
 
 PUBLISHED = (Source.MICROPHONE, Source.CAMERA)
 NAMES = ("anna", "ben", "cleo", "dora")
-STEPS = 90
+STEPS = 120
 
 
 class RandomWalk(EngineTestCase):
@@ -23,6 +23,7 @@ class RandomWalk(EngineTestCase):
         self.subscribe: dict[str, bool] = {}
         self.until: dict[str, float] = {}
         self.packets = 0
+        self.held = False
 
     async def join(self, name: str) -> None:
         client = self.client(name)
@@ -36,6 +37,10 @@ class RandomWalk(EngineTestCase):
         self.until[name] = self.clock() + seconds
         self.inside[name].grant(publish, subscribe, seconds)
 
+    def hold(self, held: bool) -> None:
+        self.held = held
+        (self.engine.hold if held else self.engine.release)("session")
+
     def lives(self, name: str) -> bool:
         return name in self.inside and self.clock() < self.until[name]
 
@@ -45,7 +50,7 @@ class RandomWalk(EngineTestCase):
         for source in PUBLISHED:
             self.packets += 1
             payload = f"<{name}:{source.value}:{self.packets}>".encode()
-            allowed = self.lives(name) and source in self.publish[name]
+            allowed = self.lives(name) and source in self.publish[name] and not self.held
             self.may[payload] = {
                 other
                 for other in self.inside
@@ -80,7 +85,7 @@ class RandomWalk(EngineTestCase):
         witness.publishing.follow(witness.offer_publish(Source.MICROPHONE))
         for _ in range(STEPS):
             name = rng.choice(NAMES)
-            step = rng.choice(("join", "say", "say", "say", "grant", "revoke", "expire", "leave"))
+            step = rng.choice(("join", "say", "say", "say", "say", "grant", "hold", "revoke", "expire", "leave"))
             if step == "join" and name not in self.inside:
                 await self.join(name)
             elif step == "say" and any(c.peer_id == name for c in self.everyone):
@@ -91,6 +96,8 @@ class RandomWalk(EngineTestCase):
             elif name in self.inside and step in ("revoke", "leave"):
                 self.engine.revoke("session", name)
                 del self.inside[name]
+            elif step == "hold":
+                self.hold(rng.random() < 0.3)
             elif step == "expire":
                 self.clock.advance(rng.choice((0.1, 1.0, 3.0)))
                 for other in self.inside:
@@ -101,16 +108,18 @@ class RandomWalk(EngineTestCase):
 
     async def test_no_walk_leaks_and_media_does_flow(self) -> None:
         delivered = 0
-        for seed in (1, 2, 3):
+        for seed in (1, 9, 12):
             with self.subTest(seed=seed):
                 delivered += await self.walk(seed)
                 for name in list(self.inside):
                     self.engine.revoke("session", name)
                 self.inside.clear()
+                self.hold(False)
         self.assertGreater(delivered, 50, "a walk on which nothing is delivered proves nothing")
 
     async def test_after_any_walk_everybody_who_may_does_get_the_next_packet(self) -> None:
         await self.walk(7)
+        self.hold(False)
         for name in NAMES:
             if name not in self.inside:
                 await self.join(name)
