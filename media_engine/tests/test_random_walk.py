@@ -1,4 +1,4 @@
-"""A seeded random walk over join, publish, grant, hold, revoke, expire and leave: delivered means granted at that moment.
+"""A seeded random walk over join, publish, grant, hold, revoke, expire, leave: delivered means granted at that moment.
 
 Every packet's payload names its publisher, its source and a number. When it is sent, the walk notes who may have it
 then; a packet that reaches somebody else is a leak, whatever happened before or after.
