@@ -98,9 +98,7 @@ def invitation_of(meeting: Meeting, invitation_id: Any) -> Invitation | None:
     return Invitation.objects.filter(occurrence__meeting=meeting, pk=invitation_id).first()
 
 
-def history(meeting: Meeting, *, limit: int, before: int | None = None) -> list[AuditDetail]:
-    """Audit details of this meeting, newest first; `before` is an entry's number to go on from."""
+def history(meeting: Meeting, *, limit: int) -> list[AuditDetail]:
+    """The newest audit details of this meeting, newest first."""
     details = AuditDetail.objects.filter(meeting=meeting).select_related("entry", "actor").order_by("-entry_id")
-    if before is not None:
-        details = details.filter(entry_id__lt=before)
     return list(details[:limit])

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from meetings import codes
 from meetings.door import Rules, with_preset
-from meetings.models import Block, Invitation, Meeting, Occurrence, Participant
+from meetings.models import AuditDetail, Block, Invitation, Meeting, Occurrence, Participant
 from meetings.services import invitations
 from meetings.tests.live_case import Browser, jwk_of, running_live
 from portal.accounts.services import invite_person
@@ -107,7 +107,8 @@ TABLE: dict[str, tuple[Row, Row]] = {
     "organisation/": (admins(ON), admins(NOT_SO)),
     "organisation/door/": (admins(PAGE), admins(PAGE)),
     "audit/": (admins(PAGE), admins(NOT_SO)),
-    "audit.csv": (admins(PAGE), admins(NOT_SO)),
+    "audit/<int:number>/": (admins(PAGE), admins(NOT_SO)),
+    "audit.<str:form_of>": (admins(PAGE), admins(NOT_SO)),
     "": (all_of(ON), all_of(ON)),
     "meetings/": (accounts(PAGE), accounts(NOT_SO)),
     "meetings/earlier/": (accounts(PAGE), accounts(NOT_SO)),
@@ -117,7 +118,9 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ONE: (insiders(PAGE), accounts(NOT_SO)),
     ONE + "edit/": (hosts(PAGE), hosts(PAGE)),
     ONE + "cancel/": (hosts(PAGE), hosts(ON)),
-    ONE + "history.csv": (hosts(PAGE), accounts(NOT_SO)),
+    ONE + "history/": (hosts(PAGE), accounts(NOT_SO)),
+    ONE + "history/<int:number>/": (hosts(PAGE), accounts(NOT_SO)),
+    ONE + "history.<str:form_of>": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "invite/": (accounts(NOT_SO), hosts(PAGE)),
     ASKED + "link/": (accounts(NOT_SO), hosts(PAGE)),
     ASKED + "resend/": (accounts(NOT_SO), hosts(ON)),
@@ -187,6 +190,8 @@ class EveryVisitor(TestCase):
             "invitation_id": str(other.pk),
             "person_id": str(somebody.pk),
             "code": cls.meeting.code,
+            "number": str(AuditDetail.objects.filter(meeting=cls.meeting).latest("entry_id").entry_id),
+            "form_of": "csv",
             "token": setup.rstrip("/").rpartition("/")[2],
             "topic": "encryption",
             "uidb36": "1",

@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ EVERY_ENTRIES = 100
 EVERY_S = 60.0
 
 log = logging.getLogger("lintel.audit")
+_NUMBER = re.compile(r'\{"number": (\d{1,18}),')
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,20 @@ def read() -> list[Checkpoint]:
         if line.strip():
             found.append(_parse(line, position, public))
     return found
+
+
+def covering(number: int) -> Checkpoint | None:
+    """The first signed line that reaches entry `number`; None where there is none, or it was not signed by us."""
+    try:
+        with lines_path().open(encoding="utf-8") as file:
+            for position, line in enumerate(file, start=1):
+                # Only the number is read of the lines before: checking every signature would take seconds.
+                found = _NUMBER.match(line)
+                if found and int(found[1]) >= number:
+                    return _parse(line, position, _key().public_key())
+    except (OSError, UnicodeDecodeError, BadCheckpoint):
+        pass
+    return None
 
 
 def _parse(line: str, position: int, public: Ed25519PublicKey) -> Checkpoint:

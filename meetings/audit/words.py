@@ -151,6 +151,17 @@ POLICY: Final[Mapping[str, Any]] = {
 """What an administrator settles about a rule."""
 
 
+def kind_words(kind: str) -> str:
+    """A kind without its names: "… let … in". The kind itself where it has no sentence."""
+    template = SENTENCES.get(kind)
+    return str(template).format_map(_Dots()) if template is not None else kind
+
+
+class _Dots(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
 class _Words(dict[str, str]):
     """Names for a sentence; what an older entry does not hold is left out in words, never a KeyError."""
 
@@ -186,7 +197,7 @@ def why(entry: AuditEntry) -> str:
     facts = body["facts"]
     parts = [
         str(ROWS.get(str(facts.get("row")), "")),
-        str(REASONS.get(str(facts.get("reason")), facts.get("reason") or "")),
+        _reason(entry.kind, facts),
         f"“{facts['note']}”" if facts.get("note") else "",
     ]
     if entry.kind in {"meeting.changed", "organisation.door_changed"}:
@@ -197,6 +208,13 @@ def why(entry: AuditEntry) -> str:
     if facts.get("door_set_to_knock"):
         parts.append(_("anyone else with the link knocks from now on"))
     return ", ".join(part for part in parts if part)
+
+
+def _reason(kind: str, facts: Mapping[str, Any]) -> str:
+    reason = str(facts.get("reason") or "")
+    if kind == "door.put_out" and reason == "sign_in":
+        return _("their sign-in had ended")
+    return str(REASONS.get(reason, reason))
 
 
 def _changes(changes: Any) -> str:

@@ -43,7 +43,11 @@ def move(seat: Participant, event: Event) -> None:
 
 
 def write(kind: str, occurrence: Occurrence, seat: Participant, *, by: Any = None, **facts: Any) -> None:
-    """The audit entry about a seat. Names and addresses lie in its erasable half only."""
+    """The audit entry about a seat. Names and addresses lie in its erasable half only; ids are by what it is found."""
+    if seat.invitation is not None:
+        facts |= {"invitation": seat.invitation_id, "email": seat.invitation.email}
+    if seat.user_id is not None:
+        facts["account"] = seat.user_id
     audit.record(
         kind,
         actor=by if by is not None else seat.user,

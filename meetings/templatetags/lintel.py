@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from meetings.audit.kinds import Result
+
 register = template.Library()
 
 THEMES = ("system", "light", "dark")
@@ -25,6 +27,14 @@ _WAY_LOOKS = {
     "walks_in": ("in", "door-open"),
     "knocks": ("wait", "bell"),
     "turned_away": ("no", "door-closed-locked"),
+}
+
+_OUTCOME_LOOKS = {
+    Result.ALLOWED: ("in", "door-open"),
+    Result.WAITING: ("wait", "bell"),
+    Result.REFUSED: ("no", "door-closed-locked"),
+    Result.FAILED: ("open", "circle-alert"),
+    Result.DONE: ("", ""),
 }
 
 
@@ -90,6 +100,15 @@ def way(value: str, text: str = "", plural: bool = False) -> SafeString:
     look, name = _WAY_LOOKS[str(value)]
     words = text or way_words(value, plural=plural)
     return format_html('<span class="way way-{}">{}{}</span>', look, icon(name), words)
+
+
+@register.simple_tag
+def outcome(result: Result) -> SafeString:
+    """How an entry of the log came out: the door's chips for what the door says, a tag for the rest."""
+    look, name = _OUTCOME_LOOKS[result]
+    if not look:
+        return format_html('<span class="meta">{}</span>', result.label)
+    return format_html('<span class="way way-{}">{}{}</span>', look, icon(name), result.label)
 
 
 @register.filter

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.http import HttpResponse
+from asgiref.sync import async_to_sync
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client, TestCase, override_settings
 
 from meetings.models import Meeting
@@ -13,6 +14,16 @@ from meetings.tests.domain_case import DomainCase
 
 GUEST = "p.lindqvist@medreg.example"
 PLAIN_TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
+
+
+def text_of(answer: Any) -> str:
+    """Everything that a streamed answer sends."""
+    assert isinstance(answer, StreamingHttpResponse)
+
+    async def read() -> bytes:
+        return b"".join([part async for part in answer.streaming_content])
+
+    return async_to_sync(read)().decode()
 
 
 def in_days(days: int) -> str:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from meetings import audit
 from meetings.models import AuditEntry, Invitation, InvitationToken, Occurrence, Participant
 from meetings.services.errors import NotAHost
-from meetings.tests.pages_case import GUEST, PagesCase
+from meetings.tests.pages_case import GUEST, PagesCase, text_of
 
 
 class MeetingPage(PagesCase):
@@ -145,7 +145,7 @@ class Links(MeetingPage):
         yuki = self.as_(self.yuki)
         for what in ("link", "resend", "revoke", "restore"):
             assert yuki.post(self.of(self.guest, what)).status_code == 404, what
-        for what in ("edit/", "cancel/", "invite/", "history.csv"):
+        for what in ("edit/", "cancel/", "invite/", "history/", "history.csv"):
             assert yuki.get(self.url + what).status_code in (404, 405), what
         assert yuki.post(f"{self.url}invite/", {"people": "x@example.org"}).status_code == 404
         assert Invitation.objects.count() == 2
@@ -212,26 +212,66 @@ class History(MeetingPage):
         assert "203.0.113.77" not in str(history)
         assert history[-1]["text"] == "Ingrid Sæther scheduled the meeting."
 
-    def test_older_entries_are_a_page_further(self) -> None:
+    def test_a_run_that_reads_the_same_is_told_once(self) -> None:
         occurrence = self.board.occurrences.get()
-        for number in range(60):
-            audit.record("door.knocked", occurrence=occurrence, target=f"Guest {number}")
-        first = self.client.get(self.url)
-        assert first.context["older"]
-        second = self.client.get(self.url, {"before": first.context["older"]})
-        texts = [entry["text"] for answer in (first, second) for entry in answer.context["history"]]
-        assert len(texts) == len(set(texts))
-        for nonsense in ("x", "-1", "9" * 40):
-            assert self.client.get(self.url, {"before": nonsense}).status_code == 200
+        for target in ("Jonathan M.", "Jonathan M.", "Jonathan M.", "Leila", "Jonathan M."):
+            audit.record("door.refused", occurrence=occurrence, target=target, reason="locked", network="203.0.113.7")
+        history = self.client.get(self.url).context["history"]
+        assert [(row["text"].partition(" was")[0], row["times"]) for row in history[:3]] == [
+            ("Jonathan M.", 1),
+            ("Leila", 1),
+            ("Jonathan M.", 3),
+        ]
 
-    def test_names_of_strangers_stay_text_on_the_page_and_in_the_table(self) -> None:
+    def test_nothing_has_happened_yet(self) -> None:
+        audit.erase(AuditEntry.objects.all())
+        self.assertContains(self.client.get(self.url), "Nothing has happened yet.")
+        self.assertContains(self.client.get(f"{self.url}history/"), "Nothing has happened yet.")
+        self.assertContains(self.client.get(f"{self.url}history/", {"person": "x"}), "No entries match.")
+
+    def test_the_whole_is_paged_and_filtered(self) -> None:
+        occurrence = self.board.occurrences.get()
+        for number in range(130):
+            audit.record("door.knocked", occurrence=occurrence, target=f"Guest {number}")
+        url = f"{self.url}history/"
+        first = self.client.get(url, {"kind": "door"})
+        second = self.client.get(url, {"kind": "door", "before": first.context["older"]})
+        numbers = [row["number"] for answer in (first, second) for row in answer.context["rows"]]
+        assert len(numbers) == len(set(numbers)) == first.context["count"] == 130
+        assert [row["text"] for row in self.client.get(url, {"person": "guest 129"}).context["rows"]]
+        for nonsense in ("x", "-1", "9" * 40):
+            assert self.client.get(url, {"before": nonsense}).status_code == 200
+
+    def test_entries_of_other_meetings_are_in_none_of_it(self) -> None:
+        other = audit.record("door.knocked", occurrence=self.meeting(title="Other").occurrences.get(), target="Else")
+        assert self.client.get(f"{self.url}history/{other.number}/").status_code == 404
+        self.assertNotContains(self.client.get(f"{self.url}history/"), "Else")
+        assert "Else" not in text_of(self.client.get(f"{self.url}history.jsonl"))
+
+    def test_an_entry_tells_the_rule_that_refused(self) -> None:
+        occurrence = self.board.occurrences.get()
+        entry = audit.record(
+            "door.refused",
+            occurrence=occurrence,
+            target="Jonathan M.",
+            reason="locked",
+            row="anyone",
+            network="203.0.113.7",
+        )
+        answer = self.client.get(f"{self.url}history/{entry.number}/")
+        for text in ("meeting link, not signed in", "the door was locked", "203.0.113.0/24", "Refused"):
+            self.assertContains(answer, text)
+        self.assertNotContains(answer, "In the audit log")
+
+    def test_names_of_strangers_stay_text_on_the_page_and_in_the_files(self) -> None:
         occurrence = self.board.occurrences.get()
         audit.record("door.knocked", occurrence=occurrence, target="=HYPERLINK(1)<script>alert(1)</script>")
         self.assertNotContains(self.client.get(self.url), "<script>alert")
-        answer = self.client.get(f"{self.url}history.csv")
-        cells = list(csv.reader(io.StringIO(answer.content.decode())))
-        assert cells[-1][3].startswith("'=HYPERLINK")
-        assert int(cells[-1][0]) == AuditEntry.objects.latest("number").number
+        cells = list(csv.reader(io.StringIO(text_of(self.client.get(f"{self.url}history.csv")))))
+        assert cells[1][5].startswith("'=HYPERLINK")
+        assert int(cells[1][0]) == AuditEntry.objects.latest("number").number
+        assert self.client.get(f"{self.url}history.exe").status_code == 404
+        assert self.client.get(f"{self.url}history.csv", {"to": "x"}).status_code == 422
 
 
 class Cost(PagesCase):

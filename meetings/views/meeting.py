@@ -83,7 +83,7 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
         "link": meeting_link(found),
         "link_shown": meeting_link(found).partition("://")[2],
         "link_about": _link_about(rules),
-        **history.region(found, request.GET.get("before", ""), now),
+        **history.region(found, now),
         "door": words.table(rules),
         "without_host": words.without_host(rules),
     }

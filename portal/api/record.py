@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Query, Router, Schema
+from pydantic import AfterValidator, Field
 
-from meetings import audit
-from meetings.models import AuditEntry
+from meetings.audit import record
+from meetings.audit.export import shown
+from meetings.audit.kinds import Result
+from meetings.audit.search import Search, is_kind, network_sought
+from meetings.models import AuditDetail
 from portal.api import access
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, position
@@ -20,6 +23,44 @@ from portal.api.schemas import AuditLog, History, Moment
 
 router = Router()
 TAG: Final = "What happened"
+
+
+def _known_kind(kind: str) -> str:
+    if not is_kind(kind):
+        raise ValueError("there is no such kind or group of kinds")
+    return kind
+
+
+def _network(network: str) -> str:
+    try:
+        return network_sought(network)
+    except ValueError:
+        raise ValueError("an address such as 203.0.113.7, or a network: /24 (IPv4) or /48 (IPv6)") from None
+
+
+class HistoryFilters(Schema):
+    """What is looked for. Whatever is absent narrows nothing."""
+
+    person: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        None, description="A part of a name or address."
+    )
+    kind: Annotated[str, Field(max_length=40), AfterValidator(_known_kind)] | None = Field(
+        None, description="A kind, such as `door.refused`, or a group, such as `door`, `invitations` or `sign_ins`."
+    )
+    result: Result | None = Field(None, description="How it came out.")
+    network: Annotated[str, Field(max_length=60), AfterValidator(_network)] | None = Field(
+        None, description="An address, or its network as entries hold it: /24 or /48."
+    )
+    at_from: Moment | None = Field(None, description="From this time on.")
+    at_before: Moment | None = Field(None, description="Before this time.")
+
+
+class AuditFilters(HistoryFilters):
+    meeting: UUID | None = Field(None, description="The id of a meeting.")
+
+
+HistoryQuery = Query[HistoryFilters]
+AuditQuery = Query[AuditFilters]
 
 
 @operation(
@@ -31,22 +72,17 @@ TAG: Final = "What happened"
     problems=("not_found", "not_a_host"),
     tag=TAG,
 )
-def read_history(request: HttpRequest, meeting_id: UUID, page: PageQuery) -> dict[str, Any]:
+def read_history(request: HttpRequest, meeting_id: UUID, page: PageQuery, filters: HistoryQuery) -> dict[str, Any]:
     """What happened in and around a meeting
 
     The newest first. Hosts only.
     """
     seen = access.hosted_by(request.auth.user, meeting_id)  # type: ignore[attr-defined]
-    return _page(AuditEntry.objects.filter(detail__meeting=seen.meeting), page)
+    return _page(_search(filters), page, meeting=seen.meeting)
 
 
 @operation(router, "GET", "/audit", scope="audit", answer=AuditLog, problems=("admins_only",), tag=TAG)
-def read_audit(
-    request: HttpRequest,
-    page: PageQuery,
-    at_from: Moment | None = None,
-    at_before: Moment | None = None,
-) -> dict[str, Any]:
+def read_audit(request: HttpRequest, page: PageQuery, filters: AuditQuery) -> dict[str, Any]:
     """The audit log
 
     The newest first. Administrators only; reading it is an entry too.
@@ -54,38 +90,26 @@ def read_audit(
     holder = request.auth  # type: ignore[attr-defined]
     if not holder.user.is_admin:
         raise Problem("admins_only")
-    rows = AuditEntry.objects.all()
-    if at_from is not None:
-        rows = rows.filter(at__gte=at_from)
-    if at_before is not None:
-        rows = rows.filter(at__lt=at_before)
-    answer = _page(rows, page)
+    search = _search(filters)
+    answer = _page(search, page)
     # Every page: a cursor is easily made up, and must not be a way to read unseen.
     with transaction.atomic():
         network = request.META.get("REMOTE_ADDR", "")  # stored truncated
-        audit.record("audit.opened", actor=holder.user, network=network, token=holder.name)
+        record("audit.opened", actor=holder.user, network=network, token=holder.name, filters=search.given)
     return answer
 
 
-def _page(rows: QuerySet[AuditEntry], page: Any) -> dict[str, Any]:
+def _search(filters: Any) -> Search:
+    given = {name: value for name, value in filters.dict().items() if value is not None}
+    if "meeting" in given:
+        given["meeting"] = str(given["meeting"])
+    return Search(**given)
+
+
+def _page(search: Search, page: Any, **of: Any) -> dict[str, Any]:
+    rows = search.among(AuditDetail.objects.filter(**of))
     before = position(page.cursor, int)
     if before is not None:
-        rows = rows.filter(number__lt=before[0])
-    newest_first = rows.select_related("detail__meeting", "detail__actor").order_by("-number")
-    found, following = cut(newest_first[: page.limit + 1], page.limit, lambda entry: (entry.number,))
-    return {"items": [_shown(entry) for entry in found], "next": following}
-
-
-def _shown(entry: AuditEntry) -> dict[str, Any]:
-    body = audit.body_of(entry)
-    return {
-        "number": entry.number,
-        "at": entry.at,
-        "kind": entry.kind,
-        "text": audit.sentence(entry),
-        "reason": audit.why(entry),
-        "network": body.get("network", ""),
-        "digest": entry.digest,
-        "previous": entry.previous,
-        "erased": not body,
-    }
+        rows = rows.filter(entry_id__lt=before[0])
+    found, following = cut(rows[: page.limit + 1], page.limit, lambda detail: (detail.entry_id,))
+    return {"items": [shown(detail) for detail in found], "next": following}

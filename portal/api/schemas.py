@@ -337,9 +337,12 @@ class HistoryEntry(Output):
     number: int = Field(description="Its number in the audit chain.")
     at: datetime
     kind: str
+    group: str = Field(description="What it is about: `door`, `invitations`, `sign_ins` …")
+    result: Literal["allowed", "waiting", "refused", "failed", "done"]
+    who: str = Field(description="Who acted, or came. Empty: the system, or erased.")
     text: str = Field(description="What happened, in plain words.")
     reason: str
-    network: str
+    network: str = Field(description="Cut short: /24 or /48. Empty: none, or erased.")
 
 
 class History(Output):
@@ -347,7 +350,13 @@ class History(Output):
     next: str | None
 
 
+class MeetingNamed(Output):
+    id: UUID
+    title: str
+
+
 class AuditEntryOut(HistoryEntry):
+    meeting: MeetingNamed | None
     digest: str = Field(description="SHA-256 that chains this entry to all before it (docs/audit.md).")
     previous: str
     erased: bool = Field(description="Its personal details were erased; the chain still holds.")

@@ -15,5 +15,6 @@ urlpatterns = [
     path("organisation/", organisation.organisation, name="organisation"),
     path("organisation/door/", organisation_door.door, name="organisation-door"),
     path("audit/", audit.audit, name="audit"),
-    path("audit.csv", audit.audit_csv, name="audit-csv"),
+    path("audit/<int:number>/", audit.entry, name="audit-entry"),
+    path("audit.<str:form_of>", audit.export_as, name="audit-export"),
 ]
