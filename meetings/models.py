@@ -196,6 +196,23 @@ class Participant(models.Model):
         return f"participant {self.pk}"
 
 
+class Stay(models.Model):
+    """One time that somebody was inside: from coming in until leaving, however they left. A cut in between is none."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="stays")
+    entered_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True, blank=True, help_text="Empty while they are inside.")
+
+    class Meta:
+        ordering = ("entered_at", "pk")
+        constraints = (
+            models.UniqueConstraint(fields=("participant",), condition=Q(left_at=None), name="inside_once_at_a_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"stay {self.pk}"
+
+
 class Block(models.Model):
     """Somebody a host removed for good from one occurrence: matched by account, invitation or device key."""
 

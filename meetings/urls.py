@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from meetings.views import dashboard, history, invitations, meeting, schedule
+from meetings.views import attendance, dashboard, history, invitations, meeting, schedule
 
 app_name = "meetings"
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("meetings/<uuid:meeting_id>/", meeting.meeting, name="meeting"),
     path("meetings/<uuid:meeting_id>/edit/", schedule.edit, name="edit"),
     path("meetings/<uuid:meeting_id>/cancel/", meeting.cancel, name="cancel"),
+    path("meetings/<uuid:meeting_id>/attendance.csv", attendance.attendance_csv, name="attendance-csv"),
     path("meetings/<uuid:meeting_id>/history/", history.history, name="history"),
     path("meetings/<uuid:meeting_id>/history/<int:number>/", history.entry, name="history-entry"),
     path("meetings/<uuid:meeting_id>/history.<str:form_of>", history.export_as, name="history-export"),

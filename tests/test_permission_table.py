@@ -118,6 +118,7 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ONE: (insiders(PAGE), accounts(NOT_SO)),
     ONE + "edit/": (hosts(PAGE), hosts(PAGE)),
     ONE + "cancel/": (hosts(PAGE), hosts(ON)),
+    ONE + "attendance.csv": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history/": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history/<int:number>/": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history.<str:form_of>": (hosts(PAGE), accounts(NOT_SO)),

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from meetings import admission, audit, changes
 from meetings.admission import Event
-from meetings.models import Occurrence, Participant
+from meetings.models import Occurrence, Participant, Stay
 from meetings.services.roles import require_host
 
 
@@ -38,8 +39,15 @@ def answering(by: Any, target: Participant) -> Iterator[tuple[Any, Occurrence]]:
 
 
 def move(seat: Participant, event: Event) -> None:
-    """Change the seat's state by the table. Raises `IllegalEvent` and leaves the seat as it was."""
-    seat.state = Participant.State(admission.after(seat.state, event))
+    """Change the seat's state by the table, and note when they came in and went, whatever it was that moved them.
+
+    Raises `IllegalEvent` and leaves the seat as it was.
+    """
+    before, seat.state = seat.state, Participant.State(admission.after(seat.state, event))
+    if before != Participant.State.INSIDE and seat.state == Participant.State.INSIDE:
+        Stay.objects.create(participant=seat, entered_at=timezone.now())
+    elif before == Participant.State.INSIDE and seat.state != Participant.State.INSIDE:
+        seat.stays.filter(left_at=None).update(left_at=timezone.now())
 
 
 def write(kind: str, occurrence: Occurrence, seat: Participant, *, by: Any = None, **facts: Any) -> None:

@@ -23,7 +23,7 @@ from meetings.forms import InviteForm
 from meetings.models import Invitation, Meeting, Occurrence, Participant
 from meetings.selectors import is_host, rules_of
 from meetings.services import scheduling
-from meetings.views import history, words
+from meetings.views import attendance, history, words
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
 from meetings.views.moments import clock, short_moment
@@ -83,6 +83,7 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
         "link": meeting_link(found),
         "link_shown": meeting_link(found).partition("://")[2],
         "link_about": _link_about(rules),
+        **attendance.region(occurrence, now),
         **history.region(found, now),
         "door": words.table(rules),
         "without_host": words.without_host(rules),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Query, Router, Schema
 from pydantic import AfterValidator, Field
 
+from meetings import attendance
+from meetings.attendance import Attendee
 from meetings.audit import record
 from meetings.audit.export import shown
 from meetings.audit.kinds import Result
@@ -19,7 +23,7 @@ from portal.api import access
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, position
 from portal.api.problems import Problem
-from portal.api.schemas import AuditLog, History, Moment
+from portal.api.schemas import Attendance, AuditLog, History, Moment
 
 router = Router()
 TAG: Final = "What happened"
@@ -79,6 +83,44 @@ def read_history(request: HttpRequest, meeting_id: UUID, page: PageQuery, filter
     """
     seen = access.hosted_by(request.auth.user, meeting_id)  # type: ignore[attr-defined]
     return _page(_search(filters), page, meeting=seen.meeting)
+
+
+@operation(
+    router,
+    "GET",
+    "/meetings/{meeting_id}/attendance",
+    scope="read",
+    answer=Attendance,
+    problems=("not_found", "not_a_host"),
+    tag=TAG,
+)
+def read_attendance(request: HttpRequest, meeting_id: UUID, page: PageQuery) -> dict[str, Any]:
+    """Who was inside, and when
+
+    In the order in which they first came in; during the meeting and after it. Hosts only.
+    """
+    seen = access.hosted_by(request.auth.user, meeting_id)  # type: ignore[attr-defined]
+    people, now = attendance.attended(seen.occurrence), timezone.now()
+    after = position(page.cursor, str, str)
+    following = [one for one in people if after is None or _place(one) > after]
+    found, next_page = cut(following[: page.limit + 1], page.limit, _place)
+    return {"items": [_attendee(one, now) for one in found], "next": next_page}
+
+
+def _place(one: Attendee) -> tuple[str, str]:
+    return one.entered_at.isoformat(), one.key
+
+
+def _attendee(one: Attendee, now: datetime) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "email": one.email,
+        "kind": one.kind.value,
+        "entered_at": one.entered_at,
+        "left_at": one.left_at,
+        "seconds": round(one.total(now).total_seconds()),
+        "stays": [{"entered_at": span.entered_at, "left_at": span.left_at} for span in one.spans],
+    }
 
 
 @operation(router, "GET", "/audit", scope="audit", answer=AuditLog, problems=("admins_only",), tag=TAG)

@@ -333,6 +333,28 @@ class MeetingState(Output):
 # ---- what happened
 
 
+class StayOut(Output):
+    entered_at: datetime
+    left_at: datetime | None = Field(description="Null while they are inside.")
+
+
+class AttendeeOut(Output):
+    """One person, by account or invitation; by the meeting's link everybody is a new one."""
+
+    name: str
+    email: str = Field(description="Empty where none is known.")
+    kind: Literal["host", "listed", "colleague", "guest", "anyone"]
+    entered_at: datetime = Field(description="When they first came in.")
+    left_at: datetime | None = Field(description="When they left last; null while they are inside.")
+    seconds: int = Field(description="How long they were inside in all.")
+    stays: list[StayOut]
+
+
+class Attendance(Output):
+    items: list[AttendeeOut]
+    next: str | None
+
+
 class HistoryEntry(Output):
     number: int = Field(description="Its number in the audit chain.")
     at: datetime

@@ -71,6 +71,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", GUEST + "/restore"): Row(HOSTS),
     ("POST", GUEST + "/resend"): Row(HOSTS),
     ("GET", MEETING + "/history"): Row(HOSTS),
+    ("GET", MEETING + "/attendance"): Row(HOSTS),
     ("GET", MEETING + "/participants"): Row(HOSTS),
     ("POST", SEAT + "/admit"): Row(HOSTS),
     ("POST", SEAT + "/refuse"): Row(HOSTS, {"note": "Not today"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -11,7 +11,31 @@ from django.utils import timezone
 from meetings import audit
 from meetings.models import AuditEntry
 from portal.models import User
-from portal.tests.api_case import ApiCase, meeting_of, person, token_of
+from portal.tests.api_case import ApiCase, meeting_of, person, seat, token_of
+
+
+class Attendance(ApiCase):
+    async def test_everybody_who_was_inside_with_every_time_page_by_page(self) -> None:
+        host = await sync_to_async(person)("host")
+        board = await sync_to_async(meeting_of)(host)
+        noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+        def stay(name: str, *minutes: tuple[int, int | None]) -> None:
+            there = seat(board, state="inside", name=name, device=name)
+            for first, last in minutes:
+                left_at = None if last is None else noon + timedelta(minutes=last)
+                there.stays.create(entered_at=noon + timedelta(minutes=first), left_at=left_at)
+
+        await sync_to_async(stay)("Peter", (0, 20), (30, 62))
+        await sync_to_async(stay)("Leila", (5, None))
+        token = await token_of(host)
+        first = await self.call("GET", f"/meetings/{board.pk}/attendance?limit=1", token)
+        [peter] = first.body["items"]
+        assert (peter["name"], peter["kind"], peter["seconds"]) == ("Peter", "anyone", 52 * 60)
+        assert [one["left_at"] for one in peter["stays"]] == ["2026-11-24T12:20:00Z", "2026-11-24T13:02:00Z"]
+        rest = await self.call("GET", f"/meetings/{board.pk}/attendance?cursor={first.body['next']}", token)
+        assert [(one["name"], one["left_at"]) for one in rest.body["items"]] == [("Leila", None)]
+        assert rest.body["next"] is None
 
 
 class Filters(ApiCase):
