@@ -1,4 +1,7 @@
-"""Tells whoever owns a live occurrence that something its door depends on is different now."""
+"""Tells whoever owns a live occurrence that something its door depends on is different now.
+
+In this process by a signal, in others by a `bell`; and a row says it to whoever heard neither.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +14,36 @@ from django.db.models import Q
 from django.dispatch import Signal
 from django.utils import timezone
 
-from meetings.models import Change, Occurrence
+from meetings import bell
+from meetings.models import Change, Occurrence, Participant
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
 
 changed = Signal()
-"""Rung after commit, in this process, with `occurrence_id` (None: anything). Other processes read `Change`."""
+"""Sent after commit, in this process, with `occurrence_id` (None: anything) and the `number` of the `Change` row.
+
+A receiver that answers True looks after all live meetings of this data directory: then no other process is rung.
+"""
 
 KEPT = timedelta(hours=1)
 PRUNED_EVERY = 500
 
 
 def touch(occurrence_id: UUID | None) -> None:
-    """Write the change in the caller's transaction and ring `changed` once that has been committed."""
+    """Write the change in the caller's transaction and announce it once that has been committed."""
     change = Change.objects.create(occurrence_id=occurrence_id)
     if change.pk % PRUNED_EVERY == 0:
         Change.objects.filter(at__lt=timezone.now() - KEPT).delete()
-    transaction.on_commit(lambda: changed.send_robust(sender=Change, occurrence_id=occurrence_id), robust=True)
+    if bell.rings_by_database():
+        bell.ring_on_commit()
+    transaction.on_commit(lambda: _announce(change), robust=True)
+
+
+def _announce(change: Change) -> None:
+    answers = changed.send_robust(sender=Change, occurrence_id=change.occurrence_id, number=change.pk)
+    if not bell.rings_by_database() and not any(answer is True for _, answer in answers):
+        bell.ring()
 
 
 def touch_all(user: AbstractBaseUser) -> None:
@@ -39,4 +54,13 @@ def touch_all(user: AbstractBaseUser) -> None:
         .distinct()
     )
     for occurrence_id in concerned.values_list("pk", flat=True):
+        touch(occurrence_id)
+
+
+def touch_seats_of_session(session_key: str) -> None:
+    """A portal session has ended: every occurrence in which somebody sits or waits by it."""
+    open_seats = Participant.objects.filter(
+        session_key=session_key, state__in=(Participant.State.INSIDE, Participant.State.WAITING)
+    )
+    for occurrence_id in open_seats.values_list("occurrence_id", flat=True).distinct():
         touch(occurrence_id)

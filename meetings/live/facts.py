@@ -113,9 +113,10 @@ def _closed(seat: Participant, sessions: set[str]) -> door.Refuse | None:
     if seat.state in CLOSED_SEATS:
         # Closed by a host or by another process; whoever it was asks the door anew.
         return door.Refuse(CLOSED_SEATS[Participant.State(seat.state)], until=seat.refused_until)
-    if seat.user is not None and str(seat.pk) not in sessions:
-        # Signed out, or signed out by somebody: the socket's person is only known from its handshake.
-        return door.Refuse("sign_in" if seat.user.is_active else "inactive")
+    if (seat.user is not None or seat.session_key) and str(seat.pk) not in sessions:
+        # Signed out, or signed out by somebody: the socket's person is only known from its handshake. A seat that was
+        # taken by an account which is gone is nobody's, and not a stranger's.
+        return door.Refuse("sign_in" if seat.user is None or seat.user.is_active else "inactive")
     return None
 
 

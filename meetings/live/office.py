@@ -1,8 +1,8 @@
 """`Live`: the live meetings of one process. Owns the engine, the rooms, and the threads that talk to the database.
 
 Every room's answers come from `reconcile`: ask the door about everybody, apply what it says, renew the leases. It
-runs at every entry, when a service rings `changed`, when another process wrote a `Change` row, and every 3 s. If
-the database does not answer, nothing is renewed and the leases run out: no answer is no.
+runs at every entry, when a service announces a change, when another process rings the `bell`, and every 3 s. If the
+database does not answer, nothing is renewed and the leases run out: no answer is no.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from meetings.live.room import LEASE_SECONDS, MOST_INSIDE, MOST_WAITING, Room
 from meetings.live.seats import Connection, Seat
 from meetings.live.sockets import Sockets
 from meetings.live.upkeep import Upkeep
-from meetings.live.wakeups import ChangeReader
 from meetings.signaling.protocol import Close, ProtocolError
 from meetings.signaling.rates import Budgets, Rate
 from meetings.tickets import Bearer, Nonces, Tickets
@@ -82,11 +81,10 @@ class Live:
         global _current  # noqa: PLW0603 - one per process by design; views have no other way to it
         self._loop = asyncio.get_running_loop()
         await self.engine.start()
-        reader = ChangeReader()
-        await self.database(reader.skip_what_is_there)
+        await self.upkeep.begin_to_listen()
         await self._keep_interrupted_seats()
         changes.changed.connect(self._on_changed)
-        self._own(self.upkeep.tick_changes(reader))
+        self._own(self.upkeep.tick_changes())
         self._own(self.upkeep.tick_leases())
         _current = self
 
@@ -97,6 +95,7 @@ class Live:
             _current = None
         self._is_closing = True
         changes.changed.disconnect(self._on_changed)
+        self.upkeep.stop_listening()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -140,6 +139,7 @@ class Live:
         """
         async with self.alone_with(bearer.occurrence_id) as room:
             present = self._present(room) | {bearer.participant_id}
+            asked_at = self.clock()
             verdicts = await self._ask(room, set(room.seats) | present, present)
             if room.is_over:
                 raise ProtocolError("wrong_state", "the meeting has ended")
@@ -151,7 +151,7 @@ class Live:
             seat = room.take_seat(judgement.person, connection, self.clock())
             if bearer.network:
                 seat.networks.add(bearer.network)
-            await self._apply(room, verdicts)
+            await self._apply(room, verdicts, asked_at)
         return seat
 
     def lose_socket(self, occurrence_id: str, participant_id: str, connection: Connection) -> None:
@@ -207,8 +207,9 @@ class Live:
                 if self.rooms.get(occurrence_id) is room:
                     # Whoever wakes us from here on asks once more; this question answers all who did before.
                     self._due.discard(occurrence_id)
+                    asked_at = self.clock()
                     verdicts = await self._ask(room, set(room.seats), self._present(room))
-                    await self._apply(room, verdicts)
+                    await self._apply(room, verdicts, asked_at)
                     return
         self._due.discard(occurrence_id)
 
@@ -221,8 +222,9 @@ class Live:
         places = MOST_INSIDE - len(room.inside())
         return await self.database(facts.judge, room.id, asked, present, kept, _now(), places=places)
 
-    async def _apply(self, room: Room, verdicts: facts.Verdicts) -> None:
-        out = room.apply(verdicts, lease_until=self.clock() + LEASE_SECONDS, at=_now())
+    async def _apply(self, room: Room, verdicts: facts.Verdicts, asked_at: float) -> None:
+        # The lease counts from the question: an answer that was long under way is true for when it was asked.
+        out = room.apply(verdicts, lease_until=asked_at + LEASE_SECONDS, at=_now())
         for participant_id, refusal in out.items():
             await self.database(storing.put_out, participant_id, refusal)
         if room.is_over or room.is_empty:
@@ -236,12 +238,20 @@ class Live:
 
     # Waking up
 
-    def _on_changed(self, *, occurrence_id: Any = None, **_: Any) -> None:
-        # Rung on commit, in whichever thread committed.
+    def _on_changed(self, *, occurrence_id: Any, number: int, **_: Any) -> bool:
+        # Sent on commit, in whichever thread committed.
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            with contextlib.suppress(RuntimeError):  # the loop stopped between the check and the call
-                loop.call_soon_threadsafe(self.wake, None if occurrence_id is None else str(occurrence_id))
+        if loop is None or loop.is_closed():
+            return False
+        try:
+            loop.call_soon_threadsafe(self._wake_for, None if occurrence_id is None else str(occurrence_id), number)
+        except RuntimeError:  # the loop stopped between the check and the call
+            return False
+        return True
+
+    def _wake_for(self, occurrence_id: str | None, number: int) -> None:
+        self.upkeep.changes.note(number)
+        self.wake(occurrence_id)
 
     def wake(self, occurrence_id: str | None) -> None:
         """Makes one meeting, or all (None), ask the door again soon. Many calls make one question."""

@@ -7,10 +7,12 @@ Each round asks the database anew; a round that fails is logged and left to the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from meetings import bell
 from meetings.live import storing
 from meetings.live.room import LEASE_SECONDS, Room
 from meetings.live.wakeups import ChangeReader
@@ -30,19 +32,36 @@ class Upkeep:
 
     def __init__(self, live: Live) -> None:
         self.live = live
+        self.changes = ChangeReader()
+        self._rung = asyncio.Event()
+        self._bell: bell.Bell | None = None
         self._unseated: set[str] = set()
 
-    async def tick_changes(self, reader: ChangeReader) -> None:
-        """Reads what other processes (and this one) changed. A failing database is asked again at the next tick."""
+    async def begin_to_listen(self) -> None:
+        """From now on no change is missed: neither one that is rung nor one that is only written."""
+        self._bell = bell.listen(self._rung.set)
+        self.changes.start_after(await self.live.database(self.changes.newest))
+
+    def stop_listening(self) -> None:
+        if self._bell is not None:
+            self._bell.close()
+
+    async def tick_changes(self) -> None:
+        """Reads what other processes changed: when they ring, and by itself in case a ring was lost. A failing database
+        is asked again at the next tick.
+        """
         while True:
-            await asyncio.sleep(CHANGE_TICK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHANGE_TICK_SECONDS):
+                    await self._rung.wait()
+            self._rung.clear()
             try:
-                touched = await self.live.database(reader.read)
+                rows = await self.live.database(self.changes.read)
             except Exception as error:  # noqa: BLE001 - nothing is renewed meanwhile: leases run out if this lasts
                 log.error("changes could not be read: %s", type(error).__name__)
                 await asyncio.sleep(1)
                 continue
-            for occurrence_id in touched:
+            for occurrence_id in self.changes.news(rows):
                 self.live.wake(occurrence_id)
 
     async def tick_leases(self) -> None:

@@ -1,23 +1,33 @@
-"""Writes sign-ins, refused sign-ins, sign-outs and password resets into the audit log."""
+"""What happens to accounts outside our own services: written into the audit log, and told to live meetings.
+
+Sign-ins, addresses, passwords and sessions are changed by packages as well as by us, so here the rows themselves are
+watched: whoever's account, address or session ends or changes while they are in a meeting is decided anew at once.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.account.signals import password_reset
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import transaction
+from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from meetings.audit import record
+from meetings.changes import touch_all, touch_seats_of_session
 from portal.accounts.services import end_sessions
 from portal.models import User
 
 ROWS_EACH = 5
 WINDOW_S = 300
+TELLS = frozenset({"is_active", "role", "name", "email", "password"})
+"""Fields of an account of which a meeting that it is part of has to hear."""
 
 
 def network_of(request: HttpRequest | None) -> str:
@@ -62,3 +72,30 @@ def password_was_reset(sender: Any, request: HttpRequest, user: User, **kwargs: 
     with transaction.atomic():
         end_sessions(user)
         record("account.password_reset", actor=user, target=user.name, network=network_of(request))
+
+
+@receiver(post_save, sender=User, dispatch_uid="live-account")
+def account_changed(
+    sender: Any, instance: User, created: bool, update_fields: frozenset[str] | None = None, **kwargs: Any
+) -> None:
+    """Deactivated, another role or name, another password (which ends its sessions). Signing in is none of these."""
+    if not created and (update_fields is None or update_fields & TELLS):
+        touch_all(instance)
+
+
+@receiver(pre_delete, sender=User, dispatch_uid="live-account-deleted")
+def account_deleted(sender: Any, instance: User, **kwargs: Any) -> None:
+    """Before, because afterwards no seat says any more whose it was."""
+    touch_all(instance)
+
+
+@receiver((post_save, post_delete), sender=EmailAddress, dispatch_uid="live-address")
+def address_changed(sender: Any, instance: EmailAddress, **kwargs: Any) -> None:
+    """Who is listed depends on which addresses are proved to be theirs."""
+    touch_all(instance.user)
+
+
+@receiver(post_delete, sender=Session, dispatch_uid="live-session")
+def session_ended(sender: Any, instance: Session, **kwargs: Any) -> None:
+    """Signed out, here or by an administrator: the seat that this session opened ends with it."""
+    touch_seats_of_session(instance.session_key)

@@ -71,6 +71,18 @@ def test_apitoken_for_nobody_is_refused(data_dir: Path) -> None:
     assert "There is no active account with this email." in done.stderr
 
 
+def test_deactivateperson_ends_an_account_and_undoes_it(data_dir: Path) -> None:
+    createperson(data_dir, "gone@example.org")
+    done = run_manage(data_dir, "deactivateperson", "Gone@example.org")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Deactivated gone@example.org." in done.stdout
+    assert run_manage(data_dir, "apitoken", "gone@example.org", "--name", "x").returncode != 0
+    assert run_manage(data_dir, "deactivateperson", "gone@example.org", "--undo").returncode == 0
+    assert run_manage(data_dir, "apitoken", "gone@example.org", "--name", "x").returncode == 0
+    unknown = run_manage(data_dir, "deactivateperson", "nobody@example.org")
+    assert (unknown.returncode, "There is no account with this email." in unknown.stderr) == (1, True)
+
+
 PORTS = {"LINTEL_PORT": "18010", "LINTEL_MEDIA_PORT": "18011"}
 
 
