@@ -40,6 +40,12 @@ class IntruderCase(unittest.IsolatedAsyncioTestCase):
         self.sockets.append(socket)
         return socket
 
+    async def open(self, client: Client, cookies: str | None = None) -> Socket:
+        """A socket over which nothing has been said yet."""
+        socket = await client.open_socket(cookies=cookies)
+        self.sockets.append(socket)
+        return socket
+
     async def host_inside(self, meeting: Json) -> Socket:
         client = self.client()
         await client.sign_in(HOST, PASSWORD)

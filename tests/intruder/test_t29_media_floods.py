@@ -1,4 +1,4 @@
-"""Malformed floods, from strangers and from a member, while two others talk.
+"""T29: floods of datagrams, malformed and well-formed, from strangers and from a member, while two others talk.
 
 The engine runs in a process of its own, so that the flood costs it and not the victims' own code. Each
 flood lasts two seconds at a bounded rate. The victims lose nothing, the process answers, its memory and
@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 from benchmarks.control import Room, Server
+from tests.intruder.engine_case import MICROPHONE, EngineCase, heard, hears
 from tests.support import wire
-from tests.support.engine_room import free_udp_port
+from tests.support.engine_room import free_udp_port, settle
 from tests.support.rtc_client import Client
 from tests.support.rtc_transport import open_socket
 
@@ -93,7 +94,7 @@ def malformed_rtcp(seed: int) -> Iterator[bytes]:
         yield wire.encode_rtcp(wire.RTCP_BYE, 31, struct.pack("!I", ssrc))
 
 
-class FloodTest(unittest.IsolatedAsyncioTestCase):
+class T29Floods(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self) -> None:
         self.port = free_udp_port()
         self.log = self.enterContext(tempfile.TemporaryFile())
@@ -211,3 +212,49 @@ class FloodTest(unittest.IsolatedAsyncioTestCase):
                 yield request
 
         await self.assert_victims_feel_nothing(endless(), mallory.subscribe.send_rtcp)
+
+
+class T29WrongSource(EngineCase):
+    async def test_media_from_an_address_that_never_connected_goes_nowhere_and_is_not_answered(self) -> None:
+        """Guard: the lookup of the sender's address in the mux."""
+        stranger = open_socket()
+        self.addCleanup(stranger.close)
+        rtp = wire.encode_rtp(payload_type=111, sequence=1, timestamp=1, ssrc=7, payload=b"x" * 100)
+        before = self.bob.media_datagrams_received()
+        for _ in range(200):
+            stranger.sendto(rtp, self.room.address)
+            stranger.sendto(wire.receiver_report(7), self.room.address)
+        await settle()
+        self.assertEqual(self.bob.media_datagrams_received(), before)
+        with self.assertRaises(BlockingIOError):
+            stranger.recv(2048)
+
+    async def test_genuine_media_sent_from_another_address_is_dropped(self) -> None:
+        """Guard: SRTP only from the validated address (the mux's address table)."""
+        assert self.alice.publish is not None
+        up = self.alice.up[MICROPHONE]
+        thief = open_socket()
+        self.addCleanup(thief.close)
+        await settle(0.05)
+        before = heard(self.bob, "alice")
+        for _ in range(10):
+            stolen = self.alice.publish.protect_rtp(up.packet(b"stolen" * 10))
+            up.sequence += 1
+            self.alice.publish.send_datagram(stolen, sender=thief)
+        await settle()
+        self.assertEqual(heard(self.bob, "alice"), before)
+        await self.room.talk_until([self.alice], hears(self.bob, "alice"))
+
+    async def test_a_replayed_packet_is_forwarded_once(self) -> None:
+        """Guards: libsrtp's replay window and the receive log's dedupe."""
+        assert self.alice.publish is not None
+        up = self.alice.up[MICROPHONE]
+        await settle(0.05)
+        before = heard(self.bob, "alice")
+        once = self.alice.publish.protect_rtp(up.packet(b"once" * 10))
+        up.sequence += 1
+        for _ in range(10):
+            self.alice.publish.send_datagram(once)
+        await self.room.talk_until([], lambda: heard(self.bob, "alice") > before)
+        await settle()
+        self.assertEqual(heard(self.bob, "alice"), before + 1)

@@ -1,0 +1,64 @@
+"""T40: accounts and sessions that have ended, while somebody still sits in a meeting by them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+
+from tests.intruder.case import COLLEAGUE, HOST, IntruderCase
+from tests.intruder.media_case import UNDER_WAY_SECONDS, MediaCase
+from tests.support.portal import PASSWORD
+
+
+class T40StaleSession(IntruderCase):
+    async def test_signing_out_ends_the_seat(self) -> None:
+        """Guard: `facts.session_lives`, asked on every tick."""
+        meeting = await self.portal.schedule(HOST)
+        await self.host_inside(meeting)
+        client = self.client()
+        await client.sign_in(COLLEAGUE, PASSWORD)
+        colleague = await self.join(client, meeting["code"])
+        await colleague.message("room")
+        form = f"csrfmiddlewaretoken={client.cookie('lintel-csrf')}".encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": client.base}
+        self.assertEqual((await client.request("POST", "/sign-out/", form, headers)).status, 302)
+        self.assertEqual((await colleague.message("refused"))["reason"], "sign_in")
+        self.assertEqual(await colleague.closed(), 4403)
+
+
+class T40StaleAccount(MediaCase):
+    async def test_a_deactivated_account_inside_loses_media_without_waiting_for_a_tick(self) -> None:
+        """Guards: `accounts.services.deactivate` wakes `Live`; `facts._closed`. Its API token ends with it."""
+        email = f"leila.{secrets.token_hex(4)}@nordhavn.example"
+        await asyncio.to_thread(self.portal.create_person, email, "Leila Haddad")
+        await asyncio.to_thread(self.portal.make_token, email)
+        browser = self.client()
+        await browser.sign_in(email, PASSWORD)
+        socket = await self.join(browser, self.meeting["code"])
+        leila = self.member(socket, (await socket.message("room"))["you"])
+        await leila.speak()
+
+        def flows() -> bool:
+            leila.say()
+            return leila.heard(self.ingrid) > 5 and self.ingrid.heard(leila) > 5
+
+        await self.until(flows)
+        admin = await self.portal.signed_in(HOST)
+        page = (await admin.get(f"/people/?q={email}")).body.decode()
+        path = re.findall(r"/people/[0-9a-f-]{36}/deactivate/", page)[0]
+        form = f"csrfmiddlewaretoken={admin.cookie('lintel-csrf')}".encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": admin.base}
+        self.assertEqual((await admin.request("POST", path, form, headers)).status, 302)
+        done = time.monotonic()
+        self.assertEqual((await socket.message("refused"))["reason"], "inactive")
+        # A quarter of a second is promised; a busy machine gets more, and still far less than the tick of 3 s.
+        self.assertLess(time.monotonic() - done, 1.5)
+        await asyncio.sleep(UNDER_WAY_SECONDS)
+        before = (leila.media.media_datagrams_received(), self.ingrid.heard(leila))
+        for _ in range(20):
+            leila.say()
+            await self.speak_for(0.02)
+        self.assertEqual((leila.media.media_datagrams_received(), self.ingrid.heard(leila)), before)
+        self.assertEqual((await self.portal.try_api(email, "GET", "/meetings")).status, 401)
