@@ -70,6 +70,16 @@ class T11LastPacket(MediaCase):
         self.assertEqual((self.peter.media.media_datagrams_received(), self.ingrid.heard(self.peter)), before)
         self.assertEqual(await self.peter.socket.closed(), 4403)
 
+    async def test_removing_somebody_whose_socket_takes_nothing_is_as_quick_and_as_complete(self) -> None:
+        """Guards: `Wire` writes in a task of its own; `Room.turn_out` waits for nobody."""
+        self.peter.socket.stop_reading()
+        for _ in range(10):
+            await self.ingrid.socket.ask("chat", text="\N{GRINNING FACE}" * 4_000)
+        await asyncio.wait_for(self.ingrid.socket.ask("host.remove", participant=self.peter.id), 5)
+        await self.assert_silence(self.peter, self.ingrid)
+        people = (await self.portal.api(HOST, "GET", f"/meetings/{self.meeting['id']}/participants"))["items"]
+        self.assertNotIn(self.peter.id, [one["id"] for one in people if one["state"] == "inside"])
+
 
 class T11LastPacketAtTheEngine(EngineCase):
     async def test_not_one_packet_reaches_a_removed_listener(self) -> None:

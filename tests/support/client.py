@@ -11,6 +11,7 @@ import base64
 import http.client
 import json
 import secrets
+import socket
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -267,6 +268,12 @@ class Socket:
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: self.close_code is not None)
         return self.close_code or 1006
+
+    def stop_reading(self) -> None:
+        """Takes nothing more from the network, as a stalled or hostile client does; the connection stays."""
+        transport = self._connection.transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        transport.pause_reading()
 
     async def cut(self) -> None:
         """Drops the connection without a word, as a lost network does."""
