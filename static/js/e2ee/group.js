@@ -353,7 +353,8 @@ export class Group {
       const made = await createApplicationMessage(this.#active(), content, this.#cs, utf8(kind));
       this.#state = made.newState;
       made.consumed.forEach(zeroOutUint8Array);
-      return encodeMlsMessage({ version: "mls10", wireformat: "mls_private_message", privateMessage: made.privateMessage });
+      const message = encodeMlsMessage({ version: "mls10", wireformat: "mls_private_message", privateMessage: made.privateMessage });
+      return { epoch: Number(made.privateMessage.epoch), message };
     });
   }
 

@@ -1,4 +1,4 @@
-"""The vendored browser code is made of the recorded packages, and passes the whole of its vectors. Only in `--all`."""
+"""What takes too long for every day: where the vendored code comes from, all of its vectors, many walks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-pytestmark = pytest.mark.extra
+pytestmark = [pytest.mark.extra, pytest.mark.timeout(600)]
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> None:
@@ -36,3 +36,7 @@ def test_the_file_is_what_the_recorded_packages_make(tmp_path: Path) -> None:
 
 def test_the_working_groups_long_vector_to_its_end() -> None:
     run("node", "--test", "tests/js/vendor.test.mjs", cwd=ROOT, LINTEL_WHOLE_VECTORS="1")
+
+
+def test_twenty_random_walks_end_in_one_group() -> None:
+    run("node", "--test", "tests/js/session.test.mjs", cwd=ROOT, LINTEL_WALKS="20")

@@ -1,0 +1,379 @@
+// A device's way through the group of one meeting: says hello, commits when asked, follows what comes in order, and comes
+// again when it can't. Protocol section 6. Knows the group and the wire; no DOM, no media, no worker.
+import { Emitter } from "../lib/emitter.js";
+import { base64url, fromBase64url, fromUtf8, utf8 } from "./bytes.js";
+import { roomCode } from "./code.js";
+import { encodeCredential } from "./credential.js";
+import { rules as rulesText, word as wordText } from "./statements.js";
+import { GroupError } from "./tree.js";
+
+/**
+ * @typedef {import("./tree.js").Member} Member
+ * @typedef {import("./statements.js").DoorTable} DoorTable
+ * @typedef {"out" | "coming" | "in" | "stuck"} Phase
+ * @typedef {{
+ *   phase: Phase,
+ *   changed: {epoch: number, leaf: number, members: Member[], added: Member[], removed: Member[], code: string, key: Uint8Array<ArrayBuffer>, fresh: boolean},
+ *   activated: number,
+ *   message: {from: Member, kind: string, content: any, seq: number},
+ *   rules: DoorTable,
+ * }} SessionEvents `fresh` when this device has just come in
+ * @typedef {{
+ *   identity: {credential: import("./credential.js").Credential, key: string, sign: (bytes: Uint8Array) => Promise<Uint8Array>},
+ *   group: import("./group.js").Group,
+ *   backing: import("./backing.js").Backing,
+ *   request: (type: string, fields: object) => Promise<any>,
+ *   now?: () => number,
+ *   log?: (what: string, error: unknown) => void,
+ * }} SessionParts `request` rejects with an error that has a `code`
+ */
+
+/** A device that has to come again more often than this has a trouble that coming again doesn't cure. */
+const MOST_RETURNS = 3;
+const RETURNS_WITHIN_MS = 15_000;
+const WORD_LASTS_S = 24 * 3600;
+
+/** @extends {Emitter<SessionEvents>} */
+export class Session extends Emitter {
+  /** @type {Phase} */
+  phase = "out";
+  #identity;
+  #group;
+  #backing;
+  #request;
+  #now;
+  #log;
+  /** The group's id as the wire has it. @type {string | null} */
+  #id = null;
+  #seq = 0;
+  /** @type {Promise<void>} */
+  #turn = Promise.resolve();
+  /** @type {number[]} */
+  #returns = [];
+  /** What the portal says the door does; a host states it to the group. @type {DoorTable | null} */
+  #door = null;
+
+  /** @param {SessionParts} parts */
+  constructor({ identity, group, backing, request, now = Date.now, log = () => undefined }) {
+    super();
+    this.#identity = identity;
+    this.#group = group;
+    this.#backing = backing;
+    this.#request = request;
+    this.#now = now;
+    this.#log = log;
+  }
+
+  get isHost() {
+    return this.#identity.credential.row === "host";
+  }
+
+  get epoch() {
+    return this.#group.epoch;
+  }
+
+  // ---- coming and going
+
+  /** Comes into the group, for the first time or as a new leaf. */
+  begin() {
+    return this.#then(() => this.#hello());
+  }
+
+  /** After a cut of the socket: hears what it missed, or comes again. */
+  resume() {
+    return this.#then(async () => {
+      if (this.phase !== "in" || !this.#id) return this.#hello();
+      try {
+        await this.#request("e2ee.resume", { group: this.#id, epoch: this.#group.epoch, seq: this.#seq });
+      } catch (error) {
+        if (isCut(error)) return;
+        await this.#hello();
+      }
+    });
+  }
+
+  /** The person pressed "Reconnect securely". */
+  retry() {
+    this.#returns = [];
+    return this.begin();
+  }
+
+  async #hello() {
+    this.#id = null;
+    await this.#group.forget();
+    this.#enter("coming");
+    const keyPackage = await this.#group.keyPackage();
+    await this.#ask("e2ee.hello", { version: 1, key_package: base64url(keyPackage) });
+  }
+
+  async #comeAgain() {
+    const now = this.#now();
+    this.#returns = [...this.#returns.filter((at) => now - at < RETURNS_WITHIN_MS), now];
+    if (this.#returns.length > MOST_RETURNS) {
+      this.#id = null;
+      await this.#group.forget();
+      this.#enter("stuck");
+      return;
+    }
+    await this.#hello();
+  }
+
+  /** @param {Phase} phase */
+  #enter(phase) {
+    if (this.phase === phase) return;
+    this.phase = phase;
+    this.emit("phase", phase);
+  }
+
+  // ---- what the server says
+
+  /** Takes a message of the server, in the order in which it came. @param {any} message */
+  take(message) {
+    return this.#then(() => this.#take(message));
+  }
+
+  /** @param {any} message */
+  async #take(message) {
+    if (message.type === "e2ee.create") await this.#create();
+    else if (message.type === "e2ee.reset") await this.#comeAgain();
+    else if (message.type === "e2ee.welcome") await this.#join(message);
+    else if (message.group !== this.#id) return;
+    else if (message.type === "e2ee.work") await this.#work(message);
+    else if (message.type === "e2ee.commit") await this.#commit(message);
+    else if (message.type === "e2ee.activate") this.emit("activated", Number(message.epoch));
+    else if (message.type === "e2ee.app") await this.#open(message);
+  }
+
+  async #create() {
+    if (this.phase !== "coming" || this.#id) return;
+    const group = crypto.getRandomValues(new Uint8Array(16));
+    await this.#group.create(group);
+    this.#id = base64url(group);
+    try {
+      await this.#request("e2ee.created", { group: this.#id });
+    } catch (error) {
+      this.#log("created", error);
+      if (!isCut(error)) await this.#comeAgain();
+      return;
+    }
+    await this.#entered(this.#group.members);
+  }
+
+  /** @param {{group: string, epoch: number, seq: number, welcome: string}} message */
+  async #join({ group, epoch, seq, welcome }) {
+    if (this.phase !== "coming" || this.#id) return;
+    try {
+      const joined = await this.#group.join(bytes(welcome));
+      if (joined.epoch !== epoch || base64url(this.#group.id ?? new Uint8Array(0)) !== group) throw new GroupError("welcome");
+      this.#id = group;
+      this.#seq = seq;
+      await this.#ask("e2ee.applied", { group, epoch });
+      await this.#entered(joined.members);
+    } catch (error) {
+      await this.#lost(group, epoch, error);
+    }
+  }
+
+  /** @param {Member[]} members */
+  async #entered(members) {
+    this.#enter("in");
+    await this.#tell({ added: members, removed: [] }, true);
+    await this.#stateRules();
+  }
+
+  /** @param {{group: string, epoch: number, seq: number, commit: string, add: string[], remove: string[]}} message */
+  async #commit({ group, epoch, seq, commit, add, remove }) {
+    if (epoch <= this.#group.epoch) return; // heard before the cut
+    try {
+      const step = await this.#group.take(bytes(commit));
+      if (step.out) {
+        await this.#comeAgain();
+        return;
+      }
+      // What the server was told of a commit, and passed on, is what the commit does: or its author lied to one of us.
+      if (step.epoch !== epoch || !isWhatWasSaid(step, add, remove)) throw new GroupError("declared");
+      this.#seq = seq;
+      await this.#ask("e2ee.applied", { group, epoch });
+      await this.#tell(step, false);
+      if (step.own && step.added.length && this.#backing.rules) await this.send("control", { t: "rules", rules: this.#backing.rules });
+    } catch (error) {
+      await this.#lost(group, epoch, error);
+    }
+  }
+
+  /**
+   * This device can't follow any further: says so and comes again as a new leaf.
+   * @param {string} group
+   * @param {number} epoch
+   * @param {unknown} error
+   */
+  async #lost(group, epoch, error) {
+    this.#log("lost", error);
+    const code = error instanceof GroupError ? error.code : "failed";
+    await this.#ask("e2ee.nack", { group, epoch, code });
+    await this.#comeAgain();
+  }
+
+  /**
+   * @param {{added: Member[], removed: Member[]}} step
+   * @param {boolean} fresh
+   */
+  async #tell({ added, removed }, fresh) {
+    const group = this.#group;
+    const [key, code] = [await group.mediaKey(), await roomCode(own(group.authenticator), own(group.id ?? new Uint8Array(0)))];
+    this.emit("changed", { epoch: group.epoch, leaf: group.leaf, members: group.members, added, removed, code, key, fresh });
+  }
+
+  // ---- committing
+
+  /** @param {any} message */
+  async #work({ group, epoch, add, remove, refresh }) {
+    if (epoch !== this.#group.epoch) return;
+    /** @type {Map<string, number>} */
+    const offers = new Map();
+    const newcomers = [];
+    for (const { participant, offer, key_package: keyPackage, word } of add) {
+      offers.set(participant, offer);
+      newcomers.push({ participant, keyPackage: bytes(keyPackage) });
+      if (word) await this.#backing.learnWord(readWord(word));
+    }
+    const named = (/** @type {string[]} */ people) => people.map((participant) => ({ participant, offer: offers.get(participant) }));
+    try {
+      const staged = await this.#group.stage({ add: newcomers, remove, refresh });
+      if (staged.declined.length) await this.#ask("e2ee.decline", { offers: named(staged.declined), more: staged.commit !== null });
+      if (!staged.commit) return;
+      await this.#request("e2ee.commit", {
+        group, epoch, commit: base64url(staged.commit), ...(staged.welcome ? { welcome: base64url(staged.welcome) } : {}),
+        add: named(staged.add), remove: staged.remove,
+      });
+    } catch (error) {
+      // Somebody else was first, or is asked next. What was staged is forgotten with the next commit.
+      this.#log("commit", error);
+    }
+  }
+
+  // ---- messages
+
+  /**
+   * Seals and sends a message to everybody in the group. Resolves to its place in the order. Rejects with a code.
+   * @param {string} kind its class: the server enforces rights by it, and members see that it is the true one
+   * @param {object} content
+   * @returns {Promise<number>}
+   */
+  async send(kind, content) {
+    if (this.phase !== "in" || !this.#id) throw new GroupError("no_group");
+    const group = this.#id;
+    const { epoch, message } = await this.#group.seal(kind, utf8(JSON.stringify(content)));
+    const { seq } = await this.#request("e2ee.app", { group, epoch, class: kind, message: base64url(message) });
+    return Number(seq);
+  }
+
+  /** @param {{seq: number, from: string, class: string, message: string}} message */
+  async #open(message) {
+    this.#seq = Math.max(this.#seq, message.seq);
+    let opened;
+    try {
+      opened = await this.#group.open(bytes(message.message));
+    } catch (error) {
+      this.#log("message", error);
+      return;
+    }
+    const { from, kind } = opened;
+    if (kind !== message.class || from.who.participant !== message.from) return; // the server says what the sender did not
+    const content = parse(opened.content);
+    if (content === null) return;
+    if (kind === "control" && content.t === "rules") {
+      const before = this.#backing.rules;
+      if ((await this.#backing.learnRules(content.rules)) && this.#backing.rules && before !== this.#backing.rules) this.emit("rules", this.#backing.rules.door);
+      return;
+    }
+    this.emit("message", { from, kind, content, seq: message.seq });
+  }
+
+  // ---- a host's part
+
+  /**
+   * What the portal says the door does. Where this device is a host's, it states it to the group.
+   * @param {DoorTable} door
+   */
+  setDoor({ listed, colleagues, guests, anyone }) {
+    this.#door = { listed, colleagues, guests, anyone };
+    return this.#then(() => this.#stateRules());
+  }
+
+  async #stateRules() {
+    const known = this.#backing.rules;
+    if (!this.isHost || this.phase !== "in" || !this.#door || (known && JSON.stringify(known.door) === JSON.stringify(this.#door))) return;
+    const stated = { number: (known?.number ?? 0) + 1, door: this.#door };
+    const rules = { ...stated, by: await this.#signed(rulesText({ room: this.#identity.credential.room, ...stated })) };
+    await this.#backing.learnRules(rules);
+    await this.send("control", { t: "rules", rules }).catch((error) => this.#log("rules", error));
+  }
+
+  /**
+   * A host's word for somebody, as the wire carries it.
+   * @param {string} participant
+   * @param {string} key their identity key
+   */
+  async word(participant, key) {
+    const given = { participant, key, until: Math.floor(this.#now() / 1000) + WORD_LASTS_S };
+    const word = { ...given, by: await this.#signed(wordText({ room: this.#identity.credential.room, ...given })) };
+    return base64url(utf8(JSON.stringify(word)));
+  }
+
+  /** @param {Uint8Array} text */
+  async #signed(text) {
+    const { credential, key, sign } = this.#identity;
+    return { credential: base64url(encodeCredential(credential)), key, signature: base64url(await sign(text)) };
+  }
+
+  // ---- one thing after the other
+
+  /** @param {() => Promise<void>} work */
+  #then(work) {
+    this.#turn = this.#turn.then(work).catch((error) => this.#log("session", error));
+    return this.#turn;
+  }
+
+  /**
+   * A request whose failure changes nothing: a cut is noticed elsewhere.
+   * @param {string} type
+   * @param {object} fields
+   */
+  async #ask(type, fields) {
+    await this.#request(type, fields).catch((error) => this.#log(type, error));
+  }
+}
+
+/** @param {any} error */
+const isCut = (error) => error?.code === "cut" || error?.code === "no_answer";
+
+/** @param {string} text */
+const bytes = (text) => fromBase64url(text) ?? new Uint8Array(0);
+
+/** A copy with a buffer of its own. @param {Uint8Array} bytes */
+const own = (bytes) => new Uint8Array(bytes);
+
+/** @param {Uint8Array} content */
+function parse(content) {
+  try {
+    const value = JSON.parse(fromUtf8(content) ?? "");
+    return value !== null && typeof value === "object" && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} text */
+const readWord = (text) => parse(bytes(text));
+
+/**
+ * @param {{added: Member[], removed: Member[]}} step
+ * @param {string[]} add
+ * @param {string[]} remove
+ */
+function isWhatWasSaid({ added, removed }, add, remove) {
+  const came = added.map(({ who }) => who.participant).sort();
+  const went = removed.map(({ who }) => who.participant).filter((participant) => !came.includes(participant)).sort();
+  return came.join() === [...add].sort().join() && went.join() === [...remove].sort().join();
+}
