@@ -1,7 +1,7 @@
 """Drives `benchmarks.server` from the generator's process, and participants through it.
 
-`Server` is the subprocess and its command channel; `Room` brings `tests.support.rtc_client.Client`s
-into one of its sessions and carries descriptions between them.
+`Server` is the subprocess and its command channel; `Room` brings clients into one of its sessions
+and carries descriptions between them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any, Self
 
+from benchmarks import process
 from tests.support.rtc_client import Client
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +23,8 @@ CALL_SECONDS = 20.0
 
 class Server:
     """The engine in a process of its own. Use as an async context manager."""
+
+    address = "127.0.0.1"
 
     def __init__(self, *command: str, log: IO[bytes] | None = None) -> None:
         self.command = command
@@ -34,15 +37,14 @@ class Server:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *self.command,
+            *process.pinned([sys.executable, "-m", *self.command]),
             cwd=ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=self.log,
             limit=1 << 22,
         )
+        self.pid = self._process.pid
         self._reading = asyncio.create_task(self._read())
         async with asyncio.timeout(CALL_SECONDS):
             await self._ready
@@ -71,9 +73,9 @@ class Server:
         async with asyncio.timeout(CALL_SECONDS):
             return await waiter
 
-    async def cpu_seconds(self) -> float:
-        usage = await self.call("usage")
-        return float(usage["user_s"] + usage["system_s"])
+    def room(self, name: str) -> Room:
+        """A session of the engine; see `benchmarks.load.MediaServer`."""
+        return Room(self, name)
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
@@ -118,6 +120,9 @@ class Room:
         if subscribe:
             await self.server.call("open_subscribe", **here)
         return client
+
+    async def settle(self) -> None:
+        """Nothing to do: the engine offers what there is by itself."""
 
     async def _publish(self, client: Client, *sources: str) -> None:
         sdp, mids = client.offer_publish(*sources)

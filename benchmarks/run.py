@@ -1,8 +1,8 @@
-"""`./run bench`: what forwarding costs, beside aiortc's own relay in the same run.
+"""`./run bench`: what forwarding costs, beside Janus and beside aiortc's own relay in the same run.
 
 Prints tables and writes benchmarks/results/latest.json with the machine described. The generator runs
-in this process, every server in one of its own, all on 127.0.0.1. Choose parts by name:
-`python -m benchmarks.run engine relay memory`; `--seconds` and `--rounds` make it longer.
+in this process, every server in one of its own, on a core of its own where there are two. Choose parts by name:
+`python -m benchmarks.run growth steady capacity`; `--seconds` and `--rounds` make it longer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,31 +19,46 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import channel, machine
+from benchmarks import channel, machine, peers, process
+from benchmarks.camera import LARGE
 from benchmarks.control import Server
 from benchmarks.load import Load, Measured, measure
 from benchmarks.memory import measure_memory
 from benchmarks.relay_load import measure_relay
-from benchmarks.tables import print_engine, print_memory, print_product, print_relay
+from benchmarks.tables import print_capacity, print_growth, print_memory, print_product, print_relay, print_steady
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 PORT = 18821
 
-# Equal work for the sender of datagrams in every row: sixteen listeners in all, split over as many
-# meetings as the fan-out allows, so that rows differ in how often a received packet is sent on.
-FAN_OUTS = [
-    Load(f"fan-out {n}", sessions=16 // n, publishers=1, listeners=n, packets_per_frame=10) for n in (1, 2, 4, 8, 16)
+FAN_OUT_16 = Load("fan-out 16", publishers=1, listeners=16, camera=LARGE)
+MEETING_OF_8 = Load("meeting of 8", publishers=8, listeners=0)
+# Small meetings side by side, so that the port is about as busy as in the meeting of 8. In large ones eight talk.
+GROWTH = [
+    Load("meeting of 2", publishers=2, listeners=0, meetings=28),
+    Load("meeting of 4", publishers=4, listeners=0, meetings=5),
+    MEETING_OF_8,
+    *(Load(f"meeting of {members}", publishers=8, listeners=members - 8) for members in (16, 32, 64)),
+    FAN_OUT_16,
 ]
-MEETING_OF_8 = Load("meeting of 8", sessions=1, publishers=8, listeners=0, packets_per_frame=3)
-ENGINE_LOADS = [*FAN_OUTS, MEETING_OF_8]
-PARTS = ("engine", "relay", "memory", "product")
+COMPARED = [FAN_OUT_16, MEETING_OF_8]
+PARTS = ("growth", "steady", "capacity", "relay", "memory", "product")
 
 
 async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> dict[str, Any]:
     results: dict[str, Any] = {"machine": machine.describe()}
-    if "engine" in parts:
-        results["engine"] = await run_engine(seconds, rounds, port)
+    if "growth" in parts:
+        results["growth"] = await run_growth(seconds, rounds, port)
+    steady: dict[str, peers.Row] = {}
+    if "steady" in parts or "capacity" in parts:
+        steady = await peers.measure_steady(COMPARED, seconds, rounds if "steady" in parts else 1, port)
+    if "steady" in parts:
+        print_steady(steady.values())
+        results["steady"] = [row.as_json() for row in steady.values()]
+    if "capacity" in parts:
+        found = await peers.measure_capacity(COMPARED, seconds, steady, port)
+        print_capacity(found)
+        results["capacity"] = [row.as_json() for row in found]
     if "relay" in parts:
         measured = [await measure_relay(fan_out, seconds) for fan_out in (1, 2)]
         print_relay(measured)
@@ -56,28 +70,22 @@ async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> d
         results["memory"] = asdict(memory)
     if "product" in parts:
         results["product"] = await run_product()
-    if "engine" in results and "relay" in results:
-        results["relay_to_engine_ratio"] = ratio = compare(results)
-        print(f"\naiortc's relay costs {ratio:.0f} times as much per forwarded packet as the engine (meeting of 8).")
     results["machine"]["load_average_after"] = [round(value, 2) for value in os.getloadavg()]
     return results
 
 
-async def run_engine(seconds: float, rounds: int, port: int) -> list[dict[str, Any]]:
+async def run_growth(seconds: float, rounds: int, port: int) -> list[dict[str, Any]]:
     """Every load in every round, in turn, so that a busy minute of the machine does not hit one row only."""
-    taken: dict[str, list[Measured]] = {load.name: [] for load in ENGINE_LOADS}
+    taken: dict[str, list[Measured]] = {load.name: [] for load in GROWTH}
     loop_name = ""
     for number in range(rounds):
-        for load in ENGINE_LOADS:
+        for load in GROWTH:
             async with Server("benchmarks.server", str(port)) as server:
                 taken[load.name].append(await measure(server, load, seconds, f"r{number}"))
                 loop_name = server.loop_name
-    rows = []
-    for measured in taken.values():
-        costs = [row.cpu_us_per_packet for row in measured]
-        rows.append((min(measured, key=lambda row: abs(row.cpu_us_per_packet - statistics.median(costs))), costs))
-    print_engine(rows, loop_name)
-    return [{**asdict(row), "cpu_us_per_packet_rounds": costs} for row, costs in rows]
+    rows = [peers.Row("Lintel", measured) for measured in taken.values()]
+    print_growth(rows, loop_name)
+    return [row.as_json() for row in rows]
 
 
 async def run_product() -> dict[str, Any] | None:
@@ -94,17 +102,11 @@ async def run_product() -> dict[str, Any] | None:
     return measured
 
 
-def compare(results: dict[str, Any]) -> float:
-    ours = next(row for row in results["engine"] if row["name"] == MEETING_OF_8.name)
-    theirs = statistics.median(row["cpu_us_per_packet"] for row in results["relay"])
-    return round(theirs / ours["cpu_us_per_packet"], 1)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all when left out")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measuring window")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each engine load is measured")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each steady load is measured")
     parser.add_argument("--port", type=int, default=PORT, help="UDP port for the engine on 127.0.0.1")
     parser.add_argument("--dry", action="store_true", help="print only, leave latest.json alone")
     chosen = parser.parse_args()
@@ -112,6 +114,7 @@ def main() -> None:
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     results: dict[str, Any] = {}
+    process.leave_the_last_core()
 
     async def body() -> None:
         results.update(await run(parts, chosen.seconds, chosen.rounds, chosen.port))

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.load import Measured
 from benchmarks.memory import MemoryMeasured
+from benchmarks.peers import Row
 from benchmarks.relay_load import RelayMeasured
 
-ENGINE_COLUMNS = "{:<14}{:>10}{:>9}{:>12}{:>15}{:>9}{:>9}{:>9}{:>9}"
+COLUMNS = "{:<16}{:<15}{:>10}{:>11}{:>12}{:>12}{:>8}{:>8}{:>8}{:>8}{:>8}"
 
 
-def print_engine(rows: Sequence[tuple[Measured, Sequence[float]]], loop_name: str) -> None:
-    """Each row with the µs of all its rounds."""
+def print_growth(rows: Iterable[Row], loop_name: str) -> None:
+    """The engine by number of members; "handled" divides by what came in as well as by what went out."""
     print(f"\nEngine on {loop_name}; µs is server CPU per forwarded packet, median and range of the rounds\n")
+    print(f"{'load':<15}{'out/s':>9}{'µs/packet':>11}{'range':>13}{'µs/handled':>12}{'ms p50':>8}{'p95':>7}{'p99':>7}")
+    for row in rows:
+        measured = row.median
+        spread = f"{min(row.costs):.1f}-{max(row.costs):.1f}"
+        print(
+            f"{measured.name:<15}{measured.forwarded_per_second:>9}{measured.cpu_us_per_packet:>11.2f}{spread:>13}"
+            f"{measured.cpu_us_per_packet_handled:>12.2f}{measured.delay_ms_p50:>8.2f}{measured.delay_ms_p95:>7.2f}"
+            f"{measured.delay_ms_p99:>7.2f}"
+        )
+
+
+def print_steady(rows: Iterable[Row]) -> None:
+    """Equal offered load on every server."""
+    print("\nOne meeting, equal offered load, one core; µs is server CPU per forwarded packet, median of the rounds\n")
+    _print_rows(rows)
+
+
+def print_capacity(rows: Iterable[Row]) -> None:
+    """The most that each server carries."""
+    print("\nAs many meetings as fit on one core with less than 1 % lost and a p95 below 50 ms\n")
+    rows = list(rows)
+    _print_rows(rows)
+    for row in rows:
+        print(f"  {row.server}, {row.median.name}: ended by {row.ended}")
+
+
+def _print_rows(rows: Iterable[Row]) -> None:
     print(
-        ENGINE_COLUMNS.format(
-            "load", "offered/s", "out/s", "µs/packet", "range", "loss %", "ms p50", "ms p95", "ms p99"
+        COLUMNS.format(
+            "server", "load", "meetings", "out/s", "µs/packet", "range", "loss %", "ms p50", "p95", "p99", "RSS MB"
         )
     )
-    for row, costs in rows:
+    for row in sorted(rows, key=lambda row: row.median.name):
+        measured = row.median
         print(
-            ENGINE_COLUMNS.format(
-                row.name,
-                row.offered_per_second,
-                f"{row.forwarded_per_second:.0f}",
-                f"{row.cpu_us_per_packet:.2f}",
-                f"{min(costs):.1f}-{max(costs):.1f}",
-                f"{100 * row.loss_ratio:.3f}",
-                f"{row.delay_ms_p50:.2f}",
-                f"{row.delay_ms_p95:.2f}",
-                f"{row.delay_ms_p99:.2f}",
+            COLUMNS.format(
+                row.server,
+                measured.name,
+                measured.meetings,
+                measured.forwarded_per_second,
+                f"{measured.cpu_us_per_packet:.2f}",
+                f"{min(row.costs):.1f}-{max(row.costs):.1f}",
+                f"{100 * measured.loss_ratio:.2f}",
+                f"{measured.delay_ms_p50:.2f}",
+                f"{measured.delay_ms_p95:.2f}",
+                f"{measured.delay_ms_p99:.2f}",
+                f"{measured.rss_mb:.0f}",
             )
         )
 

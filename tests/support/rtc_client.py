@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.support import synthetic, wire
@@ -63,9 +63,13 @@ class UpStream:
 
     def send_frame(self, packets: int = 3, packet_bytes: int = 1100, frames_per_second: int = 30) -> None:
         """One video frame; a key frame when one was asked for or none was sent yet."""
+        self.send_frame_of([packet_bytes] * packets, frames_per_second)
+
+    def send_frame_of(self, sizes: Sequence[int], frames_per_second: int = 30) -> None:
+        """The same, in payloads of these sizes in bytes."""
         key, self.key_frame_wanted = self.key_frame_wanted, False
-        for index, payload in enumerate(self.vp8.frame(packets, packet_bytes, key=key)):
-            self._send(VP8_PAYLOAD_TYPE, payload, marker=index == packets - 1)
+        for index, payload in enumerate(self.vp8.frame(sizes, key=key)):
+            self._send(VP8_PAYLOAD_TYPE, payload, marker=index == len(sizes) - 1)
         self.timestamp += synthetic.VP8_CLOCK_HERTZ // frames_per_second
 
     def send_payload(self, payload: bytes, *, marker: bool = True) -> None:
@@ -144,9 +148,11 @@ class Client:
     """A participant named by `peer`. Everything received is counted in `down`, by (publisher, source)."""
 
     numbers = iter(range(1, 1 << 31))
+    subscribe_transport = Transport
 
-    def __init__(self, peer: str, *, identity: Identity | None = None) -> None:
+    def __init__(self, peer: str, *, identity: Identity | None = None, address: str = "127.0.0.1") -> None:
         self.peer = peer
+        self.address = address
         self.identity = identity or Identity()
         self.publish: Transport | None = None
         self.subscribe: Transport | None = None
@@ -167,7 +173,7 @@ class Client:
         `claim` puts another's credentials or fingerprint into the description: an intruder's move.
         """
         if self.publish is None:
-            self.publish = Transport(identity=self.identity, on_rtcp=self._take_feedback)
+            self.publish = Transport(identity=self.identity, on_rtcp=self._take_feedback, bind=(self.address, 0))
         for source in sources:
             if source not in self.up:
                 self.up[source] = UpStream(
@@ -221,8 +227,8 @@ class Client:
         if transport is None or transport.remote != offer.secrets:
             if transport is not None:
                 transport.close()
-            transport = self.subscribe = Transport(
-                identity=self.identity, on_rtp=self._take_rtp, on_rtcp=self._take_report
+            transport = self.subscribe = self.subscribe_transport(
+                identity=self.identity, on_rtp=self._take_rtp, on_rtcp=self._take_report, bind=(self.address, 0)
             )
             self._by_ssrc.clear()
             transport.start(offer)
@@ -236,10 +242,15 @@ class Client:
         for media in offer.media:
             if media.direction not in ("sendonly", "sendrecv") or not media.ssrcs:
                 continue
-            publisher, source = _origin(media)
+            publisher, source = self.origin(media)
             stream = self.down.setdefault((publisher, source), DownStream(publisher, source, media.ssrcs[0]))
             stream.ssrc = media.ssrcs[0]
             self._by_ssrc[stream.ssrc] = stream
+
+    def origin(self, media: Media) -> tuple[str, str]:
+        """(publisher, source) from the track id that the engine promises: "<publisher>:<source>"."""
+        publisher, _, source = media.track_id.rpartition(":")
+        return publisher, source
 
     def _take_rtp(self, packet: memoryview, arrival_ns: int) -> None:
         stream = self._by_ssrc.get(int.from_bytes(packet[8:12]))
@@ -313,12 +324,6 @@ def _note_sequence(stream: DownStream, sequence: int) -> None:
         return
     stream.gaps += ahead - 1
     stream.highest += ahead
-
-
-def _origin(media: Media) -> tuple[str, str]:
-    """(publisher, source) from the track id that the engine promises: "<publisher>:<source>"."""
-    publisher, _, source = media.track_id.rpartition(":")
-    return publisher, source
 
 
 SourceMap = Mapping[str, str]

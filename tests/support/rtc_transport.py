@@ -220,19 +220,22 @@ class Transport:
                 size, ancillary, _, _ = self.socket.recvmsg_into([buffer], 64)
             except (BlockingIOError, OSError):
                 return
-            if size == 0:
-                continue
-            self.bytes_received += size
-            first = buffer[0]
-            if 128 <= first < 192:
-                self._take_srtp(buffer, size, ancillary)
-            elif 20 <= first < 64:
-                self.count["dtls"] += 1
-                self._advance(bytes(buffer[:size]))
-            elif first < 4:
-                self._take_stun(bytes(buffer[:size]))
-            else:
-                self.count["unknown"] += 1
+            if size:
+                self.take_datagram(buffer, size, ancillary)
+
+    def take_datagram(self, buffer: memoryview, size: int, ancillary: list[tuple[int, int, bytes]]) -> None:
+        """What came in from the server: media, DTLS or a connectivity check, by its first byte (RFC 7983)."""
+        self.bytes_received += size
+        first = buffer[0]
+        if 128 <= first < 192:
+            self._take_srtp(buffer, size, ancillary)
+        elif 20 <= first < 64:
+            self.count["dtls"] += 1
+            self._advance(bytes(buffer[:size]))
+        elif first < 4:
+            self._take_stun(bytes(buffer[:size]))
+        else:
+            self.count["unknown"] += 1
 
     def _take_srtp(self, buffer: memoryview, size: int, ancillary: list[tuple[int, int, bytes]]) -> None:
         self.count["srtp_datagrams"] += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 STAMP = struct.Struct("!IIQQ")  # magic, stream, packet number in the stream, nanoseconds
 STAMP_MAGIC = 0x57A4B10C
@@ -39,11 +39,11 @@ class Vp8Payloads:
         self.picture_id = first_picture_id
         self.tl0 = tl0
 
-    def frame(self, packets: int, packet_bytes: int, *, key: bool) -> Iterator[bytes]:
-        """The payloads of one frame, each `packet_bytes` long with room for the stamp left at its end."""
+    def frame(self, sizes: Sequence[int], *, key: bool) -> Iterator[bytes]:
+        """The payloads of one frame, of these sizes in bytes, with room for the stamp left at their ends."""
         self.picture_id = (self.picture_id + 1) & 0x7FFF
         self.tl0 = (self.tl0 + 1) & 0xFF
-        for index in range(packets):
+        for index, packet_bytes in enumerate(sizes):
             start = index == 0
             descriptor = struct.pack("!BBHBB", 0x90 if start else 0x80, 0xE0, 0x8000 | self.picture_id, self.tl0, 0)
             head = descriptor + (vp8_frame_tag(key) if start else b"")

@@ -57,8 +57,8 @@ class RtpTest(unittest.TestCase):
         self.assertEqual(request.lost_sequences, [10, 500])
 
     def test_a_key_frame_starts_with_its_first_packet_only(self) -> None:
-        first, second = synthetic.Vp8Payloads().frame(2, 500, key=True)
-        delta, _ = synthetic.Vp8Payloads().frame(2, 500, key=False)
+        first, second = synthetic.Vp8Payloads().frame([500, 500], key=True)
+        delta, _ = synthetic.Vp8Payloads().frame([500, 500], key=False)
         self.assertEqual([synthetic.is_vp8_key_frame_start(p) for p in (first, second, delta)], [True, False, False])
 
 
