@@ -17,6 +17,7 @@ PURE = [
     "meetings/admission.py",
     "meetings/lifecycle.py",
     "meetings/localtime.py",
+    "meetings/verify_export.py",
     "meetings/outgoing/breaker.py",
     "meetings/outgoing/destinations.py",
     "meetings/signaling/fields.py",

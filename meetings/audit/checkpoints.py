@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +113,28 @@ def read() -> list[Checkpoint]:
         if line.strip():
             found.append(_parse(line, position, public))
     return found
+
+
+def within(first: int, last: int, *, most: int) -> Iterator[Checkpoint]:
+    """Signed lines for entries `first` to `last`, one an entry and spread evenly when there are more than `most`."""
+    found: dict[int, Checkpoint] = {}
+    for note in read():
+        if first <= note.number <= last:
+            found.setdefault(note.number, note)
+    numbers = sorted(found)
+    step = -(-len(numbers) // most) or 1
+    for number in numbers[::-step][::-1]:
+        yield found[number]
+
+
+def sign(message: str) -> str:
+    """The signature of a text by the key that signs checkpoints, in base64."""
+    return base64.b64encode(_key().sign(message.encode())).decode()
+
+
+def public_key() -> bytes:
+    """The 32 bytes of the key by which checkpoints and exports are verified."""
+    return _key().public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
 def covering(number: int) -> Checkpoint | None:

@@ -5,7 +5,7 @@ no memory, and never more than `MOST` entries: whoever wants more narrows the fi
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -54,9 +54,9 @@ def who(detail: AuditDetail) -> str:
     return str((raw_body(detail) or {}).get("actor_label", ""))
 
 
-def too_many(count: int) -> str:
+def too_many(count: int, most: int) -> str:
     """Why no file was made, and what helps."""
-    told = {"count": count, "most": MOST}
+    told = {"count": count, "most": most}
     return _("%(count)d entries match, and a file holds %(most)d. Choose fewer days, or filter for more.") % told
 
 
@@ -67,9 +67,7 @@ def as_file(name: str, form_of: str, details: QuerySet[AuditDetail], zone: tzinf
     def part(batch: list[AuditDetail]) -> str:
         return render(batch, zone)
 
-    response = StreamingHttpResponse(_parts(details, part, head(zone)), content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}.{form_of}"'
-    return response
+    return streamed(_parts(details, part, head(zone)), content_type, f"{name}.{form_of}")
 
 
 def _columns(zone: tzinfo) -> str:
@@ -125,20 +123,27 @@ FORMS: Final[Mapping[str, tuple[str, Callable[[tzinfo], str], Render]]] = {
 """Ending of the name → content type, what comes first, and how entries are written."""
 
 
-async def _parts(details: QuerySet[AuditDetail], part: Part, head: str) -> AsyncIterator[str]:
+def _parts(details: QuerySet[AuditDetail], part: Part, head: str) -> Iterator[str]:
     if head:
         yield head
     before, left = None, MOST
     while left > 0:
-        text, before, count = await sync_to_async(_next)(details, part, before, min(BATCH, left))
-        left -= count
-        if text:
-            yield text
-        if before is None:
+        most = min(BATCH, left)
+        rows = list((details if before is None else details.filter(entry_id__lt=before))[:most])
+        if rows:
+            yield part(rows)
+        if len(rows) < most:
             return
+        before, left = rows[-1].entry_id, left - most
 
 
-def _next(details: QuerySet[AuditDetail], part: Part, before: int | None, most: int) -> tuple[str, int | None, int]:
-    """The next part, where to go on (None: that was the last), and how many entries are in it."""
-    rows = list((details if before is None else details.filter(entry_id__lt=before))[:most])
-    return part(rows), rows[-1].entry_id if len(rows) == most else None, len(rows)
+def streamed(parts: Iterator[str], content_type: str, name: str) -> StreamingHttpResponse:
+    """An answer that is written while it is sent. Each part is made in a database thread when the last one is gone."""
+
+    async def step() -> AsyncIterator[str]:
+        while (part := await sync_to_async(next)(parts, None)) is not None:
+            yield part
+
+    response = StreamingHttpResponse(step(), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

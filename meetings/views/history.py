@@ -130,6 +130,6 @@ def export_as(request: HttpRequest, meeting_id: Any, form_of: str) -> HttpRespon
         count = found.count()
         if count <= export.MOST:
             return export.as_file("history", form_of, found, timezone.get_current_timezone())
-        form.add_error(None, export.too_many(count))
+        form.add_error(None, export.too_many(count, export.MOST))
     context = _context(meeting, form, request.GET.urlencode(), filtered=True)
     return render(request, "meetings/history.html", context, status=422)

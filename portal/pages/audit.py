@@ -8,9 +8,10 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from meetings.audit import export, record, sentence
+from meetings.audit import export, record, sentence, signed
 from meetings.audit.facts import facts_of, place_of
 from meetings.audit.kinds import Group, group_of, result_of
 from meetings.audit.search import Search
@@ -21,6 +22,7 @@ from meetings.views.moments import look_of
 from portal.pages.admins import administrators_only
 
 ENTRIES_PER_PAGE = 100
+SIGNED = "signed.jsonl"
 
 
 def _found(search: Search) -> Any:
@@ -58,7 +60,7 @@ def _page(request: HttpRequest, search: Search) -> dict[str, Any]:
         "older": shown[-1].entry_id if len(details) > ENTRIES_PER_PAGE else None,
         "newest": not before,
         "zone": timezone.get_current_timezone_name().replace("_", " "),
-        "most": export.MOST,
+        "fingerprint": signed.fingerprint(),
     }
 
 
@@ -102,15 +104,33 @@ def entry(request: HttpRequest, number: int) -> HttpResponseBase:
 @require_GET
 def export_as(request: HttpRequest, form_of: str) -> HttpResponseBase:
     """Exactly the filtered entries as a file. Filters that can't be read, or match too much, give the page instead."""
-    if form_of not in export.FORMS:
+    if form_of not in {*export.FORMS, SIGNED}:
         raise Http404
     form = HistoryForm(request.GET)
+    if form.is_valid() and form_of == SIGNED:
+        return _signed(request, form)
     if form.is_valid():
         found = _found(form.search)
         count = found.count()
         if count <= export.MOST:
             _read(request, "audit.exported", filters=form.search.given, format=form_of, count=count)
             return export.as_file("audit", form_of, found, timezone.get_current_timezone())
-        form.add_error(None, export.too_many(count))
+        form.add_error(None, export.too_many(count, export.MOST))
+    return _refused(request, form)
+
+
+def _signed(request: HttpRequest, form: HistoryForm) -> HttpResponseBase:
+    first, last = signed.span_of(form.search)
+    count = last - first + 1
+    if not 0 < count <= signed.MOST:
+        form.add_error(None, export.too_many(count, signed.MOST) if count else _("There is no entry in these days."))
+        return _refused(request, form)
+    _read(request, "audit.exported", filters=form.search.given, format=SIGNED, count=count)
+    return export.streamed(
+        signed.parts(form.search, first, last), "application/jsonl; charset=utf-8", f"audit.{SIGNED}"
+    )
+
+
+def _refused(request: HttpRequest, form: HistoryForm) -> HttpResponseBase:
     context = {"here": "audit", "form": form, "query": request.GET.urlencode(), "filtered": True}
     return render(request, "portal/audit.html", context, status=422)

@@ -11,8 +11,8 @@ from unittest import mock
 
 from django.http import HttpResponse
 
-from meetings import audit
-from meetings.audit import export
+from meetings import audit, verify_export
+from meetings.audit import export, signed
 from meetings.models import AuditDetail, AuditEntry
 from meetings.tests.pages_case import text_of
 from portal.tests.test_pages import PagesCase
@@ -211,6 +211,22 @@ class Files(AuditCase):
         names = [row[3] for row in self.cells(kind="door.knocked") if "SUM" in row[3]]
         assert len(names) == 8
         assert all(name.startswith("'") for name in names)
+
+    def test_a_signed_file_proves_itself_and_keeps_back_what_the_filter_does(self) -> None:
+        text = text_of(self.file("signed.jsonl", person="guest 3"))
+        report = verify_export.verify(text.splitlines(keepends=True), signed.fingerprint())
+        assert (report.first, report.details) == (1, 1)
+        assert "Guest 4" not in text
+        last = AuditEntry.objects.select_related("detail").latest("number")
+        assert last.number == report.last + 1
+        assert audit.body_of(last)["facts"]["format"] == "signed.jsonl"
+        self.assertContains(self.client.get("/audit/"), signed.fingerprint())
+
+    def test_no_signed_file_is_made_of_nothing_or_of_too_much(self) -> None:
+        answer = self.file("signed.jsonl", **{"from": "2999-01-01"})
+        self.assertContains(answer, "There is no entry in these days.", status_code=422)
+        with mock.patch.object(signed, "MOST", 3):
+            self.assertContains(self.file("signed.jsonl"), "a file holds 3.", status_code=422)
 
     def test_a_form_that_there_is_not(self) -> None:
         answer: HttpResponse = self.file("exe")
