@@ -24,11 +24,13 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """ARRIVE: the door did not refuse. ENTER: admitted, and in the room. LET_IN, MESSAGE, TURN_AWAY, REMOVE and
+    """ARRIVE: the door did not refuse. ENTER: admitted, and in the room. TAKE_OVER: the same person's seat on another
+    device, inside, moves here. LET_IN, MESSAGE, TURN_AWAY, REMOVE and
     SEND_BACK: a host's answer. SHUT_OUT: the rules refuse somebody who had a seat. END: the meeting is over."""
 
     ARRIVE = "arrive"
     ENTER = "enter"
+    TAKE_OVER = "take_over"
     LET_IN = "let_in"
     MESSAGE = "message"
     TURN_AWAY = "turn_away"
@@ -54,6 +56,7 @@ TABLE: Final[Mapping[State, Mapping[Event, State]]] = MappingProxyType(
         State.WAITING: {
             Event.ARRIVE: State.WAITING,
             Event.ENTER: State.INSIDE,
+            Event.TAKE_OVER: State.INSIDE,
             Event.LET_IN: State.WAITING,
             Event.MESSAGE: State.WAITING,
             Event.TURN_AWAY: State.REFUSED,

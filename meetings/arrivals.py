@@ -1,4 +1,4 @@
-"""Arriving at the door: who somebody is, by every proof they bring, and what the door says to that.
+"""Arriving at the door: what it says to somebody, by every proof they bring, and what is stored of that.
 
 Between the views, which read requests, and the services, which store. The functions that take a `Visitor` run in a
 database thread. An unknown code and a door that is closed for this visitor leave here as one and the same answer.
@@ -6,63 +6,39 @@ database thread. An unknown code and a door that is closed for this visitor leav
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-
-from django.conf import settings
-from django.core import signing
 
 from meetings import codes, door, selectors
-from meetings.models import Invitation, InvitationToken, Occurrence, Participant
-from meetings.network import truncate_network
+from meetings.models import Invitation, InvitationToken, Occurrence, Participant, RetiredCode
 from meetings.services import door as door_services
-from meetings.services import invitations
-
-PROOF_SECONDS = 120
-_BROWSER = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
-_NONCE = re.compile(r"[A-Za-z0-9_-]{16,43}", re.ASCII)
-_LINK_SALT = "meetings.link"
+from meetings.services import invitations, moves
+from meetings.visitors import Visitor
 
 CLOSED = door.Refuse("closed", unknown=True)
+PRESENT = (Participant.State.INSIDE, Participant.State.WAITING)
+
+HostInside = Callable[[str], bool]
+"""Says whether a host is inside an occurrence now."""
 
 
 @dataclass(frozen=True)
-class Visitor:
-    """Everything a request or handshake says about its sender. Text is empty where it says nothing."""
+class LinkInUse:
+    """What the holder of a link is told when it belongs to another device. `asks`: whether somebody asks to take it
+    over: nobody (""), this device ("yours") or another one ("anothers"), until `until`.
+    """
 
-    user: Any
-    session_key: str
-    browser: str
-    link: int | None
-    network: str
-
-    @property
-    def user_id(self) -> str:
-        return str(self.user.pk) if self.user is not None else ""
-
-    @property
-    def budget(self) -> str:
-        """Whose tries are counted together. Who brings a proof has tries that no neighbour can use up."""
-        if self.user is not None:
-            return f"account {self.user_id}"
-        return f"link {self.link}" if self.link is not None else f"network {self.network}"
-
-
-@dataclass(frozen=True)
-class Device:
-    """A device key that has just proved itself for one code. `nonce` is still to be used up."""
-
-    thumbprint: str
-    nonce: str
+    used_at: datetime | None
+    here: bool
+    asks: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Seen:
     """The door's answer to one visitor at one moment. `occurrence` is None exactly when they may not know whether it
-    exists.
+    exists. `otherwise`: what it would be if the link belonged to this device; None where that makes no difference.
     """
 
     occurrence: Occurrence | None
@@ -70,6 +46,7 @@ class Seen:
     decision: door.Decision
     invitation: Invitation | None = None
     participant: Participant | None = None
+    otherwise: door.Decision | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -96,88 +73,33 @@ def outcome_of(decision: door.Decision) -> str:
     return {door.Admit: "admit", door.Wait: "wait", door.Refuse: "refuse"}[type(decision)]
 
 
-def cookie_name(plain: str) -> str:
-    """`__Host-` binds a cookie to this exact host; browsers accept it only over https and for every path."""
-    return f"__Host-{plain}" if settings.SESSION_COOKIE_SECURE else plain
-
-
-def browser_of(cookies: Mapping[str, str]) -> str:
-    browser = cookies.get(cookie_name("lintel-browser"), "")
-    return browser if _BROWSER.fullmatch(browser) else ""
-
-
-def link_cookie(token: InvitationToken | None) -> str:
-    """The value of the cookie that stands for a personal link. One that names no link looks the same."""
-    return signing.dumps(token.pk if token is not None else 0, salt=_LINK_SALT)
-
-
-def link_of(cookies: Mapping[str, str]) -> int | None:
-    try:
-        value = signing.loads(cookies.get("lintel-link", ""), salt=_LINK_SALT)
-    except signing.BadSignature:
-        return None
-    return value if isinstance(value, int) and value > 0 else None
-
-
-def truncated(address: str) -> str:
-    """The network of an address. What cannot be read counts as one network of its own."""
-    return truncate_network(address) or "unknown"
-
-
-def network_of(scope: Mapping[str, Any]) -> str:
-    client = scope.get("client") or ("",)
-    return truncated(str(client[0]))
-
-
-async def visitor_of_request(request: Any) -> Visitor:
-    user = await request.auser()
-    known = user.is_authenticated
-    return Visitor(
-        user=user if known else None,
-        session_key=(request.session.session_key or "") if known else "",
-        browser=browser_of(request.COOKIES),
-        link=link_of(request.COOKIES),
-        network=truncated(request.META.get("REMOTE_ADDR", "")),
-    )
-
-
-async def visitor_of_scope(scope: Mapping[str, Any]) -> Visitor:
-    """Who opened a socket. The stack in portal/asgi.py has read session and account already."""
-    user, session = scope.get("user"), scope.get("session")
-    known = user is not None and user.is_authenticated and session is not None
-    return Visitor(
-        user=user if known else None,
-        session_key=(session.session_key or "") if known and session is not None else "",
-        browser=browser_of(scope.get("cookies", {})),
-        link=None,
-        network=network_of(scope),
-    )
-
-
-def prove(code: str, jwk: Mapping[str, Any], proof: Mapping[str, Any], now: datetime) -> Device | None:
-    """Returns the device if the proof was made by its key, for this code, within two minutes of now; else None.
-
-    Whether it was used before is the caller's question: `Nonces`.
-    """
-    at, nonce, signature = proof.get("at"), proof.get("nonce"), proof.get("signature")
-    if isinstance(at, bool) or not isinstance(at, int) or abs(at - int(now.timestamp())) > PROOF_SECONDS:
-        return None
-    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce) or not isinstance(signature, str):
-        return None
-    signed = f"lintel-arrive-1\n{code}\n{at}\n{nonce}".encode()
-    try:
-        thumbprint = codes.thumbprint(jwk)
-    except ValueError:
-        return None
-    return Device(thumbprint, nonce) if codes.verify_device_proof(jwk, signed, signature) else None
-
-
-def look(code: str, visitor: Visitor, device: str, host_inside: Callable[[str], bool], now: datetime) -> Seen:
+def look(code: str, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:
     """Says what the door would answer. Writes nothing. `device` is empty while it is unknown."""
     normal = codes.normalise_code(code)
-    occurrence = selectors.occurrence_for_code(normal, now) if normal else None
-    if occurrence is None:
+    if normal is None:
         return NOTHING_HERE
+    occurrence = selectors.occurrence_for_code(normal, now)
+    if occurrence is None:
+        return _look_by_retired_code(normal, visitor, device, host_inside, now)
+    return _look_at(occurrence, visitor, device, host_inside, now)
+
+
+def _look_by_retired_code(code: str, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:
+    """A meeting's former code opens nothing by itself. Holders of a personal link and of a seat go on as before, and
+    people who are known to be invited are told that there is a newer one."""
+    retired = RetiredCode.objects.filter(code=code).select_related("meeting").first()
+    if retired is None:
+        return NOTHING_HERE
+    seen = _look_at(selectors.occurrence_now(retired.meeting, now), visitor, device, host_inside, now)
+    has_seat = seen.participant is not None and seen.participant.state in PRESENT
+    if seen.is_closed or seen.row is door.Row.GUEST or has_seat:
+        return seen
+    if seen.row in {door.Row.HOST, door.Row.LISTED}:
+        return replace(seen, decision=door.Refuse("link_replaced"), otherwise=None)
+    return NOTHING_HERE
+
+
+def _look_at(occurrence: Occurrence, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:
     invitation = _invitation(visitor, occurrence, device, now)
     row = selectors.visitor_row(occurrence, user=visitor.user, invitation=invitation)
     shown = invitation if row is door.Row.GUEST else None
@@ -194,8 +116,32 @@ def look(code: str, visitor: Visitor, device: str, host_inside: Callable[[str], 
     )
     decision = door.decide(facts)
     if isinstance(decision, door.Refuse) and decision.unknown:
-        return NOTHING_HERE
-    return Seen(occurrence, row, decision, invitation, participant)
+        mine = _replaced_link(visitor, occurrence, device)
+        decision = door.decide(replace(facts, replaced=mine is not None))
+        if decision != door.Refuse("link_replaced"):
+            return NOTHING_HERE
+        return Seen(occurrence, door.Row.GUEST, decision, mine)
+    otherwise = None
+    if facts.link_in_use:
+        # A seat on the first device goes along, so that no lock and no full room stands against it.
+        otherwise = door.decide(replace(facts, link_in_use=False, seat=_has_seat(invitation)))
+    return Seen(occurrence, row, decision, invitation, participant, otherwise)
+
+
+def _has_seat(invitation: Invitation | None) -> bool:
+    inside = Participant.objects.filter(invitation=invitation, state=Participant.State.INSIDE)
+    return invitation is not None and inside.filter(device=invitation.claimed_device).exists()
+
+
+def link_in_use(seen: Seen, device: str, now: datetime) -> LinkInUse | None:
+    """More about a link that belongs to another device, for its holder; None where it doesn't."""
+    invitation = seen.invitation
+    if seen.otherwise is None or invitation is None:
+        return None
+    here = Participant.objects.filter(invitation=invitation, device=invitation.claimed_device, state__in=PRESENT)
+    asking = [one for one in invitation.second_devices.all() if one.is_asking(now)]
+    asks = "" if not asking else "yours" if any(one.device == device for one in asking) else "anothers"
+    return LinkInUse(invitation.claimed_at, here.exists(), asks, max((one.ends_at for one in asking), default=None))
 
 
 def _invitation(visitor: Visitor, occurrence: Occurrence, device: str, now: datetime) -> Invitation | None:
@@ -219,6 +165,17 @@ def _invitation(visitor: Visitor, occurrence: Occurrence, device: str, now: date
     return token.invitation
 
 
+def _replaced_link(visitor: Visitor, occurrence: Occurrence, device: str) -> Invitation | None:
+    """The invitation whose link was replaced by a newer one, if it was proved on this device whose mailbox it is."""
+    if visitor.link is None or not device:
+        return None
+    dead = InvitationToken.objects.filter(pk=visitor.link, invitation__occurrence=occurrence).exclude(killed_at=None)
+    token = dead.filter(invitation__revoked_at=None).select_related("invitation").first()
+    if token is None or not token.invitation.codes.filter(device=device).exclude(used_at=None).exists():
+        return None
+    return token.invitation
+
+
 def _seat(occurrence: Occurrence, visitor: Visitor, invitation: Invitation | None, device: str) -> Participant | None:
     seats = Participant.objects.filter(occurrence=occurrence, device=device, user=visitor.user)
     if visitor.user is None:
@@ -235,52 +192,106 @@ class Arrival:
     mail_code: bool = False
 
 
-def arrive(
-    code: str,
-    visitor: Visitor,
-    device: str,
-    name: str,
-    email_code: str,
-    host_inside: Callable[[str], bool],
-    now: datetime,
-) -> Arrival:
+@dataclass(frozen=True)
+class Wish:
+    """What somebody brings beside their proofs. move: "ask" (to take a link over that another device holds) or "code"
+    (by the digits mailed to the invited address), else "".
+    """
+
+    name: str = ""
+    email_code: str = ""
+    move: str = ""
+
+
+def arrive(code: str, visitor: Visitor, device: str, wish: Wish, host_inside: HostInside, now: datetime) -> Arrival:
     """Asks the door and stores that somebody came: the first Join or Knock with a personal link claims it for the
     device.
 
     Raises `WrongEmailCode`. Nothing is stored about codes that open nothing for this visitor.
     """
     seen = look(code, visitor, device, host_inside, now)
-    if seen.occurrence is None:
-        return Arrival(seen)
-    occurrence, mail_code = seen.occurrence, False
-    if seen.decision == door.Refuse("verify_email") and seen.invitation is not None:
-        if email_code:
-            if not invitations.check_email_code(seen.invitation, device, email_code):
-                raise WrongEmailCode
+    try:
+        if _brings_further(seen, visitor, device, wish, now):
             seen = look(code, visitor, device, host_inside, now)
-        mail_code = seen.decision == door.Refuse("verify_email")
+    except moves.Busy as busy:
+        seen = replace(seen, decision=door.Refuse("link_in_use", until=busy.until))
+    seen = _about_the_move(seen, wish)
     if seen.occurrence is None:
         return Arrival(seen)
-    uses_link = seen.row is door.Row.GUEST and not isinstance(seen.decision, door.Refuse)
-    if uses_link and seen.invitation is not None:
-        claimed = invitations.claim(seen.invitation, device, now, token=_token(visitor))
-        if not claimed:
-            seen = replace(seen, decision=door.Refuse("link_in_use"))
+    seen = _claimed(seen, visitor, device, now)
+    typed = wish.name or (seen.invitation.name if seen.invitation is not None else "")
     participant = door_services.arrive(
-        occurrence,
+        seen.occurrence,
         row=seen.row,
         user=visitor.user,
         invitation=seen.invitation,
         device=device,
-        name=visitor.user.name
-        if visitor.user is not None
-        else (name or (seen.invitation.name if seen.invitation else "")),
+        name=visitor.user.name if visitor.user is not None else typed,
         network=visitor.network,
         session_key=visitor.session_key,
         decision=seen.decision,
         now=now,
     )
+    mail_code = seen.decision.reason == "verify_email"
     return Arrival(seen, None if isinstance(seen.decision, door.Refuse) else participant, mail_code)
+
+
+def _claimed(seen: Seen, visitor: Visitor, device: str, now: datetime) -> Seen:
+    """The first use of a personal link binds it; a use on a second device is remembered for the hosts."""
+    invitation = seen.invitation
+    if invitation is None or seen.row is not door.Row.GUEST:
+        return seen
+    is_first = seen.otherwise is None and not isinstance(seen.decision, door.Refuse)
+    if is_first and not invitations.claim(invitation, device, now, token=_token(visitor), network=visitor.network):
+        seen = replace(seen, decision=door.Refuse("link_in_use"))
+    is_second = seen.decision.reason == "link_in_use"
+    if is_second and moves.is_news(invitation, device, visitor.network, now):
+        moves.came_second(invitation, device, visitor.network, now)
+    return seen
+
+
+def _brings_further(seen: Seen, visitor: Visitor, device: str, wish: Wish, now: datetime) -> bool:
+    """Types the mailed code, or asks for the link that another device holds. True when the door has to be asked again.
+
+    Raises `WrongEmailCode` and `moves.Busy`.
+    """
+    invitation = seen.invitation
+    if invitation is None or seen.row is not door.Row.GUEST:
+        return False
+    if seen.otherwise is None:
+        if seen.decision.reason != "verify_email" or not wish.email_code:
+            return False
+        _type(invitation, device, wish.email_code)
+        return True
+    if wish.move == "ask" and seen.decision.reason == "link_in_use" and _may_ask(seen.otherwise):
+        moves.ask(invitation, device, visitor.network, now)
+        return True
+    if wish.move == "code" and wish.email_code:
+        _type(invitation, device, wish.email_code)
+        moves.by_code(invitation, device, visitor.network, now, user=visitor.user)
+        return True
+    return False
+
+
+def _type(invitation: Invitation, device: str, digits: str) -> None:
+    if not invitations.check_email_code(invitation, device, digits):
+        raise WrongEmailCode
+
+
+def _may_ask(otherwise: door.Decision) -> bool:
+    """Where the door would refuse them with the link in their hand, nobody is troubled with the question."""
+    return not isinstance(otherwise, door.Refuse) or otherwise.reason == "verify_email"
+
+
+def _about_the_move(seen: Seen, wish: Wish) -> Seen:
+    """The answer to somebody whose link another device holds and who wants to move it, where the door has none."""
+    if seen.otherwise is None or not isinstance(seen.decision, door.Refuse) or seen.decision.reason == "not_let_in":
+        return seen
+    if wish.move == "ask" and not _may_ask(seen.otherwise):
+        return replace(seen, decision=seen.otherwise)
+    if wish.move == "code":
+        return replace(seen, decision=door.Refuse("verify_email"))
+    return seen
 
 
 def _token(visitor: Visitor) -> InvitationToken | None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from meetings.arrivals import Visitor, network_of, visitor_of_scope
 from meetings.live import Live, act
 from meetings.live.seats import Seat
 from meetings.signaling import protocol
 from meetings.signaling.protocol import Close, Message, ProtocolError
 from meetings.signaling.rates import Bucket, Rate
 from meetings.tickets import Bearer
+from meetings.visitors import Visitor, network_of, visitor_of_scope
 from meetings.wire import Wire
 
 log = logging.getLogger("lintel.socket")

@@ -185,7 +185,10 @@ class Facts:
     must_knock: a host removed or sent them back without blocking; a host decides, whatever the table says.
     blocked: by account, invitation or device key; removed: the block came with a removal from inside.
     revoked: the invitation by which they are known was revoked, or the link they hold no longer lives.
-    link_in_use: their personal link was claimed by another device.
+    replaced: the link they hold was replaced by a newer one, and they have proved that the invited address is theirs.
+    link_in_use: their personal link belongs to another device. Nothing else lets them in before it is moved to theirs.
+    asking: they asked to take it over, and nobody has answered; came_second: they once did, on this device.
+    move_refused_until: whoever uses it on the other device said no to that.
     """
 
     now: datetime
@@ -206,7 +209,11 @@ class Facts:
     verified: bool = False
     refused_until: datetime | None = None
     revoked: bool = False
+    replaced: bool = False
     link_in_use: bool = False
+    asking: bool = False
+    came_second: bool = False
+    move_refused_until: datetime | None = None
     signed_in: bool = False
     active_account: bool = True
     may_receive_mail: bool = True
@@ -238,7 +245,8 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """At the door. Reasons: knock (a host decides), early (opens at `until`), no_host."""
+    """At the door. Reasons: knock (a host decides), early (opens at `until`), no_host, moving (asked to take over a
+    personal link that another device holds)."""
 
     reason: str
     until: datetime | None = None
@@ -248,8 +256,8 @@ class Wait:
 class Refuse:
     """Outside. `unknown`: show the uniform page, which a code that names no meeting shows too.
 
-    Reasons: sign_in, not_listed, closed, revoked, link_in_use, verify_email, not_let_in (until), blocked, removed,
-    locked, ended, cancelled, inactive.
+    Reasons: sign_in, not_listed, closed, revoked, link_replaced, link_in_use, link_moved, move_refused (until),
+    verify_email, not_let_in (until), blocked, removed, locked, ended, cancelled, inactive.
     """
 
     reason: str
@@ -262,10 +270,10 @@ Decision = Admit | Wait | Refuse
 REASONS: Final[Mapping[type[Decision], frozenset[str]]] = MappingProxyType(
     {
         Admit: frozenset({"host", "walks_in", "let_in", "seat"}),
-        Wait: frozenset({"knock", "early", "no_host"}),
+        Wait: frozenset({"knock", "early", "no_host", "moving"}),
         Refuse: frozenset(
             {"sign_in", "not_listed", "closed", "revoked", "link_in_use", "verify_email", "not_let_in", "blocked"}
-            | {"removed", "locked", "ended", "cancelled", "inactive"}
+            | {"link_replaced", "link_moved", "move_refused", "removed", "locked", "ended", "cancelled", "inactive"}
         ),
     }
 )
@@ -311,19 +319,29 @@ def _as_stranger(facts: Facts) -> Refuse | None:
     if facts.row is Row.GUEST:
         # They hold a live personal link and may know of the meeting; another account may be the one that is listed.
         return Refuse("not_listed" if facts.signed_in else "sign_in")
-    return Refuse("closed", unknown=True)
+    return Refuse("link_replaced") if facts.replaced else Refuse("closed", unknown=True)
 
 
 def _refused_for_now(facts: Facts) -> Decision | None:
     """What stands against somebody for whom the table has an answer: their link, a host's no, the lock."""
-    if facts.link_in_use and not facts.let_in:
-        return Refuse("link_in_use")
     if facts.refused_until is not None and facts.now < facts.refused_until and not facts.let_in:
         return Refuse("not_let_in", until=facts.refused_until)
+    if facts.link_in_use:
+        return _with_anothers_link(facts)
     if facts.locked_at is not None and not facts.seat and not facts.let_in:
         # Who stood at the door when it was locked keeps standing there: a host may still let them in one by one.
         return Wait("knock") if facts.waiting else Refuse("locked")
     return None
+
+
+def _with_anothers_link(facts: Facts) -> Decision:
+    """Holding a link is not enough where it belongs to another device: it has to be moved first."""
+    if facts.asking:
+        return Wait("moving")
+    if facts.move_refused_until is not None and facts.now < facts.move_refused_until:
+        return Refuse("move_refused", until=facts.move_refused_until)
+    had_it = facts.seat or (facts.waiting and not facts.came_second)
+    return Refuse("link_moved" if had_it else "link_in_use")
 
 
 def _as_member(facts: Facts) -> Decision:

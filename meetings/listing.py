@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 
+from meetings import selectors
 from meetings.door import Row, Way
 from meetings.doorlimits import Limits
 from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant
@@ -65,9 +66,8 @@ def exposed(user: Any, now: datetime, limits: Limits) -> Meeting | None:
 
 
 def current(meeting: Meeting) -> Occurrence:
-    """The occurrence that the meeting's page is about: the one that isn't over, else the last."""
-    found = meeting.occurrences.filter(ended_at=None, cancelled_at=None).order_by("starts_at").first()
-    return found or meeting.occurrences.order_by("-starts_at").first()
+    """The occurrence that the meeting's page is about: the live one, else the next, else the last."""
+    return selectors.occurrence_now(meeting)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from meetings.doormodels import DoorColumns, DoorPolicy, Way
+from meetings.linkmodels import EmailCode, Invitation, InvitationToken, RetiredCode, SecondDevice
 
 __all__ = [
     "AuditDetail",
@@ -30,6 +31,8 @@ __all__ = [
     "Meeting",
     "Occurrence",
     "Participant",
+    "RetiredCode",
+    "SecondDevice",
     "Way",
 ]
 
@@ -87,55 +90,6 @@ class Occurrence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.meeting_id} at {self.starts_at:%Y-%m-%d %H:%M}"
-
-
-class Invitation(models.Model):
-    """One person asked to one occurrence. Has an account (`user`) or is a guest known by an address."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    occurrence = models.ForeignKey(Occurrence, on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField()
-    name = models.CharField(max_length=120, blank=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
-    created_at = models.DateTimeField(auto_now_add=True)
-    sent_at = models.DateTimeField(null=True, blank=True)
-    opened_at = models.DateTimeField(null=True, blank=True, help_text="A link of it was fetched; claims nothing.")
-    claimed_at = models.DateTimeField(null=True, blank=True, help_text="First Join or Knock with a link of it.")
-    claimed_device = models.CharField(max_length=43, blank=True, help_text="RFC 7638 thumbprint of the device key.")
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("created_at",)
-        constraints = (models.UniqueConstraint(fields=("occurrence", "email"), name="one_invitation_per_address"),)
-
-    def __str__(self) -> str:
-        return f"invitation {self.pk}"
-
-
-class InvitationToken(models.Model):
-    """A personal link, stored as the SHA-256 of its secret. An invitation may have several until one is claimed."""
-
-    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="tokens")
-    digest = models.CharField(max_length=64, unique=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    killed_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"token {self.pk}"
-
-
-class EmailCode(models.Model):
-    """A short code mailed to a guest's invited address; proves that whoever holds the link reads that mailbox."""
-
-    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="codes")
-    device = models.CharField(max_length=43)
-    digest = models.CharField(max_length=64)
-    created_at = models.DateTimeField(auto_now_add=True)
-    tries = models.PositiveSmallIntegerField(default=0)
-    used_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"code {self.pk}"
 
 
 class Participant(models.Model):

@@ -17,7 +17,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
-from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant
+from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant, SecondDevice
 from meetings.rulebook import rules_of
 
 
@@ -43,7 +43,8 @@ class Proofs:
 
 
 class Register:
-    """Hosts, invitations, seats, blocks and typed codes of an occurrence, with everybody's verified addresses."""
+    """Hosts, invitations, seats, blocks, second devices and typed codes of an occurrence, with everybody's verified
+    addresses."""
 
     def __init__(self, occurrence: Occurrence) -> None:
         self.occurrence = occurrence
@@ -51,11 +52,14 @@ class Register:
         self.hosts = list(occurrence.meeting.hosts.all())
         self.seats = list(occurrence.participants.select_related("user", "invitation__user"))
         self._active_hosts = {host.pk for host in self.hosts if host.is_active}
-        self._invitations = list(occurrence.invitations.all())
+        self._invitations = list(occurrence.invitations.select_related("user"))
         self._blocks = list(Block.objects.filter(occurrence=occurrence, lifted_at=None))
         self._addresses = _verified_addresses({seat.user for seat in self.seats if seat.user is not None})
         self._accounts = accounts_of({one.email for one in self._invitations if one.user_id is None})
         typed = EmailCode.objects.filter(invitation__occurrence=occurrence).exclude(used_at=None)
+        self._second: defaultdict[UUID, list[SecondDevice]] = defaultdict(list)
+        for one in SecondDevice.objects.filter(invitation__occurrence=occurrence):
+            self._second[one.invitation_id].append(one)
         self._own: dict[Any, list[Invitation]] = {}
         self._verified = set(typed.values_list("invitation_id", "device"))
 
@@ -82,6 +86,18 @@ class Register:
 
     def blocks(self, proofs: Proofs) -> list[Block]:
         return [block for block in self._blocks if proofs.fit(block)]
+
+    def second_devices(self, invitation: Invitation) -> list[SecondDevice]:
+        """Devices that came with this link while it was another's, the latest last."""
+        return self._second.get(invitation.pk, [])
+
+    def second_device(self, invitation: Invitation, device: str) -> SecondDevice | None:
+        return next((one for one in self.second_devices(invitation) if one.device == device), None)
+
+    def expected(self) -> list[tuple[UUID, UUID | None, str]]:
+        """Who is invited: invitation, account and name."""
+        named = [(one, one.user.name if one.user is not None else one.name) for one in self._invitations]
+        return [(one.pk, one.user_id, name) for one, name in named if name and one.revoked_at is None]
 
     def is_verified(self, invitation: Invitation, device: str) -> bool:
         return (invitation.pk, device) in self._verified

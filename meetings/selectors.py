@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from meetings.door import EASE, Facts, Row
-from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant
+from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant, SecondDevice
 from meetings.register import Proofs, Register, accounts_of
 from meetings.rulebook import limits_now, rules_of, stored_rules
 
@@ -30,12 +30,30 @@ def occurrence_for_code(code: str, now: datetime | None = None) -> Occurrence | 
     `code` is normalised (codes.normalise_code). None for every other code.
     """
     now = now or timezone.now()
-    occurrences = list(Occurrence.objects.filter(meeting__code=code).select_related("meeting").order_by("starts_at"))
-    going_on = [one for one in occurrences if one.ended_at is None and one.cancelled_at is None]
-    live = [one for one in going_on if one.started_at is not None]
-    to_come = [one for one in going_on if one.started_at is None and one.ends_at + OVERRUN > now]
-    over = [one for one in reversed(occurrences) if max(one.ends_at, one.ended_at or one.ends_at) + REMEMBERED > now]
-    return next(iter([*live, *to_come, *over]), None)
+    meeting = Meeting.objects.filter(code=code).first()
+    found = occurrence_now(meeting, now) if meeting is not None else None
+    if found is None or (takes_place_no_more(found, now) and _ended(found) + REMEMBERED <= now):
+        return None
+    return found
+
+
+def occurrence_now(meeting: Meeting, now: datetime | None = None) -> Occurrence:
+    """The occurrence that a meeting is about: the live one, else the next, else the last."""
+    now = now or timezone.now()
+    occurrences = meeting.occurrences.select_related("meeting")
+    going_on = occurrences.filter(ended_at=None, cancelled_at=None)
+    found = (
+        going_on.exclude(started_at=None).order_by("starts_at").first()
+        or going_on.filter(started_at=None, ends_at__gt=now - OVERRUN).order_by("starts_at").first()
+        or occurrences.filter(cancelled_at=None).order_by("-starts_at").first()
+        or occurrences.order_by("-starts_at").first()
+    )
+    assert found is not None, "a meeting has an occurrence"  # noqa: S101 - for the type checker
+    return found
+
+
+def _ended(occurrence: Occurrence) -> datetime:
+    return max(occurrence.ends_at, occurrence.ended_at or occurrence.ends_at)
 
 
 def meeting_for(user: Any, meeting_id: UUID | str) -> Meeting | None:
@@ -138,6 +156,9 @@ def facts_for(
     seat = participant if participant is not None and _is_theirs(participant, user, invitation, device) else None
     others = _same_person(occurrence, user, invitation, device, register)
     refusals = [one.refused_until for one in others if one.refused_until is not None]
+    second = _second_device(row, invitation, device, register)
+    if second is not None and second.answer == SecondDevice.Answer.TURNED_AWAY and second.refused_until is not None:
+        refusals.append(second.refused_until)
     blocks = _blocks(occurrence, row, user, invitation, device, register)
     opens_at = None
     if rules.opens_minutes is not None:
@@ -162,6 +183,11 @@ def facts_for(
         refused_until=max(refusals, default=None),
         revoked=_is_revoked(occurrence, row, user, invitation, register),
         link_in_use=_is_in_use(row, invitation, device),
+        asking=second is not None and second.is_asking(now),
+        came_second=second is not None,
+        move_refused_until=second.refused_until
+        if second is not None and second.answer == SecondDevice.Answer.NO
+        else None,
         signed_in=user is not None,
         active_account=user is None or user.is_active,
         may_receive_mail=invitation is not None,
@@ -258,6 +284,17 @@ def _is_revoked(
     if any(own.revoked_at is not None for own in _own_invitations(occurrence, user, register)):
         return True
     return row is Row.ANYONE and invitation is not None and invitation.revoked_at is not None
+
+
+def _second_device(
+    row: Row, invitation: Invitation | None, device: str, register: Register | None
+) -> SecondDevice | None:
+    """What is remembered of this device, where it once came with a link of another one."""
+    if row is not Row.GUEST or invitation is None or not device:
+        return None
+    if register is not None:
+        return register.second_device(invitation, device)
+    return SecondDevice.objects.filter(invitation=invitation, device=device).first()
 
 
 def _is_in_use(row: Row, invitation: Invitation | None, device: str) -> bool:

@@ -65,9 +65,16 @@ EXCEPTIONS: Final[Mapping[str, Group]] = {
 
 RESULTS: Final[Mapping[Result, frozenset[str]]] = {
     Result.ALLOWED: frozenset(
-        {"account.signed_in", "door.admitted", "door.entered", "door.let_in", "invitation.code_right"}
+        {
+            "account.signed_in",
+            "door.admitted",
+            "door.entered",
+            "door.let_in",
+            "invitation.code_right",
+            "invitation.moved",
+        }
     ),
-    Result.WAITING: frozenset({"door.knocked", "door.moved_to_door", "door.waits"}),
+    Result.WAITING: frozenset({"door.knocked", "door.moved_to_door", "door.waits", "invitation.move_asked"}),
     Result.REFUSED: frozenset(
         {
             "account.sign_in_refused",
@@ -80,6 +87,7 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
             "door.turned_away",
             "invitation.code_wrong",
             "invitation.link_in_use",
+            "invitation.move_refused",
         }
     ),
     Result.FAILED: frozenset({"invitation.mail_failed"}),

@@ -10,8 +10,14 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meetings.live.seats import Person
 
 _TABLE = Path(__file__).with_name("confusables.txt")
 
@@ -46,6 +52,44 @@ def _plain(text: str) -> str:
 def skeletons(names: Iterable[str]) -> frozenset[str]:
     """Returns what to compare newcomers with: once for many of them. A name without letters is like no other."""
     return frozenset(skeleton(name) for name in names) - {""}
+
+
+@dataclass(frozen=True)
+class Named:
+    """Somebody who is invited: the name, and the invitation and account (or "") by which they would come."""
+
+    name: str
+    invitation_id: str
+    user_id: str
+
+
+def name_cautions(
+    waiting: Mapping[str, Person], inside: Iterable[str], expected: Iterable[Named]
+) -> dict[str, list[str]]:
+    """For each who waits, by id, why their name should make a host look twice.
+
+    name_in_use: like that of somebody inside or of a host; name_at_door: like that of somebody else at the door;
+    name_expected: like that of somebody who is invited, and they didn't come by that invitation.
+    """
+    known = skeletons(inside)
+    at_door = Counter(skeleton(person.name) for person in waiting.values())
+    invited: dict[str, list[Named]] = {}
+    for one in expected:
+        invited.setdefault(skeleton(one.name), []).append(one)
+    found: dict[str, list[str]] = {}
+    for key, person in waiting.items():
+        shape = skeleton(person.name)
+        others = [one for one in invited.get(shape, []) if not _is_theirs(one, person)]
+        found[key] = [
+            *(["name_in_use"] if shape in known else []),
+            *(["name_at_door"] if shape and at_door[shape] > 1 else []),
+            *(["name_expected"] if shape and others and len(others) == len(invited[shape]) else []),
+        ]
+    return found
+
+
+def _is_theirs(one: Named, person: Person) -> bool:
+    return one.invitation_id == person.invitation_id or (bool(one.user_id) and one.user_id == person.user_id)
 
 
 def is_confusable(name: str, others: frozenset[str]) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from media_engine import OfferRejected, Source
-from meetings.live import hosting, views
+from meetings.live import hosting, storing, views
 from meetings.live.office import Live
 from meetings.live.room import Room
 from meetings.live.seats import Seat
@@ -106,6 +106,13 @@ async def _chat(turn: Turn) -> Fields:
 def _spend(bucket: Any, now: float) -> None:
     if not bucket.take(now):
         raise ProtocolError("too_many", "slower, please")
+
+
+async def _link_answer(turn: Turn) -> Fields:
+    wish, allow = int(turn.message["wish"]), turn.message["allow"]
+    async with turn.room.lock:
+        await turn.live.database(storing.answer_wish, turn.seat.id, wish, allow=allow)
+    return None
 
 
 async def _door_admit(turn: Turn) -> Fields:
@@ -222,6 +229,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "hello": (ANYWHERE, _hello),
     "ping": (ANYWHERE, _ping),
     "leave": (ANYWHERE, _leave),
+    "link.answer": (ANYWHERE, _link_answer),
     "hand": (INSIDE, _hand),
     "reaction": (INSIDE, _reaction),
     "chat": (INSIDE, _chat),

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings import door, selectors
 from meetings.admission import IllegalEvent
-from meetings.live.seats import Person
+from meetings.live.cautions import Named
+from meetings.live.seats import Asked, LinkUse, Person
 from meetings.live.sessions import living_sessions
-from meetings.models import Occurrence, Participant
+from meetings.models import Occurrence, Participant, SecondDevice
 from meetings.register import Register
 from meetings.services import door as door_services
 
@@ -54,11 +56,13 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The door's answers about everybody asked for. `over` is the reason why the meeting takes place no more, if so."""
+    """The door's answers about everybody asked for. `over` is the reason why the meeting takes place no more, if so.
+    `invited`: the names of everybody who is expected."""
 
     meeting: MeetingFacts
     over: str | None
     judgements: Mapping[str, Judgement]
+    invited: tuple[Named, ...] = ()
 
 
 def judge(
@@ -90,10 +94,11 @@ def judge(
                 somebody_entered = True
                 places -= 1
             host_inside = host_inside or (rows[seat.pk] is door.Row.HOST and str(seat.pk) in with_seat)
-        judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk]), decision)
+        judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk], register, now), decision)
     if somebody_entered:
         occurrence.refresh_from_db()
-    return Verdicts(_meeting_facts(occurrence, register), _over(occurrence), judgements)
+    expected = tuple(Named(name, str(key), str(user_id or "")) for key, user_id, name in register.expected())
+    return Verdicts(_meeting_facts(occurrence, register), _over(occurrence), judgements, expected)
 
 
 def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door.Decision]:
@@ -112,7 +117,10 @@ def _closed(seat: Participant, sessions: set[str]) -> door.Refuse | None:
     """What stands against a seat before the door is asked."""
     if seat.state in CLOSED_SEATS:
         # Closed by a host or by another process; whoever it was asks the door anew.
-        return door.Refuse(CLOSED_SEATS[Participant.State(seat.state)], until=seat.refused_until)
+        reason = CLOSED_SEATS[Participant.State(seat.state)]
+        if reason == "not_let_in" and not seat.refused_by:
+            return door.Refuse("closed", unknown=True)  # no host said no: their link is not what it was
+        return door.Refuse(reason, until=seat.refused_until)
     if (seat.user is not None or seat.session_key) and str(seat.pk) not in sessions:
         # Signed out, or signed out by somebody: the socket's person is only known from its handshake. A seat that was
         # taken by an account which is gone is nobody's, and not a stranger's.
@@ -171,11 +179,14 @@ def _meeting_facts(occurrence: Occurrence, register: Register) -> MeetingFacts:
     )
 
 
-def _person(seat: Participant, row: door.Row) -> Person:
+def _person(seat: Participant, row: door.Row, register: Register, now: datetime) -> Person:
     invitation = seat.invitation
     signed_in = seat.user is not None
     if signed_in:
         provenance = for_hosts = _("Signed in · %(organisation)s") % {"organisation": settings.LINTEL.organisation}
+    elif invitation is not None and invitation.claimed_device not in {"", seat.device}:
+        provenance = _("Guest, personal link, second device")
+        for_hosts = _("Second device with the link sent to %(address)s") % {"address": invitation.email}
     elif invitation is not None:
         provenance = _("Guest, personal link")
         for_hosts = _("Guest, link sent to %(address)s") % {"address": invitation.email}
@@ -198,7 +209,36 @@ def _person(seat: Participant, row: door.Row) -> Person:
         host_message=seat.host_message,
         note=seat.note,
         refused_by=seat.refused_by,
+        link=_link_use(seat, register, now),
+        asked=_asked(seat, register, now),
     )
+
+
+def _link_use(seat: Participant, register: Register, now: datetime) -> LinkUse | None:
+    """The other device that came with this person's link, if any: with the first device's seat the latest one of the
+    others, with the seat of a device that asks its own visit."""
+    invitation = seat.invitation
+    if invitation is None or not invitation.claimed_device:
+        return None
+    since = invitation.claimed_at
+    others = [one for one in register.second_devices(invitation) if since is None or one.seen_at >= since]
+    if seat.device != invitation.claimed_device:
+        others = [one for one in others if one.device == seat.device]
+    if not others:
+        return None
+    other = others[-1]
+    denied = any(one.answer == SecondDevice.Answer.NO for one in others)
+    first = (invitation.claimed_network, since)
+    return LinkUse(*first, other.network, other.seen_at, any(one.is_asking(now) for one in others), denied)
+
+
+def _asked(seat: Participant, register: Register, now: datetime) -> Asked | None:
+    """The wish that whoever uses a link on its own device can answer."""
+    invitation = seat.invitation
+    if invitation is None or seat.device != invitation.claimed_device:
+        return None
+    wishes = [one for one in register.second_devices(invitation) if one.is_asking(now)]
+    return Asked(wishes[0].pk, wishes[0].network, wishes[0].asked_at or now, wishes[0].ends_at) if wishes else None
 
 
 def seats_of_interrupted_meetings() -> dict[str, list[Person]]:
@@ -210,5 +250,6 @@ def seats_of_interrupted_meetings() -> dict[str, list[Person]]:
     for occurrence in interrupted.select_related("meeting").distinct():
         register = Register(occurrence)
         seats = [seat for seat in register.seats if seat.state == Participant.State.INSIDE]
-        found[str(occurrence.pk)] = [_person(seat, _row(occurrence, seat, register)) for seat in seats]
+        now = timezone.now()
+        found[str(occurrence.pk)] = [_person(seat, _row(occurrence, seat, register), register, now) for seat in seats]
     return found

@@ -165,9 +165,10 @@ def participants(live: Live, occurrence_id: str) -> dict[str, list[dict[str, Any
     room = live.rooms.get(occurrence_id)
     if room is None:
         return {"inside": [], "waiting": []}
+    cautions = room.cautions()
     return {
         "inside": [views.person(seat, for_host=True) for seat in room.inside()],
-        "waiting": [views.waiting(seat, views.cautions(seat)) for seat in room.waiting()],
+        "waiting": [views.waiting(seat, cautions[seat.id]) for seat in room.waiting()],
     }
 
 

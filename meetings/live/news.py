@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from meetings.live import views
-from meetings.live.cautions import is_confusable, skeletons
 from meetings.live.facts import MeetingFacts
 from meetings.live.seats import Seat
 
@@ -53,6 +52,7 @@ class News:
         for seat in list(room.seats.values()):
             if seat.connection is None or seat.id in room.expelled:
                 continue
+            self._tell_asked(seat)
             if not seat.inside:
                 self._tell_door(seat)
             elif not seat.told_room:
@@ -61,6 +61,12 @@ class News:
                 self._tell_differences(seat, changed, meeting_changed, by)
                 if queue_changed and seat.is_host:
                     seat.tell({"type": "waiting", "waiting": waiting, "answered": answered})
+
+    def _tell_asked(self, seat: Seat) -> None:
+        """Asks whoever uses a personal link whether another device may take it over."""
+        if seat.person.asked != seat.told_asked:
+            seat.told_asked = seat.person.asked
+            seat.tell(views.asked(seat.person.asked))
 
     def _tell_door(self, seat: Seat) -> None:
         if seat.wait is None or self.room.meeting is None:
@@ -86,15 +92,8 @@ class News:
             seat.tell({"type": "person", "person": views.person(self.room.seats[pid], for_host=seat.is_host)})
 
     def _waiting_views(self) -> list[Json]:
-        room = self.room
-        hosts = room.meeting.hosts if room.meeting is not None else ()
-        known = skeletons([*(seat.person.name for seat in room.inside()), *hosts])
-        return [
-            views.waiting(
-                seat, [*(["name_in_use"] if is_confusable(seat.person.name, known) else []), *views.cautions(seat)]
-            )
-            for seat in room.waiting()
-        ]
+        cautions = self.room.cautions()
+        return [views.waiting(seat, cautions[seat.id]) for seat in self.room.waiting()]
 
     def tell_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now."""

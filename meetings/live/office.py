@@ -170,16 +170,6 @@ class Live:
             await self.database(storing.left, participant_id, "stopped" if waited and why == "left" else why)
         await self.reconcile(room.id)
 
-    def note_link_in_use(self, occurrence_id: str, invitation_id: str) -> None:
-        """Warns hosts: the personal link of somebody here was tried on a second device."""
-        room = self.rooms.get(occurrence_id)
-        if room is None:
-            return
-        for seat in room.seats.values():
-            if seat.person.invitation_id == invitation_id:
-                seat.link_in_use = True
-        room.tell_changes()
-
     def _room(self, occurrence_id: str) -> Room:
         room = self.rooms.get(occurrence_id)
         if room is None or room.is_over:

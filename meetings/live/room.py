@@ -17,6 +17,7 @@ from typing import Any
 from media_engine import Engine, Grants, OfferRejected, Source
 from meetings.door import Admit, Capabilities, Refuse, Wait
 from meetings.live import views
+from meetings.live.cautions import Named, name_cautions
 from meetings.live.facts import MeetingFacts, Verdicts
 from meetings.live.news import News
 from meetings.live.seats import NOTHING, Connection, Person, Seat
@@ -29,6 +30,9 @@ SEAT_SECONDS = 120.0
 MOST_INSIDE = 100
 MOST_WAITING = 100
 
+GONE_BECAUSE = {"removed": "removed", "link_moved": "moved"}
+"""What the others are told about somebody whom the rules put out; "refused" where it isn't here."""
+
 
 class Room:
     """`id` is the occurrence's; it also names the engine's session, as participants' ids name its peers."""
@@ -38,6 +42,7 @@ class Room:
         self.engine = engine
         self.seats: dict[str, Seat] = {}
         self.meeting: MeetingFacts | None = None
+        self.expected: tuple[Named, ...] = ()
         self.is_over = False
         # Whoever stores something about this meeting, or asks the door about everybody in it, holds this lock: what was
         # asked first is applied first.
@@ -174,11 +179,14 @@ class Room:
         if self.is_over:
             return {}
         self.meeting = verdicts.meeting
+        self.expected = verdicts.invited
         if verdicts.over is not None:
             self.finish(views.refused(verdicts.over, at=at, by=verdicts.meeting.ended_by))
             return {}
         out: dict[str, Refuse] = {}
-        for participant_id, judgement in verdicts.judgements.items():
+        # Who goes goes first: a seat that moves to another device is never held twice.
+        judged = sorted(verdicts.judgements.items(), key=lambda one: not isinstance(one[1].decision, Refuse))
+        for participant_id, judgement in judged:
             seat = self.seats.get(participant_id)
             if seat is None or participant_id in self.expelled:
                 continue
@@ -235,7 +243,7 @@ class Room:
         if reason in {"removed", "not_let_in", "blocked"}:
             by = seat.person.refused_by if seat.person.may_know_hosts else ""
             refused |= {"note": seat.person.note or None, "by": by or None}
-        self.turn_out(seat.id, refused, "removed" if decision.reason == "removed" else "refused")
+        self.turn_out(seat.id, refused, GONE_BECAUSE.get(decision.reason, "refused"))
 
     # What people switch
 
@@ -264,6 +272,13 @@ class Room:
     def tell_changes(self, *, answered: dict[str, Any] | None = None) -> None:
         """Sends everybody what has changed for them since they were told last, and newcomers everything."""
         self.news.tell_changes(answered=answered)
+
+    def cautions(self) -> dict[str, list[str]]:
+        """What hosts should know about everybody who waits, by their id. Who has any is let in alone, never in bulk."""
+        waiting = {seat.id: seat.person for seat in self.waiting()}
+        hosts = self.meeting.hosts if self.meeting is not None else ()
+        names = name_cautions(waiting, [*(seat.person.name for seat in self.inside()), *hosts], self.expected)
+        return {seat.id: [*names[seat.id], *views.cautions(seat)] for seat in self.waiting()}
 
     def tell_everybody_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now, the sender included."""

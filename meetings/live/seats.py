@@ -33,6 +33,32 @@ class Connection(Protocol):
 
 
 @dataclass(frozen=True)
+class LinkUse:
+    """A personal link that two devices came with: where and when it was used first, and where the other one is.
+
+    asks: the second device wants to take the link over, and nobody has answered. denied: whoever uses it on the first
+    device said that it isn't them.
+    """
+
+    first_network: str
+    first_at: datetime | None
+    second_network: str
+    second_at: datetime
+    asks: bool = False
+    denied: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody with a personal link is asked: may another device take it over? `wish` names it in the answer."""
+
+    wish: int
+    network: str
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Person:
     """What the database says about the one who holds a seat. `email` and `provenance_for_hosts` are for hosts only."""
 
@@ -52,6 +78,8 @@ class Person:
     host_message: str
     note: str = ""
     refused_by: str = ""
+    link: LinkUse | None = None
+    asked: Asked | None = None
 
     @property
     def may_know_hosts(self) -> bool:
@@ -84,13 +112,13 @@ class Seat:
         self.switches = Switches()
         self.hand_at: datetime | None = None
         self.networks: set[str] = {person.network} if person.network else set()
-        self.link_in_use = False
         self.chat_bucket = Bucket(CHAT_RATE, now)
         self.small_bucket = Bucket(SMALL_RATE, now)
         # What this socket was told last, so that only differences are sent.
         self.told_room = False
         self.told_door: dict[str, Any] | None = None
         self.told_capabilities: Capabilities | None = None
+        self.told_asked: Asked | None = None
 
     def __repr__(self) -> str:
         place = "inside" if self.inside else "waiting"
@@ -115,6 +143,7 @@ class Seat:
         self.told_room = False
         self.told_door = None
         self.told_capabilities = None
+        self.told_asked = None
         return older
 
     def detach(self, now: float) -> None:

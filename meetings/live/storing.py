@@ -13,12 +13,13 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from meetings.admission import IllegalEvent
 from meetings.door import Refuse
 from meetings.models import Occurrence, Participant
 from meetings.services import door as door_services
-from meetings.services import roles
+from meetings.services import moves, roles
 from meetings.services.errors import NotAHost, Wrong
 from meetings.signaling.protocol import ProtocolError
 
@@ -61,7 +62,7 @@ def act(service: Service, occurrence_id: str, actor: Actor, target_id: str | Non
         target = Participant.objects.get(pk=target_id, occurrence_id=occurrence_id)
         service(by, target, **details)
         target.refresh_from_db()
-        return Done(by.name, target.name, target.refused_until)
+        return Done(by.name, target.name, target.refused_until or moves.refused_until(target))
     except NotAHost:
         raise ProtocolError("not_a_host", "only hosts may do this") from None
     except (IllegalEvent, Wrong):
@@ -90,6 +91,17 @@ def require_host(occurrence_id: str, actor: Actor) -> None:
 
 def _nothing_but_the_role(by: Any, occurrence: Occurrence) -> None:
     roles.require_host(by, occurrence)
+
+
+def answer_wish(participant_id: str, wish: int, *, allow: bool) -> None:
+    """Stores what somebody says to another device's wish for their link. Raises `ProtocolError` as `act` does."""
+    try:
+        moves.answer(Participant.objects.get(pk=participant_id), wish, timezone.now(), allow=allow)
+    except (Wrong, IllegalEvent, Participant.DoesNotExist):
+        raise ProtocolError("wrong_state", "nobody asks for this link any more") from None
+    except Exception as error:
+        log.error("an answer about a link was not stored: %s", type(error).__name__, exc_info=True)
+        raise ProtocolError("try_again", "it could not be stored") from error
 
 
 def left(participant_id: str, why: str) -> None:

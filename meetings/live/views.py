@@ -12,7 +12,7 @@ from typing import Any
 from media_engine import Source
 from meetings.door import Capabilities
 from meetings.live.facts import MeetingFacts
-from meetings.live.seats import Seat
+from meetings.live.seats import Asked, LinkUse, Seat
 
 
 def time(at: datetime | None) -> str | None:
@@ -50,9 +50,36 @@ def meeting(facts: MeetingFacts) -> dict[str, Any]:
 def cautions(seat: Seat) -> list[str]:
     """What hosts should know about a seat beside its name."""
     return [
-        *(["link_in_use"] if seat.link_in_use else []),
+        *(["link_in_use"] if seat.person.link is not None else []),
         *(["two_networks"] if len(seat.networks) > 1 and seat.person.invitation_id else []),
     ]
+
+
+def link_use(link: LinkUse | None) -> dict[str, Any] | None:
+    """The two devices of one personal link, for hosts."""
+    if link is None:
+        return None
+    return {
+        "first_network": link.first_network,
+        "first_at": time(link.first_at),
+        "second_network": link.second_network,
+        "second_at": time(link.second_at),
+        "asks": link.asks,
+        "denied": link.denied,
+    }
+
+
+def asked(wish: Asked | None) -> dict[str, Any]:
+    """The question to whoever uses a personal link that another device asks for; without a wish, that nobody asks."""
+    if wish is None:
+        return {"type": "link.asked", "wish": None, "network": None, "at": None, "until": None}
+    return {
+        "type": "link.asked",
+        "wish": str(wish.wish),
+        "network": wish.network,
+        "at": time(wish.at),
+        "until": time(wish.until),
+    }
 
 
 def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
@@ -74,6 +101,7 @@ def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
         "screen": Source.SCREEN in sources,
         "hand": time(seat.hand_at),
         "cautions": cautions(seat) if for_host else None,
+        "link": link_use(who.link) if for_host else None,
     }
 
 
@@ -88,6 +116,7 @@ def waiting(seat: Seat, all_cautions: list[str]) -> dict[str, Any]:
         "knocked_at": time(seat.person.knocked_at),
         "reason": seat.wait.reason if seat.wait else "knock",
         "cautions": all_cautions,
+        "link": link_use(seat.person.link),
         "connected": seat.connection is not None,
     }
 

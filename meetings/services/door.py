@@ -15,6 +15,7 @@ from meetings.admission import Event
 from meetings.audit import flush_refusals
 from meetings.door import Admit, Decision, Refuse, Row, Wait
 from meetings.models import Block, Invitation, Occurrence, Participant
+from meetings.services import moves
 from meetings.services.errors import NotAHost
 from meetings.services.hosting import (
     end_for_everyone,
@@ -151,7 +152,9 @@ def let_in(by: Any, target: Participant) -> Participant:
     """A host's yes. Holds for this occurrence, until a lock, a removal or a block."""
     with answering(by, target) as (account, occurrence):
         move(target, Event.LET_IN)
-        target.let_in_at = timezone.now()
+        now = timezone.now()
+        moves.by_host(account, occurrence, target, now)
+        target.let_in_at = now
         target.let_in_by = by if isinstance(by, Participant) else None
         target.must_knock = False
         target.refused_until = None
@@ -175,16 +178,20 @@ def turn_away(by: Any, target: Participant, *, note: str = "", block: bool = Fal
     with answering(by, target) as (account, occurrence):
         move(target, Event.TURN_AWAY)
         now = timezone.now()
-        target.refused_until = now + COOL_DOWN
+        is_second = moves.is_second(target)
+        if is_second:
+            moves.turned_away(target, now + COOL_DOWN)
+        else:
+            target.refused_until = now + COOL_DOWN
         target.left_at = now
         target.let_in_at = None
         target.note = note[:NOTE_LENGTH]
         target.refused_by = account.name
         target.save(update_fields=["state", "refused_until", "left_at", "let_in_at", "note", "refused_by"])
         if block:
-            Block.objects.create(
-                occurrence=occurrence, user=target.user, invitation=target.invitation, device=target.device
-            )
+            # A second device's block is its own: the guest on the first one has done nothing.
+            shown = None if is_second else target.invitation
+            Block.objects.create(occurrence=occurrence, user=target.user, invitation=shown, device=target.device)
         facts = {"door_set_to_knock": True} if block and let_anyone_knock(occurrence.meeting) else {}
         kind = "door.blocked" if block else "door.turned_away"
         write(kind, occurrence, target, by=account, note=target.note, **facts)
@@ -246,5 +253,6 @@ def left(participant: Participant, reason: str) -> Participant:
             return participant
         participant.left_at = timezone.now()
         participant.save(update_fields=["state", "left_at"])
+        moves.withdraw(participant, participant.left_at)
         write("door.stopped" if was_waiting else "door.left", occurrence, participant, reason=reason)
     return participant

@@ -18,8 +18,10 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
 from meetings import audit, changes, codes, tasks
+from meetings.door import Refuse
 from meetings.models import EmailCode, Invitation, InvitationToken, Occurrence, Participant
 from meetings.selectors import account_for, takes_place_no_more
+from meetings.services import door as door_services
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host_of
 from meetings.text import clean_line
@@ -58,11 +60,11 @@ def invite(by: Any, occurrence: Occurrence, email: str, name: str = "", *, send:
 
 def add(by: Any, occurrence: Occurrence, email: str, name: str = "", *, user: Any = None, send: bool) -> Invitation:
     """As `invite`, in the transaction of a caller that has checked who acts and announces the change itself."""
-    address = _address(email)
+    address = address_of(email)
     user = user or account_for(address)
     existing = occurrence.invitations.filter(email=address).first()
     if existing is not None:
-        return _restore(by, existing, send=send) if existing.revoked_at is not None else existing
+        return reinstate(by, existing, send=send) if existing.revoked_at is not None else existing
     if occurrence.invitations.count() >= MAX_INVITED:
         raise Wrong("people", "too_many", _("At most %(count)d people can be invited.") % {"count": MAX_INVITED})
     invitation = Invitation.objects.create(
@@ -74,7 +76,8 @@ def add(by: Any, occurrence: Occurrence, email: str, name: str = "", *, user: An
     return invitation
 
 
-def _address(email: str) -> str:
+def address_of(email: str) -> str:
+    """What was typed as an address, as it is stored. Raises `Wrong`."""
     address = email.strip().lower()
     try:
         validate_email(address)
@@ -152,19 +155,33 @@ def restore(by: Any, invitation: Invitation, *, send: bool = True) -> Invitation
         account = require_host_of(by, invitation.occurrence.meeting)
         invitation.refresh_from_db()
         if invitation.revoked_at is not None:
-            _restore(account, invitation, send=send)
+            reinstate(account, invitation, send=send)
             changes.touch(invitation.occurrence_id)
     return invitation
 
 
-def _restore(by: Any, invitation: Invitation, *, send: bool) -> Invitation:
-    invitation.revoked_at = invitation.claimed_at = invitation.opened_at = None
-    invitation.claimed_device = ""
-    invitation.save(update_fields=["revoked_at", "claimed_at", "opened_at", "claimed_device"])
+def reinstate(by: Any, invitation: Invitation, *, send: bool) -> Invitation:
+    """As `restore`, in the transaction of a caller that has checked who acts and announces the change itself."""
+    start_afresh(invitation)
+    invitation.revoked_at = None
+    invitation.save(update_fields=["revoked_at"])
     _write("invitation.restored", invitation, by=by)
     if send:
         tasks.send_invitation.enqueue(str(invitation.pk))
     return invitation
+
+
+def start_afresh(invitation: Invitation) -> None:
+    """As if for the first time: links dead, no device, no host's earlier word, and nobody inside or waiting with it."""
+    invitation.tokens.filter(killed_at=None).update(killed_at=timezone.now())
+    invitation.claimed_at = invitation.opened_at = None
+    invitation.claimed_device = invitation.claimed_network = ""
+    invitation.save(update_fields=["claimed_at", "opened_at", "claimed_device", "claimed_network"])
+    invitation.second_devices.all().delete()
+    seats = Participant.objects.filter(invitation=invitation)
+    seats.update(let_in_at=None)
+    for seat in seats.filter(state__in=(Participant.State.INSIDE, Participant.State.WAITING)):
+        door_services.put_out(seat, Refuse("revoked", unknown=True))
 
 
 def open_link(secret: str) -> InvitationToken | None:
@@ -186,7 +203,9 @@ def open_link(secret: str) -> InvitationToken | None:
     return token
 
 
-def claim(invitation: Invitation, device: str, now: datetime, *, token: InvitationToken | None = None) -> bool:
+def claim(
+    invitation: Invitation, device: str, now: datetime, *, token: InvitationToken | None = None, network: str = ""
+) -> bool:
     """The first Join or Knock with a personal link: it belongs to this device from now on, and its other links die.
 
     True when this device has it (already, or now); False when another device was first, or the link is dead. Of two
@@ -200,10 +219,10 @@ def claim(invitation: Invitation, device: str, now: datetime, *, token: Invitati
             return False
         free = Invitation.objects.filter(pk=invitation.pk, claimed_device="", revoked_at=None)
         # One statement decides the race: the database lets only one of them match the empty device.
-        if free.update(claimed_device=device, claimed_at=now):
+        if free.update(claimed_device=device, claimed_at=now, claimed_network=network):
             links.exclude(pk=token.pk if token is not None else None).update(killed_at=now)
             invitation.refresh_from_db()
-            _write("invitation.claimed", invitation)
+            _write("invitation.claimed", invitation, network=network)
             changes.touch(invitation.occurrence_id)
             return True
         invitation.refresh_from_db()

@@ -91,6 +91,13 @@ def whole(smallest: int, largest: int) -> Check:
     return check
 
 
+def number_in_text(value: Any) -> str:
+    """An id that the server gave, which is a number there."""
+    if not isinstance(value, str) or not value.isascii() or not value.isdecimal() or len(value) > 18:
+        raise Invalid("must be an id that the server gave")
+    return value
+
+
 def one_of(choices: tuple[str, ...]) -> Check:
     def check(value: Any) -> str:
         if not isinstance(value, str) or value not in choices:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from meetings.signaling.fields import Field, boolean, one_of, prose, sdp, sources, text, whole
+from meetings.signaling.fields import Field, boolean, number_in_text, one_of, prose, sdp, sources, text, whole
 
 MAX_CHAT_LENGTH: Final = 4_000
 MAX_NOTE_LENGTH: Final = 300
@@ -23,6 +23,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "hello": {"protocol": Field(whole(1, 1_000)), "ticket": Field(text(1, 128))},
         "ping": {},
         "leave": {},
+        "link.answer": {"wish": Field(number_in_text), "allow": Field(boolean)},
         "hand": {"raised": Field(boolean)},
         "reaction": {"emoji": Field(one_of(REACTIONS))},
         "chat": {"text": Field(prose(1, MAX_CHAT_LENGTH))},
@@ -57,6 +58,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         ),
         "refused": frozenset({"reason", "until", "note", "by", "at"}),
         "room": frozenset({"you", "meeting", "capabilities", "people", "waiting", "now"}),
+        "link.asked": frozenset({"wish", "network", "at", "until"}),
         "person": frozenset({"person"}),
         "gone": frozenset({"participant", "why", "by"}),
         "waiting": frozenset({"waiting", "answered"}),
@@ -75,10 +77,10 @@ MEETING_FIELDS: Final = frozenset(
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
-    | {"camera", "screen", "hand", "cautions"}
+    | {"camera", "screen", "hand", "cautions", "link"}
 )
 WAITING_FIELDS: Final = frozenset(
-    {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected"}
+    {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}
 )
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}

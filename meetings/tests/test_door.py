@@ -70,7 +70,11 @@ any_facts = st.builds(
     verified=st.booleans(),
     refused_until=MAYBE_MOMENTS,
     revoked=st.booleans(),
+    replaced=st.booleans(),
     link_in_use=st.booleans(),
+    asking=st.booleans(),
+    came_second=st.booleans(),
+    move_refused_until=MAYBE_MOMENTS,
     signed_in=st.booleans(),
     active_account=st.booleans(),
     may_receive_mail=st.booleans(),
@@ -100,6 +104,13 @@ def test_every_combination_of_facts_has_one_answer_with_a_known_reason(some: Fac
 
 @given(any_facts)
 @settings(max_examples=600)
+def test_nobody_comes_in_with_a_link_that_belongs_to_another_device(some: Facts) -> None:
+    if some.link_in_use and some.row != Row.HOST:
+        assert not isinstance(decide(some), Admit)
+
+
+@given(any_facts)
+@settings(max_examples=600)
 def test_nobody_is_admitted_against_a_standing_no(some: Facts) -> None:
     against = (some.ended, some.cancelled, some.blocked, not some.active_account, some.revoked and some.row != Row.HOST)
     if any(against):
@@ -118,7 +129,8 @@ def test_only_hosts_get_a_hosts_capabilities(some: Facts) -> None:
 @given(any_facts)
 @settings(max_examples=600)
 def test_a_row_that_is_turned_away_never_learns_that_the_meeting_exists(some: Facts) -> None:
-    stranger = replace(some, row=Row.ANYONE, let_in_at=None, rules=with_preset(Rules(), "guests_knock"))
+    rules = with_preset(Rules(), "guests_knock")
+    stranger = replace(some, row=Row.ANYONE, let_in_at=None, replaced=False, rules=rules)
     decision = decide(stranger)
     assert isinstance(decision, Refuse)
     assert decision.unknown or stranger.seat
@@ -241,13 +253,20 @@ REFUSALS = [
     (facts(revoked=True, seat=True, let_in_at=AFTER), Refuse("revoked", unknown=True)),
     (facts(Row.COLLEAGUE, revoked=True), Refuse("revoked", unknown=True)),
     (facts(link_in_use=True), Refuse("link_in_use")),
-    (facts(link_in_use=True, seat=True), Refuse("link_in_use")),
+    (facts(link_in_use=True, let_in_at=AFTER), Refuse("link_in_use")),
+    (facts(link_in_use=True, waiting=True, came_second=True), Refuse("link_in_use")),
+    (facts(link_in_use=True, waiting=True), Refuse("link_moved")),
+    (facts(link_in_use=True, seat=True, came_second=True), Refuse("link_moved")),
+    (facts(link_in_use=True, came_second=True, move_refused_until=SOON), Refuse("move_refused", until=SOON)),
+    (facts(link_in_use=True, asking=True, refused_until=SOON), Refuse("not_let_in", until=SOON)),
     (facts(refused_until=SOON), Refuse("not_let_in", until=SOON)),
     (facts(refused_until=SOON, waiting=True), Refuse("not_let_in", until=SOON)),
     (facts(locked_at=LOCKED), Refuse("locked")),
     (facts(Row.LISTED, locked_at=LOCKED), Refuse("locked")),
     (facts(locked_at=LOCKED, let_in_at=BEFORE), Refuse("locked")),
     (facts(Row.ANYONE), Refuse("closed", unknown=True)),
+    (facts(Row.ANYONE, replaced=True), Refuse("link_replaced")),
+    (facts(Row.ANYONE, replaced=True, revoked=True), Refuse("revoked", unknown=True)),
     (facts(Row.ANYONE, seat=True), Refuse("closed", unknown=True)),
     (facts(Row.ANYONE, ended=True), Refuse("closed", unknown=True)),
     (facts(Row.ANYONE, cancelled=True, locked_at=LOCKED), Refuse("closed", unknown=True)),
@@ -277,6 +296,8 @@ OTHERS = [
     (facts(Row.LISTED, must_knock=True), Wait("knock")),
     (facts(preset="named_people", may_receive_mail=False), Wait("knock")),
     (facts(refused_until=NOON), Wait("knock")),
+    (facts(link_in_use=True, asking=True, let_in_at=AFTER, seat=True), Wait("moving")),
+    (facts(preset="anyone_with_link", link_in_use=True, asking=True), Wait("moving")),
 ]
 
 
@@ -295,7 +316,7 @@ ADMITTED = [
     (facts(let_in_at=BEFORE), "let_in"),
     (facts(let_in_at=AFTER, locked_at=LOCKED), "let_in"),
     (facts(let_in_at=BEFORE, opens_at=OPENS, host_inside=False), "let_in"),
-    (facts(let_in_at=BEFORE, link_in_use=True, refused_until=SOON), "let_in"),
+    (facts(let_in_at=BEFORE, refused_until=SOON), "let_in"),
     (facts(preset="named_people", let_in_at=BEFORE), "let_in"),
     (facts(seat=True, locked_at=LOCKED, host_inside=False), "seat"),
     (facts(Row.ANYONE, let_in_at=BEFORE), "let_in"),

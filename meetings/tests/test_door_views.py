@@ -119,7 +119,7 @@ class LinkTests(LiveCase):
             data = door_data(page)
             self.assertEqual(data["meeting"]["title"], "Trial safety board")
             self.assertEqual(data["suggested_name"], "Peter Lindqvist")
-            self.assertEqual((data["row"], data["invited_email"]), ("knocks", "peter@medreg.example"))
+            self.assertEqual((data["row"], data["invited_email"]), ("knocks", "p•••@medreg.example"))
             self.assertEqual((await Invitation.objects.aget()).claimed_device, "")
 
     async def test_a_link_that_opens_nothing_is_answered_alike(self) -> None:

@@ -12,7 +12,7 @@ from media_engine import Engine, EngineConfig, Source
 from meetings.door import Admit, Capabilities, Decision, Refuse, Wait
 from meetings.live.facts import Judgement, MeetingFacts, Verdicts
 from meetings.live.room import SEAT_SECONDS, Room
-from meetings.live.seats import Person, Seat
+from meetings.live.seats import LinkUse, Person, Seat
 from meetings.signaling.protocol import Close
 
 NOW = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)
@@ -237,8 +237,9 @@ class RoomTests(IsolatedAsyncioTestCase):
         self.arrives("peter", Wait("knock"), name="lngrid Saether")
         self.assertEqual(host.last("waiting")["waiting"][0]["cautions"], ["name_in_use"])
         self.arrives("peter", Wait("knock"), name="lngrid Saether", network="10.0.0.0/24")
-        self.seat("peter").link_in_use = True
-        self.room.tell_changes()
+        use = LinkUse("192.0.2.0/24", NOW, "10.0.0.0/24", NOW, asks=True)
+        self.answers["peter"] = Judgement(replace(self.answers["peter"].person, link=use), Wait("moving"))
+        self.decide()
         cautions = host.last("waiting")["waiting"][0]["cautions"]
         self.assertEqual(cautions, ["name_in_use", "link_in_use", "two_networks"])
 

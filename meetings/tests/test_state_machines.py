@@ -12,6 +12,7 @@ SEATS = {
     # event:      new        waiting    inside     left       refused    removed
     "arrive": ("waiting", "waiting", "inside", "waiting", "waiting", "waiting"),
     "enter": (None, "inside", "inside", None, None, None),
+    "take_over": (None, "inside", None, None, None, None),
     "let_in": (None, "waiting", None, None, None, None),
     "message": (None, "waiting", None, None, None, None),
     "turn_away": (None, "refused", None, None, "refused", None),
@@ -75,7 +76,8 @@ def test_nobody_is_inside_without_having_come_to_the_door() -> None:
         for event, following in row.items()
         if following is admission.State.INSIDE and state is not admission.State.INSIDE
     }
-    assert leading_inside == {(admission.State.WAITING, admission.Event.ENTER)}
+    waiting = admission.State.WAITING
+    assert leading_inside == {(waiting, admission.Event.ENTER), (waiting, admission.Event.TAKE_OVER)}
 
 
 @pytest.mark.parametrize("started", [False, True])

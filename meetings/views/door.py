@@ -24,15 +24,18 @@ from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from meetings import arrivals, codes, door, ics, mail, selectors
-from meetings.arrivals import Device, Seen, Visitor
+from meetings import arrivals, codes, door, ics, mail, selectors, visitors
+from meetings.arrivals import Seen, Wish
 from meetings.live import Live, current_live
 from meetings.services import invitations
 from meetings.signaling import protocol
 from meetings.signaling.protocol import ProtocolError
 from meetings.tickets import Bearer, browser_digest, new_browser
+from meetings.views import words
+from meetings.visitors import Device, Visitor
 
 MAX_BODY_BYTES = 8 * 1024
+MOVES = ("", "ask", "code")
 CLOSED_SECONDS = 0.08
 LINK_COOKIE_SECONDS = 180 * 24 * 3600
 BROWSER_COOKIE_SECONDS = 400 * 24 * 3600
@@ -68,7 +71,7 @@ async def page(request: HttpRequest, code: str) -> HttpResponse:
     meeting.
     """
     live = current_live()
-    visitor = await arrivals.visitor_of_request(request)
+    visitor = await visitors.visitor_of_request(request)
     try:
         seen = await _look(live, code, visitor, "")
     except Problem as problem:
@@ -100,7 +103,9 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         "signed_in": signed_in,
         "needs_name": signed_in is None,
         "row": str(rules.way(seen.row)) if rules is not None else None,
-        "invited_email": seen.invitation.email if seen.invitation is not None and signed_in is None else None,
+        "invited_email": words.masked(seen.invitation.email)
+        if seen.invitation is not None and signed_in is None
+        else None,
         "suggested_name": seen.invitation.name if seen.invitation is not None and signed_in is None else "",
         "sign_in_url": f"{reverse('account_login')}?{urlencode({'next': reverse('door', args=[shown])})}",
         "sign_in_helps": signed_in is None and _sign_in_helps(seen),
@@ -148,7 +153,7 @@ async def personal_link(request: HttpRequest, secret: str) -> HttpResponse:
     A secret that opens nothing is answered in the same way, towards a code that names nothing.
     """
     live = current_live()
-    visitor = await arrivals.visitor_of_request(request)
+    visitor = await visitors.visitor_of_request(request)
     network = f"network {visitor.network}"
     if live is not None and not live.refused_tries.has(network):
         return _too_many(live.refused_tries.seconds_until(network)).response()
@@ -159,7 +164,7 @@ async def personal_link(request: HttpRequest, secret: str) -> HttpResponse:
     response = HttpResponseRedirect(target)
     response.set_cookie(
         "lintel-link",
-        arrivals.link_cookie(token),
+        visitors.link_cookie(token),
         max_age=LINK_COOKIE_SECONDS,
         path=target,
         httponly=True,
@@ -178,7 +183,7 @@ def _open(secret: str) -> tuple[Any, str]:
 async def calendar(request: HttpRequest, code: str) -> HttpResponse:
     """The meeting as a calendar file, for whoever may know its title and time."""
     live = current_live()
-    visitor = await arrivals.visitor_of_request(request)
+    visitor = await visitors.visitor_of_request(request)
     try:
         seen = await _look(live, code, visitor, "")
     except Problem as problem:
@@ -213,7 +218,7 @@ def _asks_the_door(view: View) -> View:
                 raise Problem(405, "bad_request", "POST only.")
             _check_origin(request)
             _check_csrf(request)
-            visitor = await arrivals.visitor_of_request(request)
+            visitor = await visitors.visitor_of_request(request)
             if not live.requests.take(visitor.network):
                 raise _too_many(live.requests.seconds_until(visitor.network))
             return await view(request, code, live, visitor, _body(request))
@@ -286,7 +291,7 @@ def _device(live: Live, code: str, visitor: Visitor, body: dict[str, Any]) -> De
         if not isinstance(value, dict) or not value.keys() <= names:
             raise Problem(400, "bad_request", f"{field}: is missing or has fields that it does not have.", field=field)
     assert isinstance(jwk, dict) and isinstance(proof, dict)  # noqa: S101 - for the type checker
-    device = arrivals.prove(code, jwk, proof, timezone.now())
+    device = visitors.prove(code, jwk, proof, timezone.now())
     if device is None:
         live.refused_tries.take(visitor.budget)
         raise Problem(403, "proof", "The device's signature does not fit, or its time is not now.")
@@ -298,20 +303,24 @@ async def look(request: HttpRequest, code: str, live: Live, visitor: Visitor, bo
     """Says what would happen; changes nothing and creates nothing."""
     _known_fields(body, "device", "proof")
     device = _device(live, code, visitor, body).thumbprint if body else ""
-    return JsonResponse(_looked(await _look(live, code, visitor, device)))
+    seen = await _look(live, code, visitor, device)
+    return JsonResponse(_looked(seen) | await _in_database(live, _about_the_link, seen, device))
 
 
 @_asks_the_door
 async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, body: dict[str, Any]) -> HttpResponse:
     """Join or Knock: asks the door, stores the answer, and hands out a ticket for the socket unless it is no."""
-    _known_fields(body, "name", "device", "proof", "email_code")
-    typed = protocol.clean_name(_text(body, "name", 200))
-    email_code = _text(body, "email_code", 12).strip()
+    _known_fields(body, "name", "device", "proof", "email_code", "move")
+    wish = Wish(
+        protocol.clean_name(_text(body, "name", 200)), _text(body, "email_code", 12).strip(), _text(body, "move", 8)
+    )
+    if wish.move not in MOVES:
+        raise Problem(400, "bad_request", "move: ask or code.", field="move")
     device = _device(live, code, visitor, body)
     _refuse_guessing(live, visitor)
     started = asyncio.get_running_loop().time()
     try:
-        ask = functools.partial(_arrive, code, visitor, device, typed, email_code, live)
+        ask = functools.partial(_arrive, code, visitor, device, wish, live)
         arrival = await live.database(ask)
     except arrivals.WrongEmailCode:
         live.refused_tries.take(visitor.budget)
@@ -322,14 +331,13 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
         return JsonResponse(_looked(seen))
     if arrival.mail_code and seen.invitation is not None:
         await live.database(invitations.send_email_code, seen.invitation, device.thumbprint)
-    if seen.decision.reason == "link_in_use" and seen.invitation is not None:
-        live.note_link_in_use(str(seen.occurrence.pk), str(seen.invitation.pk))
+    about = await live.database(_about_the_link, seen, device.thumbprint)
     if arrival.participant is None:
-        return JsonResponse(_looked(seen) | _words(seen))
-    return _ticket(request, live, visitor, device, arrival)
+        return JsonResponse(_looked(seen) | _words(seen) | about)
+    return _ticket(request, live, visitor, device, arrival, about)
 
 
-def _arrive(code: str, visitor: Visitor, device: Device, typed: str, email_code: str, live: Live) -> arrivals.Arrival:
+def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live) -> arrivals.Arrival:
     now = timezone.now()
     seen = arrivals.look(code, visitor, device.thumbprint, live.host_inside, now)
     if seen.occurrence is None:
@@ -337,9 +345,19 @@ def _arrive(code: str, visitor: Visitor, device: Device, typed: str, email_code:
     # Only now, so that strangers can't fill the memory of used proofs.
     if not live.nonces.use(device.thumbprint, device.nonce):
         raise Problem(403, "proof", "This proof was used before.")
-    if visitor.user is None and not typed and not (seen.invitation is not None and seen.invitation.name):
+    if visitor.user is None and not wish.name and not (seen.invitation is not None and seen.invitation.name):
         raise Problem(400, "bad_request", "name: 1 to 60 visible characters.", field="name")
-    return arrivals.arrive(code, visitor, device.thumbprint, typed, email_code, live.host_inside, now)
+    return arrivals.arrive(code, visitor, device.thumbprint, wish, live.host_inside, now)
+
+
+def _about_the_link(seen: Seen, device: str) -> dict[str, Any]:
+    """For holders of a link that belongs to another device: since when, whether it is here, and who asks for it."""
+    link = arrivals.link_in_use(seen, device, timezone.now())
+    if link is None or seen.invitation is None:
+        return {}
+    sent_to = words.masked(seen.invitation.email)
+    told = {"used_at": _time(link.used_at), "here": link.here, "asks": link.asks, "until": _time(link.until)}
+    return {"link": told | {"sent_to": sent_to}}
 
 
 def _words(seen: Seen) -> dict[str, Any]:
@@ -353,7 +371,7 @@ def _words(seen: Seen) -> dict[str, Any]:
 
 
 def _ticket(
-    request: HttpRequest, live: Live, visitor: Visitor, device: Device, arrival: arrivals.Arrival
+    request: HttpRequest, live: Live, visitor: Visitor, device: Device, arrival: arrivals.Arrival, about: dict[str, Any]
 ) -> HttpResponse:
     participant, seen = arrival.participant, arrival.seen
     assert participant is not None and seen.occurrence is not None  # noqa: S101 - for the type checker
@@ -370,15 +388,19 @@ def _ticket(
         )
     )
     scheme = "wss" if request.is_secure() else "ws"
-    answer = _looked(seen) | {
-        "participant": str(participant.pk),
-        "ticket": ticket,
-        "socket": f"{scheme}://{request.get_host()}/ws/room",
-    }
+    answer = (
+        _looked(seen)
+        | about
+        | {
+            "participant": str(participant.pk),
+            "ticket": ticket,
+            "socket": f"{scheme}://{request.get_host()}/ws/room",
+        }
+    )
     response = JsonResponse(answer)
     if not visitor.browser:
         response.set_cookie(
-            arrivals.cookie_name("lintel-browser"),
+            visitors.cookie_name("lintel-browser"),
             browser,
             max_age=BROWSER_COOKIE_SECONDS,
             httponly=True,

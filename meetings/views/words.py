@@ -179,3 +179,9 @@ def names(people: list[str], *, most: int = 3) -> str:
     if len(people) == 1:
         return people[0]
     return _("%(first)s and %(last)s") % {"first": ", ".join(people[:-1]), "last": people[-1]}
+
+
+def masked(address: str) -> str:
+    """An address for somebody who may only have found the link that was sent to it: "p•••@medreg.example"."""
+    name, _at, host = address.rpartition("@")
+    return f"{name[:1]}•••@{host}"

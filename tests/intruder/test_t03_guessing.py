@@ -22,7 +22,7 @@ class T3Guessing(IntruderCase):
             self.assertEqual((await client.arrive(meeting["code"], "Peter")).json["reason"], "closed")
 
     async def test_a_forged_cookie_is_no_link(self) -> None:
-        """Guard: the signature in `arrivals.link_of`."""
+        """Guard: the signature in `visitors.link_of`."""
         meeting = await self.portal.schedule(HOST)
         good, _ = await self.guest_with_link(meeting)
         value = good.cookie("lintel-link")

@@ -42,7 +42,7 @@ class T37Tickets(IntruderCase):
         self.assertEqual((await signed_out.closed(), signed_out.messages), (4401, []))
 
     async def test_a_proof_of_another_key_meeting_or_time_is_none(self) -> None:
-        """Guard: `arrivals.prove` and `Nonces`."""
+        """Guard: `visitors.prove` and `Nonces`."""
         mine, other = await self.portal.schedule(HOST), await self.portal.schedule(HOST)
         client, _ = await self.guest_with_link(mine)
         code = mine["code"]

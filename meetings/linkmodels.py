@@ -1,0 +1,111 @@
+"""Personal invitations as rows: who is asked, by which links, on which devices, and the codes that prove a mailbox.
+
+Rows and constraints only; they change in `services/invitations.py` and `services/moves.py`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+WISH_LIVES = timedelta(minutes=10)
+"""How long a second device's wish to take a link over stays open."""
+
+
+class Invitation(models.Model):
+    """One person asked to one occurrence. Has an account (`user`) or is a guest known by an address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    occurrence = models.ForeignKey("meetings.Occurrence", on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    name = models.CharField(max_length=120, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True, help_text="A link of it was fetched; claims nothing.")
+    claimed_at = models.DateTimeField(null=True, blank=True, help_text="First Join or Knock with a link of it.")
+    claimed_device = models.CharField(max_length=43, blank=True, help_text="RFC 7638 thumbprint of the device key.")
+    claimed_network = models.CharField(max_length=45, blank=True, help_text="Of the claim. Truncated: /24 or /48.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("created_at",)
+        constraints = (models.UniqueConstraint(fields=("occurrence", "email"), name="one_invitation_per_address"),)
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk}"
+
+
+class InvitationToken(models.Model):
+    """A personal link, stored as the SHA-256 of its secret. An invitation may have several until one is claimed."""
+
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    killed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"token {self.pk}"
+
+
+class SecondDevice(models.Model):
+    """A device that came with a personal link of another one, and whether it asks to take the link over."""
+
+    class Answer(models.TextChoices):
+        NO = "no", _("Whoever uses the link on the other device said no")
+        TURNED_AWAY = "turned_away", _("A host said no")
+        WITHDRAWN = "withdrawn", _("It asks no more")
+
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="second_devices")
+    device = models.CharField(max_length=43, help_text="RFC 7638 thumbprint of the device key.")
+    network = models.CharField(max_length=45, blank=True, help_text="Truncated: /24 or /48.")
+    seen_at = models.DateTimeField(help_text="When it last came and the link was another's.")
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="When it last asked to take the link over.")
+    answer = models.CharField(max_length=11, choices=Answer, blank=True, help_text="To that; empty while it is open.")
+    refused_until = models.DateTimeField(null=True, blank=True, help_text="May ask again after this.")
+
+    class Meta:
+        ordering = ("seen_at", "pk")
+        constraints = (models.UniqueConstraint(fields=("invitation", "device"), name="a_second_device_once"),)
+
+    def __str__(self) -> str:
+        return f"second device {self.pk}"
+
+    @property
+    def ends_at(self) -> datetime:
+        """Until when its wish is open."""
+        return (self.asked_at or self.seen_at) + WISH_LIVES
+
+    def is_asking(self, now: datetime) -> bool:
+        """Whether it asks to take the link over and nobody has answered."""
+        return self.asked_at is not None and not self.answer and now < self.ends_at
+
+
+class RetiredCode(models.Model):
+    """A meeting's former code. It opens nothing, but for those who hold a personal link or a seat already."""
+
+    code = models.CharField(max_length=14, unique=True)
+    meeting = models.ForeignKey("meetings.Meeting", on_delete=models.CASCADE, related_name="retired_codes")
+    retired_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class EmailCode(models.Model):
+    """A short code mailed to a guest's invited address; proves that whoever holds the link reads that mailbox."""
+
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="codes")
+    device = models.CharField(max_length=43)
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    used_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True, help_text="The mail server did not take it.")
+
+    def __str__(self) -> str:
+        return f"code {self.pk}"
