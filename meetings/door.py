@@ -182,6 +182,7 @@ class Facts:
     seat: is inside according to the database (the seat outlives its socket by two minutes).
     let_in_at: when a host let this person in; holds for the occurrence.
     waiting: already stands at the door.
+    suspended: a host stopped everything; only hosts and those who have a seat come in until it goes on.
     must_knock: a host removed or sent them back without blocking; a host decides, whatever the table says.
     blocked: by account, invitation or device key; removed: the block came with a removal from inside.
     revoked: the invitation by which they are known was revoked, or the link they hold no longer lives.
@@ -199,6 +200,7 @@ class Facts:
     ended: bool = False
     cancelled: bool = False
     locked_at: datetime | None = None
+    suspended: bool = False
     host_inside: bool = False
     blocked: bool = False
     removed: bool = False
@@ -245,8 +247,8 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """At the door. Reasons: knock (a host decides), early (opens at `until`), no_host, moving (asked to take over a
-    personal link that another device holds)."""
+    """At the door. Reasons: knock (a host decides), early (opens at `until`), no_host, suspended, moving (asked to take
+    over a personal link that another device holds)."""
 
     reason: str
     until: datetime | None = None
@@ -270,7 +272,7 @@ Decision = Admit | Wait | Refuse
 REASONS: Final[Mapping[type[Decision], frozenset[str]]] = MappingProxyType(
     {
         Admit: frozenset({"host", "walks_in", "let_in", "seat"}),
-        Wait: frozenset({"knock", "early", "no_host", "moving"}),
+        Wait: frozenset({"knock", "early", "no_host", "moving", "suspended"}),
         Refuse: frozenset(
             {"sign_in", "not_listed", "closed", "revoked", "link_in_use", "verify_email", "not_let_in", "blocked"}
             | {"link_replaced", "link_moved", "move_refused", "removed", "locked", "ended", "cancelled", "inactive"}
@@ -345,10 +347,19 @@ def _with_anothers_link(facts: Facts) -> Decision:
 
 
 def _as_member(facts: Facts) -> Decision:
+    """A held seat, a host's word, or the table; nobody new while everything is suspended."""
+    may = capabilities(facts.rules, facts.row)
+    if facts.seat:
+        return Admit(may, "seat")
+    decision = Admit(may, "let_in") if facts.let_in else _by_table(facts)
+    if facts.suspended and not isinstance(decision, Refuse) and decision.reason != "early":
+        return Wait("suspended")
+    return decision
+
+
+def _by_table(facts: Facts) -> Decision:
     """The table, the opening time and the host's presence."""
     rules, row = facts.rules, facts.row
-    if facts.seat or facts.let_in:
-        return Admit(capabilities(rules, row), "seat" if facts.seat else "let_in")
     way = rules.way(row)
     if _must_verify(facts):
         if facts.may_receive_mail:

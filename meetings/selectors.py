@@ -172,6 +172,7 @@ def facts_for(
         ended=is_over(occurrence, now),
         cancelled=occurrence.cancelled_at is not None or meeting.cancelled_at is not None,
         locked_at=occurrence.locked_at,
+        suspended=occurrence.suspended_at is not None,
         host_inside=host_inside,
         blocked=bool(blocks),
         removed=any(block.removed for block in blocks),

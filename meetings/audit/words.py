@@ -35,6 +35,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "meeting.link_replaced": gettext_lazy("{actor} replaced the meeting link"),
     "meeting.cancelled": gettext_lazy("{actor} cancelled the meeting"),
     "meeting.started": gettext_lazy("The meeting started when {target} came in"),
+    "meeting.suspended": gettext_lazy("{actor} suspended the meeting: nobody was seen or heard"),
+    "meeting.resumed": gettext_lazy("{actor} resumed the meeting"),
     "meeting.ended": gettext_lazy("{actor} ended the meeting for everyone"),
     "meeting.ended_empty": gettext_lazy("The meeting ended: its time was over and nobody was left"),
     "invitation.created": gettext_lazy("{actor} invited {target}"),
@@ -87,6 +89,7 @@ REASONS: Final[Mapping[str, Any]] = {
     "knock": gettext_lazy("the door's rules say “knocks”"),
     "early": gettext_lazy("the door was not open yet"),
     "no_host": gettext_lazy("no host was there yet"),
+    "suspended": gettext_lazy("the meeting was suspended"),
     "sign_in": gettext_lazy("guests are turned away; they were not signed in"),
     "not_listed": gettext_lazy("they are not listed"),
     "closed": gettext_lazy("the door's rules say “turned away”"),
@@ -219,6 +222,8 @@ def why(entry: AuditEntry) -> str:
     if entry.kind in {"door.refusals_counted", "account.sign_in_refused"} and isinstance(facts.get("count"), int):
         count = facts["count"]
         parts.append(ngettext("{count} time", "{count} times", count).format(count=count))
+    if facts.get("quiet"):
+        parts.append(_("with every microphone and camera off"))
     if facts.get("door_set_to_knock"):
         parts.append(_("anyone else with the link knocks from now on"))
     return ", ".join(part for part in parts if part)

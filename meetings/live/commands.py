@@ -81,12 +81,14 @@ async def _hand(turn: Turn) -> Fields:
 
 
 async def _reaction(turn: Turn) -> Fields:
+    _not_while_suspended(turn.room)
     _spend(turn.seat.small_bucket, turn.live.clock())
     turn.room.tell_everybody_inside({"type": "reaction", "participant": turn.seat.id, "emoji": turn.message["emoji"]})
     return None
 
 
 async def _chat(turn: Turn) -> Fields:
+    _not_while_suspended(turn.room)
     if not turn.seat.capabilities.chat:
         raise ProtocolError("not_allowed", "chat is off for you")
     _spend(turn.seat.chat_bucket, turn.live.clock())
@@ -101,6 +103,11 @@ async def _chat(turn: Turn) -> Fields:
         }
     )
     return None
+
+
+def _not_while_suspended(room: Room) -> None:
+    if room.is_suspended:
+        raise ProtocolError("suspended", "everything is stopped until a host resumes")
 
 
 def _spend(bucket: Any, now: float) -> None:
@@ -167,6 +174,16 @@ async def _host_lower_hand(turn: Turn) -> Fields:
     return None
 
 
+async def _host_suspend(turn: Turn) -> Fields:
+    await hosting.suspend(turn.live, turn.room.id, turn.actor)
+    return None
+
+
+async def _host_resume(turn: Turn) -> Fields:
+    await hosting.resume(turn.live, turn.room.id, turn.actor, quiet=turn.message["quiet"])
+    return None
+
+
 async def _host_end(turn: Turn) -> Fields:
     await hosting.end(turn.live, turn.room.id, turn.actor)
     return None
@@ -205,6 +222,8 @@ async def _media_state(turn: Turn) -> Fields:
         Source.SCREEN: screen,
         Source.SCREEN_AUDIO: screen,
     }
+    if screen:
+        _not_while_suspended(turn.room)
     if screen and not turn.seat.capabilities.share:
         raise ProtocolError("not_allowed", "screen sharing is off for you")
     turn.room.switch(turn.seat, wanted)
@@ -246,5 +265,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "host.remove": (HOSTS, _host_remove),
     "host.to_door": (HOSTS, _host_to_door),
     "host.lower_hand": (HOSTS, _host_lower_hand),
+    "host.suspend": (HOSTS, _host_suspend),
+    "host.resume": (HOSTS, _host_resume),
     "host.end": (HOSTS, _host_end),
 }

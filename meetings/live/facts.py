@@ -42,6 +42,8 @@ class MeetingFacts:
     encryption: str
     locked_at: datetime | None
     locks_at: datetime | None
+    suspended_at: datetime | None
+    suspended_by: str | None
     mics_start_off: bool
     door: Mapping[str, str]
     hosts: tuple[str, ...]
@@ -74,7 +76,7 @@ def judge(
     Hosts are decided first: whether one is inside changes the answer for everybody else. A host counts as inside while
     present or while their seat is `kept` for their return.
     """
-    occurrence = Occurrence.objects.select_related("meeting", "ended_by").get(pk=occurrence_id)
+    occurrence = Occurrence.objects.select_related("meeting", "ended_by", "suspended_by").get(pk=occurrence_id)
     register = Register(occurrence)
     ids, here, with_seat = set(asked), set(present), {*present, *kept}
     seats = [seat for seat in register.seats if str(seat.pk) in ids]
@@ -166,6 +168,8 @@ def _meeting_facts(occurrence: Occurrence, register: Register) -> MeetingFacts:
         encryption=meeting.encryption,
         locked_at=occurrence.locked_at,
         locks_at=locks_at,
+        suspended_at=occurrence.suspended_at,
+        suspended_by=occurrence.suspended_by.name if occurrence.suspended_by else None,
         mics_start_off=rules.mics_start_off,
         door={
             "preset": door.preset_of(rules),

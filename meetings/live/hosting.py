@@ -1,7 +1,8 @@
 """What hosts do to a live meeting, from a socket or through the API: `Actor` says which.
 
-Taking away comes first and at once: the engine forgets a removed person before the database is asked to remember
-it, and nothing waits for that person's socket. Giving comes last: somebody is let in only after that is stored.
+Taking away comes first: once the database has said that a host asks, the engine forgets a removed person before the
+removal is stored, and nothing waits for that person's socket. Giving comes last: somebody is let in only after that
+is stored.
 """
 
 from __future__ import annotations
@@ -60,9 +61,8 @@ async def remove(live: Live, occurrence_id: str, actor: Actor, target_id: str, *
     """Takes somebody out who is inside. If that can't be stored they are out all the same, and the host should repeat
     it.
     """
+    await _require_host(live, occurrence_id, actor)
     room, seat = _find(live, occurrence_id, target_id)
-    if actor.participant_id is None:
-        await live.database(storing.require_host, occurrence_id, actor)
     if seat is not None and not seat.inside:
         raise ProtocolError("wrong_state", "they are at the door: turn them away")
     if room is not None and seat is not None:
@@ -85,10 +85,10 @@ async def remove(live: Live, occurrence_id: str, actor: Actor, target_id: str, *
 
 async def move_to_door(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:
     """Sends somebody who is inside back to the door, where a host may let them in again."""
+    await _require_host(live, occurrence_id, actor)
     room, seat = _find(live, occurrence_id, target_id)
     if seat is not None and not seat.inside:
         raise ProtocolError("wrong_state", "they are at the door")
-    await live.database(storing.require_host, occurrence_id, actor)
     if room is not None and seat is not None:
         room.expel(target_id)
     try:
@@ -151,6 +151,41 @@ async def lock(live: Live, occurrence_id: str, actor: Actor, *, locked: bool) ->
     live.wake(occurrence_id)
 
 
+async def suspend(live: Live, occurrence_id: str, actor: Actor) -> None:
+    """Stops all media, chat, reactions and coming in at once. If that can't be stored it is tried again by the host:
+    until the database says otherwise everything stays stopped.
+    """
+    await _require_host(live, occurrence_id, actor)
+    room = live.rooms.get(occurrence_id)
+    if room is None:
+        await _store(live, None, door_services.suspend, occurrence_id, actor)
+        return
+    room.suspend()
+    try:
+        async with room.lock:
+            done = await live.database(storing.act, door_services.suspend, occurrence_id, actor)
+            for seat in room.inside():
+                _stop(room, seat, Source.SCREEN, done.by)
+            room.news.changed_by = done.by
+    finally:
+        room.suspension_stored()
+        live.wake(occurrence_id)
+
+
+async def resume(live: Live, occurrence_id: str, actor: Actor, *, quiet: bool) -> None:
+    """Lets everything go on as it was allowed before. `quiet`: everybody switches microphone and camera on again
+    themselves.
+    """
+    room = live.rooms.get(occurrence_id)
+    done = await _store(live, room, door_services.resume, occurrence_id, actor, quiet=quiet)
+    if room is not None:
+        for seat in room.inside() if quiet else []:
+            for source in (Source.MICROPHONE, Source.CAMERA):
+                _stop(room, seat, source, done.by)
+        room.news.changed_by = done.by
+    live.wake(occurrence_id)
+
+
 async def end(live: Live, occurrence_id: str, actor: Actor) -> None:
     """Ends the meeting for everyone."""
     room = live.rooms.get(occurrence_id)
@@ -170,6 +205,19 @@ def participants(live: Live, occurrence_id: str) -> dict[str, list[dict[str, Any
         "inside": [views.person(seat, for_host=True) for seat in room.inside()],
         "waiting": [views.waiting(seat, cautions[seat.id]) for seat in room.waiting()],
     }
+
+
+async def _require_host(live: Live, occurrence_id: str, actor: Actor) -> None:
+    """Raises `not_a_host` unless the database says now that a host asks, before anything is taken away.
+
+    Where the database doesn't answer, the door's last word about the one who asks counts: taking away must not wait.
+    """
+    try:
+        await live.database(storing.require_host, occurrence_id, actor)
+    except ProtocolError as error:
+        _, seat = _find(live, occurrence_id, actor.participant_id or "")
+        if error.code != "try_again" or seat is None or not seat.is_host:
+            raise
 
 
 def _find(live: Live, occurrence_id: str, target_id: str) -> tuple[Room | None, Seat | None]:

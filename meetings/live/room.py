@@ -9,6 +9,7 @@ clock of its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime
@@ -50,6 +51,8 @@ class Room:
         # Removed or turned away here. The door's answers about them are ignored until the database has said so too.
         self.expelled: set[str] = set()
         self.was_locked_by_itself = False
+        # How many suspensions are being stored: until then the door's answers may not know of them.
+        self.suspending = 0
         self.news = News(self)
 
     def __repr__(self) -> str:
@@ -68,6 +71,11 @@ class Room:
     @property
     def host_inside(self) -> bool:
         return any(self.hosts())
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether a host has stopped everything: nothing is forwarded, nothing said, nobody let in."""
+        return self.suspending > 0 or (self.meeting is not None and self.meeting.suspended_at is not None)
 
     @property
     def is_empty(self) -> bool:
@@ -183,6 +191,8 @@ class Room:
         if verdicts.over is not None:
             self.finish(views.refused(verdicts.over, at=at, by=verdicts.meeting.ended_by))
             return {}
+        # Before anybody is granted anything: who comes back after a restart must not be heard for a moment.
+        self._hold_or_release()
         out: dict[str, Refuse] = {}
         # Who goes goes first: a seat that moves to another device is never held twice.
         judged = sorted(verdicts.judgements.items(), key=lambda one: not isinstance(one[1].decision, Refuse))
@@ -221,10 +231,31 @@ class Room:
         if seat.inside and seat.id not in self.expelled:
             grants = Grants(publish=seat.open_sources(), subscribe=True, expires_at=seat.lease_until)
             try:
+                if self.is_suspended:
+                    self.engine.hold(self.id)
                 self.engine.set_grants(self.id, seat.id, grants)
             except OfferRejected as error:
                 # The engine is full: this person is inside without media, and the others notice nothing.
                 log.warning("meeting %s: no media for %s: %s", self.id, seat.id, error.code)
+
+    def suspend(self) -> None:
+        """Stops every forward in this very moment, and shares for good. The caller stores it and then says so by
+        `suspension_stored`.
+        """
+        self.suspending += 1
+        self._hold_or_release()
+
+    def suspension_stored(self) -> None:
+        """The database speaks again: it says suspended, or the suspension could not be stored."""
+        self.suspending -= 1
+
+    def _hold_or_release(self) -> None:
+        if not self.is_suspended:
+            self.engine.release(self.id)
+            return
+        # Where the engine has no place for this meeting nothing is forwarded in it anyway, and `grant` asks again.
+        with contextlib.suppress(OfferRejected):
+            self.engine.hold(self.id)
 
     def _keep_outside(self, seat: Seat, wait: Wait) -> None:
         if seat.inside:

@@ -65,7 +65,9 @@ def act(service: Service, occurrence_id: str, actor: Actor, target_id: str | Non
         return Done(by.name, target.name, target.refused_until or moves.refused_until(target))
     except NotAHost:
         raise ProtocolError("not_a_host", "only hosts may do this") from None
-    except (IllegalEvent, Wrong):
+    except Wrong as wrong:
+        raise ProtocolError("suspended" if wrong.code == "suspended" else "wrong_state", wrong.message) from None
+    except IllegalEvent:
         raise ProtocolError("wrong_state", "that does not fit the state they are in") from None
     except (Participant.DoesNotExist, Occurrence.DoesNotExist, ValidationError, ValueError):
         raise ProtocolError("no_such_participant", "there is nobody of that id here") from None

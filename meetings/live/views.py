@@ -42,6 +42,7 @@ def meeting(facts: MeetingFacts) -> dict[str, Any]:
         "started_at": time(facts.started_at),
         "encryption": facts.encryption,
         "locked": facts.locked_at is not None,
+        "suspended": {"at": time(facts.suspended_at), "by": facts.suspended_by} if facts.suspended_at else None,
         "mics_start_off": facts.mics_start_off,
         "door": dict(facts.door),
     }

@@ -16,7 +16,7 @@ from meetings.audit import flush_refusals
 from meetings.door import Admit, Decision, Refuse, Row, Wait
 from meetings.models import Block, Invitation, Occurrence, Participant
 from meetings.services import moves
-from meetings.services.errors import NotAHost
+from meetings.services.errors import NotAHost, Wrong
 from meetings.services.hosting import (
     end_for_everyone,
     end_forgotten,
@@ -25,7 +25,9 @@ from meetings.services.hosting import (
     move_to_door,
     mute_recorded,
     remove,
+    resume,
     stage,
+    suspend,
     unlock,
 )
 from meetings.services.roles import require_host
@@ -47,6 +49,8 @@ __all__ = [
     "put_out",
     "remove",
     "require_host",
+    "resume",
+    "suspend",
     "turn_away",
     "unlock",
 ]
@@ -149,8 +153,12 @@ def _refused(
 
 
 def let_in(by: Any, target: Participant) -> Participant:
-    """A host's yes. Holds for this occurrence, until a lock, a removal or a block."""
+    """A host's yes. Holds for this occurrence, until a lock, a removal or a block. Raises `Wrong` while all is
+    suspended.
+    """
     with answering(by, target) as (account, occurrence):
+        if occurrence.suspended_at is not None:
+            raise Wrong("participant", "suspended", "nobody comes in while the meeting is suspended")
         move(target, Event.LET_IN)
         now = timezone.now()
         moves.by_host(account, occurrence, target, now)

@@ -112,6 +112,36 @@ def unlock(by: Any, occurrence: Occurrence) -> Occurrence:
     return locked
 
 
+def suspend(by: Any, occurrence: Occurrence) -> Occurrence:
+    """Everything stops until a host resumes: media, chat, and coming in. Raises `IllegalEvent` unless it is live."""
+    with occurrence_locked(occurrence) as locked:
+        account = require_host(by, locked)
+        _going_on(locked)
+        if locked.suspended_at is None:
+            locked.suspended_at = timezone.now()
+            locked.suspended_by = account
+            locked.save(update_fields=["suspended_at", "suspended_by"])
+            audit.record("meeting.suspended", actor=account, occurrence=locked)
+    return locked
+
+
+def resume(by: Any, occurrence: Occurrence, *, quiet: bool = False) -> Occurrence:
+    """Everything goes on as it was allowed before. `quiet`: with everybody's microphone, camera and screen off."""
+    with occurrence_locked(occurrence) as locked:
+        account = require_host(by, locked)
+        _going_on(locked)
+        if locked.suspended_at is not None:
+            locked.suspended_at = locked.suspended_by = None
+            locked.save(update_fields=["suspended_at", "suspended_by"])
+            audit.record("meeting.resumed", actor=account, occurrence=locked, quiet=quiet)
+    return locked
+
+
+def _going_on(occurrence: Occurrence) -> None:
+    """Raises `IllegalEvent` unless somebody came in and it has not ended: only what goes on can end or be stopped."""
+    lifecycle.after(stage(occurrence), lifecycle.Event.END)
+
+
 def _still_on(occurrence: Occurrence) -> None:
     """Raises `IllegalEvent` when the occurrence is over."""
     lifecycle.after(stage(occurrence), lifecycle.Event.START)

@@ -36,6 +36,8 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "host.remove": {"participant": PARTICIPANT, "block": Field(boolean, default=True), "note": NOTE},
         "host.to_door": {"participant": PARTICIPANT},
         "host.lower_hand": {"participant": PARTICIPANT},
+        "host.suspend": {},
+        "host.resume": {"quiet": Field(boolean, default=False)},
         "host.end": {},
         "media.start": {"fresh": Field(boolean)},
         "media.publish": {"sdp": Field(sdp), "sources": Field(sources)},
@@ -72,8 +74,8 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 MEETING_FIELDS: Final = frozenset(
-    {"title", "organisation", "code", "starts_at", "ends_at", "started_at", "encryption", "locked", "mics_start_off"}
-    | {"door"}
+    {"title", "organisation", "code", "starts_at", "ends_at", "started_at", "encryption", "locked", "suspended"}
+    | {"mics_start_off", "door"}
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
@@ -84,5 +86,5 @@ WAITING_FIELDS: Final = frozenset(
 )
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}
-    | {"no_such_participant", "wrong_state", "bad_sdp", "no_grant", "busy", "try_again"}
+    | {"no_such_participant", "wrong_state", "suspended", "bad_sdp", "no_grant", "busy", "try_again"}
 )

@@ -60,6 +60,7 @@ any_facts = st.builds(
     ended=st.booleans(),
     cancelled=st.booleans(),
     locked_at=MAYBE_MOMENTS,
+    suspended=st.booleans(),
     host_inside=st.booleans(),
     blocked=st.booleans(),
     removed=st.booleans(),
@@ -182,6 +183,16 @@ def test_a_lock_admits_only_hosts_seats_and_those_let_in_after_it(some: Facts) -
 
 
 @given(any_facts)
+@settings(max_examples=600)
+def test_a_suspended_meeting_admits_only_hosts_and_seats_and_refuses_nobody_more_than_before(some: Facts) -> None:
+    before, held = decide(replace(some, suspended=False)), decide(replace(some, suspended=True))
+    if isinstance(held, Admit):
+        assert some.row is Row.HOST or some.seat
+        assert held == before
+    assert isinstance(held, Refuse) == isinstance(before, Refuse)
+
+
+@given(any_facts)
 @settings(max_examples=300)
 def test_must_knock_outweighs_a_table_that_says_walks_in(some: Facts) -> None:
     decision = decide(replace(some, must_knock=True))
@@ -298,6 +309,10 @@ OTHERS = [
     (facts(refused_until=NOON), Wait("knock")),
     (facts(link_in_use=True, asking=True, let_in_at=AFTER, seat=True), Wait("moving")),
     (facts(preset="anyone_with_link", link_in_use=True, asking=True), Wait("moving")),
+    (facts(Row.LISTED, suspended=True), Wait("suspended")),
+    (facts(suspended=True), Wait("suspended")),
+    (facts(suspended=True, let_in_at=AFTER), Wait("suspended")),
+    (facts(Row.LISTED, suspended=True, host_inside=False), Wait("suspended")),
 ]
 
 
@@ -319,6 +334,8 @@ ADMITTED = [
     (facts(let_in_at=BEFORE, refused_until=SOON), "let_in"),
     (facts(preset="named_people", let_in_at=BEFORE), "let_in"),
     (facts(seat=True, locked_at=LOCKED, host_inside=False), "seat"),
+    (facts(seat=True, suspended=True), "seat"),
+    (facts(Row.HOST, suspended=True, host_inside=False), "host"),
     (facts(Row.ANYONE, let_in_at=BEFORE), "let_in"),
     (facts(Row.ANYONE, "anyone_with_link"), "walks_in"),
     (facts(rules=replace(with_preset(Rules(), "anyone_with_link"), guests_verified=True)), "walks_in"),

@@ -102,6 +102,8 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "host.remove": row(hosts(), "inside", block=True),
         "host.to_door": row(hosts(), "inside"),
         "host.lower_hand": row(hosts(), "inside"),
+        "host.suspend": row(hosts(elsewhere=OK)),
+        "host.resume": row(hosts(elsewhere=OK), quiet=True),
         "host.end": row(hosts(ENDED, elsewhere=ENDED)),
         # Nobody asks for a link here; who may answer when somebody does is in test_live_moves.py.
         "link.answer": row(anywhere("wrong_state"), wish="1", allow=True),
@@ -281,7 +283,8 @@ class World:
         }
         blocks = await Block.objects.filter(occurrence=self.occurrence).acount()
         told = [talk.communicator.output_queue.qsize() for talk, _ in self.targets.values()]
-        return states, live, blocks, told, self.occurrence.locked_at, self.occurrence.ended_at
+        flags = (self.occurrence.locked_at, self.occurrence.suspended_at, self.occurrence.ended_at)
+        return states, live, blocks, told, flags
 
     async def is_used_up(self) -> bool:
         """Whether the last message has ended something that the next one needs."""

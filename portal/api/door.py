@@ -1,4 +1,4 @@
-"""The live meeting: who is there, let in, turn away, remove, mute, lock, end. Hosts only.
+"""The live meeting: who is there, let in, turn away, remove, mute, lock, suspend, end. Hosts only.
 
 These run on the server's loop, because live meetings do; every database question goes to a thread. The role is read
 before anything happens and once more inside the service that stores the action.
@@ -23,7 +23,7 @@ from portal.api.meetings import status_of
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cursor_of, position
 from portal.api.problems import Problem
-from portal.api.schemas import AnswerIn, Done, MeetingState, MuteIn, Participants, RemovalIn
+from portal.api.schemas import AnswerIn, Done, MeetingState, MuteIn, Participants, RemovalIn, ResumeIn
 
 router = Router()
 TAG: Final = "The live meeting"
@@ -35,6 +35,7 @@ PROBLEM_OF: Final = {
     "no_such_participant": "not_found",
     "wrong_state": "wrong_state",
     "not_inside": "wrong_state",
+    "suspended": "wrong_state",
     "try_again": "try_again",
     "busy": "try_again",
     "too_many": "too_many",
@@ -209,21 +210,32 @@ async def end_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]:
 
 
 @operation(
-    router,
-    "POST",
-    "/meetings/{meeting_id}/suspend",
-    scope="door",
-    answer=MeetingState,
-    problems=(*HOSTS_ONLY, "not_available"),
-    tag=TAG,
+    router, "POST", "/meetings/{meeting_id}/suspend", scope="door", answer=MeetingState, problems=ACTIONS, tag=TAG
 )
 async def suspend_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]:
-    """Stop everybody's media at once
+    """Stop everything at once
 
-    This server can't do it yet and says so; nothing happens. Lock and remove, or end the meeting instead.
+    Before this is answered no picture, sound or message passes between anybody, hosts included, and nobody but hosts
+    gets in, until `resume`. It outlives a restart. Suspending twice is no error.
     """
-    await _hosted(request, meeting_id)
-    raise Problem("not_available")
+    seen = await _hosted(request, meeting_id)
+    await _told(hosting.suspend(_live(), str(seen.occurrence.pk), _actor(request)))
+    return await _state(seen)
+
+
+@operation(
+    router, "POST", "/meetings/{meeting_id}/resume", scope="door", answer=MeetingState, problems=ACTIONS, tag=TAG
+)
+async def resume_meeting(request: HttpRequest, meeting_id: UUID, data: ResumeIn | None = None) -> dict[str, Any]:
+    """Let a suspended meeting go on
+
+    What was allowed before is allowed again; whoever switched something off finds it off. With `quiet` everybody's
+    microphone and camera are off until they switch them on.
+    """
+    seen = await _hosted(request, meeting_id)
+    quiet = (data or ResumeIn()).quiet
+    await _told(hosting.resume(_live(), str(seen.occurrence.pk), _actor(request), quiet=quiet))
+    return await _state(seen)
 
 
 async def _hosted(request: HttpRequest, meeting_id: UUID) -> access.Seen:
@@ -269,6 +281,7 @@ async def _state(seen: access.Seen) -> dict[str, Any]:
         "id": seen.meeting.pk,
         "status": status_of(occurrence.meeting, occurrence),
         "locked": occurrence.locked_at is not None,
+        "suspended": occurrence.suspended_at is not None,
     }
 
 

@@ -189,6 +189,7 @@ def shown(meeting: Meeting, user: Any) -> dict[str, Any]:
         "recurrence": meeting.recurrence or None,
         "status": status_of(meeting, occurrence),
         "locked": (occurrence.locked_at is not None) if is_host else None,
+        "suspended": (occurrence.suspended_at is not None) if is_host else None,
         "encryption": meeting.encryption,
         "door": {
             "preset": preset_of(rules),

@@ -46,7 +46,6 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
         "mode_unavailable": (422, _("This server cannot do this yet, and does nothing weaker instead.")),
         "too_many": (429, _("Too many requests.")),
         "internal": (500, _("Something went wrong here. Nothing was changed.")),
-        "not_available": (501, _("This server cannot do this yet.")),
         "try_again": (503, _("The server could not do this just now. Nothing was changed.")),
     }
 )

@@ -222,6 +222,7 @@ class MeetingOut(Output):
     recurrence: str | None
     status: Literal["scheduled", "live", "ended", "cancelled"]
     locked: bool | None
+    suspended: bool | None
     encryption: ENCRYPTION
     door: DoorOut
     door_opens_minutes: int | None
@@ -317,6 +318,10 @@ class MuteIn(Input):
     source: Literal["microphone", "camera", "screen"] = "microphone"
 
 
+class ResumeIn(Input):
+    quiet: StrictBool = Field(False, description="Everybody switches microphone and camera on again themselves.")
+
+
 class Done(Output):
     """The state after the action."""
 
@@ -328,6 +333,7 @@ class MeetingState(Output):
     id: UUID
     status: Literal["scheduled", "live", "ended", "cancelled"]
     locked: bool
+    suspended: bool
 
 
 # ---- what happened

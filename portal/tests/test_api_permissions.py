@@ -81,7 +81,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", MEETING + "/lock"): Row(HOSTS),
     ("POST", MEETING + "/unlock"): Row(HOSTS),
     ("POST", MEETING + "/end"): Row(HOSTS),
-    ("POST", MEETING + "/suspend"): Row(hosts(501)),
+    ("POST", MEETING + "/suspend"): Row(HOSTS),
+    ("POST", MEETING + "/resume"): Row(HOSTS, {"quiet": True}),
     ("GET", "/api/v1/audit"): Row(ADMINS),
 }
 NEEDS_INSIDE = {"remove", "mute", "move-to-door"}

@@ -30,7 +30,7 @@ PROMISED = {
         f"{MEETING}/participants/{{participant_id}}/{act}": {"post"}
         for act in ("admit", "refuse", "remove", "mute", "move-to-door")
     },
-    **{f"{MEETING}/{act}": {"post"} for act in ("lock", "unlock", "end", "suspend")},
+    **{f"{MEETING}/{act}": {"post"} for act in ("lock", "unlock", "end", "suspend", "resume")},
     "/api/v1/audit": {"get"},
 }
 
