@@ -17,7 +17,7 @@ export class ChatPanel {
   #empty = h("p", { class: "empty" }, gettext("No messages yet."));
   #log = h("div", { class: "chat", role: "log", "aria-label": gettext("Chat messages"), tabindex: 0 });
   #text = h("textarea", { class: "input", id: "chat-text", rows: 1, maxlength: LONGEST_CHAT, placeholder: gettext("Message everyone") });
-  #off = h("p", { class: "meta", hidden: true }, gettext("The host has switched chat off for you."));
+  #off = h("p", { class: "meta", hidden: true });
   body = h("div", { class: "body" }, this.#log);
   foot = h(
     "form",
@@ -59,7 +59,9 @@ export class ChatPanel {
   }
 
   render() {
-    const may = this.#roster.capabilities.chat;
+    const { suspended } = this.#roster;
+    const may = this.#roster.capabilities.chat && !suspended;
+    setText(this.#off, suspended ? gettext("Nobody can write while the meeting is suspended.") : gettext("The host has switched chat off for you."));
     this.#text.disabled = !may;
     this.#off.hidden = may;
   }

@@ -1,7 +1,7 @@
 // The people at the door, for hosts: one region "At the door", either in the People panel or as a toast, never both.
 import { h, icon, keyed, put, setText } from "../lib/h.js";
 import { gettext, initials, ngettext } from "../lib/i18n.js";
-import { LONGEST_NOTE } from "../signaling/protocol.js";
+import { LONGEST_NOTE, RequestFailed } from "../signaling/protocol.js";
 import { ask } from "./dialog.js";
 import { cautionWords } from "./door_words.js";
 import { showMenu } from "./menu.js";
@@ -82,7 +82,7 @@ export class DoorQueue {
   #renderPanel(waiting) {
     setText(this.#panelTitle, gettext("At the door, {count}", { count: waiting.length }));
     const unflagged = waiting.filter((waiter) => !waiter.cautions.length);
-    this.#bulk.hidden = unflagged.length < 2;
+    this.#bulk.hidden = unflagged.length < 2 || this.#roster.suspended;
     setText(
       this.#bulk,
       unflagged.length === waiting.length
@@ -96,7 +96,7 @@ export class DoorQueue {
       (waiter) => waiter.participant,
       () => h("li"),
       (row, waiter) => {
-        const state = `${waiter.name}|${waiter.cautions.join()}|${waiter.connected}|${waiter.provenance}|${this.#busy.has(waiter.participant)}`;
+        const state = `${waiter.name}|${waiter.cautions.join()}|${waiter.connected}|${waiter.provenance}|${this.#busy.has(waiter.participant)}|${this.#roster.suspended}`;
         if (row.dataset.drawn === state) return;
         row.dataset.drawn = state;
         const focused = row.contains(document.activeElement);
@@ -121,7 +121,7 @@ export class DoorQueue {
       return;
     }
     const more = this.#roster.waiting.length - 1;
-    const state = JSON.stringify([first, more, this.#busy.has(first.participant)]);
+    const state = JSON.stringify([first, more, this.#busy.has(first.participant), this.#roster.suspended]);
     if (state === this.#shownInToast) return;
     this.#shownInToast = state;
     const focused = this.#toast.contains(document.activeElement);
@@ -180,6 +180,7 @@ export class DoorQueue {
     const { name, participant, cautions } = waiter;
     const flagged = cautions.length > 0;
     const busy = this.#busy.has(participant) ? "true" : null;
+    const stopped = this.#roster.suspended;
     const size = small ? " btn-sm" : "";
     const letIn = h(
       "button",
@@ -188,8 +189,8 @@ export class DoorQueue {
         type: "button",
         "data-answer": true,
         "aria-label": flagged ? gettext("Let in {name}, let in anyway…", { name }) : gettext("Let in {name}", { name }),
-        "aria-disabled": busy,
-        onclick: () => (flagged ? this.#letInAnyway(waiter) : this.#letIn(waiter)),
+        "aria-disabled": stopped ? "true" : busy,
+        onclick: () => (stopped ? this.#failed(new RequestFailed("suspended", "suspended")) : flagged ? this.#letInAnyway(waiter) : this.#letIn(waiter)),
       },
       flagged ? gettext("Let in anyway…") : gettext("Let in"),
     );

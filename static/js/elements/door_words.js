@@ -26,7 +26,8 @@ export function doorRows(meeting) {
 }
 
 /** The door in two words, for the top bar. @param {Meeting} meeting */
-export function doorSummary({ locked, door }) {
+export function doorSummary({ locked, suspended, door }) {
+  if (suspended) return { icon: "octagon-pause", text: gettext("Suspended") };
   if (locked) return { icon: "lock", text: gettext("Locked") };
   const known = {
     named_people: { icon: "door-closed-locked", text: gettext("Named people only") },
@@ -38,7 +39,8 @@ export function doorSummary({ locked, door }) {
 }
 
 /** What will happen to whoever comes now, as one sentence. @param {Meeting} meeting */
-export function doorPromise({ locked, door }) {
+export function doorPromise({ locked, suspended, door }) {
+  if (suspended) return gettext("Nobody new comes in until a host resumes the meeting.");
   if (locked) return gettext("The door is locked. Nobody else can come in.");
   if (door.anyone === "walks_in") return gettext("Anyone with the link walks in.");
   if (door.listed === "knocks") return gettext("Everyone knocks, and you’ll hear a chime.");

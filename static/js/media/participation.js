@@ -20,17 +20,22 @@ export class Participation extends Emitter {
   #devices;
   #call;
   #capabilities;
+  #suspended;
   /** Held V: a mute by a host while the key is down stays when it is let go. */
   #held = false;
 
   /**
-   * @param {{devices: import("./devices.js").Devices, call: import("./call.js").Call, capabilities: () => Capabilities}} parts
+   * @param {{
+   *   devices: import("./devices.js").Devices, call: import("./call.js").Call, capabilities: () => Capabilities,
+   *   suspended: () => boolean,
+   * }} parts
    */
-  constructor({ devices, call, capabilities }) {
+  constructor({ devices, call, capabilities, suspended }) {
     super();
     this.#devices = devices;
     this.#call = call;
     this.#capabilities = capabilities;
+    this.#suspended = suspended;
     devices.on("track", ({ kind, track }) => void this.#call.send([kind, track]).catch((error) => this.#failed(kind, error)));
     devices.on("lost", (kind) => void this.#tell(kind, false));
     devices.on("change", () => this.emit("change", null));
@@ -76,6 +81,10 @@ export class Participation extends Emitter {
    */
   async turn(kind, on) {
     const may = this.#capabilities();
+    if (on && this.#suspended()) {
+      this.#failed(kind, new RequestFailed("suspended", "everything is stopped"));
+      return;
+    }
     if (on && !(kind === "microphone" ? may.speak : may.show)) {
       this.#failed(kind, new RequestFailed("not_allowed", "not allowed"));
       return;

@@ -54,15 +54,16 @@ export class Bar {
   render(unread) {
     const { participation, roster, devices } = this.#parts;
     const { capabilities, people, waiting } = roster;
-    this.#device("mic", participation.microphone, "mic", "mic-off", capabilities.speak, devices.trouble.microphone);
-    this.#device("camera", participation.camera, "video", "video-off", capabilities.show, devices.trouble.camera);
+    this.#device("mic", participation.microphone, "mic", "mic-off", capabilities.speak && (participation.microphone || !roster.suspended), devices.trouble.microphone);
+    this.#device("camera", participation.camera, "video", "video-off", capabilities.show && (participation.camera || !roster.suspended), devices.trouble.camera);
     const mic = participation.microphone ? gettext("Turn off microphone") : gettext("Turn on microphone");
     const camera = participation.camera ? gettext("Turn off camera") : gettext("Turn on camera");
     setAttr(byId("bar-mic"), "title", `${mic} (Ctrl+D)`);
     setAttr(byId("bar-camera"), "title", `${camera} (Ctrl+E)`);
     setAttr(byId("bar-share"), "aria-pressed", String(participation.sharing));
-    setAttr(byId("bar-share"), "aria-disabled", capabilities.share ? null : "true");
+    setAttr(byId("bar-share"), "aria-disabled", capabilities.share && !roster.suspended ? null : "true");
     setAttr(byId("bar-hand"), "aria-pressed", String(Boolean(roster.self?.hand)));
+    setAttr(byId("bar-react"), "aria-disabled", roster.suspended ? "true" : null);
     byId("bar-host").hidden = !capabilities.host;
     this.#peopleBadge.hidden = !waiting.length;
     setText(this.#peopleBadge, String(waiting.length));

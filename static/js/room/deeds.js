@@ -1,5 +1,6 @@
 // What this person does in the room, each with the words that belong to it. Hosts' questions are asked here too.
 import { gettext, ngettext } from "../lib/i18n.js";
+import { RequestFailed } from "../signaling/protocol.js";
 import { ask } from "../elements/dialog.js";
 
 export class Deeds {
@@ -41,6 +42,10 @@ export class Deeds {
   }
 
   async share() {
+    if (this.#roster.suspended) {
+      this.#failed(new RequestFailed("suspended", "suspended"));
+      return;
+    }
     if (!this.#roster.capabilities.share) {
       this.#banners.show("device", { icon: "info", title: gettext("Only hosts can share in this meeting."), forMs: 5000 });
       return;
@@ -91,6 +96,21 @@ export class Deeds {
       answers: [{ value: "end", label: gettext("End for everyone"), danger: true }],
     });
     if (given) await this.#hosting.end().catch(this.#failed);
+  }
+
+  /** One press, nothing asked: what next is asked afterwards. */
+  async suspend() {
+    await this.#hosting.suspend().catch(this.#failed);
+  }
+
+  /** @param {boolean} quiet with everybody's microphone and camera off */
+  resume(quiet) {
+    void this.#hosting.resume(quiet).catch(this.#failed);
+  }
+
+  /** Both own devices, while nobody sees or hears them. */
+  async switchOff() {
+    for (const kind of /** @type {const} */ (["microphone", "camera"])) if (this.#participation[kind]) await this.#participation.turn(kind, false);
   }
 
   lock() {

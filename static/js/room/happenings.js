@@ -53,6 +53,16 @@ function tellOfTheDoor({ roster, announcer, banners, notices, chat }) {
     banners.show("answered", { icon: "door-open", title: text, forMs: 6000 });
   });
   roster.on("meeting", ({ meeting, was, by }) => {
+    if (Boolean(meeting.suspended) !== Boolean(was.suspended)) {
+      const who = { name: by ?? gettext("A host") };
+      // The card over the stage says it for as long as it lasts; that it is over is a note.
+      if (meeting.suspended) announcer.alert(gettext("{name} suspended the meeting. Nobody sees or hears anybody until a host resumes it.", who));
+      else {
+        const text = gettext("{name} resumed the meeting.", who);
+        announcer.alert(text);
+        banners.show("resumed", { icon: "play", title: text, forMs: 6000 });
+      }
+    }
     if (meeting.locked === was.locked) return;
     const text = meeting.locked ? gettext("The door is locked.") : gettext("The door is no longer locked.");
     banners.show("lock", { icon: meeting.locked ? "lock" : "lock-open", title: text, text: by ? gettext("By {name}.", { name: by }) : "", forMs: 6000 });

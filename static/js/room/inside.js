@@ -1,5 +1,5 @@
 // The room: puts elements, media and signalling together. Lives from the first `room` to the end.
-import { byId, h, put, setText } from "../lib/h.js";
+import { byId, put, setText } from "../lib/h.js";
 import { gettext, ngettext } from "../lib/i18n.js";
 import { Quality } from "../media/quality.js";
 import { Hosting } from "../signaling/hosting.js";
@@ -8,7 +8,7 @@ import { ChatPanel } from "../elements/chat_panel.js";
 import { closeDialogs } from "../elements/dialog.js";
 import { DoorQueue } from "../elements/door_queue.js";
 import { HostPanel } from "../elements/host_panel.js";
-import { DoorRules, encryptionBody, NetworkPanel } from "../elements/info_panels.js";
+import { DoorRules, NetworkPanel } from "../elements/info_panels.js";
 import { closeMenu } from "../elements/menu.js";
 import { Panels } from "../elements/panels.js";
 import { PeoplePanel } from "../elements/people_panel.js";
@@ -24,8 +24,10 @@ import { Deeds } from "./deeds.js";
 import { tellHappenings } from "./happenings.js";
 import { Hearing } from "./hearing.js";
 import { Notices } from "./notices.js";
+import { addPanels } from "./panel_list.js";
 import { personMenu } from "./person_menu.js";
 import { AloneCard, SharingNote } from "./stage_notes.js";
+import { SuspendedCard } from "./suspended_card.js";
 import { TopBar } from "./top.js";
 
 /**
@@ -72,6 +74,7 @@ export class Inside {
   #awake = new Awake();
   #aloneCard = new AloneCard();
   #sharingNote;
+  #suspended;
 
   /**
    * @param {{
@@ -102,7 +105,14 @@ export class Inside {
     this.#queue = new DoorQueue({ roster, hosting: this.#hosting, toast: byId("toast"), openPeople: () => this.#panels.open("people"), failed });
     this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => deeds.muteEveryone() });
     this.#chat = new ChatPanel({ roster, send: (text) => client.request("chat", { text }), onUnread: () => this.#render() });
-    this.#host = new HostPanel({ roster, deeds });
+    this.#suspended = new SuspendedCard({
+      roster, participation,
+      act: {
+        resume: (quiet) => deeds.resume(quiet), end: () => void deeds.end(), lock: () => deeds.lock(),
+        openPanel: (name) => this.#panels.open(name), switchOff: () => void deeds.switchOff(),
+      },
+    });
+    this.#host = new HostPanel({ roster, deeds, suspend: () => void deeds.suspend().then(() => this.#suspended.focus()) });
     this.#sharingNote = new SharingNote({ participation, banners: this.#banners, say: (text) => announcer.say(text) });
     this.#cut = new Cut({ client, banners: this.#banners, announcer });
     this.#hearing = new Hearing({
@@ -133,7 +143,10 @@ export class Inside {
       turn: (kind) => deeds.turn(kind), share: () => deeds.share(), raiseHand: (raised) => deeds.raiseHand(raised),
       setView: (view) => this.#setView(view), openReactions: () => this.#bar.openReactions(), pill: (text) => this.#pill(text),
     });
-    this.#addPanels(organisation);
+    addPanels(this.#panels, {
+      people: this.#people, queue: this.#queue, chat: this.#chat, host: this.#host, network: this.#network, quality: this.#quality,
+      doorRules: this.#doorRules, organisation,
+    });
     tellHappenings({ roster, call, devices, participation, preferences, announcer, banners: this.#banners, notices: this.#notices, chat: this.#chat });
     this.#listen();
   }
@@ -186,6 +199,7 @@ export class Inside {
     this.#panels.close();
     this.#stage.clear();
     this.#aloneCard.clear();
+    this.#suspended.clear();
     put(byId("toast"));
     this.#awake.stop();
     if (document.fullscreenElement) void document.exitFullscreen().catch(() => undefined);
@@ -213,21 +227,6 @@ export class Inside {
   }
 
   // ---- wiring
-
-  /** @param {string} organisation */
-  #addPanels(organisation) {
-    const people = { title: gettext("People"), closeLabel: gettext("Close this panel"), body: this.#people.body, opened: () => this.#queue.showIn(this.#people.queueSlot), closed: () => this.#queue.showIn(null) };
-    this.#panels.add("people", people, byId("bar-people"), byId("small-people"));
-    this.#panels.add("chat", { title: gettext("Chat"), closeLabel: gettext("Close this panel"), body: this.#chat.body, foot: this.#chat.foot, opened: () => this.#chat.opened() }, byId("bar-chat"), byId("small-chat"));
-    this.#panels.add("host", { title: gettext("Host controls"), closeLabel: gettext("Close this panel"), body: this.#host.body }, byId("bar-host"));
-    this.#panels.add("encryption", { title: gettext("Encryption"), closeLabel: gettext("Close this panel"), body: encryptionBody(organisation) }, byId("chip-encryption"));
-    this.#panels.add(
-      "network",
-      { title: gettext("Your network"), closeLabel: gettext("Close this panel"), body: this.#network.body, opened: () => this.#network.show(this.#quality.verdict) },
-      byId("chip-network"),
-    );
-    this.#panels.add("door", { title: gettext("The door"), closeLabel: gettext("Close this panel"), body: h("div", { class: "body" }, this.#doorRules.node) }, byId("chip-door"));
-  }
 
   #listen() {
     const roster = this.#roster;
@@ -267,6 +266,7 @@ export class Inside {
     this.#call.fit(this.#roster.people.size);
     this.#aloneCard.render(this.#roster);
     this.#sharingNote.render();
+    this.#suspended.render();
     if (!this.#roster.capabilities.host && this.#panels.current === "host") this.#panels.close();
     const waiting = this.#roster.waiting.length;
     document.title = waiting ? gettext("({count} at the door) {title}", { count: waiting, title: meeting?.title ?? "" }) : (meeting?.title ?? "");

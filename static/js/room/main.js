@@ -31,7 +31,7 @@ const devices = new Devices();
 const roster = new Roster();
 const client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive, csrf: door.csrf, device });
 const call = new Call({ request: (type, fields) => client.request(type, fields) });
-const participation = new Participation({ devices, call, capabilities: () => roster.capabilities });
+const participation = new Participation({ devices, call, capabilities: () => roster.capabilities, suspended: () => roster.suspended });
 const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
 const title = door.meeting?.title ?? gettext("Meeting");
 const tab = new TabTitle(title);

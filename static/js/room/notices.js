@@ -74,6 +74,10 @@ export class Notices {
    * @param {unknown} error
    */
   deviceFailed(what, error) {
+    if (error instanceof RequestFailed && error.code === "suspended") {
+      this.failed(error);
+      return;
+    }
     const allowed = !(error instanceof RequestFailed && error.code === "not_allowed");
     const title = !allowed
       ? { microphone: gettext("You can’t turn on your microphone in this meeting."), camera: gettext("You can’t turn on your camera in this meeting."), screen: gettext("You can’t share in this meeting.") }[what]
@@ -104,6 +108,7 @@ export class Notices {
         no_answer: gettext("The server didn’t answer. Try again."),
         not_a_host: gettext("Only hosts can do that."),
         not_allowed: gettext("That isn’t allowed in this meeting."),
+        suspended: gettext("The meeting is suspended. Wait until a host resumes it."),
         no_such_participant: gettext("They aren’t here any more."),
         too_many: gettext("Too fast. Wait a moment."),
       }[code] ?? gettext("That didn’t work. Try again.");

@@ -10,7 +10,7 @@ export class AloneCard {
 
   /** @param {import("../signaling/roster.js").Roster} roster */
   render({ meeting, people }) {
-    const promise = people.size === 1 && meeting ? doorPromise(meeting) : "";
+    const promise = people.size === 1 && meeting && !meeting.suspended ? doorPromise(meeting) : "";
     if (promise === this.#promise && Boolean(promise) === this.#root.hasChildNodes()) return;
     this.#promise = promise;
     if (!promise || !meeting) {

@@ -120,6 +120,7 @@ export function waitSentence({ reason, until, knocked_at: knockedAt, hosts, host
   if (reason === "early") {
     return until ? gettext("The door opens at {time}. Leave this page open: it continues by itself.", { time: clockTime(until) }) : gettext("Leave this page open: it continues by itself.");
   }
+  if (reason === "suspended") return gettext("A host stopped the meeting for now. You wait here until it goes on.");
   if (reason === "no_host" || !hostHere) {
     const starts = startsAt && Date.parse(startsAt) > Date.now() ? clockTime(startsAt) : null;
     if (starts) return gettext("No host is here yet. The meeting starts at {time}.", { time: starts });
@@ -137,7 +138,9 @@ export function waitSentence({ reason, until, knocked_at: knockedAt, hosts, host
 function waitSteps({ reason, host_here: hostHere }, invited) {
   const steps = [
     { text: invited ? gettext("Your invitation is valid") : gettext("The link is valid"), done: true },
-    reason === "early"
+    reason === "suspended"
+      ? { text: gettext("The meeting goes on"), done: false }
+      : reason === "early"
       ? { text: gettext("The door opens"), done: false }
       : { text: hostHere ? gettext("Hosts told you’re here") : gettext("A host comes"), done: hostHere && reason !== "no_host" },
     { text: reason === "knock" ? gettext("A host lets you in") : gettext("You come in"), done: false },

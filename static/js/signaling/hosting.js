@@ -66,6 +66,15 @@ export class Hosting {
     return this.#request("host.to_door", { participant });
   }
 
+  suspend() {
+    return this.#request("host.suspend");
+  }
+
+  /** @param {boolean} quiet with everybody's microphone and camera off */
+  resume(quiet) {
+    return this.#request("host.resume", { quiet });
+  }
+
   end() {
     return this.#request("host.end");
   }

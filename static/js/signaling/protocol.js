@@ -6,8 +6,10 @@
  * @typedef {"admit" | "wait" | "refuse"} Outcome
  * @typedef {{speak: boolean, show: boolean, share: boolean, chat: boolean, host: boolean}} Capabilities
  * @typedef {{preset: string, listed: string, colleagues: string, guests: string, anyone: string}} DoorTable
+ * @typedef {{at: string, by: string | null}} Suspended
  * @typedef {{title: string, organisation: string, code: string, starts_at: string, ends_at: string,
- *   started_at: string | null, encryption: string, locked: boolean, mics_start_off: boolean, door: DoorTable}} Meeting
+ *   started_at: string | null, encryption: string, locked: boolean, suspended: Suspended | null, mics_start_off: boolean,
+ *   door: DoorTable}} Meeting
  * @typedef {{participant: string, name: string, kind: string, host: boolean, guest: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
  *   hand: string | null, cautions?: string[] | null}} Person

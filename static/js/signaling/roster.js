@@ -48,6 +48,11 @@ export class Roster extends Emitter {
     return [...this.people.values()].filter((person) => person.participant !== this.you);
   }
 
+  /** Whether a host has stopped everything. */
+  get suspended() {
+    return Boolean(this.meeting?.suspended);
+  }
+
   /** People with raised hands, first raised first. */
   get hands() {
     return [...this.people.values()]
