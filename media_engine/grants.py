@@ -27,12 +27,13 @@ class Grants:
     """A lease: what one peer may do until `expires_at`, in seconds of the engine's clock.
 
     An expired lease permits nothing, whether or not a timer ran in between. `publish` empty and `subscribe` true is a
-    silent listener.
+    silent listener. `receive` narrows `subscribe` to these streams, each a publisher and a source; None doesn't.
     """
 
     publish: frozenset[Source]
     subscribe: bool
     expires_at: float
+    receive: frozenset[tuple[str, Source]] | None = None
 
     def may_publish(self, source: Source, now: float) -> bool:
         """Whether packets of `source` may be forwarded at `now` (seconds)."""
@@ -41,6 +42,10 @@ class Grants:
     def may_subscribe(self, now: float) -> bool:
         """Whether this peer may be sent anybody's media at `now` (seconds)."""
         return self.subscribe and now < self.expires_at
+
+    def may_receive(self, publisher_id: str, source: Source, now: float) -> bool:
+        """Whether this peer may be sent this stream at `now` (seconds)."""
+        return self.may_subscribe(now) and (self.receive is None or (publisher_id, source) in self.receive)
 
 
 NOTHING = Grants(publish=frozenset(), subscribe=False, expires_at=float("-inf"))

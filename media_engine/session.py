@@ -9,6 +9,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from media_engine import sdp
@@ -83,7 +84,7 @@ class MediaSession:
             peer = self.peers[peer_id] = Peer(peer_id)
         before, peer.grants = peer.grants, grants
         self.lease_floor = min(self.lease_floor, grants.expires_at)
-        same = before.publish == grants.publish and before.subscribe == grants.subscribe
+        same = replace(before, expires_at=grants.expires_at) == grants
         if same and now < before.expires_at and now < grants.expires_at:
             return
         publish = sorted(source.value for source in grants.publish)
@@ -206,13 +207,13 @@ class MediaSession:
             if link is None or link.state == "closed":
                 continue
             if peer.grants.may_subscribe(now):
-                link.want(self._wanted_by(peer, published))
+                link.want(self._wanted_by(peer, published, now))
             for down in link.downs:
                 key = down.key
                 track = allowed.get(key) if key is not None else None
                 flows = (
                     track is not None
-                    and peer.grants.may_subscribe(now)
+                    and peer.grants.may_receive(*track.key, now)
                     and link.srtp is not None
                     and down.negotiated == key
                 )
@@ -244,12 +245,17 @@ class MediaSession:
         peer = self.peers.get(key[0])
         return peer is not None and peer.grants.may_publish(key[1], now)
 
-    def _wanted_by(self, peer: Peer, published: Mapping[TrackKey, UpTrack]) -> list[TrackKey]:
-        """What has an m-line at `peer`: everybody else's tracks that have ever been live, sound first.
+    def _wanted_by(self, peer: Peer, published: Mapping[TrackKey, UpTrack], now: float) -> list[TrackKey]:
+        """What has an m-line at `peer`: everybody else's tracks that it may have and that have ever been live, sound
+        first.
 
         A muted track keeps its m-line, so that unmuting needs no negotiation; whether it flows is asked elsewhere.
         """
-        keys = [key for key in published if key[0] != peer.peer_id and key in self._seen]
+        keys = [
+            key
+            for key in published
+            if key[0] != peer.peer_id and key in self._seen and peer.grants.may_receive(*key, now)
+        ]
         keys.sort(key=lambda key: key[1].kind)
         return keys
 

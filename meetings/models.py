@@ -242,3 +242,8 @@ class AuditDetail(models.Model):
 
     def __str__(self) -> str:
         return f"detail of {self.entry_id}"
+
+
+# Stored beside what they are about; Django finds models here.
+from meetings.outgoing.models import AllowedDestination  # noqa: E402, F401
+from meetings.roundtrip.models import AuthorizationService, Revocation  # noqa: E402, F401

@@ -22,6 +22,8 @@ PURE = [
     "meetings/outgoing/destinations.py",
     "meetings/signaling/fields.py",
     "meetings/signaling/messages.py",
+    "meetings/roundtrip/ledger.py",
+    "meetings/roundtrip/protocol.py",
     "meetings/signaling/protocol.py",
     "meetings/signaling/rates.py",
     "portal/config.py",

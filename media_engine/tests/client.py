@@ -169,9 +169,15 @@ class Client:
         self.picture = 7
         self.transport_sequence = 65500
 
-    def grant(self, publish: frozenset[Source] = EVERYTHING, subscribe: bool = True, seconds: float = 60.0) -> None:
+    def grant(
+        self,
+        publish: frozenset[Source] = EVERYTHING,
+        subscribe: bool = True,
+        seconds: float = 60.0,
+        receive: frozenset[tuple[str, Source]] | None = None,
+    ) -> None:
         """Give this peer a lease from now on."""
-        grants = Grants(publish, subscribe, self.engine.clock() + seconds)
+        grants = Grants(publish, subscribe, self.engine.clock() + seconds, receive)
         self.engine.set_grants(self.session_id, self.peer_id, grants)
 
     async def publish(self, *sources: Source, transport: ClientTransport | None = None) -> str:

@@ -212,6 +212,45 @@ class GrantTests(EngineTestCase):
         self.engine.set_grants("session", "ben", Grants(EVERYTHING, True, self.clock() + 1))
         self.assertFalse(self.engine._sessions["session"].held)
 
+    async def test_a_stream_that_somebody_may_not_receive_is_neither_offered_nor_sent_to_them(self) -> None:
+        anna = await self.publisher("anna", Source.MICROPHONE, Source.CAMERA)
+        cleo = await self.third_voice()
+        ben = self.client("ben")
+        some = frozenset({("anna", Source.MICROPHONE), ("cleo", Source.MICROPHONE)})
+        ben.grant(publish=frozenset(), receive=some)
+        ben.open()
+        anna.send_audio()
+        anna.send_video(b"unseen")
+        cleo.send_audio()
+        await eventually(lambda: ben.offers and len(ben.offers[-1].tracks) == 2)
+        self.assertEqual({(track.publisher_id, track.source) for track in ben.offers[-1].tracks}, some)
+        await ben.connected()
+        anna.send_video(b"unseen")
+        await self.passes(cleo, ben)
+        self.assertFalse([p for p in ben.received if b"unseen" in p])
+
+    async def test_taking_one_stream_from_a_listener_leaves_them_the_others(self) -> None:
+        anna, ben, cleo = await self.trio()
+        others = frozenset({("anna", Source.CAMERA), ("cleo", Source.MICROPHONE)})
+        ben.grant(publish=frozenset(), receive=others)
+        anna.send_audio(b"unheard")
+        anna.send_video(b"seen")
+        await self.passes(cleo, ben)
+        self.assertFalse([p for p in ben.received if b"unheard" in p])
+        await eventually(lambda: [p for p in ben.received if b"seen" in p])
+        self.assertEqual({(t.publisher_id, t.source) for t in ben.offers[-1].tracks}, others)
+
+    async def test_a_listener_who_may_receive_nothing_receives_nothing(self) -> None:
+        anna, ben, cleo = await self.trio()
+        dora = await self.listener("dora")
+        await eventually(lambda: dora.offers)
+        await dora.connected()
+        received = len(ben.received)
+        ben.grant(publish=frozenset(), receive=frozenset())
+        anna.send_audio(b"over")
+        await self.passes(cleo, dora)
+        self.assertEqual(len(ben.received), received)
+
     async def test_sessions_do_not_mix(self) -> None:
         anna, ben = await self.pair()
         other = await self.publisher("otto", Source.MICROPHONE, session_id="other")

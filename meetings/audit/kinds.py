@@ -67,6 +67,8 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
     Result.ALLOWED: frozenset(
         {
             "account.signed_in",
+            "authorization.agreed",
+            "authorization.source_agreed",
             "door.admitted",
             "door.entered",
             "door.let_in",
@@ -78,6 +80,10 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
     Result.REFUSED: frozenset(
         {
             "account.sign_in_refused",
+            "authorization.receiving_refused",
+            "authorization.refused",
+            "authorization.source_refused",
+            "authorization.taken_back",
             "door.blocked",
             "door.put_out",
             "door.refusals_counted",
@@ -90,7 +96,15 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
             "invitation.move_refused",
         }
     ),
-    Result.FAILED: frozenset({"invitation.mail_failed"}),
+    Result.FAILED: frozenset(
+        {
+            "authorization.lapsed",
+            "authorization.receiving_lapsed",
+            "authorization.source_lapsed",
+            "authorization.unanswered",
+            "invitation.mail_failed",
+        }
+    ),
 }
 """Every other kind is something that was done."""
 

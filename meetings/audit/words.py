@@ -78,6 +78,27 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "door.locked_by_rule": gettext_lazy("The door locked by itself"),
     "door.unlocked": gettext_lazy("{actor} unlocked the door"),
     "organisation.door_changed": gettext_lazy("{actor} changed what holds for the doors of all meetings"),
+    "authorization.service_changed": gettext_lazy("{actor} changed the authorization service: {changes}"),
+    "authorization.secret_made": gettext_lazy("{actor} made a new secret for the authorization service"),
+    "authorization.agreed": gettext_lazy("The authorization service agreed to {target}"),
+    "authorization.refused": gettext_lazy("The authorization service refused {target}"),
+    "authorization.lapsed": gettext_lazy("{target} was put back at the door: the authorization service did not answer"),
+    "authorization.source_agreed": gettext_lazy("The authorization service agreed to the {source} of {target}"),
+    "authorization.source_refused": gettext_lazy("The authorization service refused the {source} of {target}"),
+    "authorization.source_lapsed": gettext_lazy(
+        "The {source} of {target} stopped: the authorization service did not answer"
+    ),
+    "authorization.receiving_refused": gettext_lazy(
+        "The authorization service refused {target} the {source} of somebody else"
+    ),
+    "authorization.receiving_lapsed": gettext_lazy(
+        "{target} lost the {source} of somebody else: the authorization service did not answer"
+    ),
+    "authorization.unanswered": gettext_lazy("The authorization service did not answer"),
+    "authorization.answered": gettext_lazy("The authorization service answers again"),
+    "authorization.taken_back": gettext_lazy("The authorization service took back its word about {target}"),
+    "outgoing.allowed": gettext_lazy("{actor} allowed requests to {target}"),
+    "outgoing.disallowed": gettext_lazy("{actor} no longer allows requests to {target}"),
     "host.muted": gettext_lazy("{actor} stopped the {source} of {target}"),
 }
 
@@ -110,6 +131,7 @@ REASONS: Final[Mapping[str, Any]] = {
     "ended": gettext_lazy("the meeting had ended"),
     "cancelled": gettext_lazy("the meeting was cancelled"),
     "inactive": gettext_lazy("their account was deactivated"),
+    "not_authorized": gettext_lazy("the authorization service refused them"),
     "left": gettext_lazy("they pressed Leave"),
     "lost": gettext_lazy("their connection was lost and they did not come back"),
     "stopped": gettext_lazy("they stopped waiting"),
@@ -151,6 +173,12 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "allow_chat": gettext_lazy("chat"),
     "mics_start_off": gettext_lazy("microphones at the start"),
     "lock_after_minutes": gettext_lazy("locking after the start"),
+    "on": gettext_lazy("whether it is asked"),
+    "address": gettext_lazy("its address"),
+    "profile": gettext_lazy("how it is asked"),
+    "names": gettext_lazy("how people are named"),
+    "lease_seconds": gettext_lazy("how long a yes lasts"),
+    "hosts_may_replace": gettext_lazy("services of single meetings"),
 }
 
 SOURCES: Final[Mapping[str, Any]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -20,6 +21,7 @@ from meetings.live.seats import Asked, LinkUse, Person
 from meetings.live.sessions import living_sessions
 from meetings.models import Occurrence, Participant, SecondDevice
 from meetings.register import Register
+from meetings.roundtrip.services import RoundTrip, round_trip_of
 from meetings.services import door as door_services
 
 CLOSED_SEATS = {
@@ -52,33 +54,59 @@ class MeetingFacts:
 
 @dataclass(frozen=True)
 class Judgement:
+    """`note`: what somebody else's no was explained with, to be told to the person."""
+
     person: Person
     decision: door.Decision
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """Whose entry an authorization service agrees to now. `to`: which service it is, as `AskedService.identity`."""
+
+    to: tuple[Any, ...] | None = None
+    participants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Verdicts:
     """The door's answers about everybody asked for. `over` is the reason why the meeting takes place no more, if so.
-    `invited`: the names of everybody who is expected."""
+
+    invited: the names of everybody who is expected. round_trip: the service that must agree to each of them, None where
+    there is none.
+    """
 
     meeting: MeetingFacts
     over: str | None
     judgements: Mapping[str, Judgement]
     invited: tuple[Named, ...] = ()
+    round_trip: RoundTrip | None = None
 
 
 def judge(
-    occurrence_id: str, asked: Iterable[str], present: Iterable[str], kept: Iterable[str], now: datetime, *, places: int
+    occurrence_id: str,
+    asked: Iterable[str],
+    present: Iterable[str],
+    kept: Iterable[str],
+    now: datetime,
+    *,
+    places: int,
+    agreed: Agreed,
 ) -> Verdicts:
     """Asks the door about the participants `asked`, and stores the entry of those `present` whom it admits, as long as
-    there are `places` left.
+    there are `places` left. Where an authorization service has to agree, nobody enters before it has.
 
     Hosts are decided first: whether one is inside changes the answer for everybody else. A host counts as inside while
     present or while their seat is `kept` for their return.
     """
     occurrence = Occurrence.objects.select_related("meeting", "ended_by", "suspended_by").get(pk=occurrence_id)
     register = Register(occurrence)
-    ids, here, with_seat = set(asked), set(present), {*present, *kept}
+    round_trip = round_trip_of(occurrence.meeting)
+    here = set(present)
+    if round_trip is not None:
+        here &= agreed.participants if agreed.to == round_trip.service.identity else frozenset()
+    ids, with_seat = set(asked), {*here, *kept}
     seats = [seat for seat in register.seats if str(seat.pk) in ids]
     rows = {seat.pk: _row(occurrence, seat, register) for seat in seats}
     sessions = living_sessions(seats)
@@ -100,7 +128,7 @@ def judge(
     if somebody_entered:
         occurrence.refresh_from_db()
     expected = tuple(Named(name, str(key), str(user_id or "")) for key, user_id, name in register.expected())
-    return Verdicts(_meeting_facts(occurrence, register), _over(occurrence), judgements, expected)
+    return Verdicts(_meeting_facts(occurrence, register), _over(occurrence), judgements, expected, round_trip)
 
 
 def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door.Decision]:

@@ -22,6 +22,7 @@ from channels.db import DatabaseSyncToAsync
 from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState
 from meetings import changes
 from meetings.live import facts, storing, views
+from meetings.live.authorization import Authorization
 from meetings.live.room import LEASE_SECONDS, MOST_INSIDE, MOST_WAITING, Room
 from meetings.live.seats import Connection, Seat
 from meetings.live.sockets import Sockets
@@ -61,6 +62,7 @@ class Live:
         self.engine = Engine(engine_config, on_event=self._on_event, clock=clock)
         self.clock = clock
         self.rooms: dict[str, Room] = {}
+        self.authorization = Authorization(self)
         self.tickets = Tickets(clock)
         self.nonces = Nonces(clock)
         self.refused_tries = Budgets(REFUSED_TRIES, clock)
@@ -99,6 +101,7 @@ class Live:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.authorization.aclose()
         self.sockets.close_all(Close.RESTART)
         await self.engine.aclose()
         if self._executor is not None:
@@ -175,7 +178,8 @@ class Live:
         if room is None or room.is_over:
             if len(self.rooms) >= MOST_ROOMS:
                 raise ProtocolError("busy", "too many meetings")
-            room = self.rooms[occurrence_id] = Room(occurrence_id, self.engine)
+            changed = functools.partial(self.authorization.look_at, occurrence_id)
+            room = self.rooms[occurrence_id] = Room(occurrence_id, self.engine, changed)
         return room
 
     @contextlib.asynccontextmanager
@@ -210,7 +214,9 @@ class Live:
     async def _ask(self, room: Room, asked: set[str], present: set[str]) -> facts.Verdicts:
         kept = {seat.id for seat in room.seats.values() if seat.is_host}
         places = MOST_INSIDE - len(room.inside())
-        return await self.database(facts.judge, room.id, asked, present, kept, _now(), places=places)
+        agreed = self.authorization.agreed(room.id)
+        verdicts = await self.database(facts.judge, room.id, asked, present, kept, _now(), places=places, agreed=agreed)
+        return self.authorization.settle(room, verdicts)
 
     async def _apply(self, room: Room, verdicts: facts.Verdicts, asked_at: float) -> None:
         # The lease counts from the question: an answer that was long under way is true for when it was asked.

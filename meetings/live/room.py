@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +38,13 @@ GONE_BECAUSE = {"removed": "removed", "link_moved": "moved"}
 class Room:
     """`id` is the occurrence's; it also names the engine's session, as participants' ids name its peers."""
 
-    def __init__(self, occurrence_id: str, engine: Engine) -> None:
+    def __init__(self, occurrence_id: str, engine: Engine, on_change: Callable[[], None] = lambda: None) -> None:
         self.id = occurrence_id
         self.engine = engine
+        # An authorization service must agree to everything here: new seats begin with nothing.
+        self.needs_agreement = False
+        # Called when somebody's seat, or what they want to publish, may be different now.
+        self.on_change = on_change
         self.seats: dict[str, Seat] = {}
         self.meeting: MeetingFacts | None = None
         self.expected: tuple[Named, ...] = ()
@@ -89,7 +93,7 @@ class Room:
         """
         seat = self.seats.get(person.participant_id)
         if seat is None:
-            seat = self.seats[person.participant_id] = Seat(person, now)
+            seat = self._new_seat(person, now)
         if person.network:
             seat.networks.add(person.network)
         older = seat.attach(connection)
@@ -100,7 +104,11 @@ class Room:
     def keep_seat(self, person: Person, now: float) -> None:
         """Keeps a place for somebody who was inside when the server stopped. Gives no grant: they have to come back."""
         if person.participant_id not in self.seats:
-            self.seats[person.participant_id] = Seat(person, now)
+            self._new_seat(person, now)
+
+    def _new_seat(self, person: Person, now: float) -> Seat:
+        seat = self.seats[person.participant_id] = Seat(person, now, needs_agreement=self.needs_agreement)
+        return seat
 
     def lose_socket(self, participant_id: str, connection: Connection, now: float) -> None:
         """The socket closed. The seat and its media stay; `seats_run_out` ends them."""
@@ -123,6 +131,7 @@ class Room:
         """Takes media and seat away and tells the others. Tells nothing to the person: see `turn_out`."""
         self.engine.revoke(self.id, participant_id)
         seat = self.seats.pop(participant_id, None)
+        self.on_change()
         if seat is None:
             return
         if seat.inside:
@@ -169,6 +178,7 @@ class Room:
         self.is_over = True
         seats = list(self.seats.values())
         self.seats.clear()
+        self.on_change()
         self.news.forget_everybody()
         for seat in seats:
             seat.inside = False
@@ -206,7 +216,7 @@ class Room:
                 self._let_inside(seat, decision.capabilities, lease_until)
             elif isinstance(decision, Refuse):
                 out[participant_id] = decision
-                self._turn_out_by_rule(seat, decision, at)
+                self._turn_out_by_rule(seat, decision, at, judgement.note)
             else:
                 self._keep_outside(seat, decision if isinstance(decision, Wait) else Wait("knock"))
         self.tell_changes()
@@ -229,7 +239,8 @@ class Room:
     def grant(self, seat: Seat) -> None:
         """Tells the engine what may flow, never beyond the lease that the door's last answer gave."""
         if seat.inside and seat.id not in self.expelled:
-            grants = Grants(publish=seat.open_sources(), subscribe=True, expires_at=seat.lease_until)
+            until = min(seat.lease_until, seat.agreed_until)
+            grants = Grants(seat.open_sources(), subscribe=True, expires_at=until, receive=seat.may_receive)
             try:
                 if self.is_suspended:
                     self.engine.hold(self.id)
@@ -237,6 +248,7 @@ class Room:
             except OfferRejected as error:
                 # The engine is full: this person is inside without media, and the others notice nothing.
                 log.warning("meeting %s: no media for %s: %s", self.id, seat.id, error.code)
+        self.on_change()
 
     def suspend(self) -> None:
         """Stops every forward in this very moment, and shares for good. The caller stores it and then says so by
@@ -268,9 +280,9 @@ class Room:
             self.news.tell_inside(views.gone(seat.id, "refused", None))
         seat.wait = wait
 
-    def _turn_out_by_rule(self, seat: Seat, decision: Refuse, at: datetime) -> None:
+    def _turn_out_by_rule(self, seat: Seat, decision: Refuse, at: datetime, note: str) -> None:
         reason = "closed" if decision.unknown else decision.reason
-        refused = views.refused(reason, at=at, until=decision.until)
+        refused = views.refused(reason, at=at, until=decision.until, note=note)
         if reason in {"removed", "not_let_in", "blocked"}:
             by = seat.person.refused_by if seat.person.may_know_hosts else ""
             refused |= {"note": seat.person.note or None, "by": by or None}

@@ -101,7 +101,7 @@ class Switches:
 class Seat:
     """A seat outlives its socket: `connection` is None while the person is away, `lost_at` says since when."""
 
-    def __init__(self, person: Person, now: float) -> None:
+    def __init__(self, person: Person, now: float, *, needs_agreement: bool = False) -> None:
         self.person = person
         self.connection: Connection | None = None
         self.lost_at: float | None = now
@@ -109,6 +109,10 @@ class Seat:
         self.wait: Wait | None = None
         self.capabilities = NOTHING
         self.lease_until = float("-inf")
+        # What an authorization service has agreed to (`consent.py`); None and infinity where nobody has to.
+        self.may_publish: frozenset[Source] | None = frozenset() if needs_agreement else None
+        self.may_receive: frozenset[tuple[str, Source]] | None = frozenset() if needs_agreement else None
+        self.agreed_until = float("-inf" if needs_agreement else "inf")
         self.switches = Switches()
         self.hand_at: datetime | None = None
         self.networks: set[str] = {person.network} if person.network else set()
@@ -151,7 +155,14 @@ class Seat:
         self.lost_at = now
 
     def open_sources(self) -> frozenset[Source]:
-        """What may be forwarded from this person now: allowed, switched on, and not stopped by a host."""
+        """What may be forwarded from this person now: allowed, switched on, not stopped by a host, and agreed to by
+        the authorization service where there is one.
+        """
+        wanted = self.wanted_sources()
+        return wanted if self.may_publish is None else wanted & self.may_publish
+
+    def wanted_sources(self) -> frozenset[Source]:
+        """As `open_sources`, before an authorization service is asked."""
         if not self.inside:
             return frozenset()
         return frozenset(

@@ -6,7 +6,7 @@ Turns a service's refusal into a stable code of the protocol, so that nothing el
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from meetings import audit
 from meetings.admission import IllegalEvent
 from meetings.door import Refuse
 from meetings.models import Occurrence, Participant
@@ -143,3 +144,9 @@ def end_forgotten(live_ids: Collection[str], now: datetime) -> None:
     for occurrence in over:
         if str(occurrence.pk) not in live_ids:
             door_services.end_forgotten(occurrence)
+
+
+def write(kind: str, occurrence_id: str, target: str, facts: Mapping[str, Any]) -> None:
+    """An audit entry about a live meeting that no row stands for."""
+    occurrence = Occurrence.objects.select_related("meeting").get(pk=occurrence_id)
+    audit.record(kind, occurrence=occurrence, target=target, **facts)

@@ -167,3 +167,24 @@ def refused(
 
 def answered(seat_or_person: Seat, by: str, answer: str) -> dict[str, Any]:
     return {"participant": seat_or_person.id, "name": seat_or_person.person.name, "by": by, "answer": answer}
+
+
+def authorization(
+    outcome: str,
+    *,
+    reason: str,
+    participant: str | None = None,
+    name: str | None = None,
+    track: str | None = None,
+    owner: str | None = None,
+) -> dict[str, Any]:
+    """What an authorization service said, or did not say, about one person, or (None) to anybody."""
+    return {
+        "type": "authorization",
+        "outcome": outcome,
+        "reason": reason or None,
+        "participant": participant,
+        "name": name,
+        "track": track,
+        "of": owner,
+    }

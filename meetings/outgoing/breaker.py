@@ -11,7 +11,7 @@ from typing import Final
 
 FAILURES: Final = 5
 FIRST_PAUSE_SECONDS: Final = 2.0
-LONGEST_PAUSE_SECONDS: Final = 15.0
+LONGEST_PAUSE_SECONDS: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -45,6 +45,9 @@ class Breaker:
         self.probing = False
 
     def failed(self, now: float) -> None:
+        """Of the requests that were on their way when it opened, none counts: only what was tried since does."""
+        if self.is_open and not self.probing:
+            return
         self.probing = False
         self.failures += 1
         if self.is_open:

@@ -67,6 +67,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "meeting": frozenset({"meeting", "by"}),
         "capabilities": frozenset({"capabilities"}),
         "muted": frozenset({"source", "by"}),
+        "authorization": frozenset({"outcome", "reason", "participant", "name", "track", "of"}),
         "reaction": frozenset({"participant", "emoji"}),
         "chat": frozenset({"participant", "name", "text", "at"}),
         "media.offer": frozenset({"offer", "sdp", "tracks"}),

@@ -1,6 +1,6 @@
 """A little HTTP(S) service for tests: a real socket on this machine that answers as a test says, well or badly.
 
-Belongs to the loop that starts it. Certificates come from an authority of its own, made on the spot.
+Belongs to the loop that starts it (`served`: to a thread of its own). Certificates come from an authority of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import ipaddress
 import json
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -127,6 +128,27 @@ async def serving(
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def served(reply: Reply) -> Iterator[Service]:
+    """The same for tests without a loop: it runs in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    context = serving(reply)
+
+    def run(coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(20)
+
+    service: Service = run(context.__aenter__())
+    try:
+        yield service
+    finally:
+        run(context.__aexit__(None, None, None))
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 async def _read(reader: asyncio.StreamReader, connection: int) -> Request:

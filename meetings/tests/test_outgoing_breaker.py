@@ -46,3 +46,12 @@ def test_the_pauses_grow_to_a_limit() -> None:
         breaker.failed(now)
     assert pauses == sorted(pauses)
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
+
+
+def test_requests_that_were_on_their_way_when_it_opened_make_no_pause_longer() -> None:
+    breaker = broken()
+    for _ in range(20):
+        breaker.failed(1.0)
+    assert breaker.asks_again_at(0.0) == FIRST_PAUSE_SECONDS
+    breaker.succeeded()
+    assert breaker.may_ask(1.0), "one of them was answered after all"

@@ -27,6 +27,7 @@ from django.views.decorators.http import require_http_methods
 from meetings import arrivals, codes, door, ics, mail, selectors, visitors
 from meetings.arrivals import Seen, Wish
 from meetings.live import Live, current_live
+from meetings.roundtrip.protocol import LONGEST_TOKEN, is_token
 from meetings.services import invitations
 from meetings.signaling import protocol
 from meetings.signaling.protocol import ProtocolError
@@ -310,12 +311,15 @@ async def look(request: HttpRequest, code: str, live: Live, visitor: Visitor, bo
 @_asks_the_door
 async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, body: dict[str, Any]) -> HttpResponse:
     """Join or Knock: asks the door, stores the answer, and hands out a ticket for the socket unless it is no."""
-    _known_fields(body, "name", "device", "proof", "email_code", "move")
+    _known_fields(body, "name", "device", "proof", "email_code", "move", "authorization")
     wish = Wish(
         protocol.clean_name(_text(body, "name", 200)), _text(body, "email_code", 12).strip(), _text(body, "move", 8)
     )
     if wish.move not in MOVES:
         raise Problem(400, "bad_request", "move: ask or code.", field="move")
+    token = _text(body, "authorization", LONGEST_TOKEN)
+    if token and not is_token(token):
+        raise Problem(400, "bad_request", "authorization: visible ASCII characters.", field="authorization")
     device = _device(live, code, visitor, body)
     _refuse_guessing(live, visitor)
     started = asyncio.get_running_loop().time()
@@ -334,6 +338,7 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
     about = await live.database(_about_the_link, seen, device.thumbprint)
     if arrival.participant is None:
         return JsonResponse(_looked(seen) | _words(seen) | about)
+    live.authorization.bring(str(seen.occurrence.pk), str(arrival.participant.pk), token)
     return _ticket(request, live, visitor, device, arrival, about)
 
 

@@ -164,11 +164,16 @@ export class Participation extends Emitter {
    * @param {{source: "microphone" | "camera" | "screen", by: string | null}} muted
    */
   async mutedByHost(muted) {
-    this.#held = false;
-    this.#call.state = { ...this.#call.state, [muted.source]: false };
-    if (muted.source === "screen") await this.stopSharing();
-    else await this.#devices.toggle(muted.source, false);
+    await this.stopped(muted.source);
     this.emit("mutedByHost", muted);
+  }
+
+  /** The server forwards nothing of this source until it is switched on again. @param {import("../signaling/protocol.js").OwnSource} source */
+  async stopped(source) {
+    this.#held = false;
+    this.#call.state = { ...this.#call.state, [source]: false };
+    if (source === "screen") await this.stopSharing();
+    else await this.#devices.toggle(source, false);
     this.emit("change", null);
   }
 

@@ -31,6 +31,7 @@ import { SuspendedCard } from "./suspended_card.js";
 import { TopBar } from "./top.js";
 
 /**
+ * @typedef {import("../signaling/protocol.js").AuthorizationMessage} AuthorizationMessage
  * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
  */
 
@@ -224,6 +225,16 @@ export class Inside {
       }
     } else if (message.type === "reaction") this.#stage.react(message.participant, message.emoji);
     else if (message.type === "muted") void this.#participation.mutedByHost(message);
+    else if (message.type === "authorization") this.#authorized(message);
+  }
+
+  /** A service's no to a source of one's own is like a host's: it is off, and the server forwards nothing of it already. @param {AuthorizationMessage} message */
+  #authorized(message) {
+    const { participant, of, track } = message;
+    if (participant === this.#roster.you && of === participant && track && track !== "room") {
+      void this.#participation.stopped(/** @type {import("../signaling/protocol.js").OwnSource} */ (track));
+    }
+    this.#notices.authorization(message);
   }
 
   // ---- wiring

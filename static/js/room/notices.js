@@ -2,6 +2,7 @@
 import { gettext } from "../lib/i18n.js";
 import { RequestFailed } from "../signaling/protocol.js";
 import { chime } from "../elements/sounds.js";
+import { authorizationWords } from "./authorization_words.js";
 
 /** @typedef {import("../signaling/protocol.js").Waiter} Waiter */
 
@@ -67,6 +68,14 @@ export class Notices {
     const text = source === "microphone" ? gettext("Turn your microphone on when you want to speak.") : "";
     this.#banners.show("muted", { icon: source === "microphone" ? "mic-off" : "video-off", title, text, forMs: 10_000, closable: true });
     this.#announcer.alert(title);
+  }
+
+  /** @param {import("../signaling/protocol.js").AuthorizationMessage} message */
+  authorization(message) {
+    const nameOf = (/** @type {string | null} */ participant) => this.#roster.people.get(participant ?? "")?.name ?? gettext("somebody");
+    const { title, text, stays, isBad } = authorizationWords(message, this.#roster.you, nameOf);
+    this.#banners.show("authorization", { icon: isBad ? "circle-alert" : "info", title, text, forMs: stays ? undefined : 10_000, closable: true });
+    this.#announcer.alert(`${title} ${text}`.trim());
   }
 
   /**

@@ -38,6 +38,11 @@ export function describe({ reason, by, at, note }, { organisation, title, hosts,
         body: time ? gettext("It happened at {time}. Others can no longer see or hear you.", { time }) : gettext("Others can no longer see or hear you."),
         why: note ? gettext("Reason from the host: {note}", { note }) : undefined, actions: home,
       };
+    case "not_authorized":
+      return {
+        kind: "", icon: "door-closed-locked", state: "refused", heading: gettext("You may not be in this meeting"),
+        body: gettext("The authorization service of {org} decided so. Ask {host} if you think that it is wrong.", { org: organisation, host }), why: quoted, actions: ["again", "leave"],
+      };
     case "locked":
       return {
         kind: "", icon: "lock", state: "refused", heading: gettext("The door is locked"),

@@ -48,6 +48,7 @@ export class WaitingCard {
   show(message, moved) {
     const meeting = this.#door.meeting;
     const early = message.reason === "early";
+    if (message.reason === "authorization") moved = false; // no host did it
     setText(this.#headingText, early ? gettext("You’re early") : moved ? gettext("A host moved you to the door") : gettext("You’re at the door"));
     setText(this.#text, moved ? gettext("They can let you in again.") : waitSentence(message));
     this.#message.hidden = !message.message;
@@ -121,6 +122,7 @@ export function waitSentence({ reason, until, knocked_at: knockedAt, hosts, host
     return until ? gettext("The door opens at {time}. Leave this page open: it continues by itself.", { time: clockTime(until) }) : gettext("Leave this page open: it continues by itself.");
   }
   if (reason === "suspended") return gettext("A host stopped the meeting for now. You wait here until it goes on.");
+  if (reason === "authorization") return gettext("The authorization service has not agreed yet. Leave this page open: it continues by itself.");
   if (reason === "no_host" || !hostHere) {
     const starts = startsAt && Date.parse(startsAt) > Date.now() ? clockTime(startsAt) : null;
     if (starts) return gettext("No host is here yet. The meeting starts at {time}.", { time: starts });
@@ -142,6 +144,8 @@ function waitSteps({ reason, host_here: hostHere }, invited) {
       ? { text: gettext("The meeting goes on"), done: false }
       : reason === "early"
       ? { text: gettext("The door opens"), done: false }
+      : reason === "authorization"
+      ? { text: gettext("The authorization service agrees"), done: false }
       : { text: hostHere ? gettext("Hosts told you’re here") : gettext("A host comes"), done: hostHere && reason !== "no_host" },
     { text: reason === "knock" ? gettext("A host lets you in") : gettext("You come in"), done: false },
   ];

@@ -26,6 +26,7 @@ import { closeMeaning, RequestFailed } from "./protocol.js";
  *   arriveUrl: string,
  *   csrf: string,
  *   device: {prove: (code: string) => Promise<object>},
+ *   token?: string | null,
  *   fetch?: typeof fetch,
  *   createSocket?: (url: string) => WebSocket,
  *   setTimer?: (run: () => void, ms: number) => any,
@@ -112,11 +113,12 @@ export class MeetingClient extends Emitter {
   /** @param {string} [emailCode] */
   async #arrive(emailCode) {
     const round = ++this.#round;
-    const { code, arriveUrl, csrf, device } = this.#options;
+    const { code, arriveUrl, csrf, device, token } = this.#options;
     /** @type {Record<string, unknown>} */
     const body = { ...(await device.prove(code)) };
     if (this.#name) body.name = this.#name;
     if (emailCode) body.email_code = emailCode;
+    if (token) body.authorization = token;
     const arrival = await askDoor(arriveUrl, csrf, body, this.#options.fetch);
     if (round !== this.#round) return arrival;
     if (arrival.outcome === "refuse" || !arrival.socket || !arrival.ticket) {

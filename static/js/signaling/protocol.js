@@ -2,6 +2,7 @@
 
 /**
  * @typedef {"microphone" | "camera" | "screen" | "screen_audio"} Source
+ * @typedef {"microphone" | "camera" | "screen"} OwnSource what people switch; a screen brings its sound
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
  * @typedef {"admit" | "wait" | "refuse"} Outcome
  * @typedef {{speak: boolean, show: boolean, share: boolean, chat: boolean, host: boolean}} Capabilities
@@ -26,6 +27,8 @@
  * @typedef {{type: "media.offer", offer: number, sdp: string, tracks: OfferedTrack[]}} MediaOffer
  * @typedef {{type: "media.transport", transport: "publish" | "subscribe", state: string}} MediaTransport
  * @typedef {{type: "chat", participant: string, name: string, text: string, at: string}} ChatMessage
+ * @typedef {{type: "authorization", outcome: "refused" | "lapsed" | "unanswered" | "answered", reason: string | null,
+ *   participant: string | null, name: string | null, track: string | null, of: string | null}} AuthorizationMessage
  * @typedef {{type: "ok", id?: string, sdp?: string}} OkMessage
  * @typedef {{type: "error", id?: string, code: string, message: string, field?: string}} ErrorMessage
  * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | ChatMessage | OkMessage | ErrorMessage
@@ -35,6 +38,7 @@
  *   | {type: "meeting", meeting: Meeting, by: string | null}
  *   | {type: "capabilities", capabilities: Capabilities}
  *   | {type: "muted", source: "microphone" | "camera" | "screen", by: string | null}
+ *   | AuthorizationMessage
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
  *
  * @typedef {{outcome: Outcome, reason: string, until: string | null, participant?: string, ticket?: string,

@@ -1,0 +1,57 @@
+"""What administrators allow beside the public internet: the operator's setting and the organisation's own list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from meetings import audit, changes
+from meetings.outgoing.destinations import (
+    MOST_ALLOWANCES,
+    Allowances,
+    WrongDestination,
+    read_allowance,
+    read_allowances,
+)
+from meetings.outgoing.models import AllowedDestination
+from meetings.services.errors import Wrong
+
+
+def allowances() -> Allowances:
+    """Everything that is allowed now. A row that can't be read any more allows nothing."""
+    found = read_allowances(settings.LINTEL.outgoing_allow)
+    for text in AllowedDestination.objects.values_list("text", flat=True):
+        try:
+            found += read_allowance(text)
+        except WrongDestination:
+            continue
+    return found
+
+
+def allow(by: Any, text: str) -> AllowedDestination:
+    """Adds to the organisation's list. Raises `Wrong`. The caller makes sure that an administrator asks."""
+    text = text.strip().lower()
+    try:
+        read_allowance(text)
+    except WrongDestination as wrong:
+        raise Wrong("text", wrong.code, wrong.message) from None
+    with transaction.atomic():
+        if AllowedDestination.objects.count() >= MOST_ALLOWANCES:
+            words = _("At most %(count)d entries. Remove one first.") % {"count": MOST_ALLOWANCES}
+            raise Wrong("text", "too_many", words)
+        row, created = AllowedDestination.objects.get_or_create(text=text, defaults={"added_by": by})
+        if created:
+            audit.record("outgoing.allowed", actor=by, target=text)
+            changes.touch(None)
+    return row
+
+
+def disallow(by: Any, row: AllowedDestination) -> None:
+    """Takes an entry off the list: nothing is sent there from now on, over kept connections neither."""
+    with transaction.atomic():
+        if AllowedDestination.objects.filter(pk=row.pk).delete()[0]:
+            audit.record("outgoing.disallowed", actor=by, target=row.text)
+            changes.touch(None)
