@@ -80,10 +80,14 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return  # what was sent before our close arrived is not acted upon
         if text_data is None:
             self.wire.close(Close.NOT_THIS_PROTOCOL)
-        elif len(text_data.encode()) > protocol.MAX_FRAME_BYTES:
+        elif len(text_data.encode()) > self._most_bytes():
             self.wire.close(Close.TOO_LARGE)
         else:
             await self._take(text_data)
+
+    def _most_bytes(self) -> int:
+        may_be_large = self.seat is not None and self.seat.inside
+        return protocol.MAX_LARGE_FRAME_BYTES if may_be_large else protocol.MAX_FRAME_BYTES
 
     async def _take(self, frame: str) -> None:
         message_id = None
@@ -92,6 +96,8 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             message = protocol.decode(frame)
             message_id = message.id
             answer = await self._do(message)
+        except protocol.FrameTooLarge:
+            self.wire.close(Close.TOO_LARGE)
         except ProtocolError as error:
             error.message_id = error.message_id or message_id
             self._refuse(error)

@@ -140,6 +140,10 @@ class Participant(models.Model):
     note = models.CharField(max_length=300, blank=True, help_text="What the host told the refused or removed person.")
     refused_by = models.CharField(max_length=120, blank=True, help_text="Name of the host who refused or removed.")
     host_message = models.CharField(max_length=300, blank=True, help_text="What the hosts tell the one who waits.")
+    word = models.TextField(
+        blank=True,
+        help_text="Encrypted meetings: a host's signed word that this person's device may be added. Members check it.",
+    )
 
     class Meta:
         constraints = (

@@ -26,6 +26,7 @@ PURE = [
     "meetings/roundtrip/protocol.py",
     "meetings/signaling/protocol.py",
     "meetings/signaling/rates.py",
+    "meetings/e2ee/delivery.py",
     "portal/config.py",
     "portal/files.py",
     "run",

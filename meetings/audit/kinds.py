@@ -72,6 +72,7 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
             "door.admitted",
             "door.entered",
             "door.let_in",
+            "door.vouched",
             "invitation.code_right",
             "invitation.moved",
         }

@@ -66,6 +66,7 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "door.left": gettext_lazy("{target} left"),
     "door.stopped": gettext_lazy("{target} stopped waiting"),
     "door.let_in": gettext_lazy("{actor} let {target} in"),
+    "door.vouched": gettext_lazy("{actor} confirmed {target} for the encrypted room"),
     "door.message": gettext_lazy("{actor} asked {target} to keep waiting"),
     "door.turned_away": gettext_lazy("{actor} turned {target} away"),
     "door.blocked": gettext_lazy("{actor} turned {target} away and blocked them"),

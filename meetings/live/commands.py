@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from media_engine import OfferRejected, Source
+from meetings.e2ee import attestations
 from meetings.live import hosting, storing, views
 from meetings.live.office import Live
 from meetings.live.room import Room
@@ -72,6 +73,7 @@ async def _leave(turn: Turn) -> Fields:
 
 
 async def _hand(turn: Turn) -> Fields:
+    _require_plain(turn)
     _spend(turn.seat.small_bucket, turn.live.clock())
     raised = turn.message["raised"]
     if raised != (turn.seat.hand_at is not None):
@@ -81,6 +83,7 @@ async def _hand(turn: Turn) -> Fields:
 
 
 async def _reaction(turn: Turn) -> Fields:
+    _require_plain(turn)
     _not_while_suspended(turn.room)
     _spend(turn.seat.small_bucket, turn.live.clock())
     turn.room.tell_everybody_inside({"type": "reaction", "participant": turn.seat.id, "emoji": turn.message["emoji"]})
@@ -88,6 +91,7 @@ async def _reaction(turn: Turn) -> Fields:
 
 
 async def _chat(turn: Turn) -> Fields:
+    _require_plain(turn)
     _not_while_suspended(turn.room)
     if not turn.seat.capabilities.chat:
         raise ProtocolError("not_allowed", "chat is off for you")
@@ -110,6 +114,12 @@ def _not_while_suspended(room: Room) -> None:
         raise ProtocolError("suspended", "everything is stopped until a host resumes")
 
 
+def _require_plain(turn: Turn) -> None:
+    """In an encrypted meeting nobody says by mistake what the server can read."""
+    if turn.room.group is not None:
+        raise ProtocolError("wrong_state", "this meeting is end-to-end encrypted: say it with e2ee.app")
+
+
 def _spend(bucket: Any, now: float) -> None:
     if not bucket.take(now):
         raise ProtocolError("too_many", "slower, please")
@@ -123,7 +133,7 @@ async def _link_answer(turn: Turn) -> Fields:
 
 
 async def _door_admit(turn: Turn) -> Fields:
-    await hosting.admit(turn.live, turn.room.id, turn.actor, turn.target)
+    await hosting.admit(turn.live, turn.room.id, turn.actor, turn.target, word=turn.message["word"])
     return None
 
 
@@ -230,6 +240,44 @@ async def _media_state(turn: Turn) -> Fields:
     return None
 
 
+async def _identify(turn: Turn) -> Fields:
+    """Takes a device's identity key and says what the portal attests about whoever holds it."""
+    if turn.room.group is None:
+        raise ProtocolError("wrong_state", "this meeting is not end-to-end encrypted")
+    person = turn.seat.person
+    key = turn.message["key"]
+    turn.seat.identity = key
+    credential = attestations.attest(
+        room=turn.room.id, participant=turn.seat.id, account=person.user_id, row=person.kind, name=person.name, key=key
+    )
+    turn.room.tell_changes()
+    return {"credential": credential, "portal_key": attestations.portal_key()}
+
+
+async def _word(turn: Turn) -> Fields:
+    await hosting.vouch(turn.live, turn.room.id, turn.actor, turn.target, word=turn.message["word"])
+    return None
+
+
+async def _in_group(turn: Turn) -> Fields:
+    if turn.room.group is None:
+        raise ProtocolError("wrong_state", "this meeting is not end-to-end encrypted")
+    return turn.room.group.say(turn.seat, turn.message)
+
+
+async def _sealed(turn: Turn) -> Fields:
+    """A message that only members read. Its class says which right and which rate it needs."""
+    if turn.message["class"] != "control":
+        _not_while_suspended(turn.room)
+    if turn.message["class"] in {"chat", "file"}:
+        if not turn.seat.capabilities.chat:
+            raise ProtocolError("not_allowed", "chat is off for you")
+        _spend(turn.seat.chat_bucket, turn.live.clock())
+    else:
+        _spend(turn.seat.small_bucket, turn.live.clock())
+    return await _in_group(turn)
+
+
 class _EngineErrors:
     """Turns the engine's refusals into the protocol's codes."""
 
@@ -268,4 +316,14 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "host.suspend": (HOSTS, _host_suspend),
     "host.resume": (HOSTS, _host_resume),
     "host.end": (HOSTS, _host_end),
+    "e2ee.identify": (ANYWHERE, _identify),
+    "e2ee.word": (HOSTS, _word),
+    "e2ee.hello": (INSIDE, _in_group),
+    "e2ee.created": (INSIDE, _in_group),
+    "e2ee.commit": (INSIDE, _in_group),
+    "e2ee.decline": (INSIDE, _in_group),
+    "e2ee.applied": (INSIDE, _in_group),
+    "e2ee.nack": (INSIDE, _in_group),
+    "e2ee.resume": (INSIDE, _in_group),
+    "e2ee.app": (INSIDE, _sealed),
 }

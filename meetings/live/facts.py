@@ -243,6 +243,7 @@ def _person(seat: Participant, row: door.Row, register: Register, now: datetime)
         refused_by=seat.refused_by,
         link=_link_use(seat, register, now),
         asked=_asked(seat, register, now),
+        word=seat.word,
     )
 
 

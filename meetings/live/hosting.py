@@ -20,17 +20,30 @@ from meetings.services import door as door_services
 from meetings.signaling.protocol import ProtocolError
 
 
-async def admit(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:
-    """Lets somebody in who waits: stored first, granted after."""
+async def admit(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, word: str | None = None) -> None:
+    """Lets somebody in who waits: stored first, granted after. `word`: for the group of an encrypted meeting."""
     room, seat = _find(live, occurrence_id, target_id)
     if seat is not None and seat.inside:
         raise ProtocolError("wrong_state", "they are inside")
-    done = await _store(live, room, door_services.let_in, occurrence_id, actor, target_id)
+    done = await _store(live, room, door_services.let_in, occurrence_id, actor, target_id, word=word)
     if room is not None:
         room.forgive(target_id)
         if seat is not None:
             room.tell_changes(answered=views.answered(seat, done.by, "let_in"))
+        if word is not None and room.group is not None:
+            room.group.take_word(target_id, word)
     live.wake(occurrence_id)
+
+
+async def vouch(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, word: str) -> None:
+    """Gives a host's word for somebody who is inside and whom no member would add without it."""
+    room, seat = _find(live, occurrence_id, target_id)
+    if room is None or seat is None:
+        raise ProtocolError("no_such_participant", "there is nobody of that id here")
+    if room.group is None:
+        raise ProtocolError("wrong_state", "this meeting is not end-to-end encrypted")
+    await _store(live, room, door_services.vouch, occurrence_id, actor, target_id, word=word)
+    room.group.take_word(target_id, word)
 
 
 async def refuse(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, note: str, block: bool) -> None:

@@ -179,7 +179,7 @@ class Live:
             if len(self.rooms) >= MOST_ROOMS:
                 raise ProtocolError("busy", "too many meetings")
             changed = functools.partial(self.authorization.look_at, occurrence_id)
-            room = self.rooms[occurrence_id] = Room(occurrence_id, self.engine, changed)
+            room = self.rooms[occurrence_id] = Room(occurrence_id, self.engine, changed, self.clock)
         return room
 
     @contextlib.asynccontextmanager
@@ -230,6 +230,8 @@ class Live:
         """Drops a room that is over or empty."""
         if self.rooms.get(room.id) is room and (room.is_over or room.is_empty):
             self.engine.close_session(room.id)
+            if room.group is not None:
+                room.group.close()
             del self.rooms[room.id]
 
     # Waking up

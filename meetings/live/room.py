@@ -2,8 +2,7 @@
 await.
 
 `apply` is the only way in: it takes what the door has just said about everybody and makes it so. Taking away is
-possible at any time and never waits: the engine forgets the peer before anybody is told. Knows no database and no
-clock of its own.
+possible at any time and never waits: the engine forgets the peer before anybody is told. Knows no database.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from meetings.door import Admit, Capabilities, Refuse, Wait
 from meetings.live import views
 from meetings.live.cautions import Named, name_cautions
 from meetings.live.facts import MeetingFacts, Verdicts
+from meetings.live.group import Group
 from meetings.live.news import News
 from meetings.live.seats import NOTHING, Connection, Person, Seat
 from meetings.signaling.protocol import Close
@@ -38,13 +39,21 @@ GONE_BECAUSE = {"removed": "removed", "link_moved": "moved"}
 class Room:
     """`id` is the occurrence's; it also names the engine's session, as participants' ids name its peers."""
 
-    def __init__(self, occurrence_id: str, engine: Engine, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        occurrence_id: str,
+        engine: Engine,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.id = occurrence_id
         self.engine = engine
         # An authorization service must agree to everything here: new seats begin with nothing.
         self.needs_agreement = False
         # Called when somebody's seat, or what they want to publish, may be different now.
         self.on_change = on_change
+        self.clock = clock
+        self.group: Group | None = None  # of an encrypted meeting
         self.seats: dict[str, Seat] = {}
         self.meeting: MeetingFacts | None = None
         self.expected: tuple[Named, ...] = ()
@@ -152,6 +161,9 @@ class Room:
         if seat is not None:
             seat.capabilities = NOTHING
             seat.lease_until = float("-inf")
+        if self.group is not None:
+            self.group.forget_word(participant_id)
+            self.group.follow()
 
     def forgive(self, participant_id: str) -> None:
         """The database speaks for this person again."""
@@ -176,6 +188,8 @@ class Room:
         """Ends the meeting for everybody: media of all first, words after."""
         self.engine.close_session(self.id)
         self.is_over = True
+        if self.group is not None:
+            self.group.close()
         seats = list(self.seats.values())
         self.seats.clear()
         self.on_change()
@@ -198,6 +212,8 @@ class Room:
             return {}
         self.meeting = verdicts.meeting
         self.expected = verdicts.invited
+        if self.group is None and self.meeting.encryption != "transport":
+            self.group = Group(self, self.clock)  # the mode never changes
         if verdicts.over is not None:
             self.finish(views.refused(verdicts.over, at=at, by=verdicts.meeting.ended_by))
             return {}
@@ -315,6 +331,8 @@ class Room:
     def tell_changes(self, *, answered: dict[str, Any] | None = None) -> None:
         """Sends everybody what has changed for them since they were told last, and newcomers everything."""
         self.news.tell_changes(answered=answered)
+        if self.group is not None and not self.is_over:
+            self.group.follow()
 
     def cautions(self) -> dict[str, list[str]]:
         """What hosts should know about everybody who waits, by their id. Who has any is let in alone, never in bulk."""

@@ -27,6 +27,11 @@ SOURCES_OF: tuple[tuple[str, tuple[Source, ...]], ...] = (
 class Connection(Protocol):
     """A socket as `live` sees it. Neither method waits for the other side, and neither raises."""
 
+    @property
+    def word(self) -> str:
+        """A host's word for this person in an encrypted meeting; empty where none was given."""
+        return self.person.word
+
     def tell(self, message: Mapping[str, Any]) -> None: ...
 
     def close(self, code: int) -> None: ...
@@ -80,6 +85,7 @@ class Person:
     refused_by: str = ""
     link: LinkUse | None = None
     asked: Asked | None = None
+    word: str = ""
 
     @property
     def may_know_hosts(self) -> bool:
@@ -118,11 +124,14 @@ class Seat:
         self.networks: set[str] = {person.network} if person.network else set()
         self.chat_bucket = Bucket(CHAT_RATE, now)
         self.small_bucket = Bucket(SMALL_RATE, now)
+        # Of encrypted meetings: the identity key of the device.
+        self.identity: str | None = None
         # What this socket was told last, so that only differences are sent.
         self.told_room = False
         self.told_door: dict[str, Any] | None = None
         self.told_capabilities: Capabilities | None = None
         self.told_asked: Asked | None = None
+        self.told_held: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         place = "inside" if self.inside else "waiting"
@@ -136,6 +145,11 @@ class Seat:
     def is_host(self) -> bool:
         return self.inside and self.capabilities.host
 
+    @property
+    def word(self) -> str:
+        """A host's word for this person in an encrypted meeting; empty where none was given."""
+        return self.person.word
+
     def tell(self, message: Mapping[str, Any]) -> None:
         if self.connection is not None:
             self.connection.tell(message)
@@ -148,6 +162,7 @@ class Seat:
         self.told_door = None
         self.told_capabilities = None
         self.told_asked = None
+        self.told_held = frozenset()
         return older
 
     def detach(self, now: float) -> None:

@@ -103,6 +103,7 @@ def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
         "hand": time(seat.hand_at),
         "cautions": cautions(seat) if for_host else None,
         "link": link_use(who.link) if for_host else None,
+        "identity": seat.identity if for_host else None,
     }
 
 
@@ -119,6 +120,7 @@ def waiting(seat: Seat, all_cautions: list[str]) -> dict[str, Any]:
         "cautions": all_cautions,
         "link": link_use(seat.person.link),
         "connected": seat.connection is not None,
+        "identity": seat.identity,
     }
 
 

@@ -29,6 +29,7 @@ from meetings.services.hosting import (
     stage,
     suspend,
     unlock,
+    vouch,
 )
 from meetings.services.roles import require_host
 from meetings.services.seats import answering, move, occurrence_locked, write
@@ -53,6 +54,7 @@ __all__ = [
     "suspend",
     "turn_away",
     "unlock",
+    "vouch",
 ]
 
 COOL_DOWN = timedelta(minutes=2)
@@ -152,9 +154,11 @@ def _refused(
     return seat
 
 
-def let_in(by: Any, target: Participant) -> Participant:
+def let_in(by: Any, target: Participant, *, word: str | None = None) -> Participant:
     """A host's yes. Holds for this occurrence, until a lock, a removal or a block. Raises `Wrong` while all is
     suspended.
+
+    `word`: in an encrypted meeting, what the host's device signed about the other's; kept for whoever adds them.
     """
     with answering(by, target) as (account, occurrence):
         if occurrence.suspended_at is not None:
@@ -166,7 +170,8 @@ def let_in(by: Any, target: Participant) -> Participant:
         target.let_in_by = by if isinstance(by, Participant) else None
         target.must_knock = False
         target.refused_until = None
-        target.save(update_fields=["state", "let_in_at", "let_in_by", "must_knock", "refused_until"])
+        target.word = word or target.word
+        target.save(update_fields=["state", "let_in_at", "let_in_by", "must_knock", "refused_until", "word"])
         write("door.let_in", occurrence, target, by=account)
     return target
 

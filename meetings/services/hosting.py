@@ -33,7 +33,8 @@ def remove(by: Any, target: Participant, *, note: str = "", block: bool = True) 
         target.must_knock = True
         target.note = note[:NOTE_LENGTH]
         target.refused_by = account.name
-        target.save(update_fields=["state", "left_at", "let_in_at", "must_knock", "note", "refused_by"])
+        target.word = ""
+        target.save(update_fields=["state", "left_at", "let_in_at", "must_knock", "note", "refused_by", "word"])
         _forget_let_in(target)
         if block:
             Block.objects.create(
@@ -75,10 +76,23 @@ def move_to_door(by: Any, target: Participant) -> Participant:
         target.knocked_at = timezone.now()
         target.let_in_at = None
         target.must_knock = True
-        target.host_message = ""
-        target.save(update_fields=["state", "knocked_at", "let_in_at", "must_knock", "host_message"])
+        target.host_message = target.word = ""
+        target.save(update_fields=["state", "knocked_at", "let_in_at", "must_knock", "host_message", "word"])
         _forget_let_in(target)
         write("door.moved_to_door", occurrence, target, by=account)
+    return target
+
+
+def vouch(by: Any, target: Participant, *, word: str) -> Participant:
+    """A host's word for somebody who is inside already: they were let in by the rules, by a program, or on another
+    device.
+    """
+    with answering(by, target) as (account, occurrence):
+        if target.state != Participant.State.INSIDE:
+            raise Wrong("participant", "outside", "they are not inside")
+        target.word = word
+        target.save(update_fields=["word"])
+        write("door.vouched", occurrence, target, by=account)
     return target
 
 

@@ -6,6 +6,7 @@ anything longer than its limit.
 
 from __future__ import annotations
 
+import base64
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -103,6 +104,50 @@ def one_of(choices: tuple[str, ...]) -> Check:
         if not isinstance(value, str) or value not in choices:
             raise Invalid("must be one of " + ", ".join(choices))
         return value
+
+    return check
+
+
+def encoded(fewest: int, most: int) -> Check:
+    """Checks `fewest` to `most` bytes, written as base64url without padding and in no other way."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise Invalid("must be text")
+        if len(value) > -(-most * 4 // 3):
+            raise Invalid(f"at most {most} bytes", "too_large")
+        try:
+            data = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+        except ValueError:
+            raise Invalid("must be base64url") from None
+        # Decoders overlook what does not belong there; what is written anew is what they understood.
+        if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != value:
+            raise Invalid("must be base64url without padding")
+        if not fewest <= len(data) <= most:
+            raise Invalid(f"must be {fewest} to {most} bytes")
+        return value
+
+    return check
+
+
+def list_of(most: int, check: Check) -> Check:
+    def checked(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise Invalid("must be a list")
+        if len(value) > most:
+            raise Invalid(f"at most {most} entries")
+        return tuple(check(entry) for entry in value)
+
+    return checked
+
+
+def object_of(**fields: Check) -> Check:
+    """Checks an object with exactly these fields."""
+
+    def check(value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, dict) or value.keys() != fields.keys():
+            raise Invalid("must be an object with " + ", ".join(fields))
+        return MappingProxyType({name: one(value[name]) for name, one in fields.items()})
 
     return check
 

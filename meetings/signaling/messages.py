@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from meetings.signaling.fields import Field, boolean, number_in_text, one_of, prose, sdp, sources, text, whole
+from meetings.signaling import group_messages
+from meetings.signaling.fields import Field, boolean, encoded, number_in_text, one_of, prose, sdp, sources, text, whole
 
 MAX_CHAT_LENGTH: Final = 4_000
 MAX_NOTE_LENGTH: Final = 300
@@ -15,6 +16,7 @@ REACTIONS: Final = ("👍", "👏", "😂", "😮", "❤️", "🎉")
 MUTABLE_SOURCES: Final = ("microphone", "camera", "screen")
 
 PARTICIPANT: Final = Field(text(1, 64))
+WORD: Final = Field(encoded(1, group_messages.MAX_WORD_BYTES), default=None)
 NOTE: Final = Field(prose(0, MAX_NOTE_LENGTH), default="")
 
 # Every message that a client may send. A type that is not here does not exist.
@@ -27,7 +29,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "hand": {"raised": Field(boolean)},
         "reaction": {"emoji": Field(one_of(REACTIONS))},
         "chat": {"text": Field(prose(1, MAX_CHAT_LENGTH))},
-        "door.admit": {"participant": PARTICIPANT},
+        "door.admit": {"participant": PARTICIPANT, "word": WORD},
         "door.refuse": {"participant": PARTICIPANT, "block": Field(boolean, default=False), "note": NOTE},
         "door.message": {"participant": PARTICIPANT, "text": Field(prose(0, MAX_NOTE_LENGTH))},
         "door.lock": {"locked": Field(boolean)},
@@ -47,6 +49,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
             "camera": Field(boolean),
             "screen": Field(boolean, default=False),
         },
+        **group_messages.CLIENT_MESSAGES,
     }
 )
 
@@ -72,6 +75,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "chat": frozenset({"participant", "name", "text", "at"}),
         "media.offer": frozenset({"offer", "sdp", "tracks"}),
         "media.transport": frozenset({"transport", "state"}),
+        **group_messages.SERVER_MESSAGES,
     }
 )
 MEETING_FIELDS: Final = frozenset(
@@ -80,12 +84,13 @@ MEETING_FIELDS: Final = frozenset(
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
-    | {"camera", "screen", "hand", "cautions", "link"}
+    | {"camera", "screen", "hand", "cautions", "link", "identity"}
 )
 WAITING_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}
+    | {"identity"}
 )
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}
-    | {"no_such_participant", "wrong_state", "suspended", "bad_sdp", "no_grant", "busy", "try_again"}
+    | {"no_such_participant", "wrong_state", "suspended", "bad_sdp", "no_grant", "busy", "try_again", "conflict"}
 )

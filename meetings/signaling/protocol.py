@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from meetings.signaling.fields import MAX_SDP_BYTES, Field, Invalid, is_unprintable
+from meetings.signaling.group_messages import LARGE_MESSAGES
 from meetings.signaling.messages import (
     CLIENT_MESSAGES,
     ERROR_CODES,
@@ -34,6 +35,7 @@ __all__ = [
     "SERVER_MESSAGES",
     "WAITING_FIELDS",
     "Close",
+    "FrameTooLarge",
     "Message",
     "ProtocolError",
     "clean_name",
@@ -47,6 +49,7 @@ __all__ = [
 PROTOCOL_VERSION: Final = 1
 
 MAX_FRAME_BYTES: Final = 64 * 1024
+MAX_LARGE_FRAME_BYTES: Final = 512 * 1024
 MAX_NAME_LENGTH: Final = 60
 MAX_ID_LENGTH: Final = 32
 
@@ -83,6 +86,10 @@ class ProtocolError(Exception):
         return self.code.startswith("bad_") or self.code == "too_large"
 
 
+class FrameTooLarge(Exception):
+    """A frame longer than its message may be: the socket is closed for it."""
+
+
 @dataclass(frozen=True)
 class Message:
     """A checked client message: every field that its schema names is there and has its type; absent ones have
@@ -99,10 +106,22 @@ class Message:
 
 def decode(text: str) -> Message:
     """Returns the message in one text frame, or raises `ProtocolError` with `bad_json`, `bad_type`, `bad_field` or
-    `too_large`.
+    `too_large`, or `FrameTooLarge`.
 
     The error carries the message's id whenever that much could be read, so that the client learns which one it was.
     """
+    if len(text.encode()) <= MAX_FRAME_BYTES:
+        return _decode(text)
+    try:
+        message = _decode(text)
+    except ProtocolError:
+        raise FrameTooLarge from None
+    if message.type not in LARGE_MESSAGES:
+        raise FrameTooLarge
+    return message
+
+
+def _decode(text: str) -> Message:
     frame = parse_object(text)
     message_id = frame.pop("id", None)
     if message_id is not None and not _is_id(message_id):

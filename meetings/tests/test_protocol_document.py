@@ -13,7 +13,7 @@ from meetings.signaling import protocol
 from meetings.signaling.protocol import CLIENT_MESSAGES, SERVER_MESSAGES, Close
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text()
-EXAMPLES = re.findall(r"```json (client|server|request|answer):([a-z._]+)\n(.*?)```", DOCUMENT, re.DOTALL)
+EXAMPLES = re.findall(r"```json (client|server|request|answer):([a-z0-9._]+)\n(.*?)```", DOCUMENT, re.DOTALL)
 
 
 def examples(side: str) -> list[tuple[str, str]]:

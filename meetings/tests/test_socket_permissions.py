@@ -107,6 +107,17 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "host.end": row(hosts(ENDED, elsewhere=ENDED)),
         # Nobody asks for a link here; who may answer when somebody does is in test_live_moves.py.
         "link.answer": row(anywhere("wrong_state"), wish="1", allow=True),
+        # This meeting has no group: what belongs to one is refused to everybody, and read no further.
+        "e2ee.identify": row(anywhere("wrong_state"), key="A" * 43),
+        "e2ee.word": row(hosts("wrong_state"), "inside", word="AA"),
+        "e2ee.hello": row(inside("wrong_state"), version=1, key_package="AA"),
+        "e2ee.created": row(inside("wrong_state"), group="A" * 22),
+        "e2ee.commit": row(inside("wrong_state"), group="A" * 22, epoch=0, commit="AA", add=[], remove=[]),
+        "e2ee.decline": row(inside("wrong_state"), offers=[], more=False),
+        "e2ee.applied": row(inside("wrong_state"), group="A" * 22, epoch=0),
+        "e2ee.nack": row(inside("wrong_state"), group="A" * 22, epoch=0, code="commit"),
+        "e2ee.resume": row(inside("wrong_state"), group="A" * 22, epoch=0, seq=0),
+        "e2ee.app": row(inside("wrong_state"), group="A" * 22, epoch=0, message="AA", **{"class": "chat"}),
         "leave": row(anywhere(LEFT)),
     }
 )
