@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from meetings.retentionmodels import ERASED_DOMAIN
+
 WISH_LIVES = timedelta(minutes=10)
 """How long a second device's wish to take a link over stays open."""
 
@@ -38,6 +40,11 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation {self.pk}"
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether name and address were erased: its state stays, and nobody can be told by it."""
+        return self.email.endswith(f"@{ERASED_DOMAIN}")
 
 
 class InvitationToken(models.Model):

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from meetings.doormodels import DoorColumns, DoorPolicy, Way
 from meetings.linkmodels import EmailCode, Invitation, InvitationToken, RetiredCode, SecondDevice
+from meetings.retentionmodels import Retention
 
 __all__ = [
     "AuditDetail",
@@ -31,8 +32,10 @@ __all__ = [
     "Meeting",
     "Occurrence",
     "Participant",
+    "Retention",
     "RetiredCode",
     "SecondDevice",
+    "Stay",
     "Way",
 ]
 

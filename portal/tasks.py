@@ -8,10 +8,18 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_tasks import task
 
+from portal import housekeeping
 from portal.models import User
+
+
+@task()
+def daily() -> None:
+    """What is to be done once a day."""
+    housekeeping.do(timezone.now())
 
 
 @task()

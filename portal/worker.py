@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import structlog
 from django.db import DatabaseError, close_old_connections, connections, transaction
+from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
+
+from portal import housekeeping
 
 log = structlog.get_logger("lintel.worker")
 
@@ -22,6 +26,7 @@ class BackgroundWorker:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lintel-worker", daemon=True)
         self._inner: Any = None
+        self._asks_again_at = 0.0
 
     @property
     def running(self) -> bool:
@@ -42,6 +47,7 @@ class BackgroundWorker:
         self._take_up_again()
         while not self._stop.is_set():
             try:
+                self._ask_for_the_days_work()
                 self._run_due()
             except DatabaseError as problem:
                 log.warning("jobs wait for the database", problem=type(problem).__name__)
@@ -51,6 +57,11 @@ class BackgroundWorker:
                 close_old_connections()
             self._stop.wait(self.interval_s)
         connections.close_all()
+
+    def _ask_for_the_days_work(self) -> None:
+        if time.monotonic() >= self._asks_again_at:
+            self._asks_again_at = time.monotonic() + housekeeping.ASKED_EVERY_S
+            housekeeping.queue_if_due(timezone.now())
 
     def _run_due(self) -> None:
         # Looking takes no lock; the worker's own claim is an exclusive transaction, too dear for every half second.

@@ -105,6 +105,7 @@ TABLE: dict[str, tuple[Row, Row]] = {
     SOMEBODY + "deactivate/": (admins(PAGE), admins(ON)),
     SOMEBODY + "reactivate/": (admins(NOT_SO), admins(ON)),
     "organisation/": (admins(ON), admins(NOT_SO)),
+    "organisation/retention/": (admins(PAGE), admins(PAGE)),
     "organisation/door/": (admins(PAGE), admins(PAGE)),
     "audit/": (admins(PAGE), admins(NOT_SO)),
     "audit/<int:number>/": (admins(PAGE), admins(NOT_SO)),

@@ -22,6 +22,7 @@ NAMES: Final[Mapping[str, Any]] = {
     "count": gettext_lazy("How often"),
     "door_set_to_knock": gettext_lazy("Anyone else with the link knocks from now on"),
     "email": gettext_lazy("Address"),
+    "entries": gettext_lazy("How many entries"),
     "filters": gettext_lazy("Filters"),
     "format": gettext_lazy("Form"),
     "invitation": gettext_lazy("Invitation"),

@@ -136,6 +136,24 @@ def checkpoint() -> None:
         checkpoints.write_quietly(last.number, last.digest)
 
 
+def erase_until(number: int, *, what: str, reason: str) -> None:
+    """Empty `what` (`DETAILS` or `NETWORKS`) of every entry up to `number` for good, a batch at a time.
+
+    Recorded before it is done: should this stop in the middle, what is gone is explained, and the next call goes on.
+    """
+    left = {
+        DETAILS: AuditDetail.objects.exclude(body="").exclude(entry__kind=chain.ERASED),
+        NETWORKS: AuditDetail.objects.exclude(network_salt=""),
+    }[what].filter(entry_id__lte=number)
+    count = left.count()
+    if not count:
+        return
+    with transaction.atomic():
+        record(chain.ERASED, what=what, numbers=[[1, number]], reason=reason, entries=count)
+    while keys := list(left.values_list("pk", flat=True)[:BATCH]):
+        AuditDetail.objects.filter(pk__in=keys).update(**_EMPTIED[what])
+
+
 def erase(entries: QuerySet[AuditEntry], *, by: Any = None, reason: str = "") -> int:
     """Empty the personal half of these entries for good and record that it was done; the chain stays provable."""
     with transaction.atomic():

@@ -29,7 +29,7 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "token.revoked": gettext_lazy("{actor} revoked the API token {target}"),
     "audit.opened": gettext_lazy("{actor} opened the audit log"),
     "audit.exported": gettext_lazy("{actor} exported the audit log"),
-    "audit.erased": gettext_lazy("{actor} erased the details of older entries"),
+    "audit.erased": gettext_lazy("{actor} erased {what} of earlier entries"),
     "meeting.scheduled": gettext_lazy("{actor} scheduled the meeting"),
     "meeting.changed": gettext_lazy("{actor} changed the meeting"),
     "meeting.link_replaced": gettext_lazy("{actor} replaced the meeting link"),
@@ -78,6 +78,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "door.locked": gettext_lazy("{actor} locked the door"),
     "door.locked_by_rule": gettext_lazy("The door locked by itself"),
     "door.unlocked": gettext_lazy("{actor} unlocked the door"),
+    "organisation.retention_changed": gettext_lazy("{actor} changed how long personal data are kept"),
+    "retention.applied": gettext_lazy("{actor} erased what had been kept as long as was settled"),
     "organisation.door_changed": gettext_lazy("{actor} changed what holds for the doors of all meetings"),
     "authorization.service_changed": gettext_lazy("{actor} changed the authorization service: {changes}"),
     "authorization.secret_made": gettext_lazy("{actor} made a new secret for the authorization service"),
@@ -139,6 +141,8 @@ REASONS: Final[Mapping[str, Any]] = {
     "copy": gettext_lazy("copied by hand"),
     "mail": gettext_lazy("for the mail"),
     "api": gettext_lazy("for a program"),
+    "retention": gettext_lazy("it was kept as long as was settled"),
+    "request": gettext_lazy("on behalf of the person"),
 }
 
 ROWS: Final[Mapping[str, Any]] = {
@@ -189,6 +193,17 @@ SOURCES: Final[Mapping[str, Any]] = {
 }
 
 
+KEPT: Final[Mapping[str, Any]] = {
+    "details": gettext_lazy("details in the audit log"),
+    "networks": gettext_lazy("networks"),
+    "attendance": gettext_lazy("attendance"),
+    "addresses": gettext_lazy("addresses of invitations"),
+}
+"""What retention is settled for."""
+
+ERASED: Final[Mapping[str, Any]] = {"details": gettext_lazy("who and why"), "networks": gettext_lazy("the networks")}
+"""What an erasure took."""
+
 POLICY: Final[Mapping[str, Any]] = {
     "default": gettext_lazy("{rule} at the start"),
     "most": gettext_lazy("{rule} at most"),
@@ -227,6 +242,7 @@ def sentence(entry: AuditEntry) -> str:
         changes=_changes(facts.get("changes")),
         source=str(SOURCES.get(str(facts.get("source")), facts.get("source", ""))),
         role=str(facts.get("role", "")),
+        what=str(ERASED.get(str(facts.get("what", "details")), "")),
     )
     template = SENTENCES.get(entry.kind)
     # Formatted by a fixed template: names are values, so braces in them stay braces.
@@ -253,6 +269,8 @@ def why(entry: AuditEntry) -> str:
         parts.append(ngettext("{count} time", "{count} times", count).format(count=count))
     if facts.get("quiet"):
         parts.append(_("with every microphone and camera off"))
+    if entry.kind == "organisation.retention_changed":
+        parts += [_kept(name, days) for name, days in facts.get("changes", {}).items()]
     if facts.get("door_set_to_knock"):
         parts.append(_("anyone else with the link knocks from now on"))
     return ", ".join(part for part in parts if part)
@@ -263,6 +281,13 @@ def _reason(kind: str, facts: Mapping[str, Any]) -> str:
     if kind == "door.put_out" and reason == "sign_in":
         return _("their sign-in had ended")
     return str(REASONS.get(reason, reason))
+
+
+def _kept(name: str, days: int | None) -> str:
+    what = str(KEPT.get(name, name))
+    if days is None:
+        return _("{what} for good").format(what=what)
+    return ngettext("{what} for {days} day", "{what} for {days} days", days).format(what=what, days=days)
 
 
 def _changes(changes: Any) -> str:

@@ -93,7 +93,8 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
 def _invitation(row: listing.Invited, rules: Rules, found: Meeting, now: datetime) -> dict[str, Any]:
     invitation, seat = row.invitation, row.seat
     user = invitation.user
-    name = (user.name if user else invitation.name) or invitation.email
+    name = _("Erased") if invitation.is_erased and user is None else (user.name if user else invitation.name)
+    name = name or invitation.email
     hosting = user is not None and user in found.hosts.all()
     kind = Row.HOST if hosting else Row.LISTED if user else Row.GUEST
     way = Way.TURNED_AWAY if invitation.revoked_at else rules.way(kind)
@@ -101,7 +102,7 @@ def _invitation(row: listing.Invited, rules: Rules, found: Meeting, now: datetim
         about = _("Co-host · signs in") if hosting else _("Signs in")
     else:
         about = _("Guest · link revoked") if invitation.revoked_at else _("Guest · personal link")
-    if name != invitation.email:
+    if name != invitation.email and not invitation.is_erased:
         about = f"{about} · {invitation.email}"
     chip = {Way.WALKS_IN: _("Walks in"), Way.KNOCKS: _("Knocks"), Way.TURNED_AWAY: _("Turned away")}[way]
     if kind is Row.GUEST and way is Way.WALKS_IN and rules.guests_verified:

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from portal.pages import audit, help, organisation, organisation_door, people, theme
+from portal.pages import audit, help, organisation, organisation_door, organisation_retention, people, theme
 
 urlpatterns = [
     path("theme/", theme.theme, name="theme"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("people/<uuid:person_id>/reactivate/", people.reactivate, name="people-reactivate"),
     path("organisation/", organisation.organisation, name="organisation"),
     path("organisation/door/", organisation_door.door, name="organisation-door"),
+    path("organisation/retention/", organisation_retention.retention_page, name="organisation-retention"),
     path("audit/", audit.audit, name="audit"),
     path("audit/<int:number>/", audit.entry, name="audit-entry"),
     path("audit.<str:form_of>", audit.export_as, name="audit-export"),
