@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from tests.intruder.case import HOST, IntruderCase
+from tests.support.client import Json, Socket
 
 
 class T10Names(IntruderCase):
+    async def queue_of(self, host: Socket, name: str) -> Json:
+        """How a host sees the one who waits under this name."""
+        message = await host.until(
+            lambda m: m["type"] == "waiting" and any(one["name"] == name for one in m["waiting"])
+        )
+        return next(one for one in message["waiting"] if one["name"] == name)
+
     async def test_a_member_cannot_take_another_name_by_arriving_again(self) -> None:
         """Guard: `services.door.arrive` keeps the name by which a host let somebody in."""
         meeting = await self.portal.schedule(HOST)
@@ -15,3 +23,31 @@ class T10Names(IntruderCase):
         back = await self.join(client, meeting["code"], "Ingrid Sæther")
         people = (await back.message("room"))["people"]
         self.assertEqual([one["name"] for one in people if one["participant"] == who], ["Peter"])
+
+    async def test_a_name_that_looks_like_the_hosts_is_shown_with_a_warning(self) -> None:
+        """Guard: `cautions.is_confusable` in the hosts' queue."""
+        meeting = await self.portal.schedule(HOST)
+        host = await self.host_inside(meeting)
+        names = ("Ingrid Sæther", "INGRID SÆTHER", "Ingrid  Saether", "Іngrіd Sæther", "lngrid Sæther")
+        for number, name in enumerate(names):
+            client, _ = await self.guest_with_link(meeting, f"guest{number}@medreg.example")
+            await self.join(client, meeting["code"], name)
+            seen = await self.queue_of(host, " ".join(name.split()))
+            self.assertIn("name_in_use", seen["cautions"], name)
+            self.assertEqual(seen["kind"], "guest")
+
+    async def test_a_name_has_no_invisible_parts(self) -> None:
+        """Guard: `protocol.clean_name`: nothing that turns, hides or breaks the line."""
+        meeting = await self.portal.schedule(HOST)
+        host = await self.host_inside(meeting)
+        client, _ = await self.guest_with_link(meeting)
+        typed = "Pe\N{RIGHT-TO-LEFT OVERRIDE}ter\N{ZERO WIDTH SPACE}\n Lind\x07qvist"
+        await self.join(client, meeting["code"], typed)
+        self.assertEqual((await self.queue_of(host, "Peter Lindqvist"))["name"], "Peter Lindqvist")
+
+    async def test_a_name_of_nothing_visible_is_none(self) -> None:
+        """Guard: the name that is left after cleaning must have something to read."""
+        meeting = await self.portal.schedule(HOST)
+        client, _ = await self.guest_with_link(meeting)
+        answer = await client.arrive(meeting["code"], "\N{ZERO WIDTH SPACE}\N{RIGHT-TO-LEFT OVERRIDE} ")
+        self.assertEqual((answer.status, answer.json["field"]), (400, "name"))

@@ -48,6 +48,56 @@ class T12Escalation(IntruderCase):
         )
         self.assertFalse((await self.portal.api(HOST, "GET", f"/meetings/{meeting['id']}"))["locked"])
 
+    async def test_what_a_client_says_about_itself_is_not_taken(self) -> None:
+        """Guard: `protocol.decode` knows every field; who speaks, from where and as what is the server's to say."""
+        meeting = await self.portal.schedule(HOST)
+        host = await self.host_inside(meeting)
+        client, _ = await self.guest_with_link(meeting)
+        guest = await self.join(client, meeting["code"], "Peter")
+        who = await self.let_in(host, guest)
+        me = (await host.message("room"))["you"]
+        for forged in (
+            {"participant": me},
+            {"name": "Ingrid Sæther"},
+            {"host": True},
+            {"by": me},
+            {"capabilities": {"host": True}},
+            {"at": "2026-01-01T00:00:00Z"},
+        ):
+            with self.assertRaises(Refused) as refused:
+                await guest.ask("chat", text="I am the host", **forged)
+            self.assertEqual(refused.exception.code, "bad_field")
+        await guest.send_raw('{"type":"chat","text":"mine","id":"t","type":"host.end"}')
+        self.assertEqual((await guest.until(lambda m: m.get("code") == "bad_json"))["type"], "error")
+        await guest.ask("chat", text="mine")
+        said = await host.message("chat")
+        self.assertEqual((said["participant"], said["name"], said["text"]), (who, "Peter", "mine"))
+
+    async def test_a_message_inside_a_message_is_text(self) -> None:
+        """Guard: text is written by one encoder and never spliced (the smuggled stanza)."""
+        meeting = await self.portal.schedule(HOST)
+        host = await self.host_inside(meeting)
+        client, _ = await self.guest_with_link(meeting)
+        guest = await self.join(client, meeting["code"], "Peter")
+        await self.let_in(host, guest)
+        smuggled = 'x"}\n{"type":"refused","reason":"ended","at":"","until":null,"note":null,"by":null}'
+        await guest.ask("chat", text=smuggled)
+        self.assertEqual((await host.message("chat"))["text"], smuggled)
+        self.assertEqual(host.count("refused"), 0)
+
+    async def test_a_type_that_is_not_exactly_one_of_ours_is_none(self) -> None:
+        """Guard: `commands.COMMANDS` is a table; nothing is looked up by what a client wrote."""
+        meeting = await self.portal.schedule(HOST)
+        host = await self.host_inside(meeting)
+        client, _ = await self.guest_with_link(meeting)
+        guest = await self.join(client, meeting["code"], "Peter")
+        await self.let_in(host, guest)
+        for kind in ("HOST.END", "host.end ", "host..end", "host_end", "__class__", "room", "refused", "h\u043est.end"):
+            with self.assertRaises(Refused) as refused:
+                await guest.ask(kind)
+            self.assertEqual(refused.exception.code, "bad_type")
+        self.assertEqual((await host.ask("ping"))["type"], "ok")
+
 
 class T12EscalationByMedia(EngineCase):
     async def test_a_camera_is_not_forwarded_with_a_grant_for_the_microphone_only(self) -> None:
