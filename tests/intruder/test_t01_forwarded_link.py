@@ -59,3 +59,16 @@ class T1ForwardedLink(IntruderCase):
         self.assertEqual(await guest.closed(), 4403)
         self.assertEqual((await client.arrive(meeting["code"], "Peter")).json["reason"], "closed")
         self.assertNotEqual(await late.open_link(invitation["join_url"]), meeting["code"])
+
+    async def test_one_link_is_one_seat_also_on_its_own_device(self) -> None:
+        """Guard: `Seat.attach`: the newer socket takes the seat, there is never a second person by the same link."""
+        meeting = await self.portal.schedule(HOST)
+        host = await self.host_inside(meeting)
+        client, _ = await self.guest_with_link(meeting)
+        first = await self.join(client, meeting["code"], "Peter")
+        who = await self.let_in(host, first)
+        second = await self.join(client, meeting["code"], "Peter")
+        self.assertEqual((await second.message("room"))["you"], who)
+        self.assertEqual(await first.closed(), 4409)
+        people = (await self.portal.api(HOST, "GET", f"/meetings/{meeting['id']}/participants"))["items"]
+        self.assertEqual(len(people), 2)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from tests.intruder.engine_case import EngineCase, hears, read_now
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from media_engine import OfferRejected, Source
+from tests.intruder.engine_case import MICROPHONE, EngineCase, hears, read_now
 from tests.support import wire
 from tests.support.engine_room import settle
+from tests.support.rtc_client import Client
 from tests.support.rtc_transport import open_socket
 
 
@@ -48,4 +55,57 @@ class T33Candidates(EngineCase):
         """The other side of the guard above: a signed check with USE-CANDIDATE moves the listener."""
         assert self.bob.subscribe is not None
         self.bob.subscribe.move_to()
+        await self.room.talk_until([self.alice], hears(self.bob, "alice"))
+
+    async def test_candidates_of_a_client_are_nobodys_business(self) -> None:
+        """Guard: `sdp` never looks at them: the server sends to who sent an authenticated check, and to nobody else."""
+        victim = open_socket()
+        self.addCleanup(victim.close)
+        host, port = victim.getsockname()
+        lines = [
+            f"a=candidate:1 1 udp 2130706431 {host} {port} typ host",
+            f"a=candidate:2 1 tcp 1518280447 {host} 22 typ host tcptype passive",
+            "a=candidate:3 1 udp 2130706431 8f2a0c1e-0000-4000-8000-000000000000.local 9 typ host",
+            "a=candidate:4 1 udp 2130706431 169.254.169.254 80 typ host",
+            "a=candidate:5 1 udp 1 inside.example 53 typ relay raddr 10.0.0.1 rport 53",
+        ]
+        mallory = Client("mallory")
+        self.room.clients["room", "mallory"] = mallory
+        self.room.grant("mallory", MICROPHONE)
+        sdp, mids = mallory.offer_publish(MICROPHONE)
+        with_candidates = sdp.replace("a=mid:", "\r\n".join(lines) + "\r\na=mid:")
+        self.assertIn(f"{host} {port}", with_candidates)
+        sources = {mid: Source(name) for mid, name in mids.items()}
+        with self.no_look_ups():
+            mallory.accept_publish_answer(self.room.engine.answer_publish("room", "mallory", with_candidates, sources))
+            await self.room.talk_until([self.alice], hears(self.bob, "alice"))
+        assert mallory.publish is not None
+        await mallory.publish.connected()
+        await self.room.talk_for([self.alice, mallory], 0.3)
+        self.assertIsNone(read_now(victim))
+
+    @contextmanager
+    def no_look_ups(self) -> Iterator[None]:
+        """Fails when the engine asks for a name's address."""
+        asked: list[object] = []
+
+        def look_up(*args: object, **_: object) -> list[object]:
+            asked.append(args)
+            return []
+
+        with patch.object(socket, "getaddrinfo", look_up):
+            yield
+        self.assertEqual(asked, [])
+
+    async def test_an_offer_of_candidates_without_end_is_refused_or_costs_nothing(self) -> None:
+        """Guard: the limit on the size of a description."""
+        mallory = Client("mallory")
+        self.room.grant("mallory", MICROPHONE)
+        sdp, mids = mallory.offer_publish(MICROPHONE)
+        self.addCleanup(mallory.close, politely=False)
+        candidate = "a=candidate:1 1 udp 2130706431 192.0.2.1 9 typ host\r\n"
+        with self.assertRaises(OfferRejected):
+            self.room.engine.answer_publish(
+                "room", "mallory", sdp + candidate * 5_000, {mid: Source(name) for mid, name in mids.items()}
+            )
         await self.room.talk_until([self.alice], hears(self.bob, "alice"))
