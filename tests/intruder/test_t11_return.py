@@ -35,7 +35,7 @@ class T11Return(IntruderCase):
         self.assertEqual((await other.arrive(meeting["code"], "Peter")).json["outcome"], "refuse")
 
     async def test_after_kill_9_members_come_back_by_themselves_and_the_removed_do_not(self) -> None:
-        """Guards: `facts.seats_of_interrupted_meetings`; what is acknowledged is stored."""
+        """Guards: `facts.seats_of_interrupted_meetings`; what was acknowledged is stored, and tickets are not."""
         meeting = await self.portal.schedule(HOST)
         clients: dict[str, Client] = {}
         client = self.client()
@@ -47,7 +47,11 @@ class T11Return(IntruderCase):
             guest = await self.join(clients[name], meeting["code"], name)
             ids[name] = await self.let_in(host, guest)
         await host.ask("host.remove", participant=ids["Leila"])
+        spare = (await clients["Peter"].arrive(meeting["code"], "Peter")).json["ticket"]
         await asyncio.to_thread(self.portal.kill_and_restart)
+        socket = await self.open(clients["Peter"])
+        await socket.send("hello", protocol=1, ticket=spare)
+        self.assertEqual(await socket.closed(), 4401)
         answer = (await clients["Peter"].arrive(meeting["code"], "Peter")).json
         self.assertEqual((answer["outcome"], answer["participant"]), ("admit", ids["Peter"]))
         self.assertEqual((await clients["Leila"].arrive(meeting["code"], "Leila")).json["reason"], "removed")

@@ -1,9 +1,83 @@
-"""T42: a decider that fails must not let anybody in, or stay."""
+"""T42: a decider that fails must not let anybody in, or stay.
+
+What happens to leases in each failure is tried by the clock in `meetings/tests/test_live_leases.py`; here the database
+of a running server is taken away for real.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.intruder.case import HOST
 from tests.intruder.engine_case import CAMERA, MICROPHONE, EngineCase
+from tests.intruder.media_case import MediaCase
 from tests.support.engine_room import settle, talk_once
+
+LEASE_SECONDS = 10.0
+BUSY_SECONDS = 2.0  # what a machine under load may add
+
+
+class T42WithoutADecider(MediaCase):
+    @contextmanager
+    def no_seats_can_be_read(self) -> Iterator[None]:
+        """The table on which every decision depends is gone."""
+        with self.database() as database:
+            database.execute("ALTER TABLE meetings_participant RENAME TO away")
+        try:
+            yield
+        finally:
+            with self.database() as database:
+                database.execute("ALTER TABLE away RENAME TO meetings_participant")
+
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.portal.data_dir / "lintel.sqlite3", timeout=20)
+        try:
+            connection.execute("PRAGMA legacy_alter_table=ON")
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+    async def test_media_stop_when_the_lease_ends_nobody_new_comes_in_and_all_go_on_afterwards(self) -> None:
+        """Guards: nothing is renewed without an answer (`Upkeep.tick_leases`), and `Grants.expires_at`."""
+        knocker, _ = await self.guest_with_link(self.meeting, "leila@medreg.example")
+        waiting = await self.join(knocker, self.meeting["code"], "Leila")
+        who = (await waiting.message("door"))["participant"]
+        late, _ = await self.guest_with_link(self.meeting, "omar@medreg.example")
+        await asyncio.to_thread(self.portal.client)
+        with self.no_seats_can_be_read():
+            gone = time.monotonic()
+            while self.is_heard_within(0.5) and time.monotonic() - gone < 3 * LEASE_SECONDS:
+                await self.speak_for(0.5)
+                self.note()
+            self.assertLess(self.last_heard - gone, LEASE_SECONDS + BUSY_SECONDS)
+            answer = await late.arrive(self.meeting["code"], "Omar")
+            self.assertEqual((answer.status, "ticket" in answer.body.decode()), (503, False))
+            await self.ingrid.socket.send("door.admit", id="x", participant=who)
+            self.assertEqual((await self.ingrid.socket.message("error", id="x"))["code"], "try_again")
+            self.assertEqual(waiting.count("room"), 0)
+            self.assertEqual((await self.ingrid.socket.ask("ping"))["type"], "ok")
+        before = self.peter.heard(self.ingrid)
+        await self.until(lambda: self.peter.heard(self.ingrid) > before + 10)
+        await self.portal.api(HOST, "GET", f"/meetings/{self.meeting['id']}/participants")
+
+    last_heard = 0.0
+    _heard = (0, 0)
+
+    def note(self) -> None:
+        """Remembers when a packet last came through."""
+        heard = (self.peter.heard(self.ingrid), self.ingrid.heard(self.peter))
+        if heard != self._heard:
+            self._heard, self.last_heard = heard, time.monotonic()
+
+    def is_heard_within(self, seconds: float) -> bool:
+        self.note()
+        return time.monotonic() - self.last_heard <= 3 * seconds
 
 
 class T42LeaseAtTheEngine(EngineCase):
