@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware, get_token
 from django.shortcuts import render
@@ -34,6 +36,8 @@ from meetings.signaling.protocol import ProtocolError
 from meetings.tickets import Bearer, browser_digest, new_browser
 from meetings.views import words
 from meetings.visitors import Device, Visitor
+
+log = logging.getLogger("lintel.door")
 
 MAX_BODY_BYTES = 8 * 1024
 MOVES = ("", "ask", "code")
@@ -225,6 +229,10 @@ def _asks_the_door(view: View) -> View:
             return await view(request, code, live, visitor, _body(request))
         except Problem as problem:
             return problem.response()
+        except DatabaseError as failure:
+            # Without the database there is no answer, and no answer is no. Clients come back, as after a restart.
+            log.error("the door could not be asked: %s", type(failure).__name__, exc_info=True)
+            return Problem(503, "try_again", "The server can’t answer now. Try again in a moment.").response()
 
     # The middleware would answer a failure with a page; `_check_csrf` asks the same question and answers in JSON.
     return csrf_exempt(guarded)
