@@ -253,4 +253,9 @@ class AuditDetail(models.Model):
 
 # Stored beside what they are about; Django finds models here.
 from meetings.outgoing.models import AllowedDestination  # noqa: E402, F401
-from meetings.roundtrip.models import AuthorizationService, Revocation  # noqa: E402, F401
+from meetings.roundtrip.models import (  # noqa: E402, F401
+    AuthorizationService,
+    Revocation,
+    StreamAnswers,
+    StreamPass,
+)

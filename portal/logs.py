@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-_SECRET_PATHS = re.compile(r"/(i|setup|password/reset/key)/[^/\s\"'?#]+")
+_SECRET_PATHS = re.compile(r"/(i|setup|password/reset/key|rta(?!/revoke\b))/[^/\s\"'?#]+")
 _QUERY = re.compile(r"\?[^\s\"']+")
 _NAMED = re.compile(
     r"(?i)\b(authorization|cookie|set-cookie|password|secret|token|ticket|ice-pwd|ice-ufrag|fingerprint)"
@@ -26,7 +26,7 @@ LONGEST_LINE = 4000
 
 
 def redact_path(path: str) -> str:
-    """The path of a request as a log may hold it: no query string, no personal or set-up link."""
+    """The path of a request as a log may hold it: no query string, no secret that opens something."""
     return _SECRET_PATHS.sub(r"/\1/[secret]", path.split("?", 1)[0])
 
 

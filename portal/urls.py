@@ -14,6 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.accounts.urls")),
     path("api/v1/", include("portal.api.urls")),
 ]
-for package in ("meetings.door_urls", "meetings.urls", "portal.pages.urls"):
+for package in ("meetings.door_urls", "meetings.roundtrip.urls", "meetings.urls", "portal.pages.urls"):
     if importlib.util.find_spec(package):
         urlpatterns.append(path("", include(package)))

@@ -46,6 +46,7 @@ ON = "on"  # led on to another page
 SIGN_IN = "sign in"  # led to the sign-in page
 GONE = "404"
 NOT_SO = "405"  # not with this method
+UNSIGNED = "403"  # for programs that sign; nobody who is signed in is one
 NO_SERVER = "503"  # readiness, where no server runs around the test
 KNOCK, COME_IN, CLOSED = "wait", "admit", "refuse"  # what the door said
 
@@ -136,6 +137,11 @@ TABLE: dict[str, tuple[Row, Row]] = {
         NOBODY,
     ),
     "i/<str:secret>": (all_of(ON), NOBODY),
+    "rta/revoke": (NOBODY, all_of(UNSIGNED)),
+    "rta/<str:secret>/validateCredentials": (all_of(GONE), all_of(GONE)),
+    "rta/<str:secret>/invalidateCredentials": (all_of(GONE), all_of(GONE)),
+    "validateCredentials": (all_of(GONE), all_of(GONE)),
+    "invalidateCredentials": (all_of(GONE), all_of(GONE)),
     "api/v1/": (all_of(ON), all_of(ON)),
     "api/v1/openapi.json": (EVERYBODY, EVERYBODY),
     "api/v1/docs": (EVERYBODY, EVERYBODY),

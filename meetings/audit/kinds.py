@@ -44,6 +44,7 @@ PREFIXES: Final[Mapping[str, Group]] = {
     "token": Group.PROGRAMS,
     "webhook": Group.PROGRAMS,
     "authorization": Group.PROGRAMS,
+    "stream": Group.PROGRAMS,
     "audit": Group.LOG,
 }
 """The first word of a kind. Every other word is the organisation's."""
@@ -75,6 +76,7 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
             "door.vouched",
             "invitation.code_right",
             "invitation.moved",
+            "stream.allowed",
         }
     ),
     Result.WAITING: frozenset({"door.knocked", "door.moved_to_door", "door.waits", "invitation.move_asked"}),
@@ -94,6 +96,7 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
             "door.turned_away",
             "invitation.code_wrong",
             "invitation.link_in_use",
+            "stream.refused",
             "invitation.move_refused",
         }
     ),

@@ -1,7 +1,10 @@
-"""What is stored about round-trip authorization: which service is asked, and what it took back."""
+"""What is stored about round-trip authorization: which service is asked and what it took back, and who may ask us."""
 
 from __future__ import annotations
 
+import uuid
+
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -60,3 +63,38 @@ class Revocation(models.Model):
 
     def __str__(self) -> str:
         return f"revocation {self.pk}"
+
+
+class StreamAnswers(models.Model):
+    """Whether and to whom Lintel answers Red5 Pro's questions. One row, made when it is first set."""
+
+    key = models.CharField(max_length=12, unique=True, default=ORGANISATION)
+    is_on = models.BooleanField(default=False)
+    path_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the secret in the address.")
+    networks = models.JSONField(default=list, help_text="Networks that may ask at the address without a secret.")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return "answers to Red5 Pro"
+
+
+class StreamPass(models.Model):
+    """One person's short-lived credentials for a Red5 Pro server, in one occurrence. Whether they may is asked of the
+    door each time; the pass only says who they are.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    occurrence = models.ForeignKey("meetings.Occurrence", on_delete=models.CASCADE, related_name="stream_passes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
+    invitation = models.ForeignKey("meetings.Invitation", null=True, blank=True, on_delete=models.CASCADE)
+    participant = models.ForeignKey("meetings.Participant", null=True, blank=True, on_delete=models.CASCADE)
+    username = models.CharField(max_length=32)
+    password_digest = models.CharField(max_length=64)
+    token_digest = models.CharField(max_length=64, unique=True)
+    may_publish = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="A publisher with it has left.")
+
+    def __str__(self) -> str:
+        return f"stream pass {self.pk}"

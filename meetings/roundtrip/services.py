@@ -162,11 +162,18 @@ def _announce(meeting: Meeting | None) -> None:
 
 def asked_about(meeting: Meeting) -> AskedService | None:
     """The service that must agree to what happens in this meeting; None where nobody has to be asked."""
-    rows = {row.key: row for row in AuthorizationService.objects.filter(key__in=(ORGANISATION, str(meeting.pk)))}
-    whole, own = rows.get(ORGANISATION), rows.get(str(meeting.pk))
-    if own is not None and own.is_on and whole is not None and whole.hosts_may_replace:
-        return as_asked(own)
-    return as_asked(whole) if whole is not None and whole.is_on else None
+    asked = asked_services(str(meeting.pk))
+    return asked[-1] if asked else None  # a meeting's own comes last, and is asked instead of the organisation's
+
+
+def asked_services(room: str) -> list[AskedService]:
+    """The services that have a say about a room (a meeting's id, or "") now: the organisation's, then its own."""
+    rows = {row.key: row for row in AuthorizationService.objects.filter(key__in=(ORGANISATION, room))}
+    whole = rows.get(ORGANISATION)
+    if whole is None:
+        return []
+    own = rows.get(room) if whole.hosts_may_replace else None
+    return [as_asked(row) for row in (whole, own) if row is not None and row.is_on]
 
 
 def as_asked(row: AuthorizationService) -> AskedService:

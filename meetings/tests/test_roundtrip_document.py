@@ -29,11 +29,14 @@ from meetings.roundtrip.protocol import (
     Outcome,
     Profile,
     invalidate_body,
+    is_signed,
     read_answer,
     request_headers,
     validate_body,
 )
 from meetings.roundtrip.services import Settings
+from meetings.tests.answering_service import answer, served
+from meetings.views.callback import FIELDS
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "round-trip.md").read_text()
 CODE = re.findall(r"```(\w+) (\S+)\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -86,6 +89,12 @@ def test_the_limits_are_ours() -> None:
     assert f"longer than {MOST_ANSWER_BYTES // 1024} KiB" in DOCUMENT
 
 
+def test_what_is_taken_back_has_the_fields_that_we_read() -> None:
+    assert json.loads(code("json", "revoke")).keys() <= FIELDS.keys()
+    for name in FIELDS:
+        assert f"| `{name}` |" in DOCUMENT
+
+
 def signed(body: bytes) -> dict[str, str]:
     return request_headers(Profile.SIGNED, [SECRET, "the one before"], body, int(time.time()))
 
@@ -130,6 +139,20 @@ def test_the_shell_computes_our_signature(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.stdout.strip() == headers["X-RTA-Signature"].split(", ")[0]
+
+
+def test_the_shell_takes_a_yes_back(tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is missing: apt-get install -y curl")
+    with served(answer(200, {"result": True, "repeated": False})) as lintel:
+        environment = {**os.environ, "SECRET": SECRET, "LINTEL": lintel.url}
+        shell = ["/bin/sh", "-ec", code("sh", "revoke")]
+        subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, check=True, timeout=60)
+    (request,) = lintel.requests
+    assert request.path == "/rta/revoke"
+    assert request.json.keys() <= FIELDS.keys()
+    timestamp, given = request.headers["x-rta-timestamp"], request.headers["x-rta-signature"]
+    assert is_signed([SECRET], timestamp, given, request.body, time.time())
 
 
 @contextmanager

@@ -336,6 +336,29 @@ class MeetingState(Output):
     suspended: bool
 
 
+# ---- streams
+
+
+class StreamPassIn(Input):
+    """For whom: a seat, an invitation, or (neither) the token's owner."""
+
+    participant: UUID | None = Field(None, description="A seat of this meeting. Hosts only.")
+    invitation: UUID | None = Field(None, description="An invitation to this meeting. Hosts only.")
+    publish: StrictBool = Field(False, description="Whether they may also publish.")
+    ttl_seconds: Annotated[StrictInt, Field(ge=30, le=3600)] = 300
+
+
+class StreamPassMade(Output):
+    """Shown this once. A Red5 Pro client gives the three as `username`, `password` and `token`."""
+
+    room: str = Field(description="What stream names must begin with, followed by a slash.")
+    username: str
+    password: str
+    token: str
+    publish: bool
+    expires_at: datetime
+
+
 # ---- what happened
 
 

@@ -83,6 +83,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", MEETING + "/end"): Row(HOSTS),
     ("POST", MEETING + "/suspend"): Row(HOSTS),
     ("POST", MEETING + "/resume"): Row(HOSTS, {"quiet": True}),
+    ("POST", MEETING + "/stream-passes"): Row({**HOSTS_AND_LISTED, "listed": 201, "host": 201}, {}),
     ("GET", "/api/v1/audit"): Row(ADMINS),
 }
 NEEDS_INSIDE = {"remove", "mute", "move-to-door"}

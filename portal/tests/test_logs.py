@@ -38,7 +38,7 @@ def test_secrets_do_not_pass_the_scrubber(line: str) -> None:
     assert SECRET not in scrub(line)
 
 
-@given(st.from_regex(r"[A-Za-z0-9_-]{20,60}", fullmatch=True), st.sampled_from(["/i/", "/setup/"]))
+@given(st.from_regex(r"[A-Za-z0-9_-]{20,60}", fullmatch=True), st.sampled_from(["/i/", "/setup/", "/rta/"]))
 def test_no_secret_link_survives_whatever_its_letters(secret: str, place: str) -> None:
     assert secret not in scrub(f"see {place}{secret} now")
     assert secret not in redact_path(f"{place}{secret}/?next={secret}")

@@ -1,0 +1,117 @@
+"""What authorization services send to us: `POST /rta/revoke`. Signed, about now, and the same request counts once.
+
+Whoever cannot sign learns nothing: a wrong signature, an old time, a service that is not asked and one that does not
+exist get the identical answer. Bodies are never logged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any, Final
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from meetings.roundtrip import services
+from meetings.roundtrip.protocol import LONGEST_REASON, LONGEST_TOKEN, SIGNATURE, TIMESTAMP, is_signed, read_object
+from meetings.signaling.rates import Budgets, Rate
+from meetings.visitors import truncated
+
+MOST_BODY_BYTES: Final = 8 * 1024
+FIELDS: Final = {"username": 254, "token": LONGEST_TOKEN, "streamID": 200, "room": 36, "reason": LONGEST_REASON}
+"""Every field that a revocation may have, with its length; at least one of the first three."""
+
+WRONG: Final = Rate.per_minute(30)
+RIGHT: Final = Rate(per_second=20, burst=200)
+
+
+class Limits:
+    """Per network before anything is checked, per service after. One loop uses it."""
+
+    def __init__(self) -> None:
+        self.wrong = Budgets(WRONG, time.monotonic)
+        self.right = Budgets(RIGHT, time.monotonic)
+
+
+limits = Limits()
+
+
+@csrf_exempt
+@require_POST
+async def revoke(request: HttpRequest) -> HttpResponse:
+    """A service takes back what it agreed to: a person by name or token, or one stream."""
+    network = truncated(request.META.get("REMOTE_ADDR", ""))
+    if not limits.wrong.has(network):
+        return _answer(
+            429, "Too many requests whose signature does not fit.", retry=limits.wrong.seconds_until(network)
+        )
+    body = request.body
+    if len(body) > MOST_BODY_BYTES:
+        return _answer(413, f"At most {MOST_BODY_BYTES} bytes.")
+    fields = read_object(body) or {}
+    key = await sync_to_async(_signed_by)(request, body, fields)
+    if key is None:
+        limits.wrong.take(network)
+        return _answer(403, "The signature does not fit.")
+    if not limits.right.take(key):
+        return _answer(429, "Too many requests.", retry=limits.right.seconds_until(key))
+    problem = _problem(fields)
+    if problem:
+        return _answer(422, problem)
+    digest = hashlib.sha256(f"{key}.{request.headers.get(TIMESTAMP, '')}.".encode() + body).hexdigest()
+    stream = fields.get("streamID") or fields.get("room") or ""
+    stored = await sync_to_async(services.take_back)(
+        key,
+        username=fields.get("username", ""),
+        token=fields.get("token", ""),
+        stream=stream,
+        reason=fields.get("reason", ""),
+        request=digest,
+    )
+    return JsonResponse({"result": True, "repeated": not stored})
+
+
+def _signed_by(request: HttpRequest, body: bytes, fields: dict[str, Any]) -> str | None:
+    """The service whose secret made the signature: the organisation's, or that of the meeting that is named."""
+    timestamp, given = request.headers.get(TIMESTAMP, ""), request.headers.get(SIGNATURE, "")
+    now = time.time()
+    # Every candidate is tried, whichever fits: how long it takes says nothing.
+    candidates = services.asked_services(_room(fields))
+    fitting = [one.key for one in candidates if is_signed(one.secrets, timestamp, given, body, now)]
+    return next(iter(fitting), None)
+
+
+def _room(fields: dict[str, Any]) -> str:
+    """The meeting that a revocation names, as the key of its own service; "" where it names none."""
+    named = fields.get("room") or str(fields.get("streamID", "")).partition("/")[0]
+    try:
+        return str(UUID(str(named)))
+    except ValueError:
+        return ""
+
+
+def _problem(fields: dict[str, Any]) -> str:
+    """What is wrong with a revocation, as a sentence that names the field; "" if nothing is."""
+    for name, value in fields.items():
+        if name not in FIELDS:
+            return f"{name[:40]}: there is no such field."
+        if not isinstance(value, str) or len(value) > FIELDS[name]:
+            return f"{name}: text of at most {FIELDS[name]} characters."
+    room, stream = fields.get("room", ""), fields.get("streamID", "")
+    if room and stream and stream.partition("/")[0] != room:
+        return "streamID: is in another room."
+    if not any(fields.get(name) for name in ("username", "token", "streamID", "room")):
+        return "username: name a username, a token or a streamID."
+    return ""
+
+
+def _answer(status: int, reason: str, *, retry: float | None = None) -> HttpResponse:
+    answer = JsonResponse({"result": False, "reason": reason}, status=status)
+    if retry is not None:
+        answer["Retry-After"] = str(max(1, round(retry + 0.5)))
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - Django's mark: a stranger's mistake
+    return answer
