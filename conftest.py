@@ -1,8 +1,15 @@
-"""How the suite is spread over processes: a file stays together, and so does all that drives a browser."""
+"""How the suite is spread over processes: a file stays together, and so does all that drives a browser.
+
+No example of a property test fails for being slow: a busy machine is no fault of the code, and speed is measured.
+"""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("lintel", deadline=None)
+settings.load_profile("lintel")
 
 BROWSER = "tests/browser/"
 

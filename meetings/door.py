@@ -1,178 +1,101 @@
-"""The door: what happens when this kind of person arrives, now.
+"""The door: what happens when this kind of person arrives, now, and why.
 
 One pure function answers for the page, the socket, the API and every entrance to come. It knows no database, no
 clock and no request: callers bring `Facts`, and must ask again at every entry, on every change and on a tick,
 because the answer is only true for the moment in which it was given.
+
+Every answer carries its reason along (`because`), made in the branch that decided: nobody works out a second time, and
+maybe otherwise, why the door said what it said. `doorwords.py` has the sentences.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-
-class Row(StrEnum):
-    """The five kinds of people, as the door's table lists them."""
-
-    HOST = "host"
-    LISTED = "listed"
-    COLLEAGUE = "colleague"
-    GUEST = "guest"
-    ANYONE = "anyone"
-
-
-class Way(StrEnum):
-    """The three answers of the door. There are no others."""
-
-    WALKS_IN = "walks_in"
-    KNOCKS = "knocks"
-    TURNED_AWAY = "turned_away"
-
-
-class WithoutHost(StrEnum):
-    """What holds while no host is inside."""
-
-    WAIT = "wait"
-    LISTED_START = "listed_start"
-
-
-EASE: Final[Mapping[Way, int]] = MappingProxyType({Way.TURNED_AWAY: 0, Way.KNOCKS: 1, Way.WALKS_IN: 2})
-"""How easily an answer lets somebody in; only the order matters."""
-
-BELOW: Final[Mapping[Row, tuple[Row, ...]]] = MappingProxyType(
-    {
-        Row.HOST: (),
-        Row.LISTED: (Row.COLLEAGUE, Row.GUEST, Row.ANYONE),
-        Row.COLLEAGUE: (Row.ANYONE,),
-        Row.GUEST: (Row.ANYONE,),
-        Row.ANYONE: (),
-    }
+from meetings.doortable import (
+    BELOW,
+    COLUMN,
+    EASE,
+    ORDER,
+    PRESETS,
+    Row,
+    Rules,
+    Table,
+    Way,
+    WithoutHost,
+    is_ordered,
+    ordered,
+    preset_of,
+    with_preset,
 )
-"""Who is less known than a row, and so never gets in more easily. Colleagues and invited guests are not ordered,
-because "Named people only" lets a named guest in and a colleague not."""
 
-ORDER: Final = tuple((row, less) for row, below in BELOW.items() for less in below)
-"""The same as pairs (better known, less known)."""
+__all__ = [
+    "BELOW",
+    "COLUMN",
+    "EASE",
+    "ORDER",
+    "PRESETS",
+    "REASONS",
+    "RULES",
+    "Admit",
+    "Because",
+    "Capabilities",
+    "Decision",
+    "Facts",
+    "Refuse",
+    "Row",
+    "Rules",
+    "Settled",
+    "Table",
+    "Wait",
+    "Way",
+    "WithoutHost",
+    "capabilities",
+    "decide",
+    "is_ordered",
+    "ordered",
+    "preset_of",
+    "with_preset",
+]
 
-COLUMN: Final[Mapping[Row, str]] = MappingProxyType(
-    {Row.LISTED: "listed", Row.COLLEAGUE: "colleagues", Row.GUEST: "guests", Row.ANYONE: "anyone"}
+RULES: Final = frozenset(
+    {"host", "table", "limit", "exception", "must_knock", "code", "opening", "without_host", "full", "lock", "seat"}
+    | {"let_in", "refusal", "link_in_use", "moving", "move_refused", "replaced", "revoked", "block", "account", "ended"}
+    | {"cancelled", "suspended"}
 )
-"""The field of `Rules` that holds each editable row. Hosts always walk in and have none."""
+"""What can decide at the door. Codes are stable: the audit log keeps them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What the host settled beforehand. `opens_minutes` counts before the start; None means at any time.
-    `lock_after_minutes` counts from the start; None means never."""
+class Settled:
+    """Who settled something, and since when it holds. None and "" where nobody wrote it down."""
 
-    listed: Way = Way.WALKS_IN
-    colleagues: Way = Way.WALKS_IN
-    guests: Way = Way.KNOCKS
-    anyone: Way = Way.TURNED_AWAY
-    guests_verified: bool = False
-    opens_minutes: int | None = 10
-    without_host: WithoutHost = WithoutHost.WAIT
-    allow_share: bool = True
-    allow_chat: bool = True
-    mics_start_off: bool = False
-    lock_after_minutes: int | None = None
+    at: datetime | None = None
+    by: str = ""
 
-    def way(self, row: Row) -> Way:
-        """The table's answer for this kind of person."""
-        match row:
-            case Row.HOST:
-                return Way.WALKS_IN
-            case Row.LISTED:
-                return self.listed
-            case Row.COLLEAGUE:
-                return self.colleagues
-            case Row.GUEST:
-                return self.guests
-            case Row.ANYONE:
-                return self.anyone
+
+NOBODY_SAID: Final = Settled()
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The part of the rules that a preset sets."""
+class Because:
+    """Which rule decided, about which kind of people, and who settled it since when.
 
-    listed: Way
-    colleagues: Way
-    guests: Way
-    anyone: Way
-    guests_verified: bool = False
-
-
-PRESETS: Final[Mapping[str, Table]] = MappingProxyType(
-    {
-        "named_people": Table(Way.WALKS_IN, Way.TURNED_AWAY, Way.WALKS_IN, Way.TURNED_AWAY, guests_verified=True),
-        "guests_knock": Table(Way.WALKS_IN, Way.WALKS_IN, Way.KNOCKS, Way.TURNED_AWAY),
-        "everyone_knocks": Table(Way.KNOCKS, Way.KNOCKS, Way.KNOCKS, Way.TURNED_AWAY),
-        "anyone_with_link": Table(Way.WALKS_IN, Way.WALKS_IN, Way.WALKS_IN, Way.WALKS_IN),
-    }
-)
-
-
-def with_preset(rules: Rules, preset: str) -> Rules:
-    """These rules with the table of a preset. Raises KeyError for a name that is none."""
-    table = PRESETS[preset]
-    return replace(
-        rules,
-        listed=table.listed,
-        colleagues=table.colleagues,
-        guests=table.guests,
-        anyone=table.anyone,
-        guests_verified=table.guests_verified,
-    )
-
-
-def preset_of(rules: Rules) -> str:
-    """The name of the preset whose table this is, or "custom". A code for guests who don't walk in is none."""
-    verified = rules.guests_verified and rules.guests is Way.WALKS_IN
-    table = Table(rules.listed, rules.colleagues, rules.guests, rules.anyone, verified)
-    return next((name for name, preset in PRESETS.items() if preset == table), "custom")
-
-
-def is_ordered(rules: Rules) -> bool:
-    """Whether nobody less known gets in more easily than somebody better known."""
-    return all(EASE[rules.way(row)] >= EASE[rules.way(less)] for row in COLUMN for less in BELOW[row])
-
-
-def ordered(rules: Rules, changed: Row) -> tuple[Rules, tuple[Row, ...]]:
-    """Keep both orders after the row `changed` was edited: raises what must be above it, lowers what must be below.
-
-    Returns the rules and the rows that moved beside the edited one, so that the form can say "Also changed".
+    way: the answer that the rule gives, where it gives one of the three. known_by: the group or domain that lists them.
+    inside, capacity: how many are inside, and how many may be, where that decided.
     """
-    before, way = rules, rules.way(changed)
-    for row in COLUMN:
-        too_low = changed in BELOW[row] and EASE[rules.way(row)] < EASE[way]
-        too_high = row in BELOW[changed] and EASE[rules.way(row)] > EASE[way]
-        if too_low or too_high:
-            rules = _with_way(rules, row, way)
-    # Tables that contradicted themselves before the edit (they can come from a program) are settled towards no.
-    for better in COLUMN:
-        for lesser in BELOW[better]:
-            if EASE[rules.way(lesser)] > EASE[rules.way(better)]:
-                rules = _with_way(rules, lesser, rules.way(better))
-    return rules, tuple(row for row in COLUMN if row != changed and rules.way(row) is not before.way(row))
 
-
-def _with_way(rules: Rules, row: Row, way: Way) -> Rules:
-    match row:
-        case Row.LISTED:
-            return replace(rules, listed=way)
-        case Row.COLLEAGUE:
-            return replace(rules, colleagues=way)
-        case Row.GUEST:
-            return replace(rules, guests=way)
-        case Row.ANYONE:
-            return replace(rules, anyone=way)
-        case Row.HOST:
-            raise ValueError("hosts always walk in")
+    rule: str
+    row: Row
+    way: Way | None = None
+    settled: Settled = NOBODY_SAID
+    known_by: str = ""
+    inside: int | None = None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +113,14 @@ class Facts:
     link_in_use: their personal link belongs to another device. Nothing else lets them in before it is moved to theirs.
     asking: they asked to take it over, and nobody has answered; came_second: they once did, on this device.
     move_refused_until: whoever uses it on the other device said no to that.
+    exception: what a host settled for this person alone; most: the most open answer that the organisation allows for
+    this kind of people, exceptions included.
+    unwanted_address: they hold a personal link that was sent to an address which the organisation doesn't take guests
+    from, and so are no guest.
+    capacity: how many may be inside at once, None for any number; inside: how many are; ahead: how many came earlier
+    and wait for a place.
+    known_by: the group or domain that lists them; settled: who settled which rule, by the codes of `RULES`. Both belong
+    to the explanation only.
     """
 
     now: datetime
@@ -219,11 +150,28 @@ class Facts:
     signed_in: bool = False
     active_account: bool = True
     may_receive_mail: bool = True
+    exception: Way | None = None
+    most: Way = Way.WALKS_IN
+    unwanted_address: bool = False
+    capacity: int | None = None
+    inside: int = 0
+    ahead: int = 0
+    known_by: str = ""
+    settled: Mapping[str, Settled] = field(default_factory=dict)
 
     @property
     def let_in(self) -> bool:
         """A host's word that still holds: given at all, and not overtaken by a lock."""
         return self.let_in_at is not None and (self.locked_at is None or self.let_in_at >= self.locked_at)
+
+    @property
+    def is_full(self) -> bool:
+        """No place is free. Hosts are counted among those inside, and never kept out."""
+        return self.capacity is not None and self.inside >= self.capacity
+
+    def because(self, rule: str, way: Way | None = None) -> Because:
+        full = (self.inside, self.capacity) if rule == "full" else (None, None)
+        return Because(rule, self.row, way, self.settled.get(rule, NOBODY_SAID), self.known_by, *full)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +191,19 @@ class Admit:
 
     capabilities: Capabilities
     reason: str
+    because: Because | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     """At the door. Reasons: knock (a host decides), early (opens at `until`), no_host, suspended, moving (asked to take
-    over a personal link that another device holds)."""
+    over a personal link that another device holds), full (`place` in the queue).
+    """
 
     reason: str
     until: datetime | None = None
+    place: int | None = None
+    because: Because | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,14 +217,16 @@ class Refuse:
     reason: str
     until: datetime | None = None
     unknown: bool = False
+    because: Because | None = field(default=None, compare=False, repr=False)
 
 
 Decision = Admit | Wait | Refuse
+"""`because` is not compared: two answers are the same answer, whoever settled the rule behind them."""
 
 REASONS: Final[Mapping[type[Decision], frozenset[str]]] = MappingProxyType(
     {
         Admit: frozenset({"host", "walks_in", "let_in", "seat"}),
-        Wait: frozenset({"knock", "early", "no_host", "moving", "suspended"}),
+        Wait: frozenset({"knock", "early", "no_host", "moving", "suspended", "full"}),
         Refuse: frozenset(
             {"sign_in", "not_listed", "closed", "revoked", "link_in_use", "verify_email", "not_let_in", "blocked"}
             | {"link_replaced", "link_moved", "move_refused", "removed", "locked", "ended", "cancelled", "inactive"}
@@ -291,98 +245,132 @@ def capabilities(rules: Rules, row: Row) -> Capabilities:
 
 
 def decide(facts: Facts) -> Decision:
-    """The door's answer. Total: every combination of facts has exactly one, and doubt is a no."""
+    """The door's answer, with the reason for it. Total: every combination of facts has exactly one, and doubt is a
+    no.
+    """
     stranger = _as_stranger(facts)
     if stranger is not None:
         return stranger
     if facts.ended:
-        return Refuse("ended")
+        return Refuse("ended", because=facts.because("ended"))
     if facts.cancelled:
-        return Refuse("cancelled")
+        return Refuse("cancelled", because=facts.because("cancelled"))
     if facts.blocked:
-        return Refuse("removed" if facts.removed else "blocked")
+        return Refuse("removed" if facts.removed else "blocked", because=facts.because("block"))
     if facts.row is Row.HOST:
-        return Admit(capabilities(facts.rules, facts.row), "host")
+        return Admit(capabilities(facts.rules, facts.row), "host", facts.because("host", Way.WALKS_IN))
     return _refused_for_now(facts) or _as_member(facts)
+
+
+def _way(facts: Facts) -> tuple[Way, str]:
+    """What is settled for this person: the answer, and the rule that gives it. An exception stays within the limits."""
+    way, rule = facts.rules.way(facts.row), "table"
+    if facts.row is Row.HOST:
+        return way, "host"
+    if COLUMN[facts.row] in facts.rules.limited:
+        rule = "limit"
+    if facts.exception is not None:
+        way, rule = facts.exception, "exception"
+        if EASE[way] > EASE[facts.most]:
+            way, rule = facts.most, "limit"
+    return way, rule
 
 
 def _as_stranger(facts: Facts) -> Refuse | None:
     """Refusals that must not tell that the meeting exists. They come first, or *ended* would give it away."""
-    known = facts.seat or facts.let_in_at is not None
     if not facts.active_account:
-        return Refuse("inactive", unknown=not known)
+        known = facts.seat or facts.let_in_at is not None
+        return Refuse("inactive", unknown=not known, because=facts.because("account"))
     if facts.row is Row.HOST:
         return None
     if facts.revoked:
-        return Refuse("revoked", unknown=True)
-    # A host's own Let in outweighs the table; a seat that only the table gave does not.
-    if facts.rules.way(facts.row) is not Way.TURNED_AWAY or facts.let_in_at is not None:
+        return Refuse("revoked", unknown=True, because=facts.because("revoked"))
+    way, rule = _way(facts)
+    return _turned_away(facts, rule) if way is Way.TURNED_AWAY else None
+
+
+def _turned_away(facts: Facts, rule: str) -> Refuse | None:
+    """A host's own Let in outweighs what hosts settle, but not the organisation. A seat that only the table gave
+    outweighs neither.
+    """
+    by_the_organisation = facts.most is Way.TURNED_AWAY or facts.unwanted_address
+    if facts.let_in_at is not None and not by_the_organisation:
         return None
-    if facts.row is Row.GUEST:
+    because = facts.because("limit" if by_the_organisation else rule, Way.TURNED_AWAY)
+    if facts.row is Row.GUEST and because.rule == "table":
         # They hold a live personal link and may know of the meeting; another account may be the one that is listed.
-        return Refuse("not_listed" if facts.signed_in else "sign_in")
-    return Refuse("link_replaced") if facts.replaced else Refuse("closed", unknown=True)
+        return Refuse("not_listed" if facts.signed_in else "sign_in", because=because)
+    if facts.replaced:
+        return Refuse("link_replaced", because=facts.because("replaced"))
+    return Refuse("closed", unknown=True, because=because)
 
 
 def _refused_for_now(facts: Facts) -> Decision | None:
     """What stands against somebody for whom the table has an answer: their link, a host's no, the lock."""
     if facts.refused_until is not None and facts.now < facts.refused_until and not facts.let_in:
-        return Refuse("not_let_in", until=facts.refused_until)
+        return Refuse("not_let_in", until=facts.refused_until, because=facts.because("refusal"))
     if facts.link_in_use:
         return _with_anothers_link(facts)
     if facts.locked_at is not None and not facts.seat and not facts.let_in:
         # Who stood at the door when it was locked keeps standing there: a host may still let them in one by one.
-        return Wait("knock") if facts.waiting else Refuse("locked")
+        because = facts.because("lock")
+        return Wait("knock", because=because) if facts.waiting else Refuse("locked", because=because)
     return None
 
 
 def _with_anothers_link(facts: Facts) -> Decision:
     """Holding a link is not enough where it belongs to another device: it has to be moved first."""
     if facts.asking:
-        return Wait("moving")
+        return Wait("moving", because=facts.because("moving"))
     if facts.move_refused_until is not None and facts.now < facts.move_refused_until:
-        return Refuse("move_refused", until=facts.move_refused_until)
+        return Refuse("move_refused", until=facts.move_refused_until, because=facts.because("move_refused"))
     had_it = facts.seat or (facts.waiting and not facts.came_second)
-    return Refuse("link_moved" if had_it else "link_in_use")
+    return Refuse("link_moved" if had_it else "link_in_use", because=facts.because("link_in_use"))
 
 
 def _as_member(facts: Facts) -> Decision:
-    """A held seat, a host's word, or the table; nobody new while everything is suspended."""
-    may = capabilities(facts.rules, facts.row)
+    """A held seat, a host's word, or what is settled for them; nobody new while everything is suspended."""
     if facts.seat:
-        return Admit(may, "seat")
-    decision = Admit(may, "let_in") if facts.let_in else _by_table(facts)
+        return Admit(capabilities(facts.rules, facts.row), "seat", facts.because("seat"))
+    by_word = facts.because("let_in")
+    decision = _if_there_is_a_place(facts, "let_in", by_word) if facts.let_in else _by_table(facts)
     if facts.suspended and not isinstance(decision, Refuse) and decision.reason != "early":
-        return Wait("suspended")
+        return Wait("suspended", because=facts.because("suspended"))
     return decision
 
 
 def _by_table(facts: Facts) -> Decision:
-    """The table, the opening time and the host's presence."""
-    rules, row = facts.rules, facts.row
-    way = rules.way(row)
-    if _must_verify(facts):
+    """What is settled for them, the opening time, the host's presence, and whether there is a place."""
+    way, rule = _way(facts)
+    if _must_verify(facts, way):
         if facts.may_receive_mail:
-            return Refuse("verify_email")
-        way = Way.KNOCKS
+            return Refuse("verify_email", because=facts.because("code"))
+        way, rule = Way.KNOCKS, "code"
     if facts.must_knock:
-        way = Way.KNOCKS
+        way, rule = Way.KNOCKS, "must_knock"
     if facts.opens_at is not None and facts.now < facts.opens_at:
-        return Wait("early", until=facts.opens_at)
+        return Wait("early", until=facts.opens_at, because=facts.because("opening"))
     if not facts.host_inside:
-        may_start = row is Row.LISTED and way is Way.WALKS_IN and rules.without_host is WithoutHost.LISTED_START
-        if not may_start:
-            return Wait("no_host")
-    return Admit(capabilities(rules, row), "walks_in") if way is Way.WALKS_IN else Wait("knock")
+        starts = facts.row is Row.LISTED and facts.rules.without_host is WithoutHost.LISTED_START
+        if not (starts and way is Way.WALKS_IN):
+            return Wait("no_host", because=facts.because("without_host"))
+    because = facts.because(rule, way)
+    return _if_there_is_a_place(facts, "walks_in", because) if way is Way.WALKS_IN else Wait("knock", because=because)
 
 
-def _must_verify(facts: Facts) -> bool:
+def _if_there_is_a_place(facts: Facts, reason: str, because: Because) -> Decision:
+    if facts.is_full:
+        return Wait("full", place=facts.ahead + 1, because=facts.because("full"))
+    return Admit(capabilities(facts.rules, facts.row), reason, because)
+
+
+def _must_verify(facts: Facts, way: Way) -> bool:
     """A forwarded link is worth nothing where guests type a code first, unless anybody may walk in anyway."""
     rules = facts.rules
     return (
         facts.row is Row.GUEST
+        and way is Way.WALKS_IN
         and rules.guests_verified
-        and rules.guests is Way.WALKS_IN
         and rules.anyone is not Way.WALKS_IN
         and not facts.verified
     )

@@ -21,6 +21,7 @@ RULE_OF = {
     "allow_chat": "allow_chat",
     "mics_start_off": "mics_start_off",
     "lock_after": "lock_after_minutes",
+    "capacity": "capacity",
 }
 """The field of `Rules` behind each option of the form."""
 OPTION_FIELDS = tuple(RULE_OF)
@@ -41,6 +42,7 @@ def initial(rules: Rules) -> dict[str, Any]:
         "allow_chat": rules.allow_chat,
         "mics_start_off": rules.mics_start_off,
         "lock_after": "" if rules.lock_after_minutes is None else str(rules.lock_after_minutes),
+        "capacity": rules.capacity,
     }
 
 
@@ -53,6 +55,7 @@ def settle(data: Mapping[str, Any]) -> tuple[Rules, tuple[Row, ...]]:
         allow_chat=data["allow_chat"],
         mics_start_off=data["mics_start_off"],
         lock_after_minutes=int(data["lock_after"]) if data["lock_after"] else None,
+        capacity=data["capacity"],
     )
     posted = {row: Way(data[COLUMN[row]]) for row in ROWS}
     picked = data["preset"] if data["preset"] != data["was_preset"] else ""

@@ -7,11 +7,12 @@ wider than its host set it. So a limit that is tightened holds at once, and one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
-from meetings.door import BELOW, COLUMN, EASE, PRESETS, Row, Rules, Way, WithoutHost, with_preset
+from meetings.door import NOBODY_SAID, Settled
+from meetings.doortable import BELOW, COLUMN, EASE, MOST_INSIDE, PRESETS, Row, Rules, Way, WithoutHost, with_preset
 
 OPTIONS: Final = (
     "opens_minutes",
@@ -20,6 +21,7 @@ OPTIONS: Final = (
     "allow_chat",
     "mics_start_off",
     "lock_after_minutes",
+    "capacity",
 )
 """The fields of `Rules` beside the table, which an organisation can settle too."""
 
@@ -37,14 +39,15 @@ ABOVE: Final[Mapping[Row, tuple[Row, ...]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`defaults`: the door of a new meeting. `most`: the most open answer per row; of its other fields only
-    `guests_verified` counts: guests who walk in type a code then, whatever the host says. `fixed`: the fields of
-    `Rules` that hosts may not change.
+    """`defaults`: the door of a new meeting. `most`: the most open answer per row; of its other fields only two count:
+    with `guests_verified` guests who walk in type a code, whatever the host says, and `capacity` bounds how many may be
+    inside. `fixed`: the fields of `Rules` that hosts may not change. `settled`: who said so, and since when.
     """
 
     defaults: Rules = USUAL
     most: Rules = ALL_OPEN
     fixed: frozenset[str] = frozenset()
+    settled: Settled = field(default=NOBODY_SAID, compare=False)
 
     @property
     def start(self) -> Rules:
@@ -84,17 +87,19 @@ class Limits:
 
 def within(rules: Rules, limits: Limits) -> Rules:
     """These rules with everything closed that the organisation does not allow."""
-    rules = replace(
+    held = replace(
         rules,
         listed=_stricter(rules.listed, limits.ceiling(Row.LISTED)),
         colleagues=_stricter(rules.colleagues, limits.ceiling(Row.COLLEAGUE)),
         guests=_stricter(rules.guests, limits.ceiling(Row.GUEST)),
         anyone=_stricter(rules.anyone, limits.ceiling(Row.ANYONE)),
         guests_verified=rules.guests_verified or limits.must_verify(),
+        capacity=_fewer((rules.capacity, limits.most.capacity)),
     )
     if not limits.fixed.isdisjoint(OPTIONS):
-        rules = _stricter_options(rules, limits.defaults, limits.fixed)
-    return rules
+        held = _stricter_options(held, limits.defaults, limits.fixed)
+    limited = frozenset(name for name in SETTLEABLE if getattr(held, name) != getattr(rules, name))
+    return replace(held, limited=limited) if limited else held
 
 
 def broken(rules: Rules, limits: Limits, kept: Rules | None = None) -> tuple[str, ...]:
@@ -109,6 +114,9 @@ def broken(rules: Rules, limits: Limits, kept: Rules | None = None) -> tuple[str
         found.append("guests_verified")
     expected = {name: {_value(name, limits.start)} | ({_value(name, kept)} if kept else set()) for name in OPTIONS}
     found += [name for name in OPTIONS if name in limits.fixed and _value(name, rules) not in expected[name]]
+    # None asks for as many as may be, which is no more than is allowed.
+    if "capacity" not in found and rules.capacity and rules.capacity > (limits.most.capacity or MOST_INSIDE):
+        found.append("capacity")
     return tuple(found)
 
 
@@ -126,6 +134,8 @@ def _stricter_options(rules: Rules, defaults: Rules, fixed: frozenset[str]) -> R
         rules = replace(rules, opens_minutes=_fewer((rules.opens_minutes, defaults.opens_minutes)))
     if "lock_after_minutes" in fixed:
         rules = replace(rules, lock_after_minutes=_fewer((rules.lock_after_minutes, defaults.lock_after_minutes)))
+    if "capacity" in fixed:
+        rules = replace(rules, capacity=_fewer((rules.capacity, defaults.capacity)))
     if "without_host" in fixed and defaults.without_host is WithoutHost.WAIT:
         rules = replace(rules, without_host=WithoutHost.WAIT)
     if "allow_share" in fixed:

@@ -42,6 +42,9 @@ class DoorColumns(models.Model):
     allow_chat = models.BooleanField(default=True)
     mics_start_off = models.BooleanField(default=False)
     lock_after_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    capacity = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How many people may be inside at once; empty: as many as a room carries."
+    )
 
     class Meta:
         abstract = True
@@ -60,6 +63,7 @@ class DoorPolicy(DoorColumns):
     most_guests = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
     most_guests_verified = models.BooleanField(default=False)
     most_anyone = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
+    most_inside = models.PositiveSmallIntegerField(null=True, blank=True)
     fixed = models.JSONField(default=list)
     changed_at = models.DateTimeField(null=True, blank=True)
     changed_by = models.ForeignKey(

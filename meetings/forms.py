@@ -9,11 +9,13 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from meetings import directory, doorform, localtime, selectors
 from meetings.door import COLUMN, PRESETS, Row, Way
+from meetings.doortable import MOST_INSIDE
 from meetings.models import Encryption, Invitation, Meeting
 from meetings.templatetags.lintel import length_in_full
 
@@ -30,6 +32,9 @@ WITHOUT_HOST = [
 LOCK_AFTER_MINUTES = (5, 10, 15, 30, 60)
 LATE_GRACE = timedelta(minutes=5)
 
+_CAPACITY_WRONG = format_lazy(
+    gettext_lazy("Enter a number from 1 to {most}, or nothing for as many as the room carries."), most=MOST_INSIDE
+)
 _WAYS = [(way.value, way.value) for way in Way]
 
 
@@ -80,6 +85,25 @@ def _lines(rows: int) -> forms.Textarea:
 
 def _select() -> forms.Select:
     return forms.Select(attrs={"class": "input"})
+
+
+class CapacityField(forms.IntegerField):
+    """How many people may be inside at once; empty for as many as a room carries."""
+
+    def __init__(self, *, label: Any = None) -> None:
+        widget = forms.NumberInput(attrs={"class": "input num", "placeholder": MOST_INSIDE})
+        super().__init__(
+            required=False,
+            label=label,
+            min_value=1,
+            max_value=MOST_INSIDE,
+            widget=widget,
+            error_messages={
+                "invalid": _CAPACITY_WRONG,
+                "min_value": _CAPACITY_WRONG,
+                "max_value": _CAPACITY_WRONG,
+            },
+        )
 
 
 class ScheduleForm(forms.Form):
@@ -139,6 +163,7 @@ class ScheduleForm(forms.Form):
     allow_chat = forms.BooleanField(required=False)
     mics_start_off = forms.BooleanField(required=False)
     lock_after = forms.ChoiceField(required=False, widget=_select())
+    capacity = CapacityField()
 
     labels = {
         "title": gettext_lazy("Title"),
@@ -152,6 +177,7 @@ class ScheduleForm(forms.Form):
         "opens": gettext_lazy("Door opens"),
         "without_host": gettext_lazy("If no host has arrived"),
         "lock_after": gettext_lazy("Lock the door by itself"),
+        "capacity": gettext_lazy("At most this many people"),
     }
 
     def __init__(self, *args: Any, by: Any, meeting: Meeting | None = None, **kwargs: Any) -> None:

@@ -62,6 +62,11 @@ class Meeting(DoorColumns):
     recurrence = models.CharField(max_length=200, blank=True)
     encryption = models.CharField(max_length=9, choices=Encryption, default=Encryption.TRANSPORT)
 
+    door_changed_at = models.DateTimeField(null=True, blank=True, help_text="Empty: as it was scheduled.")
+    door_changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
     calendar_sequence = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
@@ -88,6 +93,12 @@ class Occurrence(models.Model):
     )
     suspended_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    locked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    rule_locked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the meeting's own rule last locked the door; a host may have undone it."
     )
     cancelled_at = models.DateTimeField(null=True, blank=True)
 

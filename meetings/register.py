@@ -18,7 +18,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant, SecondDevice
-from meetings.rulebook import rules_of
+from meetings.rulebook import limits_now, rules_of
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ class Register:
 
     def __init__(self, occurrence: Occurrence) -> None:
         self.occurrence = occurrence
-        self.rules = rules_of(occurrence.meeting)
+        self.limits = limits_now()
+        self.rules = rules_of(occurrence.meeting, self.limits)
         self.hosts = list(occurrence.meeting.hosts.all())
-        self.seats = list(occurrence.participants.select_related("user", "invitation__user"))
+        self.seats = list(occurrence.participants.select_related("user", "invitation__user", "let_in_by"))
         self._active_hosts = {host.pk for host in self.hosts if host.is_active}
         self._invitations = list(occurrence.invitations.select_related("user"))
         self._blocks = list(Block.objects.filter(occurrence=occurrence, lifted_at=None))
@@ -62,6 +63,11 @@ class Register:
             self._second[one.invitation_id].append(one)
         self._own: dict[Any, list[Invitation]] = {}
         self._verified = set(typed.values_list("invitation_id", "device"))
+
+    @property
+    def inside(self) -> int:
+        """How many people have a seat inside."""
+        return sum(seat.state == Participant.State.INSIDE and seat.entered_at is not None for seat in self.seats)
 
     def is_host(self, user: Any) -> bool:
         return user is not None and user.is_active and user.pk in self._active_hosts

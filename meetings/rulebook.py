@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meetings.door import Rules, Way, WithoutHost
+from meetings.door import Rules, Settled, Way, WithoutHost
 from meetings.doorlimits import Limits, within
 from meetings.doormodels import DoorColumns
 from meetings.models import DoorPolicy, Meeting
@@ -30,12 +30,13 @@ def stored_rules(door: DoorColumns) -> Rules:
         allow_chat=door.allow_chat,
         mics_start_off=door.mics_start_off,
         lock_after_minutes=door.lock_after_minutes,
+        capacity=door.capacity,
     )
 
 
 def limits_now() -> Limits:
     """What the organisation settles for all doors. Where it has settled nothing, everything is allowed."""
-    policy = DoorPolicy.objects.first()
+    policy = DoorPolicy.objects.select_related("changed_by").first()
     if policy is None:
         return Limits()
     most = Rules(
@@ -44,5 +45,7 @@ def limits_now() -> Limits:
         guests=Way(policy.most_guests),
         anyone=Way(policy.most_anyone),
         guests_verified=policy.most_guests_verified,
+        capacity=policy.most_inside,
     )
-    return Limits(stored_rules(policy), most, frozenset(policy.fixed))
+    settled = Settled(policy.changed_at, policy.changed_by.name if policy.changed_by else "")
+    return Limits(stored_rules(policy), most, frozenset(policy.fixed), settled)

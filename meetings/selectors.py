@@ -10,10 +10,12 @@ from django.apps import apps
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from meetings.door import EASE, Facts, Row
+from meetings.door import EASE, Facts, Row, Way
+from meetings.doortable import MOST_INSIDE
 from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant, SecondDevice
 from meetings.register import Proofs, Register, accounts_of
 from meetings.rulebook import limits_now, rules_of, stored_rules
+from meetings.settled import WITH_NAMES, settled_by
 
 __all__ = ["limits_now", "rules_of", "stored_rules"]
 
@@ -40,7 +42,7 @@ def occurrence_for_code(code: str, now: datetime | None = None) -> Occurrence | 
 def occurrence_now(meeting: Meeting, now: datetime | None = None) -> Occurrence:
     """The occurrence that a meeting is about: the live one, else the next, else the last."""
     now = now or timezone.now()
-    occurrences = meeting.occurrences.select_related("meeting")
+    occurrences = meeting.occurrences.select_related("meeting", *WITH_NAMES)
     going_on = occurrences.filter(ended_at=None, cancelled_at=None)
     found = (
         going_on.exclude(started_at=None).order_by("starts_at").first()
@@ -152,7 +154,8 @@ def facts_for(
     `register`: what has just been read about everybody, for callers who ask about many.
     """
     meeting = occurrence.meeting
-    rules = register.rules if register is not None else rules_of(meeting)
+    limits = register.limits if register is not None else limits_now()
+    rules = register.rules if register is not None else rules_of(meeting, limits)
     seat = participant if participant is not None and _is_theirs(participant, user, invitation, device) else None
     others = _same_person(occurrence, user, invitation, device, register)
     refusals = [one.refused_until for one in others if one.refused_until is not None]
@@ -192,7 +195,16 @@ def facts_for(
         signed_in=user is not None,
         active_account=user is None or user.is_active,
         may_receive_mail=invitation is not None,
+        most=limits.ceiling(row) if row is not Row.HOST else Way.WALKS_IN,
+        capacity=min(rules.capacity or MOST_INSIDE, MOST_INSIDE),
+        inside=register.inside if register is not None else inside_now(occurrence),
+        settled=settled_by(occurrence, limits, seat=seat, same_person=others, blocks=blocks, invitation=invitation),
     )
+
+
+def inside_now(occurrence: Occurrence) -> int:
+    """How many people have a seat inside, those included who have lost the line and may come back to it."""
+    return occurrence.participants.filter(state=Participant.State.INSIDE).exclude(entered_at=None).count()
 
 
 def is_over(occurrence: Occurrence, now: datetime) -> bool:

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PURE = [
     "meetings/door.py",
+    "meetings/doortable.py",
     "meetings/doorlimits.py",
     "meetings/admission.py",
     "meetings/lifecycle.py",

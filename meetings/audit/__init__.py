@@ -7,7 +7,7 @@ or not at all. No secrets and no SDP ever go in here. docs/audit.md describes wh
 from meetings.audit.details import body_of
 from meetings.audit.log import checkpoint, erase, erase_until, flush_refusals, record, record_refusal
 from meetings.audit.verify import Report, verify
-from meetings.audit.words import sentence, why
+from meetings.audit.words import explanation, sentence, why
 from meetings.network import truncate_network
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "checkpoint",
     "erase",
     "erase_until",
+    "explanation",
     "flush_refusals",
     "record",
     "record_refusal",

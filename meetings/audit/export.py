@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from meetings import chain
 from meetings.audit.details import raw_body
 from meetings.audit.kinds import group_of, result_of
-from meetings.audit.words import sentence, why
+from meetings.audit.words import explanation, sentence, why
 from meetings.models import AuditDetail
 from meetings.tables import as_csv
 
@@ -40,6 +40,7 @@ def shown(detail: AuditDetail) -> dict[str, Any]:
         "who": who(detail),
         "text": sentence(entry),
         "reason": why(entry),
+        "why": explanation(entry),
         "meeting": {"id": str(detail.meeting_id), "title": detail.meeting.title} if detail.meeting else None,
         "network": detail.network,
         "digest": entry.digest,

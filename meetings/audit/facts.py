@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from meetings import chain
+from meetings import chain, doorwords
 from meetings.audit import checkpoints
 from meetings.audit.details import raw_body
 from meetings.audit.verify import Broken, check_detail, check_link
@@ -18,6 +18,7 @@ from meetings.models import AuditEntry
 
 NAMES: Final[Mapping[str, Any]] = {
     "account": gettext_lazy("Account"),
+    "because": gettext_lazy("Why"),
     "changes": gettext_lazy("What changed"),
     "count": gettext_lazy("How often"),
     "door_set_to_knock": gettext_lazy("Anyone else with the link knocks from now on"),
@@ -58,12 +59,20 @@ def _value(key: str, value: Any) -> str:
     if key == "numbers":
         return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in value)
     if isinstance(value, Mapping):
-        return ", ".join(_part(name, part) for name, part in value.items())
+        return _group(value)
     if isinstance(value, list):
         return ", ".join(_value("", part) for part in value)
     if value is None or value == "":
         return "–"
     return str(_VALUES.get(key, {}).get(str(value), value))
+
+
+def _group(value: Mapping[str, Any]) -> str:
+    """An explanation of the door as its sentence, anything else part by part."""
+    because = doorwords.read(value)
+    if because is not None:
+        return doorwords.sentence(because)
+    return ", ".join(_part(name, part) for name, part in value.items())
 
 
 def _part(name: str, value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from meetings import doorwords
 from meetings.audit.details import raw_body
 from meetings.models import AuditEntry
 
@@ -117,6 +118,7 @@ REASONS: Final[Mapping[str, Any]] = {
     "let_in": gettext_lazy("a host let them in"),
     "seat": gettext_lazy("they came back to their seat"),
     "knock": gettext_lazy("the door's rules say “knocks”"),
+    "full": gettext_lazy("the room was full"),
     "early": gettext_lazy("the door was not open yet"),
     "no_host": gettext_lazy("no host was there yet"),
     "suspended": gettext_lazy("the meeting was suspended"),
@@ -192,6 +194,7 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "names": gettext_lazy("how people are named"),
     "lease_seconds": gettext_lazy("how long a yes lasts"),
     "hosts_may_replace": gettext_lazy("services of single meetings"),
+    "capacity": gettext_lazy("how many people may be inside"),
 }
 
 SOURCES: Final[Mapping[str, Any]] = {
@@ -296,6 +299,13 @@ def _kept(name: str, days: int | None) -> str:
     if days is None:
         return _("{what} for good").format(what=what)
     return ngettext("{what} for {days} day", "{what} for {days} days", days).format(what=what, days=days)
+
+
+def explanation(entry: AuditEntry) -> str:
+    """Why the door answered as it did, in the sentence that everybody gets; "" where the entry is about no answer."""
+    body = raw_body(getattr(entry, "detail", None))
+    because = doorwords.read(body["facts"].get("because")) if body is not None else None
+    return doorwords.sentence(because) if because is not None else ""
 
 
 def _changes(changes: Any) -> str:

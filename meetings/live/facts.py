@@ -6,7 +6,7 @@ Nothing here is remembered: every call reads again, because an answer of the doo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from meetings import door, selectors
 from meetings.admission import IllegalEvent
+from meetings.doortable import MOST_INSIDE
 from meetings.live.cautions import Named
 from meetings.live.seats import Asked, LinkUse, Person
 from meetings.live.sessions import living_sessions
@@ -33,7 +34,9 @@ CLOSED_SEATS = {
 
 @dataclass(frozen=True)
 class MeetingFacts:
-    """What a meeting is like now, for everybody in it. `door` is the table as docs/protocol.md writes it."""
+    """What a meeting is like now, for everybody in it. `door` is the table as docs/protocol.md writes it. `locks_at` is
+    when the door locks by itself; None when it never does, or has done so.
+    """
 
     title: str
     organisation: str
@@ -50,6 +53,7 @@ class MeetingFacts:
     door: Mapping[str, str]
     hosts: tuple[str, ...]
     ended_by: str | None
+    capacity: int = MOST_INSIDE
 
 
 @dataclass(frozen=True)
@@ -91,16 +95,16 @@ def judge(
     kept: Iterable[str],
     now: datetime,
     *,
-    places: int,
     agreed: Agreed,
 ) -> Verdicts:
-    """Asks the door about the participants `asked`, and stores the entry of those `present` whom it admits, as long as
-    there are `places` left. Where an authorization service has to agree, nobody enters before it has.
+    """Asks the door about the participants `asked`, and stores the entry of those `present` whom it admits. Where an
+    authorization service has to agree, nobody enters before it has.
 
     Hosts are decided first: whether one is inside changes the answer for everybody else. A host counts as inside while
-    present or while their seat is `kept` for their return.
+    present or while their seat is `kept` for their return. The others follow in the order in which they came, so that
+    a free place goes to who has waited longest; who is away just now keeps their turn, and lets others pass.
     """
-    occurrence = Occurrence.objects.select_related("meeting", "ended_by", "suspended_by").get(pk=occurrence_id)
+    occurrence = Occurrence.objects.select_related("meeting", *selectors.WITH_NAMES).get(pk=occurrence_id)
     register = Register(occurrence)
     round_trip = round_trip_of(occurrence.meeting)
     here = set(present)
@@ -110,19 +114,19 @@ def judge(
     seats = [seat for seat in register.seats if str(seat.pk) in ids]
     rows = {seat.pk: _row(occurrence, seat, register) for seat in seats}
     sessions = living_sessions(seats)
-    seats.sort(key=lambda seat: rows[seat.pk] is not door.Row.HOST)
-    host_inside = False
+    seats.sort(key=lambda seat: (rows[seat.pk] is not door.Row.HOST, seat.knocked_at or now, str(seat.pk)))
+    host_inside = somebody_entered = False
+    ahead = 0
     judgements: dict[str, Judgement] = {}
-    somebody_entered = False
     for seat in seats:
         what_holds = _facts(occurrence, seat, rows[seat.pk], register, host_inside, now)
-        decision: door.Decision = _closed(seat, sessions) or door.decide(what_holds)
+        decision: door.Decision = _closed(seat, sessions) or door.decide(replace(what_holds, ahead=ahead))
+        ahead += decision.reason == "full"
         if isinstance(decision, door.Admit):
             is_new = seat.state != Participant.State.INSIDE or seat.entered_at is None
-            if is_new and places > 0 and str(seat.pk) in here:
+            if is_new and str(seat.pk) in here:
                 seat, decision = _entered(seat, decision)  # noqa: PLW2901 - the stored row
                 somebody_entered = True
-                places -= 1
             host_inside = host_inside or (rows[seat.pk] is door.Row.HOST and str(seat.pk) in with_seat)
         judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk], register, now), decision)
     if somebody_entered:
@@ -134,7 +138,7 @@ def judge(
 def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door.Decision]:
     """Stores an entry. Where the seat was closed in this very moment, that stands, and nobody else's answer suffers."""
     try:
-        return door_services.entered(seat, reason=decision.reason), decision
+        return door_services.entered(seat, reason=decision.reason, because=decision.because), decision
     except IllegalEvent:
         return seat, door.Refuse("closed", unknown=True)
 
@@ -186,6 +190,8 @@ def _meeting_facts(occurrence: Occurrence, register: Register) -> MeetingFacts:
     locks_at = None
     if rules.lock_after_minutes and occurrence.started_at:
         locks_at = max(occurrence.started_at, occurrence.starts_at) + timedelta(minutes=rules.lock_after_minutes)
+        if occurrence.rule_locked_at is not None and occurrence.rule_locked_at >= locks_at:
+            locks_at = None
     return MeetingFacts(
         title=meeting.title,
         organisation=settings.LINTEL.organisation,
@@ -208,6 +214,7 @@ def _meeting_facts(occurrence: Occurrence, register: Register) -> MeetingFacts:
         },
         hosts=tuple(sorted(host.name for host in register.hosts)),
         ended_by=occurrence.ended_by.name if occurrence.ended_by else None,
+        capacity=min(rules.capacity or MOST_INSIDE, MOST_INSIDE),
     )
 
 

@@ -71,7 +71,8 @@ class News:
     def _tell_door(self, seat: Seat) -> None:
         if seat.wait is None or self.room.meeting is None:
             return
-        view = views.door(seat, self.room.meeting, host_here=self.room.host_inside)
+        room = self.room
+        view = views.door(seat, self.room.meeting, host_here=room.host_inside, inside=len(room.inside()))
         if view != seat.told_door:
             seat.told_door = view
             seat.tell(view)
@@ -93,7 +94,7 @@ class News:
 
     def _waiting_views(self) -> list[Json]:
         cautions = self.room.cautions()
-        return [views.waiting(seat, cautions[seat.id]) for seat in self.room.waiting()]
+        return [views.waiting(seat, cautions[seat.id]) for seat in sorted(self.room.waiting(), key=Seat.turn)]
 
     def tell_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now."""

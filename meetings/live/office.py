@@ -23,7 +23,7 @@ from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportS
 from meetings import changes
 from meetings.live import facts, storing, views
 from meetings.live.authorization import Authorization
-from meetings.live.room import LEASE_SECONDS, MOST_INSIDE, MOST_WAITING, Room
+from meetings.live.room import LEASE_SECONDS, MOST_WAITING, Room
 from meetings.live.seats import Connection, Seat
 from meetings.live.sockets import Sockets
 from meetings.live.upkeep import Upkeep
@@ -213,9 +213,8 @@ class Live:
 
     async def _ask(self, room: Room, asked: set[str], present: set[str]) -> facts.Verdicts:
         kept = {seat.id for seat in room.seats.values() if seat.is_host}
-        places = MOST_INSIDE - len(room.inside())
         agreed = self.authorization.agreed(room.id)
-        verdicts = await self.database(facts.judge, room.id, asked, present, kept, _now(), places=places, agreed=agreed)
+        verdicts = await self.database(facts.judge, room.id, asked, present, kept, _now(), agreed=agreed)
         return self.authorization.settle(room, verdicts)
 
     async def _apply(self, room: Room, verdicts: facts.Verdicts, asked_at: float) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from media_engine import Engine, Grants, OfferRejected, Source
 from meetings.door import Admit, Capabilities, Refuse, Wait
+from meetings.doortable import MOST_INSIDE
 from meetings.live import views
 from meetings.live.cautions import Named, name_cautions
 from meetings.live.facts import MeetingFacts, Verdicts
@@ -29,7 +30,6 @@ log = logging.getLogger("lintel.live")
 
 LEASE_SECONDS = 10.0
 SEAT_SECONDS = 120.0
-MOST_INSIDE = 100
 MOST_WAITING = 100
 
 GONE_BECAUSE = {"removed": "removed", "link_moved": "moved"}
@@ -63,7 +63,6 @@ class Room:
         self.lock = asyncio.Lock()
         # Removed or turned away here. The door's answers about them are ignored until the database has said so too.
         self.expelled: set[str] = set()
-        self.was_locked_by_itself = False
         # How many suspensions are being stored: until then the door's answers may not know of them.
         self.suspending = 0
         self.news = News(self)
@@ -228,19 +227,22 @@ class Room:
                 continue
             seat.person = judgement.person
             decision = judgement.decision
-            if isinstance(decision, Admit) and self._has_room_for(seat):
+            if isinstance(decision, Admit) and self._may_take_place(seat, decision):
                 self._let_inside(seat, decision.capabilities, lease_until)
             elif isinstance(decision, Refuse):
                 out[participant_id] = decision
                 self._turn_out_by_rule(seat, decision, at, judgement.note)
             else:
-                self._keep_outside(seat, decision if isinstance(decision, Wait) else Wait("knock"))
+                self._keep_outside(seat, decision if isinstance(decision, Wait) else seat.wait or Wait("knock"))
         self.tell_changes()
         self.news.changed_by = None  # nothing was different after all: the next change is somebody else's
         return out
 
-    def _has_room_for(self, seat: Seat) -> bool:
-        return seat.inside or len(self.inside()) < MOST_INSIDE
+    def _may_take_place(self, seat: Seat, admit: Admit) -> bool:
+        """Who is away comes in when they are back. Who may be inside at all the door has counted; this holds too."""
+        if seat.inside:
+            return True
+        return seat.connection is not None and (admit.capabilities.host or len(self.inside()) < MOST_INSIDE)
 
     def _let_inside(self, seat: Seat, capabilities: Capabilities, lease_until: float) -> None:
         became_host = seat.inside and capabilities.host != seat.capabilities.host

@@ -141,6 +141,11 @@ class Seat:
     def id(self) -> str:
         return self.person.participant_id
 
+    def turn(self) -> tuple[str, str]:
+        """Orders those who wait: who came to the door first is first."""
+        knocked_at = self.person.knocked_at
+        return (knocked_at.isoformat() if knocked_at else "", self.id)
+
     @property
     def is_host(self) -> bool:
         return self.inside and self.capabilities.host

@@ -90,13 +90,10 @@ class Upkeep:
         meeting = room.meeting
         if meeting is None or room.is_over:
             return
-        if meeting.locks_at and datetime.now(UTC) >= meeting.locks_at and not room.was_locked_by_itself:
-            if meeting.locked_at is None:
-                async with room.lock:
-                    await live.database(storing.lock_by_rule, room.id)
-                await live.reconcile(room.id)
-            # Only now: what could not be stored is tried again at the next tick.
-            room.was_locked_by_itself = True
+        if meeting.locks_at and datetime.now(UTC) >= meeting.locks_at:
+            async with room.lock:
+                await live.database(storing.lock_by_rule, room.id)
+            await live.reconcile(room.id)
 
     async def clear_up(self) -> None:
         """Ends seats that stay empty for two rounds, and meetings that everybody has left."""

@@ -44,6 +44,7 @@ def meeting(facts: MeetingFacts) -> dict[str, Any]:
         "locked": facts.locked_at is not None,
         "suspended": {"at": time(facts.suspended_at), "by": facts.suspended_by} if facts.suspended_at else None,
         "mics_start_off": facts.mics_start_off,
+        "capacity": facts.capacity,
         "door": dict(facts.door),
     }
 
@@ -117,6 +118,7 @@ def waiting(seat: Seat, all_cautions: list[str]) -> dict[str, Any]:
         "email": seat.person.email,
         "knocked_at": time(seat.person.knocked_at),
         "reason": seat.wait.reason if seat.wait else "knock",
+        "place": seat.wait.place if seat.wait else None,
         "cautions": all_cautions,
         "link": link_use(seat.person.link),
         "connected": seat.connection is not None,
@@ -124,9 +126,12 @@ def waiting(seat: Seat, all_cautions: list[str]) -> dict[str, Any]:
     }
 
 
-def door(seat: Seat, facts: MeetingFacts, *, host_here: bool) -> dict[str, Any]:
-    """What somebody at the door is told. Title, time and hosts only for people who may know of the meeting."""
+def door(seat: Seat, facts: MeetingFacts, *, host_here: bool, inside: int) -> dict[str, Any]:
+    """What somebody at the door is told. Title, time and hosts only for people who may know of the meeting; how many
+    are `inside` only for those who wait for a place.
+    """
     wait = seat.wait
+    full = wait is not None and wait.reason == "full"
     knows = seat.person.may_know
     return {
         "type": "door",
@@ -139,6 +144,9 @@ def door(seat: Seat, facts: MeetingFacts, *, host_here: bool) -> dict[str, Any]:
         "hosts": list(facts.hosts) if knows else None,
         "host_here": host_here,
         "message": seat.person.host_message or None,
+        "place": wait.place if wait else None,
+        "inside": inside if full else None,
+        "capacity": facts.capacity if full else None,
     }
 
 

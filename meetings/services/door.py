@@ -13,7 +13,8 @@ from django.utils import timezone
 from meetings import audit, lifecycle
 from meetings.admission import Event
 from meetings.audit import flush_refusals
-from meetings.door import Admit, Decision, Refuse, Row, Wait
+from meetings.door import Admit, Because, Decision, Refuse, Row, Wait
+from meetings.doorwords import written
 from meetings.models import Block, Invitation, Occurrence, Participant
 from meetings.services import moves
 from meetings.services.errors import NotAHost, Wrong
@@ -109,7 +110,7 @@ def arrive(
         kind = "door.admitted" if isinstance(decision, Admit) else "door.waits"
         if isinstance(decision, Wait) and decision.reason == "knock":
             kind = "door.knocked"
-        write(kind, locked, seat, reason=decision.reason)
+        write(kind, locked, seat, reason=decision.reason, because=written(decision.because))
     return seat
 
 
@@ -150,6 +151,7 @@ def _refused(
         network=network,
         reason=decision.reason,
         row=row,
+        because=written(decision.because),
     )
     return seat
 
@@ -218,11 +220,11 @@ def put_out(target: Participant, decision: Refuse) -> Participant:
         move(target, Event.SHUT_OUT)
         target.left_at = timezone.now()
         target.save(update_fields=["state", "left_at"])
-        write("door.put_out", occurrence, target, reason=decision.reason)
+        write("door.put_out", occurrence, target, reason=decision.reason, because=written(decision.because))
     return target
 
 
-def entered(participant: Participant, *, reason: str = "") -> Participant:
+def entered(participant: Participant, *, reason: str = "", because: Because | None = None) -> Participant:
     """They are in the room. The first one starts the occurrence. Coming back to a seat that is held changes nothing.
 
     Raises `IllegalEvent` when the occurrence is over or the seat was closed meanwhile.
@@ -244,7 +246,8 @@ def entered(participant: Participant, *, reason: str = "") -> Participant:
             occurrence.started_at = now
             occurrence.save(update_fields=["started_at"])
             write("meeting.started", occurrence, participant)
-        write("door.entered", occurrence, participant, reason=reason or _how(participant))
+        how = reason or _how(participant)
+        write("door.entered", occurrence, participant, reason=how, because=written(because))
     return participant
 
 

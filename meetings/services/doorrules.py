@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from meetings.door import COLUMN, Rules, Way, is_ordered
 from meetings.doorlimits import Limits
 from meetings.doormodels import DoorColumns
+from meetings.doortable import MOST_INSIDE
 from meetings.services.errors import Wrong
 
 LONGEST_MINUTES = 24 * 60
@@ -20,6 +21,8 @@ def check_rules(rules: Rules) -> None:
         raise Wrong("door_opens_minutes", "range", _("The door opens at most a day before the start."))
     if rules.lock_after_minutes is not None and not 0 <= rules.lock_after_minutes <= LONGEST_MINUTES:
         raise Wrong("lock_after_minutes", "range", _("The door locks at most a day after the start."))
+    if rules.capacity is not None and not 1 <= rules.capacity <= MOST_INSIDE:
+        raise Wrong("capacity", "range", _("A room takes 1 to %(most)d people.") % {"most": MOST_INSIDE})
 
 
 def set_rules(door: DoorColumns, rules: Rules) -> None:
@@ -35,6 +38,7 @@ def set_rules(door: DoorColumns, rules: Rules) -> None:
     door.allow_chat = rules.allow_chat
     door.mics_start_off = rules.mics_start_off
     door.lock_after_minutes = rules.lock_after_minutes
+    door.capacity = rules.capacity
 
 
 FIELDS = {
@@ -44,6 +48,7 @@ FIELDS = {
     "allow_chat": "options.allow_chat",
     "mics_start_off": "options.mics_start_off",
     "lock_after_minutes": "options.lock_after_minutes",
+    "capacity": "options.capacity",
 }
 """Where a field of `Rules` stands in a request to the API; every other one is part of `door`."""
 
@@ -54,6 +59,10 @@ def beyond(name: str, limits: Limits) -> tuple[str, str]:
     start = getattr(limits.start, name)
     if name in limits.fixed:
         told = _("Your administrator settled this for all meetings. Keep “%(value)s”.") % {"value": _said(start)}
+    elif name == "capacity":
+        told = _("Your administrator lets at most %(most)d people in. Choose that or fewer.") % {
+            "most": limits.most.capacity
+        }
     elif name == "guests_verified":
         told = _("Your administrator asks guests who walk in for a code. Set it to true, or let guests knock.")
     else:

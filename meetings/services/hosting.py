@@ -63,7 +63,7 @@ def _forget_let_in(target: Participant) -> None:
 def let_anyone_knock(meeting: Meeting) -> bool:
     """Close the row that needs no proof; says whether it was open."""
     opened = Meeting.objects.filter(pk=meeting.pk, door_anyone=Way.WALKS_IN)
-    return bool(opened.update(door_anyone=Way.KNOCKS))
+    return bool(opened.update(door_anyone=Way.KNOCKS, door_changed_at=timezone.now(), door_changed_by=None))
 
 
 def move_to_door(by: Any, target: Participant) -> Participant:
@@ -102,13 +102,20 @@ def _not_oneself(by: Any, account: Any, target: Participant) -> None:
 
 
 def lock(by: Any, occurrence: Occurrence) -> Occurrence:
-    """Nobody else comes in; who is at the door keeps waiting. `by` None: the meeting's own rule."""
+    """Nobody else comes in; who is at the door keeps waiting.
+
+    `by` None: the meeting's own rule, which acts once. Where a host undoes it, that stands, also after a restart.
+    """
     with occurrence_locked(occurrence) as locked:
         account = require_host(by, locked) if by is not None else None
         _still_on(locked)
+        now = timezone.now()
+        if account is None:
+            locked.rule_locked_at = now
+            locked.save(update_fields=["rule_locked_at"])
         if locked.locked_at is None:
-            locked.locked_at = timezone.now()
-            locked.save(update_fields=["locked_at"])
+            locked.locked_at, locked.locked_by = now, account
+            locked.save(update_fields=["locked_at", "locked_by"])
             kind = "door.locked" if account is not None else "door.locked_by_rule"
             audit.record(kind, actor=account, occurrence=locked)
     return locked
@@ -120,8 +127,8 @@ def unlock(by: Any, occurrence: Occurrence) -> Occurrence:
         account = require_host(by, locked)
         _still_on(locked)
         if locked.locked_at is not None:
-            locked.locked_at = None
-            locked.save(update_fields=["locked_at"])
+            locked.locked_at = locked.locked_by = None
+            locked.save(update_fields=["locked_at", "locked_by"])
             audit.record("door.unlocked", actor=account, occurrence=locked)
     return locked
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from meetings import audit, changes
 from meetings.door import COLUMN, EASE
 from meetings.doorlimits import OPTIONS, SETTLEABLE, Limits
+from meetings.doortable import MOST_INSIDE
 from meetings.models import DoorPolicy
 from meetings.selectors import limits_now
 from meetings.services.doorrules import check_rules, set_rules
@@ -43,6 +44,7 @@ def change_door_policy(by: Any, limits: Limits) -> Limits:
             policy.most_listed, policy.most_colleagues = most.listed, most.colleagues
             policy.most_guests, policy.most_guests_verified = most.guests, most.guests_verified
             policy.most_anyone = most.anyone
+            policy.most_inside = most.capacity
             policy.fixed = sorted(limits.fixed)
             policy.changed_at, policy.changed_by = timezone.now(), account
             policy.save()
@@ -61,6 +63,8 @@ def _check(limits: Limits) -> None:
                 "beyond",
                 _("New meetings would start more open than this. Allow more, or start with less."),
             )
+    if (limits.defaults.capacity or 0) > (limits.most.capacity or MOST_INSIDE):
+        raise Wrong("most.capacity", "beyond", _("New meetings would start with more people than this."))
     for name in limits.fixed - set(SETTLEABLE):
         raise Wrong("fixed", "unknown", _("There is no rule called “%(name)s”.") % {"name": name})
 
@@ -71,7 +75,7 @@ def _differences(before: Limits, after: Limits) -> dict[str, Any]:
     for name in (*COLUMN.values(), "guests_verified", *OPTIONS):
         if getattr(before.defaults, name) != getattr(after.defaults, name):
             found[f"default.{name}"] = getattr(after.defaults, name)
-    for name in (*COLUMN.values(), "guests_verified"):
+    for name in (*COLUMN.values(), "guests_verified", "capacity"):
         if getattr(before.most, name) != getattr(after.most, name):
             found[f"most.{name}"] = getattr(after.most, name)
     for name in sorted(before.fixed ^ after.fixed):

@@ -124,7 +124,7 @@ def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> M
         changed = _change_times(meeting, occurrence, wanted)
         changed |= _change_fields(meeting, wanted)
         if wanted.get("rules") is not None:
-            changed |= _change_rules(meeting, wanted["rules"])
+            changed |= _change_rules(account, meeting, wanted["rules"])
         if wanted.get("hosts") is not None:
             changed |= _change_hosts(account, meeting, occurrence, wanted["hosts"], tell=tell)
         in_calendar = bool(CALENDAR_FIELDS & set(changed))
@@ -219,7 +219,7 @@ def _change_fields(meeting: Meeting, wanted: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _change_rules(meeting: Meeting, rules: Rules) -> dict[str, Any]:
+def _change_rules(by: Any, meeting: Meeting, rules: Rules) -> dict[str, Any]:
     limits = limits_now()
     before = rules_of(meeting, limits)
     _checked(rules, limits, before)
@@ -230,6 +230,7 @@ def _change_rules(meeting: Meeting, rules: Rules) -> dict[str, Any]:
     changed |= {name: True for name in others if getattr(rules, name) != getattr(before, name)}
     if changed:
         set_rules(meeting, rules)
+        meeting.door_changed_at, meeting.door_changed_by = timezone.now(), by
     return changed
 
 

@@ -60,6 +60,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "error": frozenset({"id", "code", "message"}),
         "door": frozenset(
             {"participant", "reason", "until", "knocked_at", "title", "starts_at", "hosts", "host_here", "message"}
+            | {"place", "inside", "capacity"}
         ),
         "refused": frozenset({"reason", "until", "note", "by", "at"}),
         "room": frozenset({"you", "meeting", "capabilities", "people", "waiting", "now"}),
@@ -80,7 +81,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 MEETING_FIELDS: Final = frozenset(
     {"title", "organisation", "code", "starts_at", "ends_at", "started_at", "encryption", "locked", "suspended"}
-    | {"mics_start_off", "door"}
+    | {"mics_start_off", "door", "capacity"}
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
@@ -88,7 +89,7 @@ PERSON_FIELDS: Final = frozenset(
 )
 WAITING_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}
-    | {"identity"}
+    | {"identity", "place"}
 )
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}

@@ -10,18 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meetings import doorwords
 from meetings.door import (
     BELOW,
     COLUMN,
     EASE,
     PRESETS,
     REASONS,
+    RULES,
     Admit,
     Decision,
     Facts,
     Refuse,
     Row,
     Rules,
+    Settled,
     Wait,
     Way,
     WithoutHost,
@@ -32,6 +35,7 @@ from meetings.door import (
     preset_of,
     with_preset,
 )
+from meetings.doorlimits import Limits, within
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MOMENTS = st.sampled_from([NOON + timedelta(minutes=minutes) for minutes in (-60, -10, -1, 0, 1, 60)])
@@ -79,6 +83,13 @@ any_facts = st.builds(
     signed_in=st.booleans(),
     active_account=st.booleans(),
     may_receive_mail=st.booleans(),
+    exception=st.none() | st.sampled_from(Way),
+    most=st.sampled_from(Way),
+    unwanted_address=st.booleans(),
+    capacity=st.none() | st.integers(1, 3),
+    inside=st.integers(0, 4),
+    ahead=st.integers(0, 2),
+    known_by=st.sampled_from(["", "@nordhavn.example"]),
 )
 
 
@@ -131,7 +142,7 @@ def test_only_hosts_get_a_hosts_capabilities(some: Facts) -> None:
 @settings(max_examples=600)
 def test_a_row_that_is_turned_away_never_learns_that_the_meeting_exists(some: Facts) -> None:
     rules = with_preset(Rules(), "guests_knock")
-    stranger = replace(some, row=Row.ANYONE, let_in_at=None, replaced=False, rules=rules)
+    stranger = replace(some, row=Row.ANYONE, let_in_at=None, replaced=False, rules=rules, exception=None)
     decision = decide(stranger)
     assert isinstance(decision, Refuse)
     assert decision.unknown or stranger.seat
@@ -139,16 +150,19 @@ def test_a_row_that_is_turned_away_never_learns_that_the_meeting_exists(some: Fa
         assert decision == Refuse("closed", unknown=True)
 
 
-@given(any_facts, ordered_rules)
-@settings(max_examples=600)
-def test_nobody_less_known_gets_in_more_easily(some: Facts, rules: Rules) -> None:
+@given(any_facts, ordered_rules, ordered_rules)
+@settings(max_examples=800)
+def test_nobody_less_known_gets_in_more_easily(some: Facts, host_rules: Rules, limits: Rules) -> None:
+    rules = within(host_rules, Limits(most=limits))
     # What differs between people beside their row is held equal: proofs that a row has by its nature are given.
-    base = replace(some, rules=rules, revoked=False, link_in_use=False, active_account=True)
+    # The limits of an organisation are ordered as its rules are; an exception is the same for whoever has it.
+    base = replace(some, rules=rules, revoked=False, link_in_use=False, active_account=True, unwanted_address=False)
     rows = [Row.HOST, *COLUMN]
     for better in rows:
         below = list(COLUMN) if better is Row.HOST else BELOW[better]
         for lesser in below:
-            assert ease(replace(base, row=better)) >= ease(replace(base, row=lesser)), (better, lesser)
+            there = ease(replace(base, row=better, most=limits.way(better)))
+            assert there >= ease(replace(base, row=lesser, most=limits.way(lesser))), (better, lesser)
 
 
 @given(any_facts, st.integers(1, 600))
@@ -163,6 +177,14 @@ def test_being_early_never_changes_what_the_door_says_once_it_opens(some: Facts,
     if isinstance(before, Admit):
         assert before.reason in {"host", "let_in", "seat"}
         assert before == arrives_late
+
+
+@given(any_facts, st.integers(-600, 600), st.integers(0, 600))
+@settings(max_examples=600)
+def test_arriving_early_never_yields_more_than_arriving_late(some: Facts, early_s: int, later_s: int) -> None:
+    early = replace(some, now=NOON + timedelta(seconds=early_s), refused_until=None)
+    late = replace(early, now=early.now + timedelta(seconds=later_s))
+    assert ease(early) <= ease(late)
 
 
 @given(any_facts)
@@ -286,6 +308,18 @@ REFUSALS = [
     (facts(rules=Rules(guests=Way.TURNED_AWAY), signed_in=True), Refuse("not_listed")),
     (facts(preset="named_people"), Refuse("verify_email")),
     (facts(preset="named_people", opens_at=SOON, host_inside=False), Refuse("verify_email")),
+    (facts(exception=Way.TURNED_AWAY), Refuse("closed", unknown=True)),
+    (facts(Row.LISTED, exception=Way.TURNED_AWAY, seat=True), Refuse("closed", unknown=True)),
+    (facts(exception=Way.WALKS_IN, most=Way.TURNED_AWAY), Refuse("closed", unknown=True)),
+    (facts(exception=Way.WALKS_IN, blocked=True), Refuse("blocked")),
+    (facts(exception=Way.WALKS_IN, revoked=True), Refuse("revoked", unknown=True)),
+    (facts(exception=Way.WALKS_IN, locked_at=LOCKED), Refuse("locked")),
+    (facts(exception=Way.WALKS_IN, ended=True), Refuse("ended")),
+    (facts(exception=Way.WALKS_IN, refused_until=SOON), Refuse("not_let_in", until=SOON)),
+    (facts(exception=Way.WALKS_IN, rules=Rules(guests_verified=True)), Refuse("verify_email")),
+    # What the organisation closes, no host's word opens.
+    (facts(rules=Rules(guests=Way.TURNED_AWAY), most=Way.TURNED_AWAY, let_in_at=AFTER), Refuse("closed", unknown=True)),
+    (facts(Row.ANYONE, unwanted_address=True, let_in_at=AFTER, seat=True), Refuse("closed", unknown=True)),
 ]
 
 
@@ -294,6 +328,7 @@ def test_refusals(some: Facts, answer: Refuse) -> None:
     assert decide(some) == answer
 
 
+STARTERS = Rules(without_host=WithoutHost.LISTED_START)
 OPENS = NOON + timedelta(minutes=10)
 OTHERS = [
     (facts(), Wait("knock")),
@@ -313,6 +348,16 @@ OTHERS = [
     (facts(suspended=True), Wait("suspended")),
     (facts(suspended=True, let_in_at=AFTER), Wait("suspended")),
     (facts(Row.LISTED, suspended=True, host_inside=False), Wait("suspended")),
+    (facts(Row.LISTED, capacity=2, inside=2), Wait("full", place=1)),
+    (facts(Row.LISTED, capacity=2, inside=3, ahead=4), Wait("full", place=5)),
+    (facts(let_in_at=BEFORE, capacity=2, inside=2), Wait("full", place=1)),
+    (facts(capacity=2, inside=2), Wait("knock")),
+    (facts(Row.LISTED, capacity=2, inside=2, host_inside=False), Wait("no_host")),
+    (facts(Row.LISTED, exception=Way.KNOCKS), Wait("knock")),
+    (facts(Row.ANYONE, exception=Way.KNOCKS), Wait("knock")),
+    (facts(exception=Way.WALKS_IN, most=Way.KNOCKS), Wait("knock")),
+    (facts(Row.LISTED, exception=Way.WALKS_IN, must_knock=True), Wait("knock")),
+    (facts(Row.COLLEAGUE, rules=STARTERS, exception=Way.WALKS_IN, host_inside=False), Wait("no_host")),
 ]
 
 
@@ -321,10 +366,16 @@ def test_waiting(some: Facts, answer: Wait) -> None:
     assert decide(some) == answer
 
 
-STARTERS = Rules(without_host=WithoutHost.LISTED_START)
 ADMITTED = [
     (facts(Row.HOST, opens_at=OPENS, host_inside=False, locked_at=LOCKED), "host"),
     (facts(Row.HOST, revoked=True), "host"),
+    (facts(Row.HOST, exception=Way.TURNED_AWAY, capacity=1, inside=5), "host"),
+    (facts(Row.LISTED, capacity=2, inside=1), "walks_in"),
+    (facts(seat=True, capacity=2, inside=3), "seat"),
+    (facts(exception=Way.WALKS_IN), "walks_in"),
+    (facts(Row.COLLEAGUE, "named_people", exception=Way.WALKS_IN), "walks_in"),
+    (facts(exception=Way.TURNED_AWAY, let_in_at=BEFORE), "let_in"),
+    (facts(Row.LISTED, rules=STARTERS, exception=Way.WALKS_IN, host_inside=False), "walks_in"),
     (facts(Row.LISTED), "walks_in"),
     (facts(Row.LISTED, rules=STARTERS, host_inside=False), "walks_in"),
     (facts(preset="named_people", verified=True), "walks_in"),
@@ -345,6 +396,107 @@ ADMITTED = [
 @pytest.mark.parametrize(("some", "reason"), ADMITTED)
 def test_admissions(some: Facts, reason: str) -> None:
     assert decide(some) == Admit(capabilities(some.rules, some.row), reason)
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_an_exception_never_gives_more_than_the_organisation_allows(some: Facts) -> None:
+    if some.row is Row.HOST or some.exception is None:
+        return
+    assert ease(some) <= ease(replace(some, exception=some.most))
+    if some.most is Way.TURNED_AWAY:
+        assert isinstance(decide(some), Refuse)
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_nobody_but_a_host_takes_a_place_that_is_not_free(some: Facts) -> None:
+    decision = decide(replace(some, capacity=2, inside=2))
+    if isinstance(decision, Admit):
+        assert decision.reason in {"host", "seat"}
+    if decision.reason == "full":
+        assert isinstance(decide(replace(some, capacity=2, inside=1)), Admit)
+
+
+HOLDS = {
+    "host": lambda some: some.row is Row.HOST,
+    "table": lambda some: some.row is not Row.HOST,
+    "limit": lambda some: some.row is not Row.HOST,
+    "exception": lambda some: some.exception is not None,
+    "must_knock": lambda some: some.must_knock,
+    "code": lambda some: some.row is Row.GUEST and not some.verified,
+    "opening": lambda some: some.opens_at is not None and some.now < some.opens_at,
+    "without_host": lambda some: not some.host_inside,
+    "full": lambda some: some.is_full,
+    "lock": lambda some: some.locked_at is not None,
+    "seat": lambda some: some.seat,
+    "let_in": lambda some: some.let_in,
+    "refusal": lambda some: some.refused_until is not None and some.now < some.refused_until,
+    "link_in_use": lambda some: some.link_in_use,
+    "moving": lambda some: some.link_in_use and some.asking,
+    "move_refused": lambda some: some.link_in_use and some.move_refused_until is not None,
+    "replaced": lambda some: some.replaced,
+    "suspended": lambda some: some.suspended,
+    "revoked": lambda some: some.revoked,
+    "block": lambda some: some.blocked,
+    "account": lambda some: not some.active_account,
+    "ended": lambda some: some.ended,
+    "cancelled": lambda some: some.cancelled,
+}
+"""What must be so for a rule to have decided."""
+
+REASONS_OF = {
+    "host": {"host"},
+    "table": {"walks_in", "knock", "closed", "sign_in", "not_listed"},
+    "limit": {"walks_in", "knock", "closed"},
+    "exception": {"walks_in", "knock", "closed"},
+    "must_knock": {"knock"},
+    "code": {"verify_email", "knock"},
+    "opening": {"early"},
+    "without_host": {"no_host"},
+    "full": {"full"},
+    "lock": {"locked", "knock"},
+    "seat": {"seat"},
+    "let_in": {"let_in"},
+    "refusal": {"not_let_in"},
+    "link_in_use": {"link_in_use", "link_moved"},
+    "moving": {"moving"},
+    "move_refused": {"move_refused"},
+    "replaced": {"link_replaced"},
+    "suspended": {"suspended"},
+    "revoked": {"revoked"},
+    "block": {"blocked", "removed"},
+    "account": {"inactive"},
+    "ended": {"ended"},
+    "cancelled": {"cancelled"},
+}
+
+
+@given(any_facts)
+@settings(max_examples=1000)
+def test_every_answer_names_the_rule_that_gave_it_and_a_fact_that_holds(some: Facts) -> None:
+    settled = {rule: Settled(NOON, rule) for rule in RULES}
+    decision = decide(replace(some, settled=settled))
+    because = decision.because
+    assert because is not None
+    assert because.row is some.row
+    assert because.settled == Settled(NOON, because.rule)
+    assert HOLDS[because.rule](some)
+    assert decision.reason in REASONS_OF[because.rule]
+    if because.way is not None and because.rule != "host":
+        assert isinstance(decision, {Way.WALKS_IN: Admit, Way.KNOCKS: Wait, Way.TURNED_AWAY: Refuse}[because.way])
+
+
+@given(any_facts)
+@settings(max_examples=300)
+def test_an_answer_does_not_depend_on_who_settled_what(some: Facts) -> None:
+    told = replace(some, settled={rule: Settled(NOON, "Ingrid") for rule in RULES}, known_by="the Safety team")
+    assert decide(told) == decide(some)
+
+
+def test_every_rule_has_a_word_and_every_word_a_rule() -> None:
+    assert set(HOLDS) == set(REASONS_OF) == RULES == set(doorwords.RULES)
+    assert set().union(*REASONS_OF.values()) == set().union(*REASONS.values())
 
 
 def test_listed_people_who_may_start_do_not_bring_others_in() -> None:

@@ -606,8 +606,8 @@ class Floods(RoundTripCase):
             self.says.to = lambda question: YES | {"ttl": 3600}
             await self.host_inside(live)
             self.says.status = 500
-            for number in range(8):
-                talk = await self.knocker(live, f"Guest {number}")
+            talks = [await self.knocker(live, f"Guest {number}") for number in range(8)]
+            for talk in talks:
                 await talk.message("door")
             await self.move(live, 20)
             before = len(self.service.requests)

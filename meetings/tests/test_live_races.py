@@ -11,7 +11,7 @@ from unittest.mock import patch
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from meetings.live import Live, office, storing
+from meetings.live import Live, storing
 from meetings.live.room import SEAT_SECONDS
 from meetings.live.seats import Seat
 from meetings.models import AuditEntry, Participant
@@ -186,7 +186,7 @@ class TellingTests(LiveCase):
         colleague = await sync_to_async(make_user)("Marcus Bell")
         async with running_live() as live:
             await self.host_inside(live)
-            with patch.object(office, "MOST_INSIDE", 1), patch("meetings.live.room.MOST_INSIDE", 1):
+            with patch("meetings.selectors.MOST_INSIDE", 1):
                 talk = await (await Browser(live).sign_in(colleague)).join(self.code)
                 await talk.message("door")
                 self.assertEqual((await Participant.objects.aget(user=colleague)).state, Participant.State.WAITING)

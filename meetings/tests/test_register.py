@@ -108,7 +108,7 @@ class RegisterTests(TestCase):
             occurrence = make_meeting(self.host)
             ids = [str(_seat_of_some_kind(occurrence, size, number).pk) for number in range(size)]
             with CaptureQueriesContext(connection) as asked:
-                verdicts = facts.judge(str(occurrence.pk), ids, [], [], timezone.now(), places=100)
+                verdicts = facts.judge(str(occurrence.pk), ids, [], [], timezone.now(), agreed=facts.Agreed())
             self.assertEqual(len(verdicts.judgements), size)
             costs.append(len(asked))
         self.assertEqual(costs[0], costs[1])

@@ -44,6 +44,7 @@ def _row(detail: AuditDetail, now: datetime) -> dict[str, Any]:
         "when": short_moment(detail.entry.at, now),
         "text": _told(detail),
         "said": audit.sentence(detail.entry),
+        "why": audit.explanation(detail.entry),
         "who": export.who(detail),
         "result": result_of(detail.entry.kind),
         "network": detail.network,

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 from meetings import directory, listing, localtime
 from meetings.door import COLUMN, EASE, ORDER, Row, Way
 from meetings.doorlimits import presets_offered
+from meetings.doortable import MOST_INSIDE
 from meetings.forms import ScheduleForm
 from meetings.lifecycle import IllegalEvent
 from meetings.models import Meeting
@@ -32,6 +33,7 @@ _FIELD_OF = {
     "duration_minutes": "length",
     "door_opens_minutes": "opens",
     "options.lock_after_minutes": "lock_after",
+    "lock_after_minutes": "lock_after",
 }
 """Fields of this form that a service calls otherwise."""
 
@@ -135,6 +137,7 @@ def _page(
         "rows": _rows(form, shown, listed=listed, guests=len(known.emails), others=others),
         "row_words": {"host": words.names([_("You"), *(host.name for host in hosts[1:])], most=4)},
         "options": _options(form),
+        "most_inside": form.limits.most.capacity or MOST_INSIDE,
         "preview": _preview(shown, listed=listed, guests=known.emails, example=example),
         "preview_when": _when(form),
         "exposure": _exposure(shown, others),

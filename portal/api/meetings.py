@@ -205,6 +205,7 @@ def shown(meeting: Meeting, user: Any) -> dict[str, Any]:
             "allow_chat": rules.allow_chat,
             "mics_start_off": rules.mics_start_off,
             "lock_after_minutes": rules.lock_after_minutes,
+            "capacity": rules.capacity,
             "without_host": rules.without_host,
         }
         if is_host
@@ -223,7 +224,7 @@ def status_of(meeting: Meeting, occurrence: Occurrence) -> str:
     )
 
 
-OPTIONS: Final = ("allow_share", "allow_chat", "mics_start_off", "lock_after_minutes")
+OPTIONS: Final = ("allow_share", "allow_chat", "mics_start_off", "lock_after_minutes", "capacity")
 
 
 def _rules(rules: Rules, data: MeetingIn | MeetingChange) -> Rules:

@@ -113,6 +113,9 @@ class OptionsIn(Input):
     lock_after_minutes: Annotated[StrictInt, Field(ge=1, le=1440)] | None = Field(
         None, description="Locks the meeting this long after its start; null: never."
     )
+    capacity: Annotated[StrictInt, Field(ge=1, le=100)] | None = Field(
+        None, description="How many people may be inside at once; null: as many as the room and the organisation allow."
+    )
     without_host: WITHOUT_HOST = "wait"
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_without_any_default)
@@ -204,6 +207,7 @@ class OptionsOut(Output):
     allow_chat: bool
     mics_start_off: bool
     lock_after_minutes: int | None
+    capacity: int | None
     without_host: WITHOUT_HOST
 
 
@@ -393,6 +397,7 @@ class HistoryEntry(Output):
     who: str = Field(description="Who acted, or came. Empty: the system, or erased.")
     text: str = Field(description="What happened, in plain words.")
     reason: str
+    why: str = Field(description="Of an answer of the door: which rule, who settled it, and since when. Else empty.")
     network: str = Field(description="Cut short: /24 or /48. Empty: none, or erased.")
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from meetings import doorform
 from meetings.door import COLUMN, EASE, ORDER, PRESETS, Row, Way, is_ordered
 from meetings.doorlimits import ALL_OPEN, Limits
-from meetings.forms import WITHOUT_HOST, lock_choices, opens_choices
+from meetings.forms import WITHOUT_HOST, CapacityField, lock_choices, opens_choices
 from meetings.selectors import limits_now
 from meetings.services import organisation
 from meetings.services.errors import Wrong
@@ -44,6 +44,8 @@ class PolicyForm(forms.Form):
         label=gettext_lazy("If no host has arrived"), choices=WITHOUT_HOST, widget=_select()
     )
     lock_after = forms.ChoiceField(label=gettext_lazy("Lock the door by itself"), required=False, widget=_select())
+    capacity = CapacityField(label=gettext_lazy("At most this many people"))
+    most_capacity = CapacityField(label=gettext_lazy("At most this many people, whatever hosts say"))
     allow_share = forms.BooleanField(label=gettext_lazy("Everyone can share their screen"), required=False)
     allow_chat = forms.BooleanField(label=gettext_lazy("Everyone can chat"), required=False)
     mics_start_off = forms.BooleanField(label=gettext_lazy("Microphones start off"), required=False)
@@ -51,7 +53,7 @@ class PolicyForm(forms.Form):
     def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
         initial = doorform.initial(limits.defaults)
         initial |= {f"most_{COLUMN[row]}": limits.most.way(row).value for row in doorform.ROWS}
-        initial |= {"most_guests_verified": limits.most.guests_verified}
+        initial |= {"most_guests_verified": limits.most.guests_verified, "most_capacity": limits.most.capacity}
         initial |= {f"free_{name}": _rule(name) not in limits.fixed for name in _FIELDS}
         super().__init__(*args, initial=initial, label_suffix="", **kwargs)
         for column in COLUMN.values():
@@ -68,13 +70,15 @@ class PolicyForm(forms.Form):
             return data
         defaults, self.also_changed = doorform.settle(data)
         ways: dict[str, Any] = {COLUMN[row]: Way(data[f"most_{COLUMN[row]}"]) for row in doorform.ROWS}
-        most = replace(ALL_OPEN, guests_verified=data["most_guests_verified"], **ways)
+        most = replace(ALL_OPEN, guests_verified=data["most_guests_verified"], capacity=data["most_capacity"], **ways)
         if not is_ordered(most):
             self._say_unordered(ways)
         for row in doorform.ROWS:
             if EASE[defaults.way(row)] > EASE[most.way(row)]:
                 told = _("%(row)s: new meetings can’t start more open than hosts may choose.")
                 self.add_error(f"most_{COLUMN[row]}", told % {"row": words.row_name_anywhere(row)})
+        if defaults.capacity and most.capacity and defaults.capacity > most.capacity:
+            self.add_error("capacity", _("That is more than hosts may choose."))
         fixed = frozenset(_rule(name) for name in _FIELDS if not data[f"free_{name}"])
         data["limits"] = Limits(defaults, most, fixed)
         return data
@@ -118,7 +122,7 @@ def door(request: HttpRequest) -> HttpResponse:
         "presets": words.presets(),
         "ways": words.ways(),
         "rows": [_row(form, row) for row in doorform.ROWS],
-        "options": [_option(form, name) for name in ("opens", "without_host", "lock_after")],
+        "options": [_option(form, name) for name in ("opens", "without_host", "lock_after", "capacity")],
         "switches": [_option(form, name) for name in ("allow_share", "allow_chat", "mics_start_off")],
         "page_data": {
             "presets": words.preset_tables(),

@@ -44,6 +44,7 @@ class Meetings(ApiCase):
                 "allow_chat": False,
                 "mics_start_off": True,
                 "lock_after_minutes": 15,
+                "capacity": 12,
                 "without_host": "listed_start",
             },
         )
@@ -60,6 +61,7 @@ class Meetings(ApiCase):
             "allow_chat": False,
             "mics_start_off": True,
             "lock_after_minutes": 15,
+            "capacity": 12,
             "without_host": "listed_start",
         }
         assert {host["id"] for host in made["hosts"]} == {str(self.host.pk), str(second.pk)}

@@ -30,7 +30,7 @@ def policy_form(**changes: Any) -> dict[str, Any]:
     fields = {name: value for name, value in filled().items() if name in (*rows, "preset", "was_preset", "was_rows")}
     fields |= {"opens": "10", "without_host": "wait", "lock_after": "", "allow_share": "on", "allow_chat": "on"}
     fields |= {f"most_{row}": "walks_in" for row in rows}
-    options = ("opens", "without_host", "lock_after", "allow_share", "allow_chat", "mics_start_off")
+    options = ("opens", "without_host", "lock_after", "capacity", "allow_share", "allow_chat", "mics_start_off")
     fields |= {f"free_{name}": "on" for name in (*rows, *options)}
     return {name: value for name, value in (fields | changes).items() if value is not None}
 

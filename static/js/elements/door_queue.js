@@ -67,7 +67,8 @@ export class DoorQueue {
       return;
     }
     this.#inPanel.remove();
-    this.#renderToast(waiting.filter((waiter) => !this.#hidden.has(knockKey(waiter))));
+    // Who waits for a place only needs no answer, so nothing asks for one.
+    this.#renderToast(waiting.filter((waiter) => !waitsForPlace(waiter) && !this.#hidden.has(knockKey(waiter))));
   }
 
   /** Minutes pass. */
@@ -81,11 +82,11 @@ export class DoorQueue {
   /** @param {Waiter[]} waiting */
   #renderPanel(waiting) {
     setText(this.#panelTitle, gettext("At the door, {count}", { count: waiting.length }));
-    const unflagged = waiting.filter((waiter) => !waiter.cautions.length);
+    const unflagged = waiting.filter(mayComeAtOnce);
     this.#bulk.hidden = unflagged.length < 2 || this.#roster.suspended;
     setText(
       this.#bulk,
-      unflagged.length === waiting.length
+      unflagged.length === waiting.filter((waiter) => !waitsForPlace(waiter)).length
         ? gettext("Let in all {count}", { count: unflagged.length })
         : ngettext("Let in {count} unflagged", "Let in {count} unflagged", unflagged.length),
     );
@@ -96,7 +97,7 @@ export class DoorQueue {
       (waiter) => waiter.participant,
       () => h("li"),
       (row, waiter) => {
-        const state = `${waiter.name}|${waiter.cautions.join()}|${waiter.connected}|${waiter.provenance}|${this.#busy.has(waiter.participant)}|${this.#roster.suspended}`;
+        const state = `${waiter.name}|${waiter.cautions.join()}|${waiter.connected}|${waiter.provenance}|${waiter.reason}|${waiter.place}|${this.#busy.has(waiter.participant)}|${this.#roster.suspended}`;
         if (row.dataset.drawn === state) return;
         row.dataset.drawn = state;
         const focused = row.contains(document.activeElement);
@@ -105,6 +106,7 @@ export class DoorQueue {
           this.#who(waiter, 32),
           h("span", { class: "meta num since" }, this.#since(waiter)),
           ...waiter.cautions.map((caution) => h("p", { class: "caution" }, icon("triangle-alert"), cautionWords(caution))),
+          waitsForPlace(waiter) && h("p", { class: "meta num" }, placeWords(waiter)),
           this.#answers(waiter, true),
         );
         if (focused) /** @type {HTMLElement | null} */ (row.querySelector("[data-answer]"))?.focus();
@@ -120,7 +122,7 @@ export class DoorQueue {
       this.#shownInToast = "";
       return;
     }
-    const more = this.#roster.waiting.length - 1;
+    const more = this.#roster.waiting.filter((waiter) => !waitsForPlace(waiter)).length - 1;
     const state = JSON.stringify([first, more, this.#busy.has(first.participant), this.#roster.suspended]);
     if (state === this.#shownInToast) return;
     this.#shownInToast = state;
@@ -207,7 +209,7 @@ export class DoorQueue {
       },
       gettext("Not now…"),
     );
-    return h("div", { class: "acts" }, letIn, notNow);
+    return h("div", { class: "acts" }, waitsForPlace(waiter) ? null : letIn, notNow);
   }
 
   /** @param {Waiter} waiter */
@@ -245,7 +247,7 @@ export class DoorQueue {
   }
 
   #letInUnflagged() {
-    for (const waiter of this.#roster.waiting.filter(({ cautions }) => !cautions.length)) void this.#letIn(waiter);
+    for (const waiter of this.#roster.waiting.filter(mayComeAtOnce)) void this.#letIn(waiter);
   }
 
   /** @param {Waiter} waiter */
@@ -297,6 +299,16 @@ export class DoorQueue {
     if (given) await this.#answer(waiter, () => this.#hosting.turnAway(waiter.participant, { block, note: given.text }));
   }
 }
+
+/** May come in and finds no place: nobody has to decide. @param {Waiter} waiter */
+const waitsForPlace = ({ reason }) => reason === "full";
+
+/** @param {Waiter} waiter */
+const mayComeAtOnce = (waiter) => !waiter.cautions.length && !waitsForPlace(waiter);
+
+/** @param {Waiter} waiter */
+const placeWords = ({ place }) =>
+  place === 1 ? gettext("The room is full. First in line for a place.") : gettext("The room is full. Number {place} in line for a place.", { place: place ?? 0 });
 
 /** @param {Waiter} waiter */
 const knockKey = ({ participant, knocked_at: knockedAt }) => `${participant} ${knockedAt}`;

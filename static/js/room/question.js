@@ -109,6 +109,7 @@ export class Question {
     if (look.reason === "early" && look.until) {
       facts.push(["clock", gettext("You’re early."), gettext("The door opens at {time}. You can wait here: it continues by itself.", { time: clockTime(look.until) })]);
     }
+    if (look.reason === "full") facts.push(["users", gettext("The room is full."), gettext("You can wait at the door: places go to people in the order they came.")]);
     if (look.reason === "no_host") facts.push(["clock", gettext("No host is here yet."), gettext("You wait at the door until one comes.")]);
     if (way === "knocks") {
       facts.push([

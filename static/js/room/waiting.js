@@ -49,8 +49,9 @@ export class WaitingCard {
     const meeting = this.#door.meeting;
     const early = message.reason === "early";
     if (message.reason === "authorization") moved = false; // no host did it
-    setText(this.#headingText, early ? gettext("You’re early") : moved ? gettext("A host moved you to the door") : gettext("You’re at the door"));
-    setText(this.#text, moved ? gettext("They can let you in again.") : waitSentence(message));
+    const full = message.reason === "full";
+    setText(this.#headingText, early ? gettext("You’re early") : full ? gettext("The room is full") : moved ? gettext("A host moved you to the door") : gettext("You’re at the door"));
+    setText(this.#text, moved && !full ? gettext("They can let you in again.") : waitSentence(message));
     this.#message.hidden = !message.message;
     setText(this.#messageText, message.message ?? "");
     if (!this.#heading.isConnected) {
@@ -117,7 +118,9 @@ export class WaitingCard {
 }
 
 /** @param {DoorMessage} message */
-export function waitSentence({ reason, until, knocked_at: knockedAt, hosts, host_here: hostHere, starts_at: startsAt }) {
+export function waitSentence(message) {
+  const { reason, until, knocked_at: knockedAt, hosts, host_here: hostHere, starts_at: startsAt } = message;
+  if (reason === "full") return fullSentence(message);
   if (reason === "early") {
     return until ? gettext("The door opens at {time}. Leave this page open: it continues by itself.", { time: clockTime(until) }) : gettext("Leave this page open: it continues by itself.");
   }
@@ -133,6 +136,13 @@ export function waitSentence({ reason, until, knocked_at: knockedAt, hosts, host
   return gettext("You knocked at {time}. The hosts can see that you’re here.", { time });
 }
 
+/** @param {DoorMessage} message */
+function fullSentence({ inside, capacity, place }) {
+  const full = gettext("{inside} of {capacity} people are inside. We’ll let you in when someone leaves, in the order people arrived.", { inside: inside ?? 0, capacity: capacity ?? 0 });
+  if (!place) return full;
+  return `${full} ${place === 1 ? gettext("You’re next.") : gettext("You’re number {place} in line.", { place })}`;
+}
+
 /**
  * @param {DoorMessage} message
  * @param {boolean} invited
@@ -146,6 +156,8 @@ function waitSteps({ reason, host_here: hostHere }, invited) {
       ? { text: gettext("The door opens"), done: false }
       : reason === "authorization"
       ? { text: gettext("The authorization service agrees"), done: false }
+      : reason === "full"
+      ? { text: gettext("A place becomes free"), done: false }
       : { text: hostHere ? gettext("Hosts told you’re here") : gettext("A host comes"), done: hostHere && reason !== "no_host" },
     { text: reason === "knock" ? gettext("A host lets you in") : gettext("You come in"), done: false },
   ];

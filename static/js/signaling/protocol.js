@@ -9,17 +9,18 @@
  * @typedef {{preset: string, listed: string, colleagues: string, guests: string, anyone: string}} DoorTable
  * @typedef {{at: string, by: string | null}} Suspended
  * @typedef {{title: string, organisation: string, code: string, starts_at: string, ends_at: string,
- *   started_at: string | null, encryption: string, locked: boolean, suspended: Suspended | null, mics_start_off: boolean,
+ *   started_at: string | null, encryption: string, locked: boolean, suspended: Suspended | null, mics_start_off: boolean, capacity: number,
  *   door: DoorTable}} Meeting
  * @typedef {{participant: string, name: string, kind: string, host: boolean, guest: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
  *   hand: string | null, cautions?: string[] | null}} Person
  * @typedef {{participant: string, name: string, kind: string, provenance: string, email: string | null,
- *   knocked_at: string, cautions: string[], connected: boolean}} Waiter
+ *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean}} Waiter
  * @typedef {{participant: string, name: string, by: string | null, answer: string}} Answered
  *
  * @typedef {{type: "door", participant: string, reason: string, until: string | null, knocked_at: string | null,
- *   title: string | null, starts_at: string | null, hosts: string[] | null, host_here: boolean, message: string | null}} DoorMessage
+ *   title: string | null, starts_at: string | null, hosts: string[] | null, host_here: boolean, message: string | null,
+ *   place: number | null, inside: number | null, capacity: number | null}} DoorMessage
  * @typedef {{type: "refused", reason: string, until?: string | null, note?: string | null, by?: string | null, at?: string | null}} RefusedMessage
  * @typedef {{type: "room", you: string, meeting: Meeting, capabilities: Capabilities, people: Person[],
  *   waiting: Waiter[] | null, now: string}} RoomMessage

@@ -124,6 +124,9 @@ export class Roster extends Emitter {
   #queue(waiting) {
     const known = new Set(this.waiting.map((waiter) => waiter.participant));
     this.waiting = waiting;
-    for (const waiter of waiting) if (!known.has(waiter.participant)) this.emit("knocked", waiter);
+    for (const waiter of waiting) {
+      // Who comes in by themselves as soon as there is a place asks nothing of a host.
+      if (!known.has(waiter.participant) && waiter.reason !== "full") this.emit("knocked", waiter);
+    }
   }
 }
