@@ -13,7 +13,7 @@ from datetime import datetime
 from meetings import codes, door, selectors
 from meetings.models import Invitation, InvitationToken, Occurrence, Participant, RetiredCode
 from meetings.services import door as door_services
-from meetings.services import invitations, moves
+from meetings.services import invitations, mailed_codes, moves
 from meetings.visitors import Visitor
 
 CLOSED = door.Refuse("closed", unknown=True)
@@ -66,7 +66,12 @@ NOTHING_HERE = Seen(None, door.Row.ANYONE, CLOSED)
 
 
 class WrongEmailCode(Exception):
-    """The code is not the one that was mailed, or is too old, or was tried too often."""
+    """The code is not the one that was mailed, or is too old, or was tried too often: `verdict` says which."""
+
+    def __init__(self, invitation: Invitation, verdict: mailed_codes.Verdict) -> None:
+        super().__init__(str(verdict))
+        self.invitation = invitation
+        self.verdict = verdict
 
 
 def outcome_of(decision: door.Decision) -> str:
@@ -85,16 +90,16 @@ def look(code: str, visitor: Visitor, device: str, host_inside: HostInside, now:
 
 
 def _look_by_retired_code(code: str, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:
-    """A meeting's former code opens nothing by itself. Holders of a personal link and of a seat go on as before, and
-    people who are known to be invited are told that there is a newer one."""
+    """A meeting's former code opens nothing by itself. Hosts, and holders of a personal link or a seat, go on; listed
+    people are told that there is a newer one."""
     retired = RetiredCode.objects.filter(code=code).select_related("meeting").first()
     if retired is None:
         return NOTHING_HERE
     seen = _look_at(selectors.occurrence_now(retired.meeting, now), visitor, device, host_inside, now)
     has_seat = seen.participant is not None and seen.participant.state in PRESENT
-    if seen.is_closed or seen.row is door.Row.GUEST or has_seat:
+    if seen.is_closed or seen.row in {door.Row.GUEST, door.Row.HOST} or has_seat:
         return seen
-    if seen.row in {door.Row.HOST, door.Row.LISTED}:
+    if seen.row is door.Row.LISTED:
         return replace(seen, decision=door.Refuse("link_replaced"), otherwise=None)
     return NOTHING_HERE
 
@@ -194,12 +199,13 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody brings beside their proofs. move: "ask" (to take a link over that another device holds) or "code"
-    (by the digits mailed to the invited address), else "".
+    """What somebody brings beside their proofs. new_code: mail another code, although one is out. move: "ask" (to take
+    a link over that another device holds) or "code" (by the digits mailed to the invited address), else "".
     """
 
     name: str = ""
     email_code: str = ""
+    new_code: bool = False
     move: str = ""
 
 
@@ -219,7 +225,7 @@ def arrive(code: str, visitor: Visitor, device: str, wish: Wish, host_inside: Ho
     if seen.occurrence is None:
         return Arrival(seen)
     seen = _claimed(seen, visitor, device, now)
-    typed = wish.name or (seen.invitation.name if seen.invitation is not None else "")
+    typed = wish.name or _known_name(seen)
     participant = door_services.arrive(
         seen.occurrence,
         row=seen.row,
@@ -234,6 +240,15 @@ def arrive(code: str, visitor: Visitor, device: str, wish: Wish, host_inside: Ho
     )
     mail_code = seen.decision.reason == "verify_email"
     return Arrival(seen, None if isinstance(seen.decision, door.Refuse) else participant, mail_code)
+
+
+def _known_name(seen: Seen) -> str:
+    """How a guest is called who typed no name here: by the invitation, or as on the device that holds the link."""
+    invitation = seen.invitation
+    if invitation is None or invitation.name:
+        return invitation.name if invitation is not None else ""
+    seat = Participant.objects.filter(invitation=invitation, device=invitation.claimed_device).first()
+    return seat.name if seat is not None else ""
 
 
 def _claimed(seen: Seen, visitor: Visitor, device: str, now: datetime) -> Seen:
@@ -274,8 +289,9 @@ def _brings_further(seen: Seen, visitor: Visitor, device: str, wish: Wish, now: 
 
 
 def _type(invitation: Invitation, device: str, digits: str) -> None:
-    if not invitations.check_email_code(invitation, device, digits):
-        raise WrongEmailCode
+    verdict = mailed_codes.type_in(invitation, device, digits)
+    if verdict is not mailed_codes.Verdict.RIGHT:
+        raise WrongEmailCode(invitation, verdict)
 
 
 def _may_ask(otherwise: door.Decision) -> bool:

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from meetings.views import door
+from meetings.views import door, personal_links
 
 urlpatterns = [
     path("m/<str:code>", door.page, name="door"),
     path("m/<str:code>/arrive", door.arrive, name="door-arrive"),
     path("m/<str:code>/look", door.look, name="door-look"),
+    path("m/<str:code>/new-link", personal_links.new_link, name="door-new-link"),
     path("m/<str:code>/calendar.ics", door.calendar, name="door-calendar"),
-    path("i/<str:secret>", door.personal_link, name="personal-link"),
+    path("i/<str:secret>", personal_links.personal_link, name="personal-link"),
 ]

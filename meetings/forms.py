@@ -75,7 +75,7 @@ class TimeInput(forms.TimeInput):
         super().__init__(attrs={"class": "input num"}, format="%H:%M")
 
 
-def _input() -> forms.TextInput:
+def text_input() -> forms.TextInput:
     return forms.TextInput(attrs={"class": "input"})
 
 
@@ -114,7 +114,7 @@ class ScheduleForm(forms.Form):
     """
 
     title = forms.CharField(
-        max_length=120, widget=_input(), error_messages={"required": gettext_lazy("Enter a title.")}
+        max_length=120, widget=text_input(), error_messages={"required": gettext_lazy("Enter a title.")}
     )
     date = forms.DateField(
         widget=DateInput(),
@@ -346,26 +346,3 @@ class ScheduleForm(forms.Form):
             return []
         before, after = selectors.rules_of(self.meeting, self.limits), self.cleaned_data["rules"]
         return [(row, before.way(row), after.way(row)) for row in doorform.ROWS if before.way(row) != after.way(row)]
-
-
-class InviteForm(forms.Form):
-    """One or several more people to a meeting that exists."""
-
-    people = forms.CharField(
-        label=gettext_lazy("People and guests"),
-        max_length=20_000,
-        widget=_input(),
-        error_messages={"required": gettext_lazy("Enter an email address, or the name of somebody here.")},
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
-
-    def clean_people(self) -> directory.Typed:
-        typed = directory.find(self.cleaned_data["people"])
-        if typed.wrong or typed.several:
-            raise forms.ValidationError(
-                _("%(names)s: enter an email address, such as name@example.org.")
-                % {"names": ", ".join(typed.wrong + typed.several)}
-            )
-        return typed

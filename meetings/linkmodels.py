@@ -33,6 +33,7 @@ class Invitation(models.Model):
     claimed_device = models.CharField(max_length=43, blank=True, help_text="RFC 7638 thumbprint of the device key.")
     claimed_network = models.CharField(max_length=45, blank=True, help_text="Of the claim. Truncated: /24 or /48.")
     revoked_at = models.DateTimeField(null=True, blank=True)
+    asked_again_at = models.DateTimeField(null=True, blank=True, help_text="When they last asked for a newer link.")
 
     class Meta:
         ordering = ("created_at",)

@@ -11,7 +11,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from meetings import selectors
 from meetings.door import Row, Way
 from meetings.doorlimits import Limits
-from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant
+from meetings.models import AuditDetail, Invitation, Meeting, Occurrence, Participant, SecondDevice
 
 EARLIER_PER_PAGE = 30
 OVERRUN = timedelta(hours=1)
@@ -72,10 +72,12 @@ def current(meeting: Meeting) -> Occurrence:
 
 @dataclass(frozen=True)
 class Invited:
-    """An invitation with the latest seat that belongs to it."""
+    """An invitation with the latest seat that belongs to it, and the second device that came last with its link since
+    it was claimed."""
 
     invitation: Invitation
     seat: Participant | None
+    second_device: SecondDevice | None = None
 
 
 def invited(occurrence: Occurrence) -> list[Invited]:
@@ -86,8 +88,12 @@ def invited(occurrence: Occurrence) -> list[Invited]:
             seats[seat.invitation_id] = seat
         if seat.user_id:
             seats[seat.user_id] = seat
+    second: dict[Any, SecondDevice] = {}
+    for device in SecondDevice.objects.filter(invitation__occurrence=occurrence).select_related("invitation"):
+        if device.invitation.claimed_at is None or device.seen_at >= device.invitation.claimed_at:
+            second[device.invitation_id] = device
     found = [
-        Invited(invitation, seats.get(invitation.pk) or seats.get(invitation.user_id))
+        Invited(invitation, seats.get(invitation.pk) or seats.get(invitation.user_id), second.get(invitation.pk))
         for invitation in occurrence.invitations.select_related("user").order_by("created_at")
     ]
     return sorted(found, key=lambda row: row.invitation.revoked_at is not None)

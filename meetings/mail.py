@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from meetings import ics
 from meetings.models import Occurrence
 
-METHODS = {"invitation": ics.REQUEST, "change": ics.REQUEST, "cancellation": ics.CANCEL}
+METHODS = {"invitation": ics.REQUEST, "change": ics.REQUEST, "link": ics.REQUEST, "cancellation": ics.CANCEL}
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ def subject_of(what: str, title: str) -> str:
     return {
         "invitation": _("Invitation: %(title)s"),
         "change": _("Changed: %(title)s"),
+        "link": _("New link: %(title)s"),
         "cancellation": _("Cancelled: %(title)s"),
     }[what] % {"title": title}
 

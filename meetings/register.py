@@ -57,12 +57,19 @@ class Register:
         self._blocks = list(Block.objects.filter(occurrence=occurrence, lifted_at=None))
         self._addresses = _verified_addresses({seat.user for seat in self.seats if seat.user is not None})
         self._accounts = accounts_of({one.email for one in self._invitations if one.user_id is None})
-        typed = EmailCode.objects.filter(invitation__occurrence=occurrence).exclude(used_at=None)
+        self._verified: set[tuple[UUID, str]] = set()
+        self._failed: dict[tuple[UUID, str], bool] = {}
+        mailed = EmailCode.objects.filter(invitation__occurrence=occurrence).order_by("created_at", "pk")
+        for invitation_id, device, used_at, failed_at in mailed.values_list(
+            "invitation_id", "device", "used_at", "failed_at"
+        ):
+            self._failed[invitation_id, device] = failed_at is not None
+            if used_at is not None:
+                self._verified.add((invitation_id, device))
         self._second: defaultdict[UUID, list[SecondDevice]] = defaultdict(list)
         for one in SecondDevice.objects.filter(invitation__occurrence=occurrence):
             self._second[one.invitation_id].append(one)
         self._own: dict[Any, list[Invitation]] = {}
-        self._verified = set(typed.values_list("invitation_id", "device"))
 
     @property
     def inside(self) -> int:
@@ -107,6 +114,9 @@ class Register:
 
     def is_verified(self, invitation: Invitation, device: str) -> bool:
         return (invitation.pk, device) in self._verified
+
+    def has_failed_mail(self, invitation: Invitation, device: str) -> bool:
+        return self._failed.get((invitation.pk, device), False)
 
 
 def accounts_of(addresses: Iterable[str]) -> dict[str, Any]:

@@ -109,10 +109,13 @@ def account_for(email: str) -> Any:
     return found
 
 
-def _own_invitations(occurrence: Occurrence, user: Any, register: Register | None) -> list[Invitation]:
-    if register is not None:
-        return register.own_invitations(user)
+def invitations_of(occurrence: Occurrence, user: Any) -> list[Invitation]:
+    """Every invitation of this account to this occurrence, revoked ones too."""
     return list(occurrence.invitations.filter(_names(user))) if user is not None and user.is_active else []
+
+
+def _own_invitations(occurrence: Occurrence, user: Any, register: Register | None) -> list[Invitation]:
+    return register.own_invitations(user) if register is not None else invitations_of(occurrence, user)
 
 
 def visitor_row(
@@ -194,7 +197,7 @@ def facts_for(
         else None,
         signed_in=user is not None,
         active_account=user is None or user.is_active,
-        may_receive_mail=invitation is not None,
+        may_receive_mail=invitation is not None and not _has_failed_mail(invitation, device, register),
         most=limits.ceiling(row) if row is not Row.HOST else Way.WALKS_IN,
         capacity=min(rules.capacity or MOST_INSIDE, MOST_INSIDE),
         inside=register.inside if register is not None else inside_now(occurrence),
@@ -286,6 +289,14 @@ def _is_verified(
     if register is not None:
         return register.is_verified(invitation, device)
     return EmailCode.objects.filter(invitation=invitation, device=device).exclude(used_at=None).exists()
+
+
+def _has_failed_mail(invitation: Invitation, device: str, register: Register | None) -> bool:
+    """The code that was last meant for this device could not be mailed."""
+    if register is not None:
+        return register.has_failed_mail(invitation, device)
+    last = EmailCode.objects.filter(invitation=invitation, device=device).order_by("created_at", "pk").last()
+    return last is not None and last.failed_at is not None
 
 
 def _is_revoked(

@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from django_tasks import task
 
-from meetings import audit, mail
+from meetings import audit, changes, mail
 from meetings.models import EmailCode, Invitation, Occurrence
 
 log = logging.getLogger("lintel.mail")
@@ -33,6 +33,12 @@ def send_invitation(invitation_id: str, attempt: int = 0) -> None:
 def send_change(invitation_id: str, attempt: int = 0) -> None:
     """Mail the new state of a meeting, with a fresh link and a calendar entry that replaces the earlier one."""
     _about_invitation("change", invitation_id, attempt)
+
+
+@task()
+def send_new_link(invitation_id: str, attempt: int = 0) -> None:
+    """Mail the link that replaces an earlier one, with a calendar entry that holds it."""
+    _about_invitation("link", invitation_id, attempt)
 
 
 @task()
@@ -60,15 +66,17 @@ def tell_host(occurrence_id: str, user_id: str, what: str, attempt: int = 0) -> 
 @task()
 def send_email_code(code_id: int, attempt: int = 0) -> None:
     """Make a guest's digits and mail them. Not tried again: they ask for another."""
-    from meetings.services.invitations import CODE_LIVES, mint_email_code
+    from meetings.services import mailed_codes
 
     code = EmailCode.objects.select_related("invitation__occurrence__meeting").filter(pk=code_id, used_at=None).first()
-    if code is None or code.created_at + CODE_LIVES <= timezone.now():
+    if code is None or code.created_at + mailed_codes.LIVES <= timezone.now():
         return
     invitation = code.invitation
-    digits = mint_email_code(code)
+    digits = mailed_codes.mint(code)
     if not _delivered(lambda: mail.send_code(invitation.occurrence, invitation.email, digits)):
+        EmailCode.objects.filter(pk=code.pk).update(failed_at=timezone.now())
         _write("invitation.mail_failed", invitation)
+        changes.touch(invitation.occurrence_id)
 
 
 def _about_invitation(what: str, invitation_id: str, attempt: int) -> None:
@@ -88,7 +96,12 @@ def _about_invitation(what: str, invitation_id: str, attempt: int) -> None:
 
 
 def _try(what: str, invitation: Invitation, attempt: int, deliver: Callable[[], None]) -> None:
-    jobs = {"invitation": send_invitation, "change": send_change, "cancellation": send_cancellation}
+    jobs = {
+        "invitation": send_invitation,
+        "change": send_change,
+        "link": send_new_link,
+        "cancellation": send_cancellation,
+    }
     if _delivered(deliver):
         if what != "cancellation":
             Invitation.objects.filter(pk=invitation.pk).update(sent_at=timezone.now())

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from meetings.views import attendance, dashboard, history, invitations, meeting, schedule
+from meetings.views import attendance, dashboard, history, invitations, link_changes, meeting, schedule
 
 app_name = "meetings"
 
@@ -26,4 +26,19 @@ urlpatterns = [
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/resend/", invitations.resend, name="resend"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/revoke/", invitations.revoke, name="revoke"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/restore/", invitations.restore, name="restore"),
+    path(
+        "meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/replace/",
+        link_changes.replace_link,
+        name="replace-link",
+    ),
+    path(
+        "meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/address/",
+        link_changes.change_person,
+        name="change-person",
+    ),
+    path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/host/", link_changes.make_host, name="make-host"),
+    path("meetings/<uuid:meeting_id>/links/replace/", link_changes.replace_all, name="replace-links"),
+    path("meetings/<uuid:meeting_id>/links/revoke/", link_changes.revoke_all, name="revoke-all"),
+    path("meetings/<uuid:meeting_id>/links/restore/", link_changes.restore_all, name="restore-all"),
+    path("meetings/<uuid:meeting_id>/link/replace/", link_changes.replace_meeting_link, name="replace-meeting-link"),
 ]

@@ -129,9 +129,18 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ASKED + "resend/": (accounts(NOT_SO), hosts(ON)),
     ASKED + "revoke/": (hosts(PAGE), hosts(ON)),
     ASKED + "restore/": (accounts(NOT_SO), hosts(ON)),
+    ASKED + "replace/": (hosts(PAGE), hosts(ON)),
+    ASKED + "address/": (hosts(PAGE), hosts(PAGE)),
+    # The guest of the table has no account: there is nobody to make a host of.
+    ASKED + "host/": (hosts(GONE), hosts(GONE)),
+    ONE + "links/replace/": (hosts(PAGE), hosts(ON)),
+    ONE + "links/revoke/": (hosts(PAGE), hosts(ON)),
+    ONE + "links/restore/": (accounts(NOT_SO), hosts(ON)),
+    ONE + "link/replace/": (hosts(PAGE), hosts(ON)),
     "m/<str:code>": (KNOWN, NOBODY),
     "m/<str:code>/look": (NOBODY, ASKS),
     "m/<str:code>/arrive": (NOBODY, ASKS),
+    "m/<str:code>/new-link": (NOBODY, ASKS),
     "m/<str:code>/calendar.ics": (
         {**all_of(GONE), **dict.fromkeys(("guest", *AT_THE_DOOR, "listed", "host"), PAGE)},
         NOBODY,
@@ -229,6 +238,10 @@ class EveryVisitor(TestCase):
     async def outcome(self, live: Any, visitor: str, method: str, route: str) -> str:
         browser = await self.browser(live, visitor)
         path = self.address(route, visitor)
+        if method == "POST" and route.endswith("/new-link"):
+            await browser.page(self.meeting.code)
+            proof = browser.prove(self.meeting.code)
+            return str((await browser.post(path, {"device": browser.jwk, "proof": proof})).json()["outcome"])
         if method == "POST" and route.endswith(("/arrive", "/look")):
             await browser.page(self.meeting.code)
             if route.endswith("/arrive"):

@@ -54,6 +54,7 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "invitation.moved": gettext_lazy("The personal link of {target} moved to a second device"),
     "invitation.link_replaced": gettext_lazy("{actor} replaced the personal link of {target}"),
     "invitation.address_changed": gettext_lazy("{actor} changed the address of {target}"),
+    "invitation.asked_again": gettext_lazy("{target} asked for the newest link"),
     "invitation.renamed": gettext_lazy("{actor} changed the name of {target}"),
     "invitation.code_sent": gettext_lazy("A code was mailed to {target}"),
     "invitation.code_right": gettext_lazy("{target} typed the mailed code"),

@@ -249,6 +249,7 @@ def _person(seat: Participant, row: door.Row, register: Register, now: datetime)
         note=seat.note,
         refused_by=seat.refused_by,
         link=_link_use(seat, register, now),
+        unproved=invitation is not None and not signed_in and register.has_failed_mail(invitation, seat.device),
         asked=_asked(seat, register, now),
         word=seat.word,
     )

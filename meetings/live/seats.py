@@ -84,6 +84,7 @@ class Person:
     note: str = ""
     refused_by: str = ""
     link: LinkUse | None = None
+    unproved: bool = False
     asked: Asked | None = None
     word: str = ""
 

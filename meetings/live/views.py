@@ -53,6 +53,7 @@ def cautions(seat: Seat) -> list[str]:
     """What hosts should know about a seat beside its name."""
     return [
         *(["link_in_use"] if seat.person.link is not None else []),
+        *(["not_verified"] if seat.person.unproved else []),
         *(["two_networks"] if len(seat.networks) > 1 and seat.person.invitation_id else []),
     ]
 

@@ -1,4 +1,4 @@
-"""Personal invitations: who is asked, the links by which they come, and the codes that prove their mailbox.
+"""Personal invitations: who is asked, and the links by which they come.
 
 A link's secret exists in plain text only in the answer of `mint_link`. Whoever calls it shows or mails it once.
 """
@@ -12,15 +12,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
 from meetings import audit, changes, codes, tasks
 from meetings.door import Refuse
-from meetings.models import EmailCode, Invitation, InvitationToken, Occurrence, Participant
-from meetings.selectors import account_for, takes_place_no_more
+from meetings.models import Invitation, InvitationToken, Occurrence, Participant
+from meetings.selectors import account_for, invitations_of, takes_place_no_more
 from meetings.services import door as door_services
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host_of
@@ -29,11 +27,7 @@ from meetings.text import clean_line
 MAX_INVITED = 200
 MAX_LIVE_LINKS = 20
 MAX_SECRET_LENGTH = 100
-
-CODE_LIVES = timedelta(minutes=10)
-CODE_TRIES = 5
-CODE_PAUSE = timedelta(minutes=1)
-CODES_AN_HOUR = 6
+PAUSE_BETWEEN_LINKS = timedelta(minutes=5)
 
 
 def public_url() -> str:
@@ -128,6 +122,26 @@ def send_again(by: Any, invitation: Invitation) -> None:
             raise Wrong("invitation", "revoked", _("This invitation is revoked. Restore it first."))
         _write("invitation.sent_again", invitation, by=account)
         tasks.send_invitation.enqueue(str(invitation.pk))
+
+
+def own_invitation(occurrence: Occurrence, user: Any, invitation: Invitation | None) -> Invitation | None:
+    """The invitation to whose address a newer link may be mailed: the guest's, else that of the account."""
+    if invitation is not None:
+        return invitation
+    return next((own for own in invitations_of(occurrence, user) if own.revoked_at is None), None)
+
+
+def send_to_invitee(invitation: Invitation, now: datetime) -> float:
+    """Mail the newest link at the invitee's own wish. Returns 0, or after how many seconds they may ask again."""
+    with transaction.atomic():
+        locked = Invitation.objects.select_for_update(of=("self",)).get(pk=invitation.pk)
+        if locked.asked_again_at is not None and locked.asked_again_at > now - PAUSE_BETWEEN_LINKS:
+            return (locked.asked_again_at + PAUSE_BETWEEN_LINKS - now).total_seconds()
+        locked.asked_again_at = now
+        locked.save(update_fields=["asked_again_at"])
+        _write("invitation.asked_again", locked)
+        tasks.send_new_link.enqueue(str(locked.pk))
+    return 0
 
 
 def revoke(by: Any, invitation: Invitation) -> Invitation:
@@ -227,65 +241,6 @@ def claim(
             return True
         invitation.refresh_from_db()
         return invitation.claimed_device == device and invitation.revoked_at is None
-
-
-def send_email_code(invitation: Invitation, device: str) -> bool:
-    """Mail a fresh code for this device to the invited address. False when it is too soon, or too often, for another.
-
-    The limits hold for the invitation, whatever the device: a new device key costs a guesser nothing.
-    """
-    now = timezone.now()
-    with transaction.atomic():
-        Invitation.objects.select_for_update().get(pk=invitation.pk)
-        earlier = EmailCode.objects.filter(invitation=invitation)
-        too_soon = earlier.filter(device=device, created_at__gt=now - CODE_PAUSE).exists()
-        if too_soon or earlier.filter(created_at__gt=now - timedelta(hours=1)).count() >= CODES_AN_HOUR:
-            return False
-        code = EmailCode.objects.create(invitation=invitation, device=device, digest="")
-        _write("invitation.code_sent", invitation)
-        # The digits are made when the mail is: none lie in the queue.
-        tasks.send_email_code.enqueue(code.pk)
-    return True
-
-
-def mint_email_code(code: EmailCode) -> str:
-    """The six digits of a code that is about to be mailed; only their keyed digest is stored."""
-    digits = codes.new_email_code()
-    code.digest = _code_digest(code, digits)
-    code.save(update_fields=["digest"])
-    return digits
-
-
-def _code_digest(code: EmailCode, digits: str) -> str:
-    """Keyed: a million plain digests would be tried out in a second by whoever reads the table."""
-    text = f"{code.invitation_id}:{code.device}:{digits}"
-    return salted_hmac("meetings.email_code", text, algorithm="sha256").hexdigest()
-
-
-def check_email_code(invitation: Invitation, device: str, code: str) -> bool:
-    """Whether these are the digits last mailed for this device: once, within ten minutes, at most five tries."""
-    now = timezone.now()
-    digits = "".join(sign for sign in code[:20] if not sign.isspace())
-    with transaction.atomic():
-        last = (
-            EmailCode.objects.select_for_update()
-            .filter(invitation=invitation, device=device)
-            .order_by("-created_at", "-pk")
-            .first()
-        )
-        if last is None or last.used_at is not None or last.created_at + CODE_LIVES <= now or not last.digest:
-            return False
-        # The try is counted before it is judged, so that tries in parallel cannot outrun the limit.
-        if not EmailCode.objects.filter(pk=last.pk, tries__lt=CODE_TRIES).update(tries=F("tries") + 1):
-            return False
-        right = constant_time_compare(last.digest, _code_digest(last, digits))
-        if right:
-            last.used_at = now
-            last.save(update_fields=["used_at"])
-            Participant.objects.filter(invitation=invitation, device=device).update(verified_at=now)
-            changes.touch(invitation.occurrence_id)
-        _write("invitation.code_right" if right else "invitation.code_wrong", invitation)
-    return right
 
 
 def _write(kind: str, invitation: Invitation, *, by: Any = None, **facts: Any) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from meetings import codes
 from meetings.models import AuditEntry, EmailCode, Invitation, InvitationToken, Participant
-from meetings.services import invitations
+from meetings.services import invitations, mailed_codes
 from meetings.tests.live_case import Browser, Json, LiveCase, make_link, make_meeting, make_user, running_live
 
 
@@ -195,16 +195,22 @@ class LinkTests(LiveCase):
             await self.host_inside(live)
             browser = Browser(live)
             await browser.open_link(self.secret)
-            self.assertEqual((await browser.arrive(self.code, "Peter"))["reason"], "verify_email")
+            asked = await browser.arrive(self.code, "Peter")
+            self.assertEqual(asked["reason"], "verify_email")
+            self.assertEqual((asked["email_code"]["state"], asked["email_code"]["tries_left"]), ("sent", 5))
+            self.assertEqual(asked["email_code"]["sent_to"], "p•••@medreg.example")
             self.assertEqual((await Invitation.objects.aget()).claimed_device, "")
             digits = await sync_to_async(self._mail)()
             wrong = await browser.arrive(self.code, "Peter", email_code="000000" if digits != "000000" else "1")
             self.assertEqual((wrong["status"], wrong["field"]), (400, "email_code"))
+            self.assertEqual((wrong["verdict"], wrong["email_code"]["tries_left"]), ("wrong", 4))
+            nonsense = await browser.arrive(self.code, "Peter", new_code="yes")
+            self.assertEqual((nonsense["status"], nonsense["field"]), (400, "new_code"))
             talk = await self._join_with(browser, digits)
             self.assertEqual((await talk.message("room"))["meeting"]["title"], "Trial safety board")
 
     def _mail(self) -> str:
-        return invitations.mint_email_code(EmailCode.objects.get())
+        return mailed_codes.mint(EmailCode.objects.get())
 
     async def _join_with(self, browser: Browser, digits: str) -> Any:
         answer = await browser.arrive(self.code, "Peter", email_code=digits)

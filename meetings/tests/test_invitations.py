@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from django.core import mail
 from django.test import TestCase
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from meetings import codes, tasks
-from meetings.door import Refuse, Rules, with_preset
-from meetings.models import AuditDetail, AuditEntry, EmailCode, InvitationToken
+from meetings import codes
+from meetings.door import Refuse
+from meetings.models import AuditDetail, AuditEntry, InvitationToken
 from meetings.services import invitations
 from meetings.services.errors import NotAHost, Wrong
 from meetings.tests.domain_case import DomainCase
@@ -149,67 +148,3 @@ class LinkTests(DomainCase, TestCase):
         for text in ("", "peter", "a@b", "a b@c.example", "a@b.example\nBcc: x@y.example", "x" * 250 + "@b.example"):
             with self.subTest(text=text[:30]), self.assertRaises(Wrong):
                 invitations.invite(self.ingrid, self.board, text)
-
-
-class CodeTests(DomainCase, TestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.board = self.occurrence(rules=with_preset(Rules(opens_minutes=None), "named_people"))
-        self.guest = self.invitation(self.board)
-
-    def mailed(self, device: str = "device-1") -> str:
-        self.assertTrue(invitations.send_email_code(self.guest, device))
-        tasks.send_email_code.func(EmailCode.objects.latest("pk").pk)
-        found = re.search(r"^    (\d{6})$", mail.outbox[-1].body, re.MULTILINE)
-        assert found is not None
-        return found[1]
-
-    def test_the_right_code_opens_the_door_for_this_device_alone(self) -> None:
-        self.host_inside(self.board)
-        self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-1"), Refuse("verify_email"))
-        digits = self.mailed()
-        self.assertEqual(mail.outbox[-1].to, ["peter@medreg.example"])
-        self.assertFalse(invitations.check_email_code(self.guest, "device-2", digits))
-        self.assertTrue(invitations.check_email_code(self.guest, "device-1", f" {digits[:3]} {digits[3:]} "))
-        self.assertFalse(invitations.check_email_code(self.guest, "device-1", digits), "works once")
-        self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-1").reason, "walks_in")
-        self.assertEqual(self.ask(self.board, invitation=self.guest, device="device-2"), Refuse("verify_email"))
-
-    def test_five_wrong_tries_end_a_code(self) -> None:
-        digits = self.mailed()
-        wrong = f"{(int(digits) + 1) % 1_000_000:06d}"
-        for _try in range(invitations.CODE_TRIES):
-            self.assertFalse(invitations.check_email_code(self.guest, "device-1", wrong))
-        self.assertFalse(invitations.check_email_code(self.guest, "device-1", digits))
-
-    def test_a_code_ends_after_ten_minutes(self) -> None:
-        digits = self.mailed()
-        EmailCode.objects.update(created_at=timezone.now() - invitations.CODE_LIVES)
-        self.assertFalse(invitations.check_email_code(self.guest, "device-1", digits))
-
-    def test_an_older_code_ends_with_a_newer(self) -> None:
-        digits = self.mailed()
-        EmailCode.objects.update(created_at=timezone.now() - timedelta(minutes=2))
-        newer = self.mailed()
-        if newer != digits:
-            self.assertFalse(invitations.check_email_code(self.guest, "device-1", digits))
-        self.assertTrue(invitations.check_email_code(self.guest, "device-1", newer))
-
-    def test_codes_are_budgeted_by_invitation_whatever_the_device(self) -> None:
-        self.assertTrue(invitations.send_email_code(self.guest, "device-1"))
-        self.assertFalse(invitations.send_email_code(self.guest, "device-1"), "one a minute")
-        sent = [invitations.send_email_code(self.guest, f"device-{number}") for number in range(2, 12)]
-        self.assertEqual(sum(sent), invitations.CODES_AN_HOUR - 1)
-
-    def test_no_digits_lie_in_queue_log_or_table(self) -> None:
-        digits = self.mailed()
-        stored = " ".join(
-            str(row) for model in (EmailCode, AuditDetail, DBTaskResult) for row in model.objects.values_list()
-        )
-        self.assertNotRegex(stored, rf"(?<![0-9a-f.]){digits}(?![0-9a-f])")
-        self.assertNotIn(codes.digest(digits), stored)
-
-    def test_nothing_is_right_before_a_code_was_mailed(self) -> None:
-        self.assertTrue(invitations.send_email_code(self.guest, "device-1"))
-        for text in ("", "000000", " " * 50, "٠" * 6):
-            self.assertFalse(invitations.check_email_code(self.guest, "device-1", text))

@@ -13,7 +13,7 @@ from meetings.arrivals import Arrival, Wish
 from meetings.door import Refuse, Rules, Wait, with_preset
 from meetings.models import AuditEntry, Block, EmailCode, Invitation, InvitationToken, Participant, SecondDevice
 from meetings.services import door as services
-from meetings.services import hosting, invitations, moves
+from meetings.services import hosting, invitations, mailed_codes, moves
 from meetings.services.errors import Wrong
 from meetings.tests.domain_case import DomainCase
 from meetings.visitors import Visitor
@@ -233,8 +233,8 @@ class HostTests(MoveCase):
 class CodeTests(MoveCase):
     def code(self, device: str = "phone") -> str:
         self.assertTrue(self.arrive(device, move="code").mail_code)
-        self.assertTrue(invitations.send_email_code(self.guest, device))
-        return invitations.mint_email_code(EmailCode.objects.latest("pk"))
+        self.assertTrue(mailed_codes.send(self.guest, device))
+        return mailed_codes.mint(EmailCode.objects.latest("pk"))
 
     def test_the_mailed_code_moves_the_link(self) -> None:
         self.enter()

@@ -14,15 +14,18 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from meetings import listing
-from meetings.forms import InviteForm
+from meetings.inviteforms import InviteForm
 from meetings.models import Invitation, Meeting, Participant
-from meetings.services import invitations
+from meetings.services import invitations, links
 from meetings.services.errors import Wrong
+from meetings.views import breaks
 from meetings.views.access import for_hosts, open_meeting
-from meetings.views.meeting import meeting_page, revoke_about
+from meetings.views.invitees import name_of
+from meetings.views.meeting import meeting_page
 
 
-def _invitation(user: Any, meeting_id: Any, invitation_id: Any) -> tuple[Meeting, Invitation]:
+def invitation_of(user: Any, meeting_id: Any, invitation_id: Any) -> tuple[Meeting, Invitation]:
+    """An invitation of an open meeting that this person hosts. Raises Http404 for every other."""
     meeting = open_meeting(user, meeting_id)
     invitation = listing.invitation_of(meeting, invitation_id)
     if invitation is None:
@@ -30,7 +33,8 @@ def _invitation(user: Any, meeting_id: Any, invitation_id: Any) -> tuple[Meeting
     return meeting, invitation
 
 
-def _back(meeting: Meeting) -> str:
+def back_to(meeting: Meeting) -> str:
+    """The region of the meeting's page where invitations are."""
     return reverse("meetings:meeting", args=[meeting.pk]) + "#invitations"
 
 
@@ -59,14 +63,14 @@ def invite(request: HttpRequest, meeting_id: Any) -> HttpResponse:
     count = len(typed)
     said = ngettext("%(count)d invitation is on its way.", "%(count)d invitations are on their way.", count)
     messages.success(request, said % {"count": count})
-    return redirect(_back(meeting))
+    return redirect(back_to(meeting))
 
 
 @for_hosts
 @require_POST
 def link(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Mints a personal link. The page's script gets it as JSON; without one it is shown, once."""
-    meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
+    meeting, invitation = invitation_of(request.user, meeting_id, invitation_id)
     if invitation.revoked_at is not None:
         raise Http404
     url = invitations.mint_link(invitation, by=request.user)
@@ -74,9 +78,9 @@ def link(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRespo
         context = {
             "here": "meetings",
             "meeting": meeting,
-            "name": _name(invitation),
+            "name": name_of(invitation),
             "link": url,
-            "back": _back(meeting),
+            "back": back_to(meeting),
         }
         return render(request, "meetings/link.html", context)
     return JsonResponse({"url": url})
@@ -86,33 +90,33 @@ def link(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRespo
 @require_POST
 def resend(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Mails the invitation again, with a new link."""
-    meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
+    meeting, invitation = invitation_of(request.user, meeting_id, invitation_id)
     if invitation.revoked_at is not None:
         raise Http404
     invitations.send_again(request.user, invitation)
-    messages.success(request, _("The invitation to %(name)s is on its way again.") % {"name": _name(invitation)})
-    return redirect(_back(meeting))
+    messages.success(request, _("The invitation to %(name)s is on its way again.") % {"name": name_of(invitation)})
+    return redirect(back_to(meeting))
 
 
 @for_hosts
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Asks once, then revokes; whoever is inside with it is taken out at once."""
-    meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
-    name = _name(invitation)
+    meeting, invitation = invitation_of(request.user, meeting_id, invitation_id)
+    name = name_of(invitation)
     if request.method == "POST":
         invitations.revoke(request.user, invitation)
         messages.success(request, _("The invitation of %(name)s is revoked.") % {"name": name})
-        return redirect(_back(meeting))
+        return redirect(back_to(meeting))
     inside = invitation.participant_set.filter(state=Participant.State.INSIDE).exists()
     asked = _("%(name)s is in the room. Revoke and remove?") if inside else _("Revoke the invitation of %(name)s?")
     context = {
         "here": "meetings",
         "question": asked % {"name": name},
-        "about": revoke_about(inside=inside),
+        "about": breaks.of_revoking(links.breaks_of_link(invitation)),
         "verb": _("Revoke and remove") if inside else _("Revoke"),
         "keep": _("Keep it"),
-        "back": _back(meeting),
+        "back": back_to(meeting),
         "back_name": meeting.title,
     }
     return render(request, "meetings/ask.html", context)
@@ -122,7 +126,7 @@ def revoke(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRes
 @require_POST
 def restore(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Takes a revocation back and mails a new link. Old links stay dead."""
-    meeting, invitation = _invitation(request.user, meeting_id, invitation_id)
+    meeting, invitation = invitation_of(request.user, meeting_id, invitation_id)
     invitations.restore(request.user, invitation)
-    messages.success(request, _("%(name)s is invited again. A new link is on its way.") % {"name": _name(invitation)})
-    return redirect(_back(meeting))
+    messages.success(request, _("%(name)s is invited again. A new link is on its way.") % {"name": name_of(invitation)})
+    return redirect(back_to(meeting))

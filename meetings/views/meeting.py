@@ -14,27 +14,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from meetings import listing, localtime
-from meetings.door import Row, Rules, Way
-from meetings.forms import InviteForm
-from meetings.models import Invitation, Meeting, Occurrence, Participant
+from meetings.door import Rules, Way
+from meetings.inviteforms import InviteForm
+from meetings.models import Meeting, Occurrence
 from meetings.selectors import is_host, rules_of
 from meetings.services import scheduling
-from meetings.views import attendance, history, words
+from meetings.views import attendance, history, invitees, words
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
-from meetings.views.moments import clock, short_moment
-
-_State = Participant.State
-_STATES = {
-    _State.INSIDE: gettext_lazy("In the room"),
-    _State.WAITING: gettext_lazy("At the door"),
-    _State.REMOVED: gettext_lazy("Removed"),
-    _State.REFUSED: gettext_lazy("Not let in"),
-}
 
 
 @login_required
@@ -74,12 +65,9 @@ def meeting_page(request: HttpRequest, found: Meeting, *, invite_form: InviteFor
 
 def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now: datetime) -> dict[str, Any]:
     rules = rules_of(found)
-    rows = listing.invited(occurrence)
-    people = sum(1 for row in rows if row.invitation.user_id)
     return {
         "calendar_url": f"{door_path(found)}/calendar.ics",
-        "invited": words.people_and_guests(people, len(rows) - people),
-        "invitations": [_invitation(row, rules, found, now) for row in rows],
+        **invitees.region(found, occurrence, rules, now),
         "link": meeting_link(found),
         "link_shown": meeting_link(found).partition("://")[2],
         "link_about": _link_about(rules),
@@ -88,72 +76,6 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
         "door": words.table(rules),
         "without_host": words.without_host(rules),
     }
-
-
-def _invitation(row: listing.Invited, rules: Rules, found: Meeting, now: datetime) -> dict[str, Any]:
-    invitation, seat = row.invitation, row.seat
-    user = invitation.user
-    name = _("Erased") if invitation.is_erased and user is None else (user.name if user else invitation.name)
-    name = name or invitation.email
-    hosting = user is not None and user in found.hosts.all()
-    kind = Row.HOST if hosting else Row.LISTED if user else Row.GUEST
-    way = Way.TURNED_AWAY if invitation.revoked_at else rules.way(kind)
-    if user:
-        about = _("Co-host · signs in") if hosting else _("Signs in")
-    else:
-        about = _("Guest · link revoked") if invitation.revoked_at else _("Guest · personal link")
-    if name != invitation.email and not invitation.is_erased:
-        about = f"{about} · {invitation.email}"
-    chip = {Way.WALKS_IN: _("Walks in"), Way.KNOCKS: _("Knocks"), Way.TURNED_AWAY: _("Turned away")}[way]
-    if kind is Row.GUEST and way is Way.WALKS_IN and rules.guests_verified:
-        chip = _("Walks in after a code")
-    inside = seat is not None and seat.state == _State.INSIDE
-    title = _("%(name)s is in the room. Revoke and remove?") if inside else _("Revoke the invitation of %(name)s?")
-    return {
-        "id": invitation.pk,
-        "name": name,
-        "email": invitation.email,
-        "guest": user is None,
-        "about": about,
-        "way": way.value,
-        "way_words": chip,
-        "state": _state(row, now),
-        "revoked": invitation.revoked_at is not None,
-        "revoke_title": title % {"name": name},
-        "revoke_about": revoke_about(inside=inside),
-        "revoke_verb": _("Revoke and remove") if inside else _("Revoke"),
-    }
-
-
-def revoke_about(*, inside: bool) -> str:
-    """What revoking does, said before it is done."""
-    if inside:
-        return _("They are taken out at once, and their links stop working. Everybody else’s links keep working.")
-    return _("Their links stop working now. Everybody else’s links keep working, and you can restore it later.")
-
-
-def _state(row: listing.Invited, now: datetime) -> str:
-    if row.invitation.revoked_at:
-        return _("Revoked %(when)s") % {"when": short_moment(row.invitation.revoked_at, now, inline=True)}
-    return (_seat_words(row.seat) if row.seat else "") or _post_words(row.invitation, now)
-
-
-def _seat_words(seat: Participant) -> str:
-    """Where somebody is or was, as far as the seat tells."""
-    if seat.state in _STATES:
-        return str(_STATES[_State(seat.state)])
-    if seat.entered_at and seat.left_at:
-        return _("Was here %(first)s to %(last)s") % {"first": clock(seat.entered_at), "last": clock(seat.left_at)}
-    return ""
-
-
-def _post_words(invitation: Invitation, now: datetime) -> str:
-    """How far the invitation itself got."""
-    if invitation.claimed_at:
-        return _("Used %(when)s") % {"when": short_moment(invitation.claimed_at, now, inline=True)}
-    if invitation.opened_at:
-        return _("Opened %(when)s") % {"when": short_moment(invitation.opened_at, now, inline=True)}
-    return _("Sent, not opened") if invitation.sent_at else _("Not sent yet")
 
 
 def _link_about(rules: Rules) -> str:

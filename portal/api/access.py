@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from meetings import selectors
 from meetings.models import Invitation, Meeting, Occurrence
-from portal.api.problems import Problem
+from meetings.services import scheduling
+from portal.api.problems import Problem, invalid
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,13 @@ def invitation_of(seen: Seen, invitation_id: UUID) -> Invitation:
     if found is None:
         raise Problem("not_found")
     return found
+
+
+def make_host(by: Any, seen: Seen, email: str) -> None:
+    """Makes the account of this address a host. Raises Problem where there is none."""
+    account = get_user_model().objects.filter(email=email, is_active=True).first()
+    if account is None:
+        raise invalid("role", "A host needs an account, and there is none with this address.")
+    if not seen.meeting.hosts.filter(pk=account.pk).exists():
+        hosts = [*seen.meeting.hosts.all(), account]
+        scheduling.change_meeting(by, seen.meeting, tell=False, hosts=hosts)

@@ -6,18 +6,17 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from ninja import Router
 
 from meetings.models import Invitation
-from meetings.services import invitations, scheduling
+from meetings.services import invitations
 from portal.api import access
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, position
-from portal.api.problems import Problem, invalid
+from portal.api.problems import Problem
 from portal.api.schemas import InvitationIn, InvitationMade, InvitationOut, Invitations
 
 router = Router()
@@ -41,7 +40,7 @@ def list_invitations(request: HttpRequest, meeting_id: UUID, page: PageQuery) ->
     if after is not None:
         rows = rows.filter(Q(created_at__gt=after[0]) | Q(created_at=after[0], pk__gt=after[1]))
     found, following = cut(rows[: page.limit + 1], page.limit, lambda one: (one.created_at.isoformat(), one.pk))
-    hosts = _hosts(seen)
+    hosts = host_ids(seen)
     return {"items": [shown(one, hosts) for one in found], "next": following}
 
 
@@ -63,12 +62,12 @@ def make_invitation(request: HttpRequest, meeting_id: UUID, data: InvitationIn) 
     """
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    _open(seen)
+    must_be_open(seen)
     with transaction.atomic():
         if Invitation.objects.filter(occurrence=seen.occurrence, email=data.email).exists():
             raise Problem("already_invited")
         if data.role == "host":
-            _make_host(user, seen, data.email)
+            access.make_host(user, seen, data.email)
         try:
             with transaction.atomic():
                 invitation = invitations.invite(user, seen.occurrence, data.email, data.name, send=data.notify)
@@ -76,7 +75,7 @@ def make_invitation(request: HttpRequest, meeting_id: UUID, data: InvitationIn) 
             raise Problem("already_invited") from None
         join_url = invitations.mint_link(invitation, by=user, via="api")
     invitation.refresh_from_db()
-    return {**shown(invitation, _hosts(seen)), "join_url": join_url}
+    return {**shown(invitation, host_ids(seen)), "join_url": join_url}
 
 
 @operation(
@@ -98,7 +97,7 @@ def revoke_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UUI
     invitation = access.invitation_of(seen, invitation_id)
     if invitation.revoked_at is None:
         invitation = invitations.revoke(user, invitation)
-    return shown(invitation, _hosts(seen))
+    return shown(invitation, host_ids(seen))
 
 
 @operation(
@@ -117,11 +116,11 @@ def restore_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UU
     """
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    _open(seen)
+    must_be_open(seen)
     invitation = access.invitation_of(seen, invitation_id)
     if invitation.revoked_at is not None:
         invitation = invitations.restore(user, invitation)
-    return shown(invitation, _hosts(seen))
+    return shown(invitation, host_ids(seen))
 
 
 @operation(
@@ -140,7 +139,7 @@ def resend_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UUI
     """
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    _open(seen)
+    must_be_open(seen)
     invitation = access.invitation_of(seen, invitation_id)
     if invitation.revoked_at is not None:
         raise Problem("wrong_state", "The invitation is revoked: restore it first.")
@@ -148,7 +147,7 @@ def resend_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UUI
         invitations.send_again(user, invitation)
         join_url = invitations.mint_link(invitation, by=user, via="api")
     invitation.refresh_from_db()
-    return {**shown(invitation, _hosts(seen)), "join_url": join_url}
+    return {**shown(invitation, host_ids(seen)), "join_url": join_url}
 
 
 def shown(invitation: Invitation, hosts: set[UUID]) -> dict[str, Any]:
@@ -179,21 +178,13 @@ def state_of(invitation: Invitation) -> str:
     return "invited"
 
 
-def _hosts(seen: access.Seen) -> set[UUID]:
+def host_ids(seen: access.Seen) -> set[UUID]:
     return set(seen.meeting.hosts.values_list("pk", flat=True))
 
 
-def _open(seen: access.Seen) -> None:
+def must_be_open(seen: access.Seen) -> None:
+    """Raises Problem where there is nothing left to invite to."""
     if seen.meeting.cancelled_at or seen.occurrence.cancelled_at:
         raise Problem("wrong_state", "The meeting is cancelled.")
     if seen.occurrence.ended_at:
         raise Problem("wrong_state", "The meeting has ended.")
-
-
-def _make_host(by: Any, seen: access.Seen, email: str) -> None:
-    account = get_user_model().objects.filter(email=email, is_active=True).first()
-    if account is None:
-        raise invalid("role", "A host needs an account, and there is none with this address.")
-    if not seen.meeting.hosts.filter(pk=account.pk).exists():
-        hosts = [*seen.meeting.hosts.all(), account]
-        scheduling.change_meeting(by, seen.meeting, tell=False, hosts=hosts)

@@ -280,6 +280,39 @@ class Invitations(Output):
     next: str | None
 
 
+LINK_CHANGE = Literal["replace", "replace_all", "revoke", "revoke_all", "meeting_link"]
+
+
+class InvitationChange(Input):
+    """Fields that are absent stay as they are."""
+
+    email: Address = ""
+    name: Annotated[LineOrNothing, Field(max_length=120)] = ""
+    role: Literal["host"] = Field("host", description="Makes the account of this address a host of the meeting.")
+    notify: StrictBool = Field(True, description="Mail the invitation to a new address, and tell the old one.")
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
+
+
+class NotifyIn(Input):
+    notify: StrictBool = Field(True, description="Mail a new link to the invited address.")
+
+
+class Count(Output):
+    changed: int = Field(description="How many invitations were changed.")
+
+
+class LinkPreview(Output):
+    """Who breaks when links are taken back."""
+
+    change: LINK_CHANGE
+    taken_out: list[str] = Field(description="Names of people inside who are taken out.")
+    listed_mailed: int = Field(description="People with an account who get the new link by email.")
+    guests_mailed: int = Field(description="Guests who get a new personal link by email.")
+    links_kept: int = Field(description="Personal links that keep working.")
+    text: str = Field(description="The same in plain words.")
+
+
 # ---- the live meeting
 
 

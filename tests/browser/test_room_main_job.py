@@ -135,7 +135,7 @@ def seat(visitor: Visitor) -> Iterator[Callable[..., Seat]]:
     assert [wrong for one in made for wrong in one.wrong] == []
 
 
-def schedule(portal: Portal, host: Seat, title: str, *people: str) -> str:
+def schedule(portal: Portal, host: Seat, title: str, *people: str, preset: str = "") -> str:
     """Schedules a meeting that begins in a minute and opens its door page. Returns the address of that page."""
     page = host.page
     portal.sign_in(page, INGRID)
@@ -149,6 +149,8 @@ def schedule(portal: Portal, host: Seat, title: str, *people: str) -> str:
     for person in people:
         invite.fill(person)
         invite.press("Enter")
+    if preset:
+        page.get_by_role("radio", name=preset).check()
     page.get_by_role("button", name="Schedule and send invitations").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     page.get_by_role("button", name="Open the room").or_(page.get_by_role("link", name="Open the room")).click()

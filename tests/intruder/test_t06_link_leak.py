@@ -7,7 +7,7 @@ from tests.intruder.case import HOST, IntruderCase
 
 class T6LinkLeak(IntruderCase):
     async def test_fetching_a_link_like_a_scanner_uses_nothing_up(self) -> None:
-        """Guard: `views.door.personal_link` claims nothing."""
+        """Guard: `views.personal_links.personal_link` claims nothing."""
         meeting = await self.portal.schedule(HOST)
         invitation = await self.portal.invite(HOST, meeting, "peter@medreg.example")
         path = "/i/" + invitation["join_url"].rsplit("/", 1)[1]

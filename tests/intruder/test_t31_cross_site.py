@@ -22,7 +22,7 @@ class T31CrossSite(IntruderCase):
         await socket.message("door")
 
     async def test_arriving_needs_this_origin_and_a_csrf_token(self) -> None:
-        """Guard: `_check_origin` and `_check_csrf` in `views.door`."""
+        """Guard: `_check_origin` and `_check_csrf` in `views.asking`."""
         meeting = await self.portal.schedule(HOST)
         client, _ = await self.guest_with_link(meeting)
         path = f"/m/{meeting['code']}/arrive"

@@ -97,7 +97,7 @@ export class DoorQueue {
       (waiter) => waiter.participant,
       () => h("li"),
       (row, waiter) => {
-        const state = `${waiter.name}|${waiter.cautions.join()}|${waiter.connected}|${waiter.provenance}|${waiter.reason}|${waiter.place}|${this.#busy.has(waiter.participant)}|${this.#roster.suspended}`;
+        const state = `${waiter.name}|${waiter.cautions.join()}|${JSON.stringify(waiter.link)}|${waiter.connected}|${waiter.provenance}|${waiter.reason}|${waiter.place}|${this.#busy.has(waiter.participant)}|${this.#roster.suspended}`;
         if (row.dataset.drawn === state) return;
         row.dataset.drawn = state;
         const focused = row.contains(document.activeElement);
@@ -105,7 +105,7 @@ export class DoorQueue {
           row,
           this.#who(waiter, 32),
           h("span", { class: "meta num since" }, this.#since(waiter)),
-          ...waiter.cautions.map((caution) => h("p", { class: "caution" }, icon("triangle-alert"), cautionWords(caution))),
+          ...waiter.cautions.map((caution) => h("p", { class: "caution num" }, icon("triangle-alert"), cautionWords(caution, waiter.link))),
           waitsForPlace(waiter) && h("p", { class: "meta num" }, placeWords(waiter)),
           this.#answers(waiter, true),
         );
@@ -152,7 +152,7 @@ export class DoorQueue {
           "div",
           { class: "in" },
           this.#who(first, 44),
-          ...first.cautions.map((caution) => h("p", { class: "caution" }, icon("triangle-alert"), cautionWords(caution))),
+          ...first.cautions.map((caution) => h("p", { class: "caution num" }, icon("triangle-alert"), cautionWords(caution, first.link))),
           this.#answers(first, false),
         ),
       ),
@@ -254,7 +254,7 @@ export class DoorQueue {
   async #letInAnyway(waiter) {
     const sure = await ask({
       title: gettext("Let in {name} anyway?", { name: waiter.name }),
-      body: waiter.cautions.map(cautionWords).join(" "),
+      body: waiter.cautions.map((caution) => cautionWords(caution, waiter.link)).join(" "),
       answers: [{ value: "in", label: gettext("Let in {name}", { name: waiter.name }) }],
     });
     if (sure) await this.#letIn(waiter);

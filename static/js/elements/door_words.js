@@ -1,6 +1,6 @@
 // How the room says what the door does: the same three answers, words and icons as everywhere else.
 import { h, icon } from "../lib/h.js";
-import { gettext } from "../lib/i18n.js";
+import { clockTime, gettext } from "../lib/i18n.js";
 
 /** @typedef {import("../signaling/protocol.js").Meeting} Meeting */
 
@@ -48,13 +48,30 @@ export function doorPromise({ locked, suspended, door }) {
   return gettext("Listed people walk in.");
 }
 
-/** @param {string} caution */
-export function cautionWords(caution) {
+/**
+ * @param {string} caution
+ * @param {import("../signaling/protocol.js").LinkUse | null} [link]
+ */
+export function cautionWords(caution, link = null) {
+  if (caution === "link_in_use" && link) return linkWords(link);
   return (
     {
       name_in_use: gettext("Somebody with this name, or one that looks like it, is already inside."),
       link_in_use: gettext("This personal link is being used on another device too."),
+      name_at_door: gettext("Somebody else at the door has this name, or one that looks like it."),
+      name_expected: gettext("Somebody else who is invited has this name, or one that looks like it."),
+      not_verified: gettext("The code that proves their address couldn’t be mailed."),
       two_networks: gettext("This personal link was opened from two networks."),
     }[caution] ?? gettext("Something about this request is unusual.")
   );
+}
+
+/** Who came with one link on two devices, when, and from where. @param {import("../signaling/protocol.js").LinkUse} link */
+function linkWords({ first_network: first, first_at: firstAt, second_network: second, second_at: secondAt, asks, denied }) {
+  const where = {
+    first: first || gettext("an unknown network"), firstAt: firstAt ? clockTime(firstAt) : "", second: second || gettext("an unknown network"), secondAt: clockTime(secondAt),
+  };
+  const used = gettext("This personal link was used at {firstAt} from {first}, and at {secondAt} on a second device from {second}.", where);
+  const more = denied ? gettext("Whoever uses the first device says that it isn’t them.") : asks ? gettext("The second device asks to take it over.") : "";
+  return more ? `${used} ${more}` : used;
 }

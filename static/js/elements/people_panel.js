@@ -116,7 +116,7 @@ export class PeoplePanel {
         person.microphone ? spoken("mic", speaking ? gettext("Speaking") : gettext("Microphone on"), speaking ? "on" : "") : spoken("mic-off", gettext("Microphone off"), "off"),
         actions,
       ),
-      ...(person.cautions ?? []).map((caution) => h("p", { class: "caution" }, icon("triangle-alert"), cautionWords(caution))),
+      ...(person.cautions ?? []).map((caution) => h("p", { class: "caution num" }, icon("triangle-alert"), cautionWords(caution, person.link))),
     );
     if (focused) actions.focus();
   }

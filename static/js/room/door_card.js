@@ -1,6 +1,7 @@
 // The right column of the join page: the question, the wait, and every other answer of the door. One is shown at a time.
 import { h, icon, put, setText } from "../lib/h.js";
 import { countdown, gettext } from "../lib/i18n.js";
+import { MoveCard } from "./move_card.js";
 import { Question } from "./question.js";
 import { describe } from "./refusals.js";
 import { WaitingCard } from "./waiting.js";
@@ -18,6 +19,7 @@ export class DoorCard {
   #act;
   #question;
   #waiting;
+  #move;
   /** @type {any} */
   #ticking = null;
 
@@ -26,8 +28,9 @@ export class DoorCard {
    * @param {DoorData} door
    * @param {import("../lib/preferences.js").Preferences} preferences
    * @param {{
-   *   knock: (who: {name?: string, emailCode?: string}) => Promise<void>, stopWaiting: () => void, named: (name: string) => void,
-   *   again: () => void, leave: () => void,
+   *   knock: (who: import("../signaling/client.js").Who) => Promise<void>, stopWaiting: () => void, named: (name: string) => void,
+   *   again: () => void, leave: () => void, sendNewLink: () => Promise<string>,
+   *   move: (how: {move: "ask" | "code", emailCode?: string, newCode?: boolean}) => void,
    * }} act
    */
   constructor(root, door, preferences, act) {
@@ -36,6 +39,7 @@ export class DoorCard {
     this.#act = act;
     this.#question = new Question(root, door, preferences, act);
     this.#waiting = new WaitingCard(root, door, preferences, act.stopWaiting);
+    this.#move = new MoveCard(root, act);
   }
 
   get name() {
@@ -55,6 +59,22 @@ export class DoorCard {
   waiting(message, moved) {
     this.#still();
     this.#waiting.show(message, moved);
+  }
+
+  /** The ways to move a link here, once more. @param {string} problem */
+  moveWays(problem) {
+    this.#still();
+    this.#move.again(problem);
+  }
+
+  /**
+   * The mailed code that moves a link here.
+   * @param {import("../signaling/protocol.js").EmailCode | null} code
+   * @param {{problem?: string, busy?: boolean}} [how]
+   */
+  moveCode(code, how) {
+    this.#still();
+    this.#move.code(code, how);
   }
 
   /** The line is cut while waiting: the place at the door is kept. @param {boolean} cut */
@@ -118,6 +138,12 @@ export class DoorCard {
       }
       case "reload":
         return h("button", { class: look, type: "button", onclick: () => location.reload() }, gettext("Load again"));
+      case "move": {
+        const link = refusal.link;
+        return link ? h("button", { class: look, type: "button", onclick: () => (this.#still(), this.#move.ways(link)) }, gettext("Move here")) : null;
+      }
+      case "new_link":
+        return this.#newLink(look);
       case "knock":
         return this.#knockAgain(look, refusal);
       default:
@@ -145,6 +171,18 @@ export class DoorCard {
     return button;
   }
 
+  /** @param {string} look */
+  #newLink(look) {
+    const said = h("p", { role: "status" });
+    const button = h("button", { class: look, type: "button" }, gettext("Send me a new link"));
+    button.onclick = async () => {
+      if (button.getAttribute("aria-disabled") === "true") return;
+      button.setAttribute("aria-disabled", "true");
+      setText(said, await this.#act.sendNewLink());
+    };
+    return h("div", { class: "stack gap-2" }, button, said);
+  }
+
   /** @param {() => void} draw */
   #tick(draw) {
     this.#still();
@@ -155,5 +193,7 @@ export class DoorCard {
   #still() {
     clearInterval(this.#ticking);
     this.#waiting.rest();
+    this.#question.rest();
+    this.#move.rest();
   }
 }

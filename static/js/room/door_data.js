@@ -2,13 +2,15 @@
 import { pageData } from "../lib/dom.js";
 
 /**
- * @typedef {{outcome: "admit" | "wait" | "refuse", reason: string, until: string | null}} Look
+ * @typedef {{
+ *   outcome: "admit" | "wait" | "refuse", reason: string, until: string | null, link?: import("../signaling/protocol.js").LinkInUse,
+ * }} Look
  * @typedef {{
  *   code: string, csrf: string, organisation: string, look: Look, row: string | null,
  *   meeting: {title: string, starts_at: string, ends_at: string, hosts: string[]} | null,
  *   signed_in: {name: string, email: string} | null, needs_name: boolean, suggested_name: string,
  *   invited_email: string | null, sign_in_url: string, sign_in_helps: boolean, encryption: string | null,
- *   mics_start_off: boolean, urls: {arrive: string, look: string, calendar: string | null},
+ *   mics_start_off: boolean, urls: {arrive: string, look: string, new_link: string, calendar: string | null},
  * }} DoorData
  */
 

@@ -28,7 +28,7 @@ function tellOfPeople({ roster, announcer, preferences, devices, chat }) {
   });
   roster.on("gone", ({ person, why, by }) => {
     if (why === "removed") chat.note(by ? gettext("{name} was removed by {host}", { name: person.name, host: by }) : gettext("{name} was removed", { name: person.name }), "user-x");
-    announcer.went(person.name);
+    if (why !== "moved") announcer.went(person.name);
   });
   roster.on("hand", (person) => {
     if (person.participant !== roster.you) announcer.say(gettext("{name} raised a hand", { name: person.name }));

@@ -6,12 +6,14 @@ import { Preferences } from "../lib/preferences.js";
 import { Call } from "../media/call.js";
 import { Devices } from "../media/devices.js";
 import { Participation } from "../media/participation.js";
-import { ArrivalFailed, askDoor } from "../signaling/arrive.js";
+import { ArrivalFailed, askDoor, askForNewLink } from "../signaling/arrive.js";
 import { MeetingClient } from "../signaling/client.js";
 import { Device } from "../signaling/device.js";
 import { Roster } from "../signaling/roster.js";
 import { Announcer } from "../elements/announcer.js";
+import { LinkAsked } from "../elements/link_asked.js";
 import { chime } from "../elements/sounds.js";
+import { verdictWords } from "./code_field.js";
 import { DoorCard } from "./door_card.js";
 import { readDoor } from "./door_data.js";
 import { KeptSeat } from "./kept_seat.js";
@@ -23,6 +25,8 @@ import { TabTitle } from "./tab_title.js";
 /** @typedef {"prejoin" | "waiting" | "refused" | "joining" | "connected" | "reconnecting" | "removed" | "ended" | "left"} CallState */
 
 const ADMITTED_SHOWS_MS = 600;
+/** After these pauses the page looks whether the code could be mailed. */
+const MAIL_LOOKS_MS = [4_000, 20_000];
 
 const door = readDoor();
 const preferences = new Preferences();
@@ -38,8 +42,12 @@ const title = door.meeting?.title ?? gettext("Meeting");
 const tab = new TabTitle(title);
 const kept = new KeptSeat(door.code, () => ({ ...devices.wanted, open: devices.asked === "ready" }));
 
+const linkAsked = new LinkAsked(byId("link-asked"), (wish, allow) => client.request("link.answer", { wish, allow }), (text) => announcer.alert(text));
+
 const card = new DoorCard(byId("door"), door, preferences, {
   knock,
+  move: (how) => void move(how),
+  sendNewLink,
   stopWaiting: () => void client.leave(),
   named: (name) => ownView.setName(name),
   again: () => void again(),
@@ -57,6 +65,10 @@ let waited = false;
 /** A host sent them from inside to the door. */
 let moved = false;
 let askedForCode = false;
+/** @type {import("../signaling/protocol.js").EmailCode | null} where the mailed code stands */
+let emailCode = null;
+/** Moving a personal link here by the mailed code. */
+let movingByCode = false;
 /** Pressed Allow on this page: coming again needs no second press. */
 let allowedHere = false;
 
@@ -86,7 +98,7 @@ function showRefusal(refusal) {
 function showQuestion(options) {
   tab.plain();
   setState("prejoin");
-  card.question({ askCode: askedForCode, ...options });
+  card.question({ askCode: askedForCode, code: emailCode, ...options });
 }
 
 /** The room is half of this page's code, and nobody needs it before the door has opened. */
@@ -102,19 +114,79 @@ function fetchAhead() {
   void fetchRoom().catch(() => (fetching = null));
 }
 
-/** @param {{name?: string, emailCode?: string}} who */
+/** @param {import("../signaling/client.js").Who} who */
 async function knock(who) {
   setState("joining");
-  card.question({ askCode: askedForCode, busy: true });
+  if (!who.move) card.question({ askCode: askedForCode, code: emailCode, busy: true });
+  else if (who.emailCode) card.moveCode(emailCode, { busy: true });
+  movingByCode = who.move === "code";
   try {
     await fetchRoom();
     const arrival = await client.knock(who);
     if (arrival.outcome !== "refuse") kept.remember(who.name);
   } catch (error) {
-    const { code, field } = error instanceof ArrivalFailed ? error : { code: "", field: null };
     if (!inside) fetching = null; // the room's code did not arrive: the next press tries again
-    if (field === "email_code") askedForCode = true;
-    showQuestion({ problem: problemWords(code, field), field });
+    cameNowhere(error instanceof ArrivalFailed ? error : new ArrivalFailed(""), who);
+  }
+}
+
+/**
+ * The door could not be asked, or not with what was typed.
+ * @param {ArrivalFailed} failed
+ * @param {import("../signaling/client.js").Who} who
+ */
+function cameNowhere({ code, field, verdict, emailCode: stands }, who) {
+  const aboutCode = field === "email_code";
+  if (aboutCode) emailCode = stands;
+  const problem = aboutCode && verdict ? verdictWords(verdict, stands) : problemWords(code, field);
+  if (!who.move) {
+    askedForCode ||= aboutCode;
+    showQuestion({ problem, field });
+    return;
+  }
+  setState("refused", "link_in_use");
+  if (movingByCode && emailCode) card.moveCode(emailCode, { problem });
+  else card.moveWays(problem);
+}
+
+/** Another device holds this link: what its holder chose to show that it is theirs. @param {import("../signaling/client.js").Who} how */
+async function move(how) {
+  await knock({ name: card.name || undefined, ...how });
+}
+
+/** The door asks for the mailed code. @param {import("../signaling/client.js").Refusal} refusal */
+function askForCode({ email_code: stands }) {
+  emailCode = stands ?? null;
+  if (movingByCode) {
+    setState("refused", "link_in_use");
+    card.moveCode(emailCode);
+    return;
+  }
+  askedForCode = true;
+  showQuestion();
+  for (const pause of MAIL_LOOKS_MS) setTimeout(() => void lookForMail(), pause);
+}
+
+/** Where the code can’t be mailed, the door says something else by now. */
+async function lookForMail() {
+  if (!askedForCode || client.state !== "refused") return;
+  await lookAgain();
+  if (door.look.reason === "verify_email" || !askedForCode) return;
+  const address = emailCode?.sent_to ?? "";
+  askedForCode = false;
+  emailCode = null;
+  showQuestion({ problem: gettext("The email to {address} couldn’t be sent. You can knock instead: a host decides.", { address }) });
+}
+
+/** @returns {Promise<string>} what to say */
+async function sendNewLink() {
+  try {
+    const { sent_to: address } = await askForNewLink(door.urls.new_link, door.csrf, await device.prove(door.code));
+    return gettext("A new link is on its way to {address}. This page can be closed.", { address });
+  } catch (error) {
+    const { code, retryAfterMs } = error instanceof ArrivalFailed ? error : { code: "", retryAfterMs: null };
+    if (code === "too_many") return gettext("A link was sent a moment ago. Wait {count} minutes before you ask again.", { count: Math.ceil((retryAfterMs ?? 60_000) / 60_000) });
+    return problemWords(code, null);
   }
 }
 
@@ -133,8 +205,8 @@ async function again() {
 /** The page was rendered without knowing this device; the door may answer it differently. */
 async function lookAgain() {
   try {
-    const { outcome, reason, until } = await askDoor(door.urls.look, door.csrf, await device.prove(door.code));
-    door.look = { outcome, reason, until };
+    const { outcome, reason, until, link } = await askDoor(door.urls.look, door.csrf, await device.prove(door.code));
+    door.look = { outcome, reason, until, link };
   } catch {
     // What the page was told stands; Join asks again in any case.
   }
@@ -165,16 +237,19 @@ client.on("state", ({ state, was }) => {
   if (state === "refused" || state === "over") {
     const refusal = client.refusal ?? { reason: "closed" };
     outOfRoom();
-    if (refusal.reason === "verify_email") {
-      askedForCode = true;
-      showQuestion();
-    } else showRefusal(refusal);
+    linkAsked.clear();
+    if (refusal.reason === "verify_email") askForCode(refusal);
+    else showRefusal(refusal);
   }
 });
 
 client.on("message", (message) => {
   if (message.type === "door") {
     card.waiting(message, moved);
+    return;
+  }
+  if (message.type === "link.asked") {
+    linkAsked.take(message);
     return;
   }
   roster.take(message);
@@ -275,7 +350,9 @@ async function start() {
     return;
   }
   // Strangers get the one answer at once; for everybody else the device may change it.
-  if (door.look.reason !== "closed" && door.look.reason !== "sign_in") await lookAgain();
+  // So it may for whoever was here before: their link may have been replaced by a newer one.
+  const mayDiffer = door.look.reason === "closed" ? await device.isKnown() : door.look.reason !== "sign_in";
+  if (mayDiffer) await lookAgain();
   if (door.look.outcome === "refuse" && door.look.reason !== "verify_email") {
     showRefusal(door.look);
     return;

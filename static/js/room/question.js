@@ -2,9 +2,15 @@
 import { h, icon, put } from "../lib/h.js";
 import { clockTime, dayName, gettext, listOf } from "../lib/i18n.js";
 import { LONGEST_NAME } from "../signaling/protocol.js";
+import { CodeField } from "./code_field.js";
 import { wayOf } from "./door_data.js";
 
-/** @typedef {import("./door_data.js").DoorData} DoorData */
+/**
+ * @typedef {import("./door_data.js").DoorData} DoorData
+ * @typedef {{
+ *   askCode?: boolean, code?: import("../signaling/protocol.js").EmailCode | null, problem?: string, busy?: boolean, field?: string | null,
+ * }} Asking
+ */
 
 export class Question {
   #root;
@@ -12,12 +18,14 @@ export class Question {
   #preferences;
   #act;
   #typedName;
+  /** @type {CodeField | null} */
+  #code = null;
 
   /**
    * @param {HTMLElement} root
    * @param {DoorData} door
    * @param {import("../lib/preferences.js").Preferences} preferences
-   * @param {{knock: (who: {name?: string, emailCode?: string}) => Promise<void>, named: (name: string) => void}} act
+   * @param {{knock: (who: import("../signaling/client.js").Who) => Promise<void>, named: (name: string) => void}} act
    */
   constructor(root, door, preferences, act) {
     this.#root = root;
@@ -32,9 +40,10 @@ export class Question {
   }
 
   /**
-   * @param {{askCode?: boolean, problem?: string, busy?: boolean, field?: string | null}} [options]
+   * @param {Asking} [options] askCode: the door asks for the mailed code; `code` says where it stands
    */
-  ask({ askCode = false, problem = "", busy = false, field = null } = {}) {
+  ask({ askCode = false, code = null, problem = "", busy = false, field = null } = {}) {
+    this.rest();
     const door = this.#door;
     const way = wayOf(door);
     const nameInput = door.needs_name
@@ -47,12 +56,10 @@ export class Question {
           },
         })
       : null;
-    const codeInput = askCode
-      ? h("input", {
-          class: "input code", id: "email-code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: 12, required: true, "aria-describedby": "code-hint",
-          "aria-invalid": field === "email_code" ? "true" : null,
-        })
-      : null;
+    const name = () => nameInput?.value.trim();
+    const codeField = (this.#code = askCode
+      ? new CodeField(code, { invalid: field === "email_code", sendAgain: () => void this.#act.knock({ name: name(), newCode: true }) })
+      : null);
     const button = h(
       "button",
       { class: "btn btn-primary btn-lg btn-block", type: "submit", "aria-disabled": busy ? "true" : null },
@@ -66,39 +73,34 @@ export class Question {
         onsubmit: (/** @type {Event} */ event) => {
           event.preventDefault();
           if (button.getAttribute("aria-disabled") === "true") return;
-          const name = nameInput?.value.trim();
-          if (nameInput && !name) {
-            this.ask({ askCode, problem: gettext("Enter your name."), field: "name" });
+          const typed = name();
+          if (nameInput && !typed) {
+            this.ask({ askCode, code, problem: gettext("Enter your name."), field: "name" });
             return;
           }
-          if (codeInput && !codeInput.value.trim()) {
-            this.ask({ askCode, problem: gettext("Enter the code from the email."), field: "email_code" });
+          if (codeField && !codeField.value) {
+            this.ask({ askCode, code, problem: gettext("Enter the code from the email."), field: "email_code" });
             return;
           }
-          if (name) this.#preferences.set("name", name);
-          void this.#act.knock({ name, emailCode: codeInput?.value.trim() || undefined });
+          if (typed) this.#preferences.set("name", typed);
+          void this.#act.knock({ name: typed, emailCode: codeField?.value || undefined });
         },
       },
       problem && h("p", { class: "error", role: "alert", id: "join-problem" }, icon("circle-alert"), h("span", {}, problem)),
       nameInput &&
         h("div", { class: "field" }, h("label", { for: "your-name" }, gettext("Your name")), h("p", { class: "hint", id: "name-hint" }, gettext("Everyone sees it, marked “guest”.")), nameInput),
-      codeInput &&
-        h(
-          "div",
-          { class: "field" },
-          h("label", { for: "email-code" }, gettext("Code from the email")),
-          h(
-            "p",
-            { class: "hint", id: "code-hint" },
-            door.invited_email ? gettext("We sent it to {email}. It shows that the invitation is yours.", { email: door.invited_email }) : gettext("We sent it to the invited address. It shows that the invitation is yours."),
-          ),
-          codeInput,
-        ),
+      codeField?.node,
       button,
     );
     put(this.#root, pageHead(this.#door), form, this.#facts(way));
-    const focus = field === "name" ? nameInput : askCode ? codeInput : null;
-    focus?.focus();
+    if (field === "name") nameInput?.focus();
+    else codeField?.focus();
+  }
+
+  /** Something else is shown. */
+  rest() {
+    this.#code?.rest();
+    this.#code = null;
   }
 
   /** @param {string} way */

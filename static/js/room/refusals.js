@@ -3,7 +3,7 @@ import { clockTime, gettext, listOf } from "../lib/i18n.js";
 
 /**
  * @typedef {import("../signaling/client.js").Refusal} Refusal
- * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload"} Action
+ * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link"} Action
  * @typedef {{
  *   kind: "" | "bad" | "ok" | "lamp", icon: string, heading: string, body: string, why?: string, actions: Action[],
  *   state: "refused" | "removed" | "ended" | "left",
@@ -16,7 +16,7 @@ import { clockTime, gettext, listOf } from "../lib/i18n.js";
  * @param {Known} known
  * @returns {Described}
  */
-export function describe({ reason, by, at, note }, { organisation, title, hosts, email, signedIn }) {
+export function describe({ reason, by, at, note, until, link }, { organisation, title, hosts, email, signedIn }) {
   const time = at ? clockTime(at) : null;
   const host = hosts?.length ? listOf(hosts) : gettext("a host");
   const quoted = note ? `“${note}”` : undefined;
@@ -63,9 +63,34 @@ export function describe({ reason, by, at, note }, { organisation, title, hosts,
       };
     case "link_in_use":
       return {
-        kind: "", icon: "link", state: "refused", heading: gettext("Your link is already used on another device"),
-        body: gettext("A personal link works on the first device that uses it. Open the meeting there, or ask {host} for a new link. If that wasn’t you, tell the host.", { host }),
-        actions: ["again"],
+        kind: "", icon: "link", state: "refused",
+        heading: link?.here ? gettext("Your link is already inside") : gettext("Your link belongs to another device"),
+        body: link?.used_at
+          ? gettext("It was used on another device at {time}. If that wasn’t you, tell {host}.", { time: clockTime(link.used_at), host })
+          : gettext("It was used on another device. If that wasn’t you, tell {host}.", { host }),
+        why: until ? gettext("Nobody can ask for it again before {time}.", { time: clockTime(until) }) : undefined,
+        actions: link ? ["move", "leave"] : ["again", "leave"],
+      };
+    case "link_moved":
+      return {
+        kind: "", icon: "laptop", state: "left", heading: gettext("Your link moved to another device"),
+        body: time
+          ? gettext("It has been used there since {time}, and this page is out. If that wasn’t you, tell {host}.", { time, host })
+          : gettext("It is used there now, and this page is out. If that wasn’t you, tell {host}.", { host }),
+        actions: ["again", "leave"],
+      };
+    case "move_refused":
+      return {
+        kind: "", icon: "link", state: "refused", heading: gettext("Your link stays where it is"),
+        body: until
+          ? gettext("Whoever uses it on the other device said no. You can ask again at {time}. If it’s yours, tell {host}.", { time: clockTime(until), host })
+          : gettext("Whoever uses it on the other device said no. If it’s yours, tell {host}.", { host }),
+        actions: link ? ["move", "leave"] : ["again", "leave"],
+      };
+    case "link_replaced":
+      return {
+        kind: "", icon: "link", state: "refused", heading: gettext("This link has been replaced"),
+        body: gettext("There is a newer one in your mail. We can send it to you once more."), actions: ["new_link", ...home],
       };
     case "ended":
       return {

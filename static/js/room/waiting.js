@@ -50,8 +50,9 @@ export class WaitingCard {
     const early = message.reason === "early";
     if (message.reason === "authorization") moved = false; // no host did it
     const full = message.reason === "full";
-    setText(this.#headingText, early ? gettext("You’re early") : full ? gettext("The room is full") : moved ? gettext("A host moved you to the door") : gettext("You’re at the door"));
-    setText(this.#text, moved && !full ? gettext("They can let you in again.") : waitSentence(message));
+    const asked = message.reason === "moving";
+    setText(this.#headingText, asked ? gettext("You asked for your link") : early ? gettext("You’re early") : full ? gettext("The room is full") : moved ? gettext("A host moved you to the door") : gettext("You’re at the door"));
+    setText(this.#text, moved && !full && !asked ? gettext("They can let you in again.") : waitSentence(message));
     this.#message.hidden = !message.message;
     setText(this.#messageText, message.message ?? "");
     if (!this.#heading.isConnected) {
@@ -120,6 +121,7 @@ export class WaitingCard {
 /** @param {DoorMessage} message */
 export function waitSentence(message) {
   const { reason, until, knocked_at: knockedAt, hosts, host_here: hostHere, starts_at: startsAt } = message;
+  if (reason === "moving") return gettext("Whoever uses it on the other device is asked, and so are the hosts. When one of them says yes, you come in here.");
   if (reason === "full") return fullSentence(message);
   if (reason === "early") {
     return until ? gettext("The door opens at {time}. Leave this page open: it continues by itself.", { time: clockTime(until) }) : gettext("Leave this page open: it continues by itself.");
@@ -148,6 +150,7 @@ function fullSentence({ inside, capacity, place }) {
  * @param {boolean} invited
  */
 function waitSteps({ reason, host_here: hostHere }, invited) {
+  if (reason === "moving") return [];
   const steps = [
     { text: invited ? gettext("Your invitation is valid") : gettext("The link is valid"), done: true },
     reason === "suspended"

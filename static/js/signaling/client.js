@@ -15,7 +15,9 @@ import { closeMeaning, RequestFailed } from "./protocol.js";
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
  * @typedef {import("./protocol.js").Arrival} Arrival
  * @typedef {"idle" | "arriving" | "waiting" | "inside" | "returning" | "refused" | "over"} State
- * @typedef {{reason: string, until?: string | null, note?: string | null, by?: string | null, at?: string | null}} Refusal
+ * @typedef {{reason: string, until?: string | null, note?: string | null, by?: string | null, at?: string | null,
+ *   link?: import("./protocol.js").LinkInUse, email_code?: import("./protocol.js").EmailCode}} Refusal
+ * @typedef {{name?: string, emailCode?: string, newCode?: boolean, move?: "ask" | "code"}} Who
  * @typedef {{
  *   state: {state: State, was: State},
  *   message: ServerMessage,
@@ -66,15 +68,15 @@ export class MeetingClient extends Emitter {
   /**
    * The press of Join or Knock to join. Resolves once the door has answered; rejects with ArrivalFailed when it could
    * not be asked, and the state is `idle` again.
-   * @param {{name?: string, emailCode?: string}} who
+   * @param {Who} who
    * @returns {Promise<Arrival>}
    */
-  async knock({ name, emailCode } = {}) {
-    this.#name = name;
+  async knock(who = {}) {
+    this.#name = who.name;
     this.refusal = null;
     this.#enter("arriving");
     try {
-      return await this.#arrive(emailCode);
+      return await this.#arrive(who);
     } catch (error) {
       this.#enter("idle");
       throw error;
@@ -110,8 +112,8 @@ export class MeetingClient extends Emitter {
     this.#connection?.giveUp();
   }
 
-  /** @param {string} [emailCode] */
-  async #arrive(emailCode) {
+  /** @param {Who} [who] */
+  async #arrive({ emailCode, newCode, move } = {}) {
     const round = ++this.#round;
     const { code, arriveUrl, csrf, device, token } = this.#options;
     /** @type {Record<string, unknown>} */
@@ -119,6 +121,8 @@ export class MeetingClient extends Emitter {
     if (this.#name) body.name = this.#name;
     if (emailCode) body.email_code = emailCode;
     if (token) body.authorization = token;
+    if (newCode) body.new_code = true;
+    if (move) body.move = move;
     const arrival = await askDoor(arriveUrl, csrf, body, this.#options.fetch);
     if (round !== this.#round) return arrival;
     if (arrival.outcome === "refuse" || !arrival.socket || !arrival.ticket) {

@@ -71,6 +71,20 @@ export class Device {
   /** @type {Promise<CryptoKeyPair> | null} */
   #pair = null;
 
+  /** Whether this browser was at a door before: asking makes no key. */
+  async isKnown() {
+    try {
+      const database = await openDatabase();
+      try {
+        return Boolean(await inStore(database, "readonly", (store) => store.get(NAME)));
+      } finally {
+        database.close();
+      }
+    } catch {
+      return false;
+    }
+  }
+
   /**
    * Signs that this device arrives at this meeting now (protocol section 1.1).
    * @param {string} code the meeting's

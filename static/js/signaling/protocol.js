@@ -1,6 +1,10 @@
 // The words of docs/protocol.md as types, and what each way of ending means. No DOM, no network.
 
 /**
+ * @typedef {{used_at: string | null, here: boolean, asks: "" | "yours" | "anothers", until: string | null, sent_to: string}} LinkInUse
+ * @typedef {{sent_to: string, state: "sent" | "failed" | "none", sent_at: string | null, expires_at: string | null,
+ *   again_at: string | null, tries_left: number}} EmailCode
+ * @typedef {{first_network: string, first_at: string | null, second_network: string, second_at: string, asks: boolean, denied: boolean}} LinkUse
  * @typedef {"microphone" | "camera" | "screen" | "screen_audio"} Source
  * @typedef {"microphone" | "camera" | "screen"} OwnSource what people switch; a screen brings its sound
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
@@ -13,9 +17,9 @@
  *   door: DoorTable}} Meeting
  * @typedef {{participant: string, name: string, kind: string, host: boolean, guest: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
- *   hand: string | null, cautions?: string[] | null}} Person
+ *   hand: string | null, cautions?: string[] | null, link?: LinkUse | null}} Person
  * @typedef {{participant: string, name: string, kind: string, provenance: string, email: string | null,
- *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean}} Waiter
+ *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, link?: LinkUse | null}} Waiter
  * @typedef {{participant: string, name: string, by: string | null, answer: string}} Answered
  *
  * @typedef {{type: "door", participant: string, reason: string, until: string | null, knocked_at: string | null,
@@ -33,6 +37,7 @@
  * @typedef {{type: "ok", id?: string, sdp?: string}} OkMessage
  * @typedef {{type: "error", id?: string, code: string, message: string, field?: string}} ErrorMessage
  * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | ChatMessage | OkMessage | ErrorMessage
+ *   | {type: "link.asked", wish: string | null, network: string | null, at: string | null, until: string | null}
  *   | {type: "person", person: Person}
  *   | {type: "gone", participant: string, why: string, by: string | null}
  *   | {type: "waiting", waiting: Waiter[], answered: Answered | null}
@@ -43,7 +48,7 @@
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
  *
  * @typedef {{outcome: Outcome, reason: string, until: string | null, participant?: string, ticket?: string,
- *   socket?: string, note?: string | null, by?: string | null, at?: string | null}} Arrival
+ *   socket?: string, note?: string | null, by?: string | null, at?: string | null, link?: LinkInUse, email_code?: EmailCode}} Arrival
  */
 
 export const PROTOCOL = 1;

@@ -1,0 +1,155 @@
+"""Six digits, mailed to the invited address: whoever types them on the device that asked has proved that mailbox.
+
+A code works once, for ten minutes, for five tries, and on one device. The limits on mails hold for the invitation,
+whatever the device: a new device key costs a guesser nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from meetings import audit, changes, codes, tasks
+from meetings.linkmodels import EmailCode, Invitation
+from meetings.models import Participant
+
+LIVES = timedelta(minutes=10)
+TRIES = 5
+PAUSE = timedelta(minutes=1)
+AN_HOUR = 6
+
+
+class Verdict(StrEnum):
+    """What typing digits led to. SPENT: too many wrong ones, NONE: no code was mailed for this device."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    EXPIRED = "expired"
+    USED = "used"
+    SPENT = "spent"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the last code of a device stands. state: sent, failed (the mail server did not take it), or none (nothing
+    was mailed: too many were). `again_at`: when another may be mailed."""
+
+    state: str
+    tries_left: int
+    again_at: datetime
+    sent_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+def send(invitation: Invitation, device: str, *, anew: bool = False) -> bool:
+    """Mail a code for this device to the invited address, unless one is alive and no other is wanted (`anew`).
+
+    False when nothing is mailed: one is alive, or it is too soon, or too often, for another.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        Invitation.objects.select_for_update(of=("self",)).get(pk=invitation.pk)
+        last = _last(invitation, device)
+        is_alive = last is not None and _verdict_before(last, now) is None
+        if (is_alive and not anew) or _again_at(invitation, device, now) > now:
+            return False
+        code = EmailCode.objects.create(invitation=invitation, device=device, digest="")
+        _write("invitation.code_sent", invitation)
+        # The digits are made when the mail is: none lie in the queue.
+        tasks.send_email_code.enqueue(code.pk)
+    return True
+
+
+def standing(invitation: Invitation, device: str) -> Standing:
+    """What the page says about the code: sent when, how often it may be tried, when there may be another."""
+    last, again_at = _last(invitation, device), _again_at(invitation, device, timezone.now())
+    if last is None:
+        return Standing("none", 0, again_at)
+    state = "failed" if last.failed_at is not None else "sent"
+    return Standing(state, max(0, TRIES - last.tries), again_at, last.created_at, last.created_at + LIVES)
+
+
+def _last(invitation: Invitation, device: str) -> EmailCode | None:
+    return EmailCode.objects.filter(invitation=invitation, device=device).order_by("-created_at", "-pk").first()
+
+
+def _again_at(invitation: Invitation, device: str, now: datetime) -> datetime:
+    """When the next code may be mailed: a minute after this device's last, and at most so many an hour for all."""
+    last = _last(invitation, device)
+    moments = [now if last is None else last.created_at + PAUSE]
+    recent = invitation.codes.filter(created_at__gt=now - timedelta(hours=1)).order_by("-created_at")
+    mailed = list(recent.values_list("created_at", flat=True)[:AN_HOUR])
+    if len(mailed) == AN_HOUR:
+        moments.append(mailed[-1] + timedelta(hours=1))
+    return max(moments)
+
+
+def mint(code: EmailCode) -> str:
+    """The six digits of a code that is about to be mailed; only their keyed digest is stored."""
+    digits = codes.new_email_code()
+    code.digest = _digest(code, digits)
+    code.save(update_fields=["digest"])
+    return digits
+
+
+def _digest(code: EmailCode, digits: str) -> str:
+    """Keyed: a million plain digests would be tried out in a second by whoever reads the table."""
+    text = f"{code.invitation_id}:{code.device}:{digits}"
+    return salted_hmac("meetings.email_code", text, algorithm="sha256").hexdigest()
+
+
+def type_in(invitation: Invitation, device: str, typed: str) -> Verdict:
+    """Whether these are the digits last mailed for this device. Spaces and dashes don't count."""
+    now = timezone.now()
+    digits = "".join(sign for sign in typed[:20] if not (sign.isspace() or sign in "-\u2010\u2011\u2012\u2013"))
+    with transaction.atomic():
+        last = (
+            EmailCode.objects.select_for_update()
+            .filter(invitation=invitation, device=device)
+            .order_by("-created_at", "-pk")
+            .first()
+        )
+        if last is None or not last.digest:
+            return Verdict.NONE
+        before = _verdict_before(last, now)
+        if before is not None:
+            return before
+        # The try is counted before it is judged, so that tries in parallel cannot outrun the limit.
+        if not EmailCode.objects.filter(pk=last.pk, tries__lt=TRIES).update(tries=F("tries") + 1):
+            return Verdict.SPENT
+        right = constant_time_compare(last.digest, _digest(last, digits))
+        if right:
+            last.used_at = now
+            last.save(update_fields=["used_at"])
+            Participant.objects.filter(invitation=invitation, device=device).update(verified_at=now)
+            changes.touch(invitation.occurrence_id)
+        _write("invitation.code_right" if right else "invitation.code_wrong", invitation)
+        if not right and last.tries + 1 >= TRIES:
+            return Verdict.SPENT
+    return Verdict.RIGHT if right else Verdict.WRONG
+
+
+def _verdict_before(last: EmailCode, now: datetime) -> Verdict | None:
+    """What stands against a code whatever is typed; None: it can be tried."""
+    if last.used_at is not None:
+        return Verdict.USED
+    if last.tries >= TRIES:
+        return Verdict.SPENT
+    return Verdict.EXPIRED if last.created_at + LIVES <= now or last.failed_at is not None else None
+
+
+def _write(kind: str, invitation: Invitation) -> None:
+    audit.record(
+        kind,
+        occurrence=invitation.occurrence,
+        target=invitation.name or invitation.email,
+        invitation=invitation.pk,
+        email=invitation.email,
+    )
