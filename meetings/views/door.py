@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -99,6 +100,8 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         else {"title": title, "starts_at": rfc3339(starts_at), "ends_at": rfc3339(ends_at), "hosts": hosts},
         "encryption": meeting.encryption if meeting is not None else None,
         "mics_start_off": rules.mics_start_off if rules is not None else False,
+        # Their addresses carry hashes that only the server knows; the meeting may turn out to be encrypted.
+        "workers": {"group": static("js/e2ee/group_worker.js"), "media": static("js/e2ee/media_worker.js")},
         "urls": {
             "arrive": reverse("door-arrive", args=[shown]),
             "look": reverse("door-look", args=[shown]),

@@ -11,7 +11,7 @@ import { admit, DOOR, meeting, Portal } from "./people.mjs";
 import { hex } from "./support.mjs";
 
 const SUITE = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519";
-const NO_EVIDENCE = utf8(JSON.stringify({ words: [], rules: null }));
+const NO_EVIDENCE = utf8(JSON.stringify({ words: [], rules: null, nos: [] }));
 const refused = (code) => ({ name: "GroupError", code });
 const add = (keyPackage) => ({ proposalType: "add", add: { keyPackage: mls.decodeMlsMessage(keyPackage, 0)[0].keyPackage } });
 
@@ -194,14 +194,51 @@ test("words and rules of somebody who is no host, of another room, for another k
   const elsewhere = await Portal.make("room-2");
   assert.equal(await backing.learnWord(await (await elsewhere.person("host")).word(guest)), false);
   assert.equal(await backing.learnWord({ ...(await host.word(guest)), key: listed.key }), false);
-  assert.equal(await backing.learnWord(await host.word(guest, Math.floor(Date.now() / 1000) - 3 * 24 * 3600)), false);
+  assert.equal(await backing.learnWord(await host.word(guest, { at: 1, until: Math.floor(Date.now() / 1000) - 3 * 24 * 3600 })), false);
   assert.equal(await backing.learnRules(await host.rules(2)), true);
   assert.equal(await backing.learnRules(await host.rules(1, { ...DOOR, guests: "walks_in" })), false);
   assert.equal(backing.backs(guest.member), false);
   for (const wrong of [null, 1, "x", [], {}, { ...(await host.word(guest)), more: 1 }, { ...(await host.rules(3)), door: { listed: "walks_in" } }]) {
     assert.equal(await backing.learnWord(wrong), false);
     assert.equal(await backing.learnRules(wrong), false);
+    assert.equal(await backing.learnNo(wrong), false);
   }
+});
+
+test("a host's no ends earlier words and the rules for one person, and a later word ends the no", async () => {
+  const portal = await Portal.make();
+  const host = await portal.person("host");
+  const listed = await portal.person();
+  const { backing } = await portal.person();
+  await backing.learnRules(await host.rules(1));
+  await backing.learnWord(await host.word(listed, { at: 100, until: 2 ** 40 }));
+  assert.equal(backing.backs(listed.member), true);
+  assert.equal(await backing.learnNo(await listed.no(listed, 200)), false, "said by somebody who is no host");
+  assert.equal(await backing.learnNo(await host.no(listed, 200)), true);
+  assert.equal(backing.backs(listed.member), false);
+  await backing.learnWord(await host.word(listed, { at: 150, until: 2 ** 40 }));
+  assert.equal(backing.backs(listed.member), false);
+  await backing.learnWord(await host.word(listed, { at: 300, until: 2 ** 40 }));
+  assert.equal(backing.backs(listed.member), true);
+  await backing.learnNo(await host.no(listed, 250));
+  assert.equal(backing.backs(listed.member), true);
+  await backing.learnNo(await host.no(listed, 400));
+  assert.equal(backing.forbids(listed.member), true);
+  const later = (await portal.person()).backing;
+  await later.learn(backing.evidence([listed.member]));
+  assert.equal(later.backs(listed.member), false);
+});
+
+test("whoever was put out doesn't come back in the commit that should remove them", async () => {
+  const portal = await Portal.make();
+  const [host, anna, ben] = await meeting(portal, [await portal.person("host"), await portal.person(), await portal.person()]);
+  for (const { backing } of [host, ben]) await backing.learnNo(await host.no(anna));
+  const again = await portal.person("listed", { participant: anna.id, keys: anna.keys, name: anna.credential.name });
+  assert.deepEqual((await ben.group.stage({ add: [await again.newcomer()], remove: [] })).declined, [anna.id]);
+  const forgetful = await portal.person("listed", { participant: ben.id, keys: ben.keys, name: ben.credential.name });
+  await admit(host, [forgetful], [anna]);
+  const staged = await forgetful.group.stage({ add: [await again.newcomer()], remove: [] });
+  await assert.rejects(host.group.take(staged.commit), refused("not_backed"));
 });
 
 test("of two hosts who speak at once everybody takes the same", async () => {

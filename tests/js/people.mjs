@@ -3,7 +3,7 @@ import { Backing } from "../../static/js/e2ee/backing.js";
 import { base64url } from "../../static/js/e2ee/bytes.js";
 import { encodeCredential } from "../../static/js/e2ee/credential.js";
 import { Group } from "../../static/js/e2ee/group.js";
-import { attestation, rules, word } from "../../static/js/e2ee/statements.js";
+import { attestation, no, rules, word } from "../../static/js/e2ee/statements.js";
 
 const makeKeys = () => crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
 const signer = ({ privateKey }) => async (bytes) => new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, bytes));
@@ -66,9 +66,14 @@ export class Person {
     return { credential: base64url(encodeCredential(this.credential)), key: this.key, signature: base64url(await this.sign(text)) };
   }
 
-  async word(person, until = Math.floor(Date.now() / 1000) + 3600) {
-    const given = { participant: person.id, key: person.key, until };
+  async word(person, { at = Math.floor(Date.now() / 1000), until = at + 3600 } = {}) {
+    const given = { participant: person.id, key: person.key, at, until };
     return { ...given, by: await this.#signed(word({ room: this.here.room, ...given })) };
+  }
+
+  async no(person, at = Math.floor(Date.now() / 1000)) {
+    const said = { participant: person.id, at };
+    return { ...said, by: await this.#signed(no({ room: this.here.room, ...said })) };
   }
 
   async rules(number, door = DOOR) {

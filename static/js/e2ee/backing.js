@@ -1,19 +1,20 @@
 // Who may be added to the group: nobody on the server's word alone. docs/encryption.md section 4.
 //
-// A host's word names one participant and key; a host's rules say which kinds of people walk in. Both are signed by a host
-// whose credential the portal attests, and travel beside every commit that needs them, so that whoever reads the commit can
-// check it without having been there before. Knows nothing of MLS and nothing of the network.
+// A host's word names one participant and key; a host's rules say which kinds of people walk in; a host's no ends both for one
+// person. All are signed by a host whose credential the portal attests, and travel beside every commit that needs them, so
+// that whoever reads the commit can check it without having been there before. Knows nothing of MLS and of the network.
 import { fromBase64url } from "./bytes.js";
 import { decodeCredential, isAttested } from "./credential.js";
-import { isSignedBy, rules as rulesText, word as wordText } from "./statements.js";
+import { isSignedBy, no as noText, rules as rulesText, word as wordText } from "./statements.js";
 
 /**
  * @typedef {import("./credential.js").Credential} Credential
  * @typedef {import("./statements.js").DoorTable} DoorTable
  * @typedef {{credential: string, key: string, signature: string}} Signed the host's credential and key, both base64url
- * @typedef {{participant: string, key: string, until: number, by: Signed}} Word
+ * @typedef {{participant: string, key: string, at: number, until: number, by: Signed}} Word
+ * @typedef {{participant: string, at: number, by: Signed}} No
  * @typedef {{number: number, door: DoorTable, by: Signed}} Rules
- * @typedef {{words: Word[], rules: Rules | null}} Evidence
+ * @typedef {{words: Word[], rules: Rules | null, nos: No[]}} Evidence
  * @typedef {{who: Credential, key: string}} Candidate
  */
 
@@ -21,6 +22,7 @@ const TABLE_ROW = Object.freeze({ listed: "listed", colleague: "colleagues", gue
 const OUTCOMES = new Set(["walks_in", "knocks", "turned_away"]);
 /** Clocks differ: a word that has run out for one member must not have for another, or the group would part over it. */
 const CLOCK_TOLERANCE_S = 24 * 3600;
+const MOST_STATEMENTS = 100;
 
 export class Backing {
   #here;
@@ -29,6 +31,8 @@ export class Backing {
   #rules = null;
   /** @type {Map<string, Word>} by participant and key */
   #words = new Map();
+  /** The newest no about each participant. @type {Map<string, No>} */
+  #nos = new Map();
 
   /**
    * @param {{room: string, portalKey: string}} here
@@ -65,7 +69,21 @@ export class Backing {
     const word = readWord(given);
     if (!word || word.until + CLOCK_TOLERANCE_S < this.#now() / 1000) return false;
     if (!(await this.#isByHost(word.by, wordText({ room: this.#here.room, ...word })))) return false;
-    this.#words.set(place(word), word);
+    const known = this.#words.get(place(word));
+    if (!known || word.at > known.at) this.#words.set(place(word), word);
+    return true;
+  }
+
+  /**
+   * Takes a host's no about somebody.
+   * @param {unknown} said
+   * @returns {Promise<boolean>}
+   */
+  async learnNo(said) {
+    const no = readNo(said);
+    if (!no || !(await this.#isByHost(no.by, noText({ room: this.#here.room, ...no })))) return false;
+    const known = this.#nos.get(no.participant);
+    if (!known || no.at > known.at) this.#nos.set(no.participant, no);
     return true;
   }
 
@@ -76,16 +94,27 @@ export class Backing {
    */
   evidence(candidates) {
     const words = candidates.flatMap(({ who, key }) => this.#words.get(place({ participant: who.participant, key })) ?? []);
-    return { words, rules: this.#rules };
+    return { words, rules: this.#rules, nos: [...this.#nos.values()].slice(-MOST_STATEMENTS) };
   }
 
   /**
    * Takes what came beside a commit. What doesn't hold is not taken, and then backs nobody.
    * @param {Evidence} evidence
    */
-  async learn({ words, rules }) {
+  async learn({ words, rules, nos }) {
     if (rules) await this.learnRules(rules);
     for (const word of words) await this.learnWord(word);
+    for (const no of nos) await this.learnNo(no);
+  }
+
+  /**
+   * Whether a host's no about this candidate stands.
+   * @param {Candidate} candidate
+   */
+  forbids({ who, key }) {
+    const no = this.#nos.get(who.participant);
+    const word = this.#words.get(place({ participant: who.participant, key }));
+    return no !== undefined && !(word && word.at > no.at);
   }
 
   /**
@@ -93,6 +122,7 @@ export class Backing {
    * @param {Candidate} candidate
    */
   backs({ who, key }) {
+    if (this.forbids({ who, key })) return false;
     if (who.row === "host" || this.#words.has(place({ participant: who.participant, key }))) return true;
     // Before any host has come there is nobody who could have said anything: the door's own answer, attested by the portal, holds.
     if (!this.#rules) return true;
@@ -155,9 +185,18 @@ const isSigned = (value) =>
  * @returns {Word | null}
  */
 export function readWord(value) {
-  if (!hasExactly(value, ["participant", "key", "until", "by"]) || !isSigned(value.by)) return null;
-  if (!isText(value.participant, 64) || !isText(value.key, 43) || !isCount(value.until)) return null;
+  if (!hasExactly(value, ["participant", "key", "at", "until", "by"]) || !isSigned(value.by)) return null;
+  if (!isText(value.participant, 64) || !isText(value.key, 43) || !isCount(value.at) || !isCount(value.until)) return null;
   return /** @type {Word} */ (value);
+}
+
+/**
+ * @param {unknown} value
+ * @returns {No | null}
+ */
+export function readNo(value) {
+  if (!hasExactly(value, ["participant", "at", "by"]) || !isSigned(value.by)) return null;
+  return isText(value.participant, 64) && isCount(value.at) ? /** @type {No} */ (value) : null;
 }
 
 /**
@@ -176,9 +215,11 @@ export function readRules(value) {
  * @returns {Evidence | null}
  */
 export function readEvidence(value) {
-  if (!hasExactly(value, ["words", "rules"]) || !Array.isArray(value.words) || value.words.length > 100) return null;
+  if (!hasExactly(value, ["words", "rules", "nos"]) || !Array.isArray(value.words) || !Array.isArray(value.nos)) return null;
+  if (value.words.length > MOST_STATEMENTS || value.nos.length > MOST_STATEMENTS) return null;
   const words = value.words.map(readWord);
+  const nos = value.nos.map(readNo);
   const rules = value.rules === null ? null : readRules(value.rules);
-  if (words.includes(null) || (value.rules !== null && !rules)) return null;
-  return { words: /** @type {Word[]} */ (words), rules };
+  if (words.includes(null) || nos.includes(null) || (value.rules !== null && !rules)) return null;
+  return { words: /** @type {Word[]} */ (words), rules, nos: /** @type {No[]} */ (nos) };
 }

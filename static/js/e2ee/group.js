@@ -207,7 +207,7 @@ export class Group {
       for (const { participant, keyPackage } of add) {
         const candidate = await this.#candidate(keyPackage).catch(() => null);
         const before = known.get(participant);
-        const speaksFor = candidate && (before?.key === candidate.key || this.#backing.backs(candidate));
+        const speaksFor = candidate && this.#speaksFor(candidate, before);
         if (!candidate || candidate.who.participant !== participant || !speaksFor) declined.push(participant);
         else candidates.push(candidate);
       }
@@ -245,6 +245,15 @@ export class Group {
 
   get #own() {
     return /** @type {import("./credential.js").Credential} */ (decodeCredential(this.#credential.identity));
+  }
+
+  /**
+   * Whoever takes their own old leaf's place is the same device as before; for everybody else something must speak.
+   * @param {import("./backing.js").Candidate} candidate
+   * @param {Member | undefined} before
+   */
+  #speaksFor(candidate, before) {
+    return before?.key === candidate.key ? !this.#backing.forbids(candidate) : this.#backing.backs(candidate);
   }
 
   /** @param {Uint8Array} bytes */
@@ -330,8 +339,8 @@ export class Group {
     if (members.length > MOST_MEMBERS) throw new GroupError("too_many");
     await this.#backing.learn(evidenceOf(beside));
     for (const { who, key } of difference.added) {
-      const stayed = difference.removed.some((old) => old.who.participant === who.participant && old.key === key);
-      if (!stayed && !this.#backing.backs({ who, key })) throw new GroupError("not_backed");
+      const before = difference.removed.find((old) => old.who.participant === who.participant);
+      if (!this.#speaksFor({ who, key }, before)) throw new GroupError("not_backed");
     }
     return { epoch, members, ...difference, by, own: false, out: false };
   }

@@ -1,10 +1,11 @@
 // A device's way through the group of one meeting: says hello, commits when asked, follows what comes in order, and comes
 // again when it can't. Protocol section 6. Knows the group and the wire; no DOM, no media, no worker.
 import { Emitter } from "../lib/emitter.js";
+import { readEvidence } from "./backing.js";
 import { base64url, fromBase64url, fromUtf8, utf8 } from "./bytes.js";
 import { roomCode } from "./code.js";
 import { encodeCredential } from "./credential.js";
-import { rules as rulesText, word as wordText } from "./statements.js";
+import { no as noText, rules as rulesText, word as wordText } from "./statements.js";
 import { GroupError } from "./tree.js";
 
 /**
@@ -195,10 +196,16 @@ export class Session extends Emitter {
       this.#seq = seq;
       await this.#ask("e2ee.applied", { group, epoch });
       await this.#tell(step, false);
-      if (step.own && step.added.length && this.#backing.rules) await this.send("control", { t: "rules", rules: this.#backing.rules });
+      if (step.own && step.added.length) await this.#tellNewcomers();
     } catch (error) {
       await this.#lost(group, epoch, error);
     }
+  }
+
+  /** Who has just come can't have heard what hosts said before. */
+  async #tellNewcomers() {
+    const known = this.#backing.evidence([]);
+    if (known.rules || known.nos.length) await this.send("control", { t: "door", ...known });
   }
 
   /**
@@ -282,12 +289,21 @@ export class Session extends Emitter {
     if (kind !== message.class || from.who.participant !== message.from) return; // the server says what the sender did not
     const content = parse(opened.content);
     if (content === null) return;
-    if (kind === "control" && content.t === "rules") {
-      const before = this.#backing.rules;
-      if ((await this.#backing.learnRules(content.rules)) && this.#backing.rules && before !== this.#backing.rules) this.emit("rules", this.#backing.rules.door);
+    if (kind === "control" && content.t === "door") {
+      await this.#learn(content);
       return;
     }
     this.emit("message", { from, kind, content, seq: message.seq });
+  }
+
+  /** @param {any} content what hosts said about the door, each statement signed by one */
+  async #learn({ words, rules, nos }) {
+    const said = readEvidence({ words, rules, nos });
+    if (!said) return;
+    const before = this.#backing.rules;
+    await this.#backing.learn(said);
+    const after = this.#backing.rules;
+    if (after && before !== after) this.emit("rules", after.door);
   }
 
   // ---- a host's part
@@ -307,7 +323,7 @@ export class Session extends Emitter {
     const stated = { number: (known?.number ?? 0) + 1, door: this.#door };
     const rules = { ...stated, by: await this.#signed(rulesText({ room: this.#identity.credential.room, ...stated })) };
     await this.#backing.learnRules(rules);
-    await this.send("control", { t: "rules", rules }).catch((error) => this.#log("rules", error));
+    await this.send("control", { t: "door", ...this.#backing.evidence([]) }).catch((error) => this.#log("rules", error));
   }
 
   /**
@@ -316,9 +332,25 @@ export class Session extends Emitter {
    * @param {string} key their identity key
    */
   async word(participant, key) {
-    const given = { participant, key, until: Math.floor(this.#now() / 1000) + WORD_LASTS_S };
+    const at = this.#seconds();
+    const given = { participant, key, at, until: at + WORD_LASTS_S };
     const word = { ...given, by: await this.#signed(wordText({ room: this.#identity.credential.room, ...given })) };
     return base64url(utf8(JSON.stringify(word)));
+  }
+
+  /**
+   * A host puts somebody out: nobody here is to add them again on what was said before.
+   * @param {string} participant
+   */
+  async refuse(participant) {
+    const said = { participant, at: this.#seconds() };
+    const no = { ...said, by: await this.#signed(noText({ room: this.#identity.credential.room, ...said })) };
+    await this.#backing.learnNo(no);
+    await this.send("control", { t: "door", ...this.#backing.evidence([]) });
+  }
+
+  #seconds() {
+    return Math.floor(this.#now() / 1000);
   }
 
   /** @param {Uint8Array} text */

@@ -32,9 +32,15 @@ export const attestation = ({ room, participant, account, row, name }, key) =>
 
 /**
  * A host says: this participant with this key may be added, and added again, until then.
- * @param {{room: string, participant: string, key: string, until: number}} word `until` in whole seconds since 1970
+ * @param {{room: string, participant: string, key: string, at: number, until: number}} word both in whole seconds since 1970
  */
-export const word = ({ room, participant, key, until }) => statement("lintel-e2ee/1 word", [room, participant, key, until]);
+export const word = ({ room, participant, key, at, until }) => statement("lintel-e2ee/1 word", [room, participant, key, at, until]);
+
+/**
+ * A host says: this participant may not be added, by whatever was said until now.
+ * @param {{room: string, participant: string, at: number}} no
+ */
+export const no = ({ room, participant, at }) => statement("lintel-e2ee/1 no", [room, participant, at]);
 
 /**
  * A host says what the door does. The higher number holds.

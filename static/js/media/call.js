@@ -2,7 +2,7 @@
 import { Emitter } from "../lib/emitter.js";
 import { RequestFailed } from "../signaling/protocol.js";
 import { Publisher } from "./publisher.js";
-import { Subscriber } from "./subscriber.js";
+import { Subscriber, trackKey } from "./subscriber.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").Source} Source
@@ -22,12 +22,15 @@ export class Call extends Emitter {
   publisher = null;
   /** @type {Subscriber | null} */
   subscriber = null;
+  /** Of an encrypted room. @type {((receiver: RTCRtpReceiver) => {participant: string, source: Source} | null) | null} */
+  originOf = null;
   /** @type {MediaState} */
   state = { microphone: false, camera: false, screen: false };
   #request;
   /** @type {Map<Source, MediaStreamTrack>} */
   #tracks = new Map();
-  #encrypted = false;
+  /** @type {import("./transforms.js").Transforms | null} */
+  #transforms = null;
   #people = 1;
   #restarts = 0;
   #starting = false;
@@ -40,17 +43,31 @@ export class Call extends Emitter {
     this.#request = request;
   }
 
-  /** @returns {Map<string, import("./subscriber.js").Incoming>} */
+  /**
+   * Streams by who sends them and from which source: in an encrypted room by the key that opened them, whatever the server
+   * called them.
+   * @returns {Map<string, import("./subscriber.js").Incoming>}
+   */
   get incoming() {
-    return this.subscriber?.incoming ?? new Map();
+    const served = this.subscriber?.incoming ?? new Map();
+    const { originOf } = this;
+    if (!originOf) return served;
+    return new Map(
+      [...served.values()].map((incoming) => {
+        const labelled = { ...incoming, ...originOf(incoming.receiver) };
+        return [trackKey(labelled.participant, labelled.source), labelled];
+      }),
+    );
   }
 
   /**
    * Each time `room` arrives. Transports that survived are kept; otherwise both begin again.
-   * @param {{encrypted: boolean}} room
+   * @param {{transforms: import("./transforms.js").Transforms | null, originOf: Call["originOf"]}} room both of an encrypted room
    */
-  async enter({ encrypted }) {
-    this.#encrypted = encrypted;
+  async enter({ transforms, originOf }) {
+    this.originOf = originOf;
+    if (this.#transforms !== transforms) this.#end(); // keys of another stay open nothing here
+    this.#transforms = transforms;
     await this.#start();
   }
 
@@ -92,11 +109,15 @@ export class Call extends Emitter {
   /** Ends both transports; nothing is heard or seen afterwards. */
   close() {
     clearTimeout(this.#restartTimer);
+    this.#end();
+    this.emit("tracks", null);
+  }
+
+  #end() {
     this.publisher?.close();
     this.subscriber?.close();
     this.publisher = null;
     this.subscriber = null;
-    this.emit("tracks", null);
   }
 
   async #start() {
@@ -127,7 +148,7 @@ export class Call extends Emitter {
     this.publisher?.close();
     this.subscriber?.close();
     const told = () => this.#told();
-    this.publisher = new Publisher({ request: this.#request, encrypted: this.#encrypted, onState: told });
+    this.publisher = new Publisher({ request: this.#request, transforms: this.#transforms, onState: told });
     this.publisher.fit(this.#people);
     for (const [source, track] of this.#tracks) {
       // Lines for a running screen share are added before the first offer, so one negotiation is enough.
@@ -135,7 +156,7 @@ export class Call extends Emitter {
     }
     this.subscriber = new Subscriber({
       request: this.#request,
-      encrypted: this.#encrypted,
+      transforms: this.#transforms,
       onTracks: () => this.emit("tracks", null),
       onState: told,
       onFailed: (error) => {

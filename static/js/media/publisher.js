@@ -1,5 +1,6 @@
 // Sending: trackless transceivers from the start, tracks put in and taken out without negotiation. The client offers,
 // one offer in flight at a time. Knows no DOM and no devices.
+import { hardened } from "./hardened.js";
 import { isAlive, makePeerConnection } from "./peer.js";
 
 /**
@@ -32,16 +33,19 @@ export class Publisher {
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #lines = new Map();
   #request;
+  #transforms;
   /** @type {Promise<void>} the negotiation in flight, and those that wait behind it */
   #turn = Promise.resolve();
   #people = 1;
 
   /**
-   * @param {{request: Request, encrypted: boolean, onState: (state: RTCPeerConnectionState) => void}} options
+   * @param {{request: Request, transforms: import("./transforms.js").Transforms | null, onState: (state: RTCPeerConnectionState) => void}} options
+   *   `transforms`: of an encrypted room
    */
-  constructor({ request, encrypted, onState }) {
+  constructor({ request, transforms, onState }) {
     this.#request = request;
-    this.connection = makePeerConnection({ encrypted });
+    this.#transforms = transforms;
+    this.connection = makePeerConnection({ encrypted: transforms !== null });
     this.connection.onconnectionstatechange = () => onState(this.connection.connectionState);
     this.#addLine("microphone", "audio");
     this.#addLine("camera", "video");
@@ -112,6 +116,7 @@ export class Publisher {
 
   close() {
     this.connection.onconnectionstatechange = null;
+    this.#transforms?.forget(this.connection);
     this.connection.close();
   }
 
@@ -126,6 +131,7 @@ export class Publisher {
     if (source === "camera") init.sendEncodings = [cameraBudget(this.#people)];
     if (source === "screen") init.sendEncodings = [SCREEN_BUDGET];
     const line = this.connection.addTransceiver(kind, init);
+    this.#transforms?.seal(line.sender, source); // in this very task, and before there is a track
     this.#lines.set(source, line);
     return line;
   }
@@ -139,7 +145,7 @@ export class Publisher {
       const { sdp } = await this.#request("media.publish", { sdp: this.connection.localDescription?.sdp, sources });
       const known = iceUser(this.connection.remoteDescription?.sdp);
       if (known && known !== iceUser(sdp)) throw new AnotherServer("the answer is of another transport");
-      await this.connection.setRemoteDescription({ type: "answer", sdp: sdp ?? "" });
+      await this.connection.setRemoteDescription({ type: "answer", sdp: this.#transforms ? hardened(sdp ?? "") : (sdp ?? "") });
     } catch (error) {
       // Back to what both sides agreed on: the next offer must not build on one that was never answered.
       if (this.connection.signalingState === "have-local-offer") {

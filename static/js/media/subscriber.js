@@ -1,5 +1,6 @@
 // Receiving: answers the server's offers in order and says which track is whose. Streams stay the same objects for as
 // long as somebody sends, so that elements that play them need not start again.
+import { hardened } from "./hardened.js";
 import { isAlive, makePeerConnection } from "./peer.js";
 
 /**
@@ -20,20 +21,23 @@ export class Subscriber {
   /** @type {Map<string, Incoming>} */
   incoming = new Map();
   #request;
+  #transforms;
   #onTracks;
   /** @type {Promise<void>} */
   #turn = Promise.resolve();
 
   /**
-   * @param {{request: import("./publisher.js").Request, encrypted: boolean, onTracks: () => void,
+   * @param {{request: import("./publisher.js").Request, transforms: import("./transforms.js").Transforms | null, onTracks: () => void,
    *   onState: (state: RTCPeerConnectionState) => void, onFailed: (error: unknown) => void}} options
    */
-  constructor({ request, encrypted, onTracks, onState, onFailed }) {
+  constructor({ request, transforms, onTracks, onState, onFailed }) {
     this.#request = request;
+    this.#transforms = transforms;
     this.#onTracks = onTracks;
     this.onFailed = onFailed;
-    this.connection = makePeerConnection({ encrypted });
+    this.connection = makePeerConnection({ encrypted: transforms !== null });
     this.connection.onconnectionstatechange = () => onState(this.connection.connectionState);
+    if (transforms) this.connection.ontrack = ({ receiver }) => transforms.open(receiver);
   }
 
   get alive() {
@@ -51,6 +55,7 @@ export class Subscriber {
 
   close() {
     this.connection.onconnectionstatechange = null;
+    this.#transforms?.forget(this.connection);
     this.connection.close();
     this.incoming.clear();
   }
@@ -58,7 +63,7 @@ export class Subscriber {
   /** @param {MediaOffer} offer */
   async #answer(offer) {
     if (this.connection.signalingState === "closed") return;
-    await this.connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
+    await this.connection.setRemoteDescription({ type: "offer", sdp: this.#transforms ? hardened(offer.sdp) : offer.sdp });
     await this.connection.setLocalDescription(await this.connection.createAnswer());
     this.#map(offer.tracks);
     await this.#request("media.answer", { offer: offer.offer, sdp: this.connection.localDescription?.sdp });

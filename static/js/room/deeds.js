@@ -5,6 +5,7 @@ import { ask } from "../elements/dialog.js";
 
 export class Deeds {
   #client;
+  #talk;
   #roster;
   #participation;
   #hosting;
@@ -15,14 +16,15 @@ export class Deeds {
 
   /**
    * @param {{
-   *   client: import("../signaling/client.js").MeetingClient, roster: import("../signaling/roster.js").Roster,
+   *   client: import("../signaling/client.js").MeetingClient, talk: import("./talk.js").Talk, roster: import("../signaling/roster.js").Roster,
    *   participation: import("../media/participation.js").Participation, hosting: import("../signaling/hosting.js").Hosting,
    *   banners: import("../elements/banners.js").Banners, announcer: import("../elements/announcer.js").Announcer,
    *   failed: (error: unknown) => void,
    * }} parts
    */
-  constructor({ client, roster, participation, hosting, banners, announcer, failed }) {
+  constructor({ client, talk, roster, participation, hosting, banners, announcer, failed }) {
     this.#client = client;
+    this.#talk = talk;
     this.#roster = roster;
     this.#participation = participation;
     this.#hosting = hosting;
@@ -57,7 +59,7 @@ export class Deeds {
   /** @param {boolean} raised */
   async raiseHand(raised) {
     try {
-      await this.#client.request("hand", { raised });
+      await this.#talk.raiseHand(raised);
       this.#announcer.say(raised ? gettext("Hand raised") : gettext("Hand lowered"));
     } catch (error) {
       this.#failed(error);
@@ -66,7 +68,7 @@ export class Deeds {
 
   /** @param {string} emoji */
   react(emoji) {
-    void this.#client.request("reaction", { emoji }).catch(this.#failed);
+    void this.#talk.react(emoji).catch(this.#failed);
   }
 
   async leave() {
@@ -122,6 +124,6 @@ export class Deeds {
   }
 
   lowerHands() {
-    for (const person of this.#roster.hands) void this.#hosting.lowerHand(person.participant).catch(this.#failed);
+    for (const person of this.#roster.hands) void this.#talk.lowerHand(person.participant).catch(this.#failed);
   }
 }

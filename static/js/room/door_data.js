@@ -11,6 +11,7 @@ import { pageData } from "../lib/dom.js";
  *   signed_in: {name: string, email: string} | null, needs_name: boolean, suggested_name: string,
  *   invited_email: string | null, sign_in_url: string, sign_in_helps: boolean, encryption: string | null,
  *   mics_start_off: boolean, urls: {arrive: string, look: string, new_link: string, calendar: string | null},
+ *   workers: {group: string, media: string},
  * }} DoorData
  */
 

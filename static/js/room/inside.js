@@ -28,6 +28,7 @@ import { addPanels } from "./panel_list.js";
 import { personMenu } from "./person_menu.js";
 import { AloneCard, SharingNote } from "./stage_notes.js";
 import { SuspendedCard } from "./suspended_card.js";
+import { Talk } from "./talk.js";
 import { TopBar } from "./top.js";
 
 /**
@@ -83,10 +84,10 @@ export class Inside {
    *   call: import("../media/call.js").Call, devices: import("../media/devices.js").Devices,
    *   participation: import("../media/participation.js").Participation,
    *   preferences: import("../lib/preferences.js").Preferences, announcer: import("../elements/announcer.js").Announcer,
-   *   organisation: string,
+   *   securing: import("./securing.js").Securing, organisation: string,
    * }} parts
    */
-  constructor({ client, roster, call, devices, participation, preferences, announcer, organisation }) {
+  constructor({ client, roster, call, devices, participation, preferences, announcer, securing, organisation }) {
     this.#roster = roster;
     this.#call = call;
     this.#devices = devices;
@@ -95,17 +96,19 @@ export class Inside {
     this.#announcer = announcer;
     this.#notices = new Notices({ roster, devices, preferences, banners: this.#banners, announcer });
     const failed = (/** @type {unknown} */ error) => this.#notices.failed(error);
-    this.#hosting = new Hosting((type, fields) => client.request(type, fields));
+    this.#hosting = new Hosting((type, fields) => securing.asHost(type, fields));
+    const talk = new Talk({ client, roster, securing });
+    talk.on("message", (message) => this.take(message));
     this.#stage = new Stage({
       stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
       ownStream: () => this.#ownStream, openMenu: (person, button) => openMenu(person, button),
     });
-    const deeds = new Deeds({ client, roster, participation, hosting: this.#hosting, banners: this.#banners, announcer, failed });
-    const openMenu = personMenu({ roster, hosting: this.#hosting, stage: this.#stage, failed, lowerOwnHand: () => void deeds.raiseHand(false) });
+    const deeds = new Deeds({ client, talk, roster, participation, hosting: this.#hosting, banners: this.#banners, announcer, failed });
+    const openMenu = personMenu({ roster, hosting: this.#hosting, talk, stage: this.#stage, failed, lowerOwnHand: () => void deeds.raiseHand(false) });
     this.#panels = new Panels(byId("panel"), () => this.#render());
     this.#queue = new DoorQueue({ roster, hosting: this.#hosting, toast: byId("toast"), openPeople: () => this.#panels.open("people"), failed });
     this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => deeds.muteEveryone() });
-    this.#chat = new ChatPanel({ roster, send: (text) => client.request("chat", { text }), onUnread: () => this.#render() });
+    this.#chat = new ChatPanel({ roster, send: (text) => talk.chat(text), onUnread: () => this.#render() });
     this.#suspended = new SuspendedCard({
       roster, participation,
       act: {

@@ -20,6 +20,7 @@ import { KeptSeat } from "./kept_seat.js";
 import { ownToken } from "./own_token.js";
 import { OwnView } from "./own_view.js";
 import { problemWords } from "./refusals.js";
+import { NotSecured, Securing } from "./securing.js";
 import { TabTitle } from "./tab_title.js";
 
 /** @typedef {"prejoin" | "waiting" | "refused" | "joining" | "connected" | "reconnecting" | "removed" | "ended" | "left"} CallState */
@@ -40,6 +41,7 @@ const participation = new Participation({ devices, call, capabilities: () => ros
 const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
 const title = door.meeting?.title ?? gettext("Meeting");
 const tab = new TabTitle(title);
+const securing = new Securing({ client, roster, door });
 const kept = new KeptSeat(door.code, () => ({ ...devices.wanted, open: devices.asked === "ready" }));
 
 const linkAsked = new LinkAsked(byId("link-asked"), (wish, allow) => client.request("link.answer", { wish, allow }), (text) => announcer.alert(text));
@@ -103,8 +105,8 @@ function showQuestion(options) {
 
 /** The room is half of this page's code, and nobody needs it before the door has opened. */
 function fetchRoom() {
-  fetching ??= import("./inside.js").then(({ Inside }) => {
-    inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, organisation: door.organisation });
+  fetching ??= Promise.all([import("./inside.js"), securing.fetch()]).then(([{ Inside }]) => {
+    inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, securing, organisation: door.organisation });
   });
   return fetching;
 }
@@ -229,6 +231,7 @@ client.on("state", ({ state, was }) => {
       moved = true;
     }
     waited = true;
+    securing.atTheDoor();
     card.waitingCut(false);
     setState("waiting");
     ownView.show();
@@ -252,6 +255,7 @@ client.on("message", (message) => {
     linkAsked.take(message);
     return;
   }
+  if (securing.take(message)) return;
   roster.take(message);
   if (message.type === "room") void enter(message);
   else if (message.type === "capabilities") void participation.obey();
@@ -261,10 +265,9 @@ client.on("message", (message) => {
 
 /** @param {import("../signaling/protocol.js").RoomMessage} room */
 async function enter({ meeting }) {
-  const encrypted = meeting.encryption !== "transport";
   if (begun) {
     setState("connected");
-    await call.enter({ encrypted });
+    await startMedia(meeting);
     return;
   }
   begun = true;
@@ -277,7 +280,7 @@ async function enter({ meeting }) {
     if (document.hidden && "Notification" in globalThis && Notification.permission === "granted") new Notification(gettext("You’re in · {title}", { title: meeting.title }));
   }
   // Media start now; the card only stays for the eye.
-  const started = participation.begin({ micsStartOff: meeting.mics_start_off && !resumed }).then(() => call.enter({ encrypted }));
+  const started = participation.begin({ micsStartOff: meeting.mics_start_off && !resumed }).then(() => startMedia(meeting));
   if (waited) await new Promise((resolve) => setTimeout(resolve, ADMITTED_SHOWS_MS));
   waited = false;
   if (!begun) return;
@@ -287,6 +290,21 @@ async function enter({ meeting }) {
   await started;
 }
 
+/**
+ * Media flow once they are sealed as the meeting asks for, and not a frame earlier.
+ * @param {import("../signaling/protocol.js").Meeting} meeting
+ */
+async function startMedia(meeting) {
+  try {
+    const sealed = await securing.enter(meeting);
+    if (begun) await call.enter(sealed);
+  } catch (error) {
+    if (!(error instanceof NotSecured)) throw error;
+    await client.leave();
+    showRefusal({ reason: error.reason });
+  }
+}
+
 /** Media first, words afterwards. */
 function outOfRoom({ atTheDoor = false } = {}) {
   waited = false;
@@ -294,6 +312,7 @@ function outOfRoom({ atTheDoor = false } = {}) {
   begun = false;
   resumed = false;
   call.close();
+  securing.close();
   call.state = { microphone: false, camera: false, screen: false };
   participation.end({ atTheDoor });
   inside?.close();
@@ -342,6 +361,10 @@ async function start() {
   }
   if (!("RTCPeerConnection" in globalThis) || !navigator.mediaDevices || !globalThis.indexedDB) {
     showRefusal({ reason: "unsupported" });
+    return;
+  }
+  if (!(await securing.isPossible())) {
+    showRefusal({ reason: "cant_encrypt" });
     return;
   }
   const seat = kept.read();

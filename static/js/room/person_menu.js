@@ -8,11 +8,11 @@ import { showMenu } from "../elements/menu.js";
 
 /**
  * @param {{
- *   roster: import("../signaling/roster.js").Roster, hosting: import("../signaling/hosting.js").Hosting,
+ *   roster: import("../signaling/roster.js").Roster, hosting: import("../signaling/hosting.js").Hosting, talk: import("./talk.js").Talk,
  *   stage: import("../elements/stage.js").Stage, failed: (error: unknown) => void, lowerOwnHand: () => void,
  * }} parts
  */
-export function personMenu({ roster, hosting, stage, failed, lowerOwnHand }) {
+export function personMenu({ roster, hosting, talk, stage, failed, lowerOwnHand }) {
   /**
    * @param {Person} person
    * @param {HTMLElement} button
@@ -30,7 +30,7 @@ export function personMenu({ roster, hosting, stage, failed, lowerOwnHand }) {
         host && person.microphone ? { label: gettext("Mute"), icon: "mic-off", run: () => run(hosting.stop(participant, "microphone")) } : null,
         host && person.camera ? { label: gettext("Stop video"), icon: "video-off", run: () => run(hosting.stop(participant, "camera")) } : null,
         host && person.screen ? { label: gettext("Stop sharing"), icon: "monitor-x", run: () => run(hosting.stop(participant, "screen")) } : null,
-        host && person.hand ? { label: gettext("Lower hand"), icon: "hand", run: () => run(hosting.lowerHand(participant)) } : null,
+        host && person.hand ? { label: gettext("Lower hand"), icon: "hand", run: () => run(talk.lowerHand(participant)) } : null,
         host && !person.host ? { label: gettext("Move back to the door"), icon: "door-closed-locked", run: () => run(hosting.toDoor(participant)) } : null,
         host ? { label: gettext("Remove…"), icon: "user-x", danger: true, run: () => void remove(person) } : null,
       ],

@@ -135,6 +135,19 @@ export function describe({ reason, by, at, note, until, link }, { organisation, 
         kind: "bad", icon: "monitor-x", state: "refused", heading: gettext("This browser can’t join calls"),
         body: gettext("Use a current Chrome, Edge, Firefox or Safari."), actions: ["copy"],
       };
+    case "cant_encrypt":
+      return {
+        kind: "bad", icon: "shield-alert", state: "refused", heading: gettext("This browser can’t keep the meeting encrypted"),
+        body: title
+          ? gettext("{title} is end-to-end encrypted, and this browser can’t encrypt calls. We won’t let you in unencrypted.", { title })
+          : gettext("The meeting is end-to-end encrypted, and this browser can’t encrypt calls. We won’t let you in unencrypted."),
+        actions: ["copy"],
+      };
+    case "downgraded":
+      return {
+        kind: "bad", icon: "shield-alert", state: "refused", heading: gettext("This meeting was end-to-end encrypted"),
+        body: gettext("The server now says that it isn’t, and that never changes for a meeting. Nothing of you was sent. Tell the person who invited you."), actions: [],
+      };
     case "protocol":
       return {
         kind: "bad", icon: "refresh-cw", state: "left", heading: gettext("This page is out of date"),

@@ -48,11 +48,6 @@ export class Hosting {
     return this.#request("host.mute_all");
   }
 
-  /** @param {string} participant */
-  lowerHand(participant) {
-    return this.#request("host.lower_hand", { participant });
-  }
-
   /**
    * @param {string} participant
    * @param {{block: boolean, note: string}} how

@@ -17,9 +17,9 @@
  *   door: DoorTable}} Meeting
  * @typedef {{participant: string, name: string, kind: string, host: boolean, guest: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
- *   hand: string | null, cautions?: string[] | null, link?: LinkUse | null}} Person
+ *   hand: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null}} Person
  * @typedef {{participant: string, name: string, kind: string, provenance: string, email: string | null,
- *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, link?: LinkUse | null}} Waiter
+ *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, identity?: string | null, link?: LinkUse | null}} Waiter
  * @typedef {{participant: string, name: string, by: string | null, answer: string}} Answered
  *
  * @typedef {{type: "door", participant: string, reason: string, until: string | null, knocked_at: string | null,

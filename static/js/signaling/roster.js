@@ -1,4 +1,5 @@
-// What the page knows of the room: the server's messages folded into one state. No DOM, no network.
+// What the page knows of the room: the server's messages folded into one state. In an encrypted room names come from the
+// group, and so do raised hands: the server's word for them is not taken. No DOM, no network.
 import { Emitter } from "../lib/emitter.js";
 
 /**
@@ -34,6 +35,12 @@ export class Roster extends Emitter {
   capabilities = NOTHING;
   /** @type {Map<string, Person>} */
   people = new Map();
+  /** As the server sent them. @type {Map<string, Person>} */
+  #served = new Map();
+  /** Everybody in the group of an encrypted room. @type {ReadonlyMap<string, import("../e2ee/tree.js").Member> | null} */
+  #members = null;
+  /** Hands that members said they raised. @type {Map<string, string>} */
+  #hands = new Map();
   /** @type {Waiter[]} */
   waiting = [];
   /** How far the server's clock is ahead of ours. */
@@ -71,7 +78,8 @@ export class Roster extends Emitter {
         this.you = message.you;
         this.meeting = message.meeting;
         this.capabilities = message.capabilities;
-        this.people = new Map(message.people.map((person) => [person.participant, person]));
+        this.#served = new Map(message.people.map((person) => [person.participant, person]));
+        this.people = new Map(message.people.map((person) => [person.participant, this.#shown(person)]));
         this.#queue(message.waiting ?? []);
         this.aheadMs = Date.parse(message.now) - now || 0;
         this.emit("whole", null);
@@ -83,6 +91,8 @@ export class Roster extends Emitter {
         const person = this.people.get(message.participant);
         if (!person) return;
         this.people.delete(message.participant);
+        this.#served.delete(message.participant);
+        this.#hands.delete(message.participant);
         this.emit("gone", { person, why: message.why, by: message.by });
         break;
       }
@@ -106,10 +116,46 @@ export class Roster extends Emitter {
     this.emit("change", null);
   }
 
-  /** @param {Person} person */
-  #person(person) {
-    const was = this.people.get(person.participant);
-    this.people.set(person.participant, person);
+  /**
+   * Who is in the group now; null in a room without one.
+   * @param {ReadonlyMap<string, import("../e2ee/tree.js").Member> | null} members
+   */
+  attest(members) {
+    if (!members) this.#hands.clear();
+    this.#members = members;
+    for (const person of this.#served.values()) this.people.set(person.participant, this.#shown(person));
+    this.emit("change", null);
+  }
+
+  /**
+   * A member raised or lowered a hand.
+   * @param {string} participant
+   * @param {string | null} at
+   */
+  setHand(participant, at) {
+    const served = this.#served.get(participant);
+    if (!served) return;
+    if (at) this.#hands.set(participant, this.#hands.get(participant) ?? at);
+    else this.#hands.delete(participant);
+    this.#person(served);
+    this.emit("change", null);
+  }
+
+  /** @param {Person} served @returns {Person} */
+  #shown(served) {
+    if (!this.#members) return { ...served, secured: null };
+    const member = this.#members.get(served.participant);
+    const hand = this.#hands.get(served.participant) ?? null;
+    if (!member) return { ...served, hand, secured: false };
+    return { ...served, name: member.who.name, guest: member.who.account === null, hand, secured: true };
+  }
+
+  /** @param {Person} served */
+  #person(served) {
+    const was = this.people.get(served.participant);
+    const person = this.#shown(served);
+    this.#served.set(served.participant, served);
+    this.people.set(served.participant, person);
     if (!was) {
       this.emit("entered", person);
       if (person.screen) this.emit("sharing", { person, on: true });

@@ -1,0 +1,353 @@
+// End-to-end encryption as the page sees it: two workers, the identity of this device, who is in the group, and whether every
+// line of sound and picture is what it should be. Nothing here can read a key.
+import { Emitter } from "../lib/emitter.js";
+import { Transforms } from "../media/transforms.js";
+import { Watchdog } from "../media/watchdog.js";
+import { loadIdentity } from "./identity.js";
+
+/**
+ * @typedef {import("../signaling/protocol.js").Source} Source
+ * @typedef {import("../signaling/protocol.js").Meeting} Meeting
+ * @typedef {import("./session.js").Phase} Phase
+ * @typedef {import("./tree.js").Member} Member
+ * @typedef {import("./media_worker.js").LineReport} LineReport
+ * @typedef {{participant: string, source: Source}} Origin
+ * @typedef {"off" | "pending" | "on" | "broken"} State
+ * @typedef {{
+ *   change: null,
+ *   stepped: {added: Member[], removed: Member[], fresh: boolean},
+ *   message: {from: Member, kind: string, content: any, seq: number},
+ *   rules: import("./statements.js").DoorTable,
+ *   leak: Source,
+ * }} EncryptionEvents
+ */
+
+/** A track that can't be opened for longer than this says so on its tile. */
+const WAITING_SHOWS_MS = 1500;
+
+/** @extends {Emitter<EncryptionEvents>} */
+export class Encryption extends Emitter {
+  /** @type {Phase} */
+  phase = "out";
+  /** Everybody in the group, by participant: the truth about who can see and hear. @type {Map<string, Member>} */
+  members = new Map();
+  /** @type {string} 30 digits */
+  code = "";
+  epoch = -1;
+  /** @type {Date | null} when the code became this one */
+  codeSince = null;
+  /** @type {Transforms | null} */
+  transforms = null;
+  /** Sources that went past the worker: taken off the air. @type {Set<Source>} */
+  leaks = new Set();
+  /** @type {import("./identity.js").Identity | null} */
+  identity = null;
+  /** People who wait for a host's word. @type {Set<string>} */
+  held = new Set();
+  #request;
+  #workers;
+  #account;
+  #meetingCode;
+  /** @type {Worker | null} */
+  #group = null;
+  /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
+  #asked = new Map();
+  #nextId = 1;
+  /** @type {Map<number, LineReport & {at: number}>} */
+  #lines = new Map();
+  /** @type {Promise<any> | null} */
+  #identified = null;
+  /** @type {import("./credential.js").Credential | null} */
+  #credential = null;
+
+  /**
+   * @param {{
+   *   request: (type: string, fields?: object) => Promise<any>, code: string, account: string | null,
+   *   workers: {group: string, media: string},
+   * }} parts `workers`: their addresses, which only the server's template knows
+   */
+  constructor({ request, code, account, workers }) {
+    super();
+    this.#request = request;
+    this.#meetingCode = code;
+    this.#account = account;
+    this.#workers = workers;
+  }
+
+  // ---- coming in
+
+  /** Shows this device's key, at the door or inside: a host signs it when letting somebody in. Once per socket. */
+  identify() {
+    this.#identified = this.#identify();
+    return this.#identified;
+  }
+
+  async #identify() {
+    this.identity ??= await loadIdentity({ account: this.#account, code: this.#meetingCode });
+    return this.#request("e2ee.identify", { key: this.identity.key });
+  }
+
+  /**
+   * Each time `room` arrives: begins, or makes up for a cut. Resolves once this device is in the group, for then media may flow.
+   * @param {Meeting} meeting
+   */
+  async enter(meeting) {
+    const { credential, portal_key: portalKey } = await this.identify();
+    const same = JSON.stringify({ ...credential, attestation: "" }) === JSON.stringify({ ...this.#credential, attestation: "" });
+    this.#credential = credential;
+    if (this.#group && same) this.#tell({ type: "resume" });
+    else this.#begin(credential, portalKey);
+    this.setDoor(meeting.door);
+    await this.#in();
+  }
+
+  /**
+   * @param {import("./credential.js").Credential} credential
+   * @param {string} portalKey
+   */
+  #begin(credential, portalKey) {
+    const { keys, publicKey } = /** @type {import("./identity.js").Identity} */ (this.identity);
+    this.#group ??= this.#start();
+    this.#tell({ type: "begin", start: { room: credential.room, portalKey, credential, keys, publicKey } });
+  }
+
+  #start() {
+    const group = new Worker(this.#workers.group, { type: "module", name: "group" });
+    const media = new Worker(this.#workers.media, { type: "module", name: "media" });
+    const channel = new MessageChannel();
+    group.postMessage({ type: "media" }, [channel.port1]);
+    media.postMessage({ type: "group" }, [channel.port2]);
+    group.onmessage = ({ data }) => this.#heard(data);
+    for (const worker of [group, media]) worker.onerror = () => this.#enter("stuck");
+    this.transforms = new Transforms(media);
+    const watchdog = new Watchdog(this.transforms);
+    watchdog.on("leak", (source) => {
+      this.leaks.add(source);
+      this.emit("leak", source);
+      this.emit("change", null);
+    });
+    media.onmessage = ({ data }) => {
+      if (data.type !== "lines") return;
+      this.#report(data.lines);
+      void watchdog.take(data.lines);
+    };
+    return group;
+  }
+
+  /** Settles with the next phase that isn't a way to another. @returns {Promise<void>} */
+  #in() {
+    if (this.phase === "in") return Promise.resolve();
+    return new Promise((resolve) => {
+      const stop = this.on("change", () => {
+        if (this.phase !== "in" && this.phase !== "out") return;
+        stop();
+        resolve();
+      });
+    });
+  }
+
+  /** Out of the room: workers, keys and everything that was known of others go. */
+  close() {
+    this.#group?.terminate();
+    this.transforms?.worker.terminate();
+    this.#group = this.transforms = this.#credential = this.#identified = null;
+    this.members.clear();
+    this.#lines.clear();
+    this.leaks.clear();
+    this.held.clear();
+    this.code = "";
+    this.epoch = -1;
+    for (const { reject } of this.#asked.values()) reject(new Error("closed"));
+    this.#asked.clear();
+    this.#enter("out");
+  }
+
+  /** "Reconnect securely". */
+  retry() {
+    this.#tell({ type: "retry" });
+  }
+
+  // ---- what the server and the worker say
+
+  /** @param {any} message of the server @returns {boolean} whether it was the group's */
+  take(message) {
+    if (!message.type.startsWith("e2ee.")) return false;
+    if (message.type === "e2ee.held") {
+      this.held = new Set(message.held);
+      this.emit("change", null);
+    } else this.#tell({ type: "take", message });
+    return true;
+  }
+
+  /** @param {any} data */
+  #heard(data) {
+    switch (data.type) {
+      case "request":
+        this.#request(data.message.type, data.message.fields).then(
+          (answer) => this.#tell({ type: "answer", id: data.id, answer }),
+          (error) => this.#tell({ type: "answer", id: data.id, error: error?.code ?? "failed" }),
+        );
+        break;
+      case "log":
+        console.debug("group", data.what, data.error);
+        break;
+      case "phase":
+        this.#enter(data.phase);
+        break;
+      case "changed":
+        this.#changed(data.changed);
+        break;
+      case "message":
+        this.emit("message", data.message);
+        break;
+      case "rules":
+        this.emit("rules", data.door);
+        break;
+      case "done": {
+        const asked = this.#asked.get(data.id);
+        this.#asked.delete(data.id);
+        if (data.error) asked?.reject(Object.assign(new Error(data.error), { code: data.error }));
+        else asked?.resolve(data.result);
+        break;
+      }
+    }
+  }
+
+  /** @param {Phase} phase */
+  #enter(phase) {
+    if (this.phase === phase) return;
+    this.phase = phase;
+    this.emit("change", null);
+  }
+
+  /** @param {{epoch: number, members: Member[], added: Member[], removed: Member[], code: string, fresh: boolean}} changed */
+  #changed({ epoch, members, added, removed, code, fresh }) {
+    this.epoch = epoch;
+    this.code = code;
+    this.codeSince = new Date();
+    this.members = new Map(members.map((member) => [member.who.participant, member]));
+    const before = new Set(removed.map(({ who }) => who.participant));
+    const after = new Set(added.map(({ who }) => who.participant));
+    // Whoever loaded the page anew is neither gone nor new.
+    this.emit("stepped", {
+      added: added.filter(({ who }) => !before.has(who.participant)),
+      removed: removed.filter(({ who }) => !after.has(who.participant)),
+      fresh,
+    });
+    this.emit("change", null);
+  }
+
+  /** @param {LineReport[]} lines */
+  #report(lines) {
+    let changed = false;
+    for (const line of lines) {
+      const before = this.#lines.get(line.id);
+      changed ||= !before || before.participant !== line.participant || before.source !== line.source || (before.waitingSince === null) !== (line.waitingSince === null);
+      this.#lines.set(line.id, { ...line, at: performance.now() });
+    }
+    if (changed) this.emit("change", null);
+  }
+
+  // ---- what the page asks
+
+  /** @param {object} message */
+  #tell(message) {
+    this.#group?.postMessage(message);
+  }
+
+  /**
+   * @param {object} message
+   * @returns {Promise<any>}
+   */
+  #ask(message) {
+    if (!this.#group) return Promise.reject(Object.assign(new Error("no_group"), { code: "no_group" }));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject });
+      this.#tell({ ...message, id });
+    });
+  }
+
+  /**
+   * @param {string} kind
+   * @param {object} content
+   * @returns {Promise<number>} its place in the order
+   */
+  send(kind, content) {
+    return this.#ask({ type: "send", kind, content });
+  }
+
+  /**
+   * A host's word for somebody's key, as `door.admit` and `e2ee.word` carry it.
+   * @param {string} participant
+   * @param {string} key
+   * @returns {Promise<string>}
+   */
+  word(participant, key) {
+    return this.#ask({ type: "word", participant, key });
+  }
+
+  /** A host puts somebody out of the group. @param {string} participant */
+  refuse(participant) {
+    return this.#ask({ type: "refuse", participant });
+  }
+
+  /** @param {Meeting["door"]} door what the portal says the door does now */
+  setDoor({ listed, colleagues, guests, anyone }) {
+    this.#tell({ type: "door", door: { listed, colleagues, guests, anyone } });
+  }
+
+  // ---- what is true
+
+  /** Whether this stay inside is end-to-end encrypted, whatever its state is now. */
+  get isOn() {
+    return this.#credential !== null;
+  }
+
+  /**
+   * @param {{name: string, kind: string}} person as the server has this person now
+   */
+  isAttestedOtherwise({ name, kind }) {
+    return this.#credential !== null && (this.#credential.name !== name || this.#credential.row !== kind);
+  }
+
+  /** This device's own member. */
+  get self() {
+    return this.#credential ? (this.members.get(this.#credential.participant) ?? null) : null;
+  }
+
+  /**
+   * From what every line is, not from a wish: "on" only while this device is in the group, everything sent went through the
+   * worker, and everything received must.
+   * @param {{publish: RTCPeerConnection | null, subscribe: RTCPeerConnection | null}} connections
+   * @returns {State}
+   */
+  state({ publish, subscribe }) {
+    if (this.leaks.size || this.phase === "stuck") return "broken";
+    const ends = [
+      ...(publish?.getSenders().filter(({ track }) => track) ?? []),
+      ...(subscribe?.getTransceivers().filter(({ currentDirection, direction }) => currentDirection === "recvonly" || direction === "recvonly").map(({ receiver }) => receiver) ?? []),
+    ];
+    if (ends.some((end) => this.transforms?.idOf(end) === undefined)) return "broken";
+    return this.phase === "in" ? "on" : "pending";
+  }
+
+  /**
+   * Whose media a receiver plays, by the key they were opened with; null while nothing was opened.
+   * @param {RTCRtpReceiver} receiver
+   * @returns {Origin | null}
+   */
+  originOf(receiver) {
+    const line = this.#lines.get(this.transforms?.idOf(receiver) ?? -1);
+    return line?.participant && line.source ? { participant: line.participant, source: line.source } : null;
+  }
+
+  /**
+   * Whether what arrives at a receiver can't be opened: the key is missing, or it is no frame of the group.
+   * @param {RTCRtpReceiver} receiver
+   */
+  isUnreadable(receiver) {
+    const line = this.#lines.get(this.transforms?.idOf(receiver) ?? -1);
+    return Boolean(line && line.waitingSince !== null && line.at - line.waitingSince > WAITING_SHOWS_MS);
+  }
+}

@@ -1,0 +1,84 @@
+// This device's identity key: it signs the leaf in the group, and other people's devices remember it. It can't be read out.
+// An account keeps one per browser profile; a guest's lasts for a meeting.
+import { base64url } from "./bytes.js";
+
+const DATABASE = "lintel-identity";
+const STORE = "keys";
+/** A guest who comes again tomorrow is a new device: nothing should link their meetings. */
+const GUEST_KEY_LASTS_MS = 24 * 3600 * 1000;
+
+/**
+ * @typedef {{keys: CryptoKeyPair, publicKey: Uint8Array<ArrayBuffer>, key: string}} Identity
+ * @typedef {{keys: CryptoKeyPair, usedAt: number}} Stored
+ */
+
+/** @returns {Promise<IDBDatabase>} */
+function openDatabase() {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/**
+ * @template T
+ * @param {IDBDatabase} database
+ * @param {IDBTransactionMode} mode
+ * @param {(store: IDBObjectStore) => IDBRequest<T>} use
+ * @returns {Promise<T>}
+ */
+function inStore(database, mode, use) {
+  return new Promise((resolve, reject) => {
+    const transaction = database.transaction(STORE, mode);
+    const request = use(transaction.objectStore(STORE));
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = () => reject(transaction.error);
+    transaction.onerror = () => reject(transaction.error);
+  });
+}
+
+/** @returns {Promise<CryptoKeyPair>} */
+const makeKeys = () => /** @type {Promise<any>} */ (crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]));
+
+/**
+ * The key of this account, or of this guest in this meeting, made on first use. Where the browser keeps nothing, a key for
+ * this page's life.
+ * @param {{account: string | null, code: string}} of
+ * @returns {Promise<Identity>}
+ */
+export async function loadIdentity({ account, code }) {
+  const name = account ? `account ${account}` : `guest ${code}`;
+  const keys = await stored(name, account ? Infinity : GUEST_KEY_LASTS_MS).catch(makeKeys);
+  const publicKey = new Uint8Array(await crypto.subtle.exportKey("raw", keys.publicKey));
+  return { keys, publicKey, key: base64url(publicKey) };
+}
+
+/**
+ * @param {string} name
+ * @param {number} lastsMs
+ */
+async function stored(name, lastsMs) {
+  const database = await openDatabase();
+  try {
+    /** @type {Stored | undefined} */
+    const found = await inStore(database, "readonly", (store) => store.get(name));
+    const keys = found && Date.now() - found.usedAt < lastsMs ? found.keys : await makeKeys();
+    await inStore(database, "readwrite", (store) => store.put({ keys, usedAt: Date.now() }, name));
+    return keys;
+  } finally {
+    database.close();
+  }
+}
+
+/** Whether this browser has what an encrypted meeting needs. @returns {Promise<boolean>} */
+export async function canEncrypt() {
+  if (!("RTCRtpScriptTransform" in globalThis) && !("createEncodedStreams" in (globalThis.RTCRtpSender?.prototype ?? {}))) return false;
+  try {
+    await Promise.all([makeKeys(), crypto.subtle.generateKey("X25519", false, ["deriveBits"])]);
+    return true;
+  } catch {
+    return false;
+  }
+}

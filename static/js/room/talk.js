@@ -1,0 +1,112 @@
+// Chat, reactions and hands: plain where the server may read them, sealed where it may not. What arrives sealed is told to the
+// page in the same shape as the server's own messages.
+import { Emitter } from "../lib/emitter.js";
+import { plainText } from "../lib/plain_text.js";
+import { EMOJI, LONGEST_CHAT } from "../signaling/protocol.js";
+
+/**
+ * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
+ * @typedef {import("../e2ee/tree.js").Member} Member
+ */
+
+/** @extends {Emitter<{message: ServerMessage}>} */
+export class Talk extends Emitter {
+  #client;
+  #roster;
+  #securing;
+
+  /**
+   * @param {{
+   *   client: import("../signaling/client.js").MeetingClient, roster: import("../signaling/roster.js").Roster,
+   *   securing: import("./securing.js").Securing,
+   * }} parts
+   */
+  constructor({ client, roster, securing }) {
+    super();
+    this.#client = client;
+    this.#roster = roster;
+    this.#securing = securing;
+    securing.encryption?.on("message", (message) => this.#heard(message));
+    securing.encryption?.on("stepped", ({ added, fresh }) => {
+      // Who has just come can't know whose hands are up.
+      if (!fresh && added.length && this.#roster.self?.hand) void this.#seal("reaction", { t: "hand", raised: true }).catch(() => undefined);
+    });
+  }
+
+  get #sealed() {
+    const { encryption } = this.#securing;
+    return encryption?.isOn ? encryption : null;
+  }
+
+  /** @param {string} text */
+  async chat(text) {
+    if (!this.#sealed) {
+      await this.#client.request("chat", { text });
+      return;
+    }
+    await this.#seal("chat", { t: "chat", text });
+    this.#tellChat(this.#roster.you, this.#roster.self?.name ?? "", text);
+  }
+
+  /** @param {string} emoji */
+  async react(emoji) {
+    if (!this.#sealed) {
+      await this.#client.request("reaction", { emoji });
+      return;
+    }
+    await this.#seal("reaction", { t: "react", emoji });
+    this.emit("message", { type: "reaction", participant: this.#roster.you, emoji });
+  }
+
+  /** @param {boolean} raised */
+  async raiseHand(raised) {
+    if (!this.#sealed) {
+      await this.#client.request("hand", { raised });
+      return;
+    }
+    await this.#seal("reaction", { t: "hand", raised });
+    this.#roster.setHand(this.#roster.you, raised ? new Date().toISOString() : null);
+  }
+
+  /** As a host. @param {string} participant */
+  async lowerHand(participant) {
+    if (!this.#sealed) {
+      await this.#client.request("host.lower_hand", { participant });
+      return;
+    }
+    await this.#seal("control", { t: "lower_hand", participant });
+    this.#roster.setHand(participant, null);
+  }
+
+  /**
+   * @param {string} kind
+   * @param {object} content
+   */
+  async #seal(kind, content) {
+    await this.#sealed?.send(kind, content);
+  }
+
+  /** @param {{from: Member, kind: string, content: any}} message every word of it is another client's */
+  #heard({ from, kind, content }) {
+    const { participant, name } = from.who;
+    if (kind === "chat" && content.t === "chat" && typeof content.text === "string") {
+      const text = plainText(content.text, LONGEST_CHAT);
+      if (text) this.#tellChat(participant, name, text);
+    } else if (kind === "reaction" && content.t === "react" && EMOJI.includes(content.emoji)) {
+      this.emit("message", { type: "reaction", participant, emoji: content.emoji });
+    } else if (kind === "reaction" && content.t === "hand" && typeof content.raised === "boolean") {
+      this.#roster.setHand(participant, content.raised ? new Date().toISOString() : null);
+    } else if (kind === "control" && content.t === "lower_hand" && from.who.row === "host" && typeof content.participant === "string") {
+      this.#roster.setHand(content.participant, null);
+    }
+  }
+
+  /**
+   * @param {string} participant
+   * @param {string} name
+   * @param {string} text
+   */
+  #tellChat(participant, name, text) {
+    this.emit("message", { type: "chat", participant, name, text, at: new Date().toISOString() });
+  }
+}

@@ -1,0 +1,88 @@
+// Chat, reactions and hands in an encrypted room: what members say is taken as far as it makes sense, and nothing of the server's.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Emitter } from "../../static/js/lib/emitter.js";
+import { plainText } from "../../static/js/lib/plain_text.js";
+import { Talk } from "../../static/js/room/talk.js";
+import { Roster } from "../../static/js/signaling/roster.js";
+
+const person = (participant, more = {}) => ({ participant, name: `${participant} as the server says`, guest: false, connected: true, screen: false, hand: null, ...more });
+const member = (participant, row = "listed") => ({ leaf: 0, key: "k", who: { participant, name: participant, row, account: row === "guest" ? null : "u", room: "r", attestation: "a" } });
+
+function room() {
+  const roster = new Roster();
+  roster.take({ type: "room", you: "me", meeting: {}, capabilities: {}, people: [person("me"), person("anna"), person("gast")], waiting: null, now: "2026-01-01T00:00:00Z" });
+  const members = new Map([["me", member("me")], ["anna", member("anna", "host")], ["gast", member("gast", "guest")]]);
+  roster.attest(members);
+  const encryption = Object.assign(new Emitter(), { isOn: true, sent: [], send: async (kind, content) => encryption.sent.push([kind, content]) });
+  const client = { requests: [], request: async (type, fields) => client.requests.push([type, fields]) };
+  const talk = new Talk({ client, roster, securing: { encryption } });
+  const told = [];
+  talk.on("message", (message) => told.push(message));
+  const say = (who, kind, content) => encryption.emit("message", { from: members.get(who), kind, content, seq: 1 });
+  return { roster, encryption, client, talk, told, say, members };
+}
+
+test("names come from the group, and who is not in it is known", () => {
+  const { roster, members } = room();
+  assert.deepEqual([...roster.people.values()].map(({ name, guest, secured }) => [name, guest, secured]), [["me", false, true], ["anna", false, true], ["gast", true, true]]);
+  roster.take({ type: "person", person: person("eve") });
+  assert.equal(roster.people.get("eve").secured, false);
+  members.delete("anna");
+  roster.attest(members);
+  assert.equal(roster.people.get("anna").secured, false);
+  roster.attest(null);
+  assert.equal(roster.people.get("anna").secured, null);
+});
+
+test("what is said is sealed, shown to oneself, and the server gets no word", async () => {
+  const { encryption, client, talk, told, roster } = room();
+  await talk.chat("hello");
+  await talk.react("👏");
+  await talk.raiseHand(true);
+  assert.deepEqual(encryption.sent, [["chat", { t: "chat", text: "hello" }], ["reaction", { t: "react", emoji: "👏" }], ["reaction", { t: "hand", raised: true }]]);
+  assert.deepEqual(told.map(({ type, participant }) => [type, participant]), [["chat", "me"], ["reaction", "me"]]);
+  assert.ok(roster.self.hand);
+  assert.deepEqual(client.requests, []);
+  encryption.isOn = false;
+  await talk.chat("plain");
+  assert.deepEqual(client.requests, [["chat", { text: "plain" }]]);
+});
+
+test("whoever comes later is told whose hand is up", async () => {
+  const { encryption, talk } = room();
+  await talk.raiseHand(true);
+  encryption.emit("stepped", { added: [member("new")], removed: [], fresh: false });
+  assert.deepEqual(encryption.sent.at(-1), ["reaction", { t: "hand", raised: true }]);
+  await talk.raiseHand(false);
+  const before = encryption.sent.length;
+  encryption.emit("stepped", { added: [member("new")], removed: [], fresh: false });
+  assert.equal(encryption.sent.length, before);
+});
+
+test("only a host lowers another's hand", async () => {
+  const { roster, say } = room();
+  say("gast", "reaction", { t: "hand", raised: true });
+  assert.ok(roster.people.get("gast").hand);
+  roster.take({ type: "person", person: person("gast", { screen: true }) });
+  assert.ok(roster.people.get("gast").hand, "what the server says of hands is nothing here");
+  say("gast", "control", { t: "lower_hand", participant: "gast" });
+  assert.ok(roster.people.get("gast").hand);
+  say("anna", "control", { t: "lower_hand", participant: "gast" });
+  assert.equal(roster.people.get("gast").hand, null);
+});
+
+test("what makes no sense is dropped, whatever its class says", () => {
+  const { told, say, roster } = room();
+  for (const content of [{}, { t: "chat" }, { t: "chat", text: 5 }, { t: "chat", text: " \u202e " }, { t: "react", emoji: "👏" }]) say("anna", "chat", content);
+  for (const content of [{ t: "react", emoji: "💣" }, { t: "hand", raised: "yes" }, { t: "chat", text: "x" }]) say("anna", "reaction", content);
+  assert.deepEqual(told, []);
+  assert.equal(roster.people.get("anna").hand, null);
+});
+
+test("text of others is shown without what hides or turns it", () => {
+  assert.equal(plainText("  a\u202eb\u0000\nc\u2066 ", 100), "ab\nc");
+  assert.equal(plainText("x".repeat(50), 10).length, 10);
+  assert.equal(plainText("👩‍💻", 100), "👩‍💻");
+});
