@@ -7,7 +7,7 @@ what was meant: a preset that was picked sets the table, and rows that were edit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from meetings.door import COLUMN, Row, Rules, Way, WithoutHost, is_ordered, ordered, preset_of, with_preset
@@ -25,6 +25,20 @@ RULE_OF = {
 }
 """The field of `Rules` behind each option of the form."""
 OPTION_FIELDS = tuple(RULE_OF)
+
+
+MOST_EXCEPTIONS = 50
+EMPTY_ROWS = 2
+
+
+@dataclass
+class TypedException:
+    """One row of "Exceptions": a name or address, and what is to happen to them. `found`: the account or address."""
+
+    person: str = ""
+    way: str = ""
+    error: str = ""
+    found: Any = None
 
 
 def initial(rules: Rules) -> dict[str, Any]:

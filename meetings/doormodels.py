@@ -5,9 +5,12 @@ Rows and constraints only; `models.py` gives them to the rest. What they mean is
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 
@@ -75,3 +78,35 @@ class DoorPolicy(DoorColumns):
 
     def __str__(self) -> str:
         return "door policy"
+
+
+class DoorException(models.Model):
+    """What happens to one person at the door of a meeting, whatever their row says. Known by account or address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    meeting = models.ForeignKey("Meeting", on_delete=models.CASCADE, related_name="exceptions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
+    email = models.EmailField(blank=True, help_text="Of somebody without an account, in lower case.")
+    way = models.CharField(max_length=11, choices=Way)
+    set_at = models.DateTimeField()
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("set_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(user=None, email__gt="") | Q(user__isnull=False, email=""),
+                name="exception_for_an_account_or_an_address",
+            ),
+            models.UniqueConstraint(
+                "meeting",
+                Coalesce("user", Value(uuid.UUID(int=0)), output_field=models.UUIDField()),
+                "email",
+                name="one_exception_per_person",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"exception {self.pk}"

@@ -196,6 +196,7 @@ class ScheduleForm(forms.Form):
         self.fields["time_zone"].choices = localtime.choices(self.now, self.initial["time_zone"])
         self.fields["opens"].choices = opens_choices(self.initial["opens"])
         self.fields["lock_after"].choices = lock_choices(self.initial["lock_after"])
+        self.exceptions = self._exceptions()
         self.fields["guests_verified"].disabled = self.limits.must_verify()
         for name in doorform.OPTION_FIELDS:
             # Django takes the initial value of a disabled field, whatever is posted.
@@ -234,6 +235,17 @@ class ScheduleForm(forms.Form):
             "encryption": meeting.encryption,
             **doorform.initial(selectors.rules_of(meeting, self.limits)),
         }
+
+    def _exceptions(self) -> list[doorform.TypedException]:
+        """The rows of "Exceptions": what was posted, or what holds, and empty ones to be filled."""
+        if self.is_bound:
+            people, ways = self.data.getlist("exception_person"), self.data.getlist("exception_way")
+            rows = [doorform.TypedException(*row) for row in zip(people, ways, strict=False)][
+                : doorform.MOST_EXCEPTIONS
+            ]
+        else:
+            rows = [doorform.TypedException(one["person"], one["way"]) for one in self.exceptions_held()]
+        return [*rows, *(doorform.TypedException() for _ in range(doorform.EMPTY_ROWS) if not self.is_bound)]
 
     # ---- what the host typed
 
@@ -279,7 +291,25 @@ class ScheduleForm(forms.Form):
         if not set(self.errors) & {*COLUMN.values(), *doorform.OPTION_FIELDS, "preset"}:
             rules, self.also_changed = doorform.settle(data)
             data["rules"] = replace(rules, guests_verified=rules.guests_verified or self.limits.must_verify())
+        self._settle_exceptions()
         return data
+
+    def _settle_exceptions(self) -> None:
+        for row in self.exceptions:
+            typed = directory.find(row.person)
+            found = [*typed.users, *typed.emails]
+            if not row.person.strip():
+                continue
+            if len(found) != 1 or typed.wrong or typed.several:
+                row.error = _("“%(text)s”: enter one person’s name or email address.") % {"text": row.person[:80]}
+            elif row.way not in set(Way):
+                row.error = _("Choose what happens to %(text)s at the door.") % {"text": row.person[:80]}
+            elif found[0] == self.by or found[0] in self.cleaned_data.get("hosts", []):
+                row.error = _("%(name)s hosts, and hosts always walk in.") % {"name": found[0].name}
+            else:
+                row.found = found[0]
+                continue
+            self.add_error(None, row.error)
 
     def _settle_start(self, data: dict[str, Any]) -> None:
         told = {
@@ -327,7 +357,32 @@ class ScheduleForm(forms.Form):
             "hosts": data["hosts"],
             "people": [*typed.users, *typed.emails],
             "rules": data["rules"],
+            **({"exceptions": self.exceptions_typed()} if "exception_person" in self.data else {}),
         }
+
+    def exceptions_typed(self) -> list[tuple[Any, Way]]:
+        """Who was named, and what is to happen to them."""
+        return [(row.found, Way(row.way)) for row in self.exceptions if row.found is not None]
+
+    def exceptions_shown(self) -> dict[str, str]:
+        """What the rows of the form settle, by address as it was typed."""
+        return {
+            row.person.strip().lower(): row.way for row in self.exceptions if row.person.strip() and row.way in set(Way)
+        }
+
+    def exceptions_held(self) -> list[dict[str, str]]:
+        """The exceptions that hold now, by address."""
+        held = self.meeting.exceptions.select_related("user") if self.meeting else []
+        return [{"person": one.user.email if one.user else one.email, "way": one.way} for one in held]
+
+    def exception_changes(self) -> list[tuple[str, str, str]]:
+        """Exceptions that an edit changes: (address, before, after), "" for none. Empty for a new meeting."""
+        if self.meeting is None or "exception_person" not in self.data:
+            return []
+        before = {one["person"]: one["way"] for one in self.exceptions_held()}
+        after = {getattr(found, "email", found): str(way) for found, way in self.exceptions_typed()}
+        people = sorted({*before, *after})
+        return [(who, before.get(who, ""), after.get(who, "")) for who in people if before.get(who) != after.get(who)]
 
     def invited(self) -> list[Invitation]:
         """Who is invited to the meeting as the database has it now."""

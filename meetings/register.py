@@ -8,7 +8,7 @@ queries about one visitor in `selectors.py`, and `tests/test_register.py` holds 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
+from meetings.doorlist import DoorList
 from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant, SecondDevice
 from meetings.rulebook import limits_now, rules_of
 
@@ -50,6 +51,7 @@ class Register:
         self.occurrence = occurrence
         self.limits = limits_now()
         self.rules = rules_of(occurrence.meeting, self.limits)
+        self.door_list = DoorList(occurrence.meeting)
         self.hosts = list(occurrence.meeting.hosts.all())
         self.seats = list(occurrence.participants.select_related("user", "invitation__user", "let_in_by"))
         self._active_hosts = {host.pk for host in self.hosts if host.is_active}
@@ -78,6 +80,10 @@ class Register:
 
     def is_host(self, user: Any) -> bool:
         return user is not None and user.is_active and user.pk in self._active_hosts
+
+    def addresses_of(self, user: Any) -> Collection[str]:
+        """Addresses proved to be this account's."""
+        return self._addresses[user.pk] if user is not None and user.is_active else ()
 
     def own_invitations(self, user: Any) -> list[Invitation]:
         if user is None or not user.is_active:

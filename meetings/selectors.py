@@ -10,9 +10,10 @@ from django.apps import apps
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from meetings.door import EASE, Facts, Row, Way
+from meetings.door import EASE, Facts, Row, Rules, Way
+from meetings.doorlist import DoorList
 from meetings.doortable import MOST_INSIDE
-from meetings.models import Block, EmailCode, Invitation, Meeting, Occurrence, Participant, SecondDevice
+from meetings.models import Block, DoorException, EmailCode, Invitation, Meeting, Occurrence, Participant, SecondDevice
 from meetings.register import Proofs, Register, accounts_of
 from meetings.rulebook import limits_now, rules_of, stored_rules
 from meetings.settled import WITH_NAMES, settled_by
@@ -166,6 +167,7 @@ def facts_for(
     if second is not None and second.answer == SecondDevice.Answer.TURNED_AWAY and second.refused_until is not None:
         refusals.append(second.refused_until)
     blocks = _blocks(occurrence, row, user, invitation, device, register)
+    exception = _exception(occurrence, rules, row, user, invitation, register)
     opens_at = None
     if rules.opens_minutes is not None:
         opens_at = occurrence.starts_at - timedelta(minutes=rules.opens_minutes)
@@ -201,7 +203,40 @@ def facts_for(
         most=limits.ceiling(row) if row is not Row.HOST else Way.WALKS_IN,
         capacity=min(rules.capacity or MOST_INSIDE, MOST_INSIDE),
         inside=register.inside if register is not None else inside_now(occurrence),
-        settled=settled_by(occurrence, limits, seat=seat, same_person=others, blocks=blocks, invitation=invitation),
+        exception=Way(exception.way) if exception is not None else None,
+        settled=settled_by(
+            occurrence,
+            limits,
+            seat=seat,
+            same_person=others,
+            blocks=blocks,
+            invitation=invitation,
+            exception=exception,
+        ),
+    )
+
+
+def _exception(
+    occurrence: Occurrence,
+    rules: Rules,
+    row: Row,
+    user: Any,
+    invitation: Invitation | None,
+    register: Register | None,
+) -> DoorException | None:
+    """What a host settled for this person alone."""
+    listed = register.door_list if register is not None else DoorList(occurrence.meeting)
+    if row is Row.HOST or listed.is_empty:
+        return None
+    own = _own_invitations(occurrence, user, register)
+    return listed.exception(
+        rules,
+        row=row,
+        user=user if user is not None and user.is_active else None,
+        addresses=register.addresses_of(user) if register is not None else verified_addresses(user),
+        shown=invitation,
+        accounts=_proofs(occurrence, user, invitation, "", register).accounts,
+        links=[*own, *([invitation] if invitation is not None else [])],
     )
 
 

@@ -3,7 +3,16 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from meetings.views import attendance, dashboard, history, invitations, link_changes, meeting, schedule
+from meetings.views import (
+    attendance,
+    dashboard,
+    history,
+    invitations,
+    link_changes,
+    meeting,
+    meeting_door,
+    schedule,
+)
 
 app_name = "meetings"
 
@@ -21,6 +30,7 @@ urlpatterns = [
     path("meetings/<uuid:meeting_id>/history/", history.history, name="history"),
     path("meetings/<uuid:meeting_id>/history/<int:number>/", history.entry, name="history-entry"),
     path("meetings/<uuid:meeting_id>/history.<str:form_of>", history.export_as, name="history-export"),
+    path("meetings/<uuid:meeting_id>/exception/", meeting_door.exception, name="exception"),
     path("meetings/<uuid:meeting_id>/invite/", invitations.invite, name="invite"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/link/", invitations.link, name="link"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/resend/", invitations.resend, name="resend"),

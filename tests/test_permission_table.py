@@ -124,6 +124,7 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ONE + "history/": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history/<int:number>/": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history.<str:form_of>": (hosts(PAGE), accounts(NOT_SO)),
+    ONE + "exception/": (accounts(NOT_SO), hosts(PAGE)),
     ONE + "invite/": (accounts(NOT_SO), hosts(PAGE)),
     ASKED + "link/": (accounts(NOT_SO), hosts(PAGE)),
     ASKED + "resend/": (accounts(NOT_SO), hosts(ON)),

@@ -41,9 +41,10 @@ NAMES: Final[Mapping[str, Any]] = {
     "starts_at": gettext_lazy("Start"),
     "title": gettext_lazy("Title"),
     "token": gettext_lazy("API token"),
+    "way": gettext_lazy("At the door"),
     "what": gettext_lazy("What"),
 }
-_VALUES: Final[Mapping[str, Mapping[str, Any]]] = {"reason": REASONS, "row": ROWS, "source": SOURCES}
+_VALUES: Final[Mapping[str, Mapping[str, Any]]] = {"reason": REASONS, "row": ROWS, "source": SOURCES, "way": WAYS}
 
 
 def facts_of(entry: AuditEntry) -> list[tuple[str, str]]:

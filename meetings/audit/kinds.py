@@ -50,7 +50,7 @@ PREFIXES: Final[Mapping[str, Group]] = {
 """The first word of a kind. Every other word is the organisation's."""
 
 EXCEPTIONS: Final[Mapping[str, Group]] = {
-    "door.rule_changed": Group.MEETINGS,
+    **dict.fromkeys(("door.exception_lifted", "door.exception_set", "door.rule_changed"), Group.MEETINGS),
     **dict.fromkeys(
         (
             "account.signed_in",

@@ -77,6 +77,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "door.moved_to_door": gettext_lazy("{actor} moved {target} back to the door"),
     "door.put_out": gettext_lazy("{target} was put out by the rules"),
     "door.rule_changed": gettext_lazy("{actor} changed the door: {changes}"),
+    "door.exception_set": gettext_lazy("{actor} made an exception at the door for {target}"),
+    "door.exception_lifted": gettext_lazy("{actor} lifted the exception for {target}"),
     "door.locked": gettext_lazy("{actor} locked the door"),
     "door.locked_by_rule": gettext_lazy("The door locked by itself"),
     "door.unlocked": gettext_lazy("{actor} unlocked the door"),
@@ -182,6 +184,7 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "time_zone": gettext_lazy("time zone"),
     "hosts": gettext_lazy("hosts"),
     "people": gettext_lazy("people and guests"),
+    "exceptions": gettext_lazy("exceptions for single people"),
     "guests_verified": gettext_lazy("code by mail for guests"),
     "opens_minutes": gettext_lazy("when the door opens"),
     "without_host": gettext_lazy("what happens without a host"),
@@ -283,6 +286,8 @@ def why(entry: AuditEntry) -> str:
         parts.append(_("with every microphone and camera off"))
     if entry.kind == "organisation.retention_changed":
         parts += [_kept(name, days) for name, days in facts.get("changes", {}).items()]
+    if entry.kind == "door.exception_set":
+        parts.append(str(WAYS.get(facts.get("way"), "")))
     if facts.get("door_set_to_knock"):
         parts.append(_("anyone else with the link knocks from now on"))
     return ", ".join(part for part in parts if part)

@@ -58,11 +58,14 @@ class MeetingFacts:
 
 @dataclass(frozen=True)
 class Judgement:
-    """`note`: what somebody else's no was explained with, to be told to the person."""
+    """`note`: what somebody else's no was explained with, to be told to the person. `away`: the door would admit them,
+    but they are not there, so that nothing was stored; they come in when they are back.
+    """
 
     person: Person
     decision: door.Decision
     note: str = ""
+    away: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ def judge(
     if round_trip is not None:
         here &= agreed.participants if agreed.to == round_trip.service.identity else frozenset()
     ids, with_seat = set(asked), {*here, *kept}
-    seats = [seat for seat in register.seats if str(seat.pk) in ids]
+    # Whoever waits has a turn, also while this process doesn't know them yet: it may just have started.
+    seats = [seat for seat in register.seats if str(seat.pk) in ids or seat.state == Participant.State.WAITING]
     rows = {seat.pk: _row(occurrence, seat, register) for seat in seats}
     sessions = living_sessions(seats)
     seats.sort(key=lambda seat: (rows[seat.pk] is not door.Row.HOST, seat.knocked_at or now, str(seat.pk)))
@@ -122,13 +126,15 @@ def judge(
         what_holds = _facts(occurrence, seat, rows[seat.pk], register, host_inside, now)
         decision: door.Decision = _closed(seat, sessions) or door.decide(replace(what_holds, ahead=ahead))
         ahead += decision.reason == "full"
+        away = False
         if isinstance(decision, door.Admit):
             is_new = seat.state != Participant.State.INSIDE or seat.entered_at is None
             if is_new and str(seat.pk) in here:
                 seat, decision = _entered(seat, decision)  # noqa: PLW2901 - the stored row
                 somebody_entered = True
+            away = seat.state != Participant.State.INSIDE
             host_inside = host_inside or (rows[seat.pk] is door.Row.HOST and str(seat.pk) in with_seat)
-        judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk], register, now), decision)
+        judgements[str(seat.pk)] = Judgement(_person(seat, rows[seat.pk], register, now), decision, away=away)
     if somebody_entered:
         occurrence.refresh_from_db()
     expected = tuple(Named(name, str(key), str(user_id or "")) for key, user_id, name in register.expected())

@@ -227,7 +227,7 @@ class Room:
                 continue
             seat.person = judgement.person
             decision = judgement.decision
-            if isinstance(decision, Admit) and self._may_take_place(seat, decision):
+            if isinstance(decision, Admit) and not judgement.away and self._has_room_for(seat, decision):
                 self._let_inside(seat, decision.capabilities, lease_until)
             elif isinstance(decision, Refuse):
                 out[participant_id] = decision
@@ -238,11 +238,9 @@ class Room:
         self.news.changed_by = None  # nothing was different after all: the next change is somebody else's
         return out
 
-    def _may_take_place(self, seat: Seat, admit: Admit) -> bool:
-        """Who is away comes in when they are back. Who may be inside at all the door has counted; this holds too."""
-        if seat.inside:
-            return True
-        return seat.connection is not None and (admit.capabilities.host or len(self.inside()) < MOST_INSIDE)
+    def _has_room_for(self, seat: Seat, admit: Admit) -> bool:
+        """Whom there is a place for the door has counted; this holds whatever it said."""
+        return seat.inside or admit.capabilities.host or len(self.inside()) < MOST_INSIDE
 
     def _let_inside(self, seat: Seat, capabilities: Capabilities, lease_until: float) -> None:
         became_host = seat.inside and capabilities.host != seat.capabilities.host

@@ -13,13 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings import audit, changes, codes, lifecycle, tasks
-from meetings.door import COLUMN, Rules
+from meetings.door import COLUMN, Rules, Way
 from meetings.doorlimits import OPTIONS, Limits, broken, within
 from meetings.models import Encryption, Meeting, Occurrence
 from meetings.selectors import limits_now, rules_of
 from meetings.services import hosting, invitations
 from meetings.services.doorrules import beyond, check_rules, set_rules
 from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
+from meetings.services.exceptions import change_exceptions
 from meetings.services.roles import require_host_of
 from meetings.text import clean_line, clean_text
 
@@ -51,11 +52,13 @@ def schedule_meeting(
     hosts: Sequence[Any] = (),
     people: Sequence[Any] = (),
     rules: Rules | None = None,
+    exceptions: Sequence[tuple[Any, Way]] = (),
     encryption: str = "transport",
     notes: str = "",
     send: bool = True,
 ) -> Meeting:
-    """A meeting with one occurrence. `by` always hosts. `people` are addresses, (address, name) pairs or accounts.
+    """A meeting with one occurrence. `by` always hosts. `people` are addresses, (address, name) pairs or accounts;
+    `exceptions` say for some of them, or for others, what happens at the door whatever their row says.
 
     With `send` everybody asked gets a mail. Raises `ModeUnavailable` for an encryption that does not exist here, and
     `Wrong` for values that make no meeting; after either nothing is stored.
@@ -82,6 +85,7 @@ def schedule_meeting(
         occurrence = Occurrence.objects.create(meeting=meeting, starts_at=starts_at, ends_at=ends_at)
         audit.record("meeting.scheduled", actor=by, occurrence=occurrence, title=meeting.title, starts_at=starts_at)
         _invite_all(by, occurrence, _people(people), send=send)
+        change_exceptions(by, meeting, list(exceptions))
         if send:
             _tell_hosts(by, occurrence, meeting.hosts.all(), "invitation")
         changes.touch(occurrence.pk)
@@ -103,11 +107,12 @@ def start_now(by: Any) -> Meeting:
 
 
 CALENDAR_FIELDS = frozenset({"title", "notes", "starts_at", "duration_minutes", "time_zone"})
-CHANGEABLE = CALENDAR_FIELDS | {"hosts", "people", "rules"}
+CHANGEABLE = CALENDAR_FIELDS | {"hosts", "people", "rules", "exceptions"}
 
 
 def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> Meeting:
     """Change what is given; what is not given stays. `people` is everybody to be invited: who is missing is revoked.
+    `exceptions` are all that there are afterwards.
 
     With `tell`, people learn of it by mail (new ones are invited, revoked ones told, the others if the calendar
     entry changed). Raises `NotAHost`, `Wrong`, or `IllegalEvent` for a meeting that is over or a live one's time.
@@ -133,6 +138,8 @@ def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> M
         meeting.save()
         if wanted.get("people") is not None:
             changed |= _change_people(account, occurrence, _people(wanted["people"]), tell=tell)
+        if wanted.get("exceptions") is not None and change_exceptions(account, meeting, wanted["exceptions"]):
+            changed["exceptions"] = True
         if changed:
             audit.record("meeting.changed", actor=account, occurrence=occurrence, changes=changed)
             changes.touch(occurrence.pk)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from meetings import selectors
 from meetings.live import facts
-from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant, SecondDevice
+from meetings.models import Block, DoorException, EmailCode, Invitation, Occurrence, Participant, SecondDevice
 from meetings.register import Register
 from meetings.tests.live_case import make_meeting, make_user
 
@@ -89,6 +89,14 @@ class RegisterTests(TestCase):
                     device=chance.choice([device, ""]),
                     removed=chance.random() < 0.5,
                     lifted_at=chance.choice([None, None, now]),
+                )
+            if chance.random() < 0.3:
+                DoorException.objects.create(
+                    meeting=occurrence.meeting,
+                    user=user,
+                    email="" if user is not None else address,
+                    way=chance.choice(["walks_in", "knocks", "turned_away"]),
+                    set_at=now,
                 )
             Participant.objects.create(
                 occurrence=occurrence,

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from meetings import listing
-from meetings.door import Row, Rules, Way
-from meetings.models import Invitation, Meeting, Occurrence, Participant, SecondDevice
+from meetings.door import Row
+from meetings.models import Invitation, Occurrence, Participant, SecondDevice
 from meetings.views import words
+from meetings.views.meeting_door import DoorOf
 from meetings.views.moments import clock, short_moment
 
 _State = Participant.State
@@ -23,11 +24,11 @@ _STATES = {
 }
 
 
-def region(found: Meeting, occurrence: Occurrence, rules: Rules, now: datetime) -> dict[str, Any]:
+def region(occurrence: Occurrence, door: DoorOf, now: datetime) -> dict[str, Any]:
     """What the template shows of everybody who was asked to this occurrence."""
     rows = listing.invited(occurrence)
     people = sum(1 for row in rows if row.invitation.user_id)
-    shown = [_row(row, rules, found, now) for row in rows]
+    shown = [_row(row, door, now) for row in rows]
     return {
         "invited": words.people_and_guests(people, len(rows) - people),
         "invitations": shown,
@@ -44,22 +45,18 @@ def name_of(invitation: Invitation) -> str:
     return _("Erased") if invitation.is_erased else invitation.name or invitation.email
 
 
-def _row(row: listing.Invited, rules: Rules, found: Meeting, now: datetime) -> dict[str, Any]:
+def _row(row: listing.Invited, door: DoorOf, now: datetime) -> dict[str, Any]:
     invitation = row.invitation
     user = invitation.user
     name = name_of(invitation)
-    hosting = user is not None and user in found.hosts.all()
+    hosting = user is not None and user in door.meeting.hosts.all()
     kind = Row.HOST if hosting else Row.LISTED if user else Row.GUEST
-    way = Way.TURNED_AWAY if invitation.revoked_at else rules.way(kind)
     if user:
         about = _("Co-host · signs in") if hosting else _("Signs in")
     else:
         about = _("Guest · link revoked") if invitation.revoked_at else _("Guest · personal link")
     if name != invitation.email and not invitation.is_erased:
         about = f"{about} · {invitation.email}"
-    chip = {Way.WALKS_IN: _("Walks in"), Way.KNOCKS: _("Knocks"), Way.TURNED_AWAY: _("Turned away")}[way]
-    if kind is Row.GUEST and way is Way.WALKS_IN and rules.guests_verified:
-        chip = _("Walks in after a code")
     return {
         "id": invitation.pk,
         "name": name,
@@ -67,8 +64,7 @@ def _row(row: listing.Invited, rules: Rules, found: Meeting, now: datetime) -> d
         "guest": user is None,
         "may_host": user is not None and not hosting,
         "about": about,
-        "way": way.value,
-        "way_words": chip,
+        **door.for_invited(kind, invitation),
         "state": _state(row, now),
         "second_use": _second_use(row, now),
         "revoked": invitation.revoked_at is not None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -21,11 +21,12 @@ from meetings import listing, localtime
 from meetings.door import Rules, Way
 from meetings.inviteforms import InviteForm
 from meetings.models import Meeting, Occurrence
-from meetings.selectors import is_host, rules_of
+from meetings.selectors import is_host
 from meetings.services import scheduling
 from meetings.views import attendance, history, invitees, words
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
+from meetings.views.meeting_door import DoorOf, ExceptionForm
 
 
 @login_required
@@ -35,7 +36,13 @@ def meeting(request: HttpRequest, meeting_id: Any) -> HttpResponse:
     return meeting_page(request, visible_meeting(request.user, meeting_id))
 
 
-def meeting_page(request: HttpRequest, found: Meeting, *, invite_form: InviteForm | None = None) -> HttpResponse:
+def meeting_page(
+    request: HttpRequest,
+    found: Meeting,
+    *,
+    invite_form: InviteForm | None = None,
+    exception_form: ExceptionForm | None = None,
+) -> HttpResponse:
     """The page, also when an invitation on it has to be corrected."""
     now = timezone.now()
     prefetch_related_objects([found], "hosts")  # asked for every row
@@ -51,30 +58,30 @@ def meeting_page(request: HttpRequest, found: Meeting, *, invite_form: InviteFor
         "open": not cancelled and occurrence.ended_at is None,
         "when": _when(found, occurrence),
         "hosts_line": _hosts_line(found, request.user),
-        "opens": _opens(found, occurrence),
         "door_url": door_path(found),
     }
     if hosting:
         context |= _for_hosts(request, found, occurrence, now)
         context["invite_form"] = invite_form or InviteForm()
+        context["exception_form"] = exception_form or ExceptionForm(label_suffix="")
     else:
-        context["your_way"] = _your_way(rules_of(found))
-    status = 422 if invite_form is not None and invite_form.errors else 200
+        door = DoorOf(found, occurrence, now)
+        context |= {"your_way": _your_way(door.rules), "opens": door.opens()}
+    status = 422 if any(form is not None and form.errors for form in (invite_form, exception_form)) else 200
     return render(request, "meetings/meeting.html", context, status=status)
 
 
 def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now: datetime) -> dict[str, Any]:
-    rules = rules_of(found)
+    door = DoorOf(found, occurrence, now)
     return {
         "calendar_url": f"{door_path(found)}/calendar.ics",
-        **invitees.region(found, occurrence, rules, now),
+        **invitees.region(occurrence, door, now),
         "link": meeting_link(found),
         "link_shown": meeting_link(found).partition("://")[2],
-        "link_about": _link_about(rules),
+        "link_about": _link_about(door.rules),
         **attendance.region(occurrence, now),
         **history.region(found, now),
-        "door": words.table(rules),
-        "without_host": words.without_host(rules),
+        **door.region(),
     }
 
 
@@ -111,16 +118,6 @@ def _when(found: Meeting, occurrence: Occurrence) -> str:
         there = _("%(clock)s where you are") % {"clock": date_format(own, "H:i")}
         said = f"{said} ({there})"
     return said
-
-
-def _opens(found: Meeting, occurrence: Occurrence) -> str:
-    if occurrence.ended_at is not None or found.cancelled_at is not None:
-        return ""
-    if found.door_opens_minutes is None:
-        return _("Open at any time.")
-    opening = occurrence.starts_at - timedelta(minutes=found.door_opens_minutes)
-    place = localtime.ZoneInfo(found.time_zone)
-    return _("Opens %(clock)s.") % {"clock": date_format(timezone.localtime(opening, place), "H:i")}
 
 
 def _your_way(rules: Rules) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from meetings import directory, listing, localtime
-from meetings.door import COLUMN, EASE, ORDER, Row, Way
-from meetings.doorlimits import presets_offered
+from meetings.door import COLUMN, EASE, ORDER, Row, Rules, Way
+from meetings.doorlimits import ALL_OPEN, Limits, presets_offered
 from meetings.doortable import MOST_INSIDE
+from meetings.foretelling import Foreteller
 from meetings.forms import ScheduleForm
 from meetings.lifecycle import IllegalEvent
 from meetings.models import Meeting
@@ -98,7 +100,8 @@ def _changes_as_listed(form: ScheduleForm) -> str:
     """The changes that are listed before saving, in the form in which the page sends them back."""
     door = ",".join(f"{COLUMN[row]}:{after.value}" for row, _before, after in form.door_changes())
     gone = ",".join(sorted(one.email for one in form.uninvited()))
-    return f"{door}|{gone}" if door or gone else ""
+    alone = ",".join(f"{who}:{after}" for who, _before, after in form.exception_changes())
+    return f"{door}|{gone}|{alone}" if door or gone or alone else ""
 
 
 def _scheduled(count: int) -> str:
@@ -136,9 +139,11 @@ def _page(
         "presets": words.presets(presets_offered(form.limits)),
         "rows": _rows(form, shown, listed=listed, guests=len(known.emails), others=others),
         "row_words": {"host": words.names([_("You"), *(host.name for host in hosts[1:])], most=4)},
+        "exceptions": form.exceptions,
+        "ways": words.ways(),
         "options": _options(form),
         "most_inside": form.limits.most.capacity or MOST_INSIDE,
-        "preview": _preview(shown, listed=listed, guests=known.emails, example=example),
+        "preview": _preview(form, shown, listed=listed, guests=known.emails, example=example),
         "preview_when": _when(form),
         "exposure": _exposure(shown, others),
         "changes": _changes(form) if form.is_bound and form.is_valid() else {},
@@ -160,7 +165,8 @@ def _changes(form: ScheduleForm) -> dict[str, Any]:
         for row, before, after in form.door_changes()
     ]
     gone = [one.user.name if one.user else one.email for one in form.uninvited()] if form.meeting else []
-    return {"door": door, "gone": words.names(gone, most=12)} if door or gone else {}
+    alone = [{"name": who, "before": before, "after": after} for who, before, after in form.exception_changes()]
+    return {"door": [*door, *alone], "gone": words.names(gone, most=12)} if door or gone or alone else {}
 
 
 def _rows(
@@ -210,10 +216,13 @@ def _options(form: ScheduleForm) -> list[dict[str, Any]]:
     ]
 
 
-def _preview(shown: dict[str, str], *, listed: list[Any], guests: list[str], example: Any) -> list[dict[str, Any]]:
+def _preview(
+    form: ScheduleForm, shown: dict[str, str], *, listed: list[Any], guests: list[str], example: Any
+) -> list[dict[str, Any]]:
     """Four concrete people: two with accounts, a guest, and whoever got hold of a forwarded link."""
     guest = guests[0] if guests else ""
-    return [
+    alone = form.exceptions_shown()
+    people = [
         {
             "field": "listed",
             "name": listed[0].name if listed else _("Somebody you list"),
@@ -244,6 +253,32 @@ def _preview(shown: dict[str, str], *, listed: list[Any], guests: list[str], exa
             "icon": "link",
         },
     ]
+    addresses = {
+        "listed": listed[0].email if listed else "",
+        "colleagues": example.email if example else "",
+        "guests": guest,
+    }
+    verified = bool(form["guests_verified"].value())
+    foreteller = Foreteller(Rules(*(Way(shown[COLUMN[row]]) for row in _ROWS), guests_verified=verified), form.limits)
+    for person, row in zip(people, _ROWS, strict=True):
+        own = alone.get(addresses.get(person["field"], ""))
+        told = foreteller.tell(row, exception=Way(own) if own else None)
+        chip = _("walks in after a code") if told.after_code else ""
+        person |= {"way": told.way.value, "words": chip, "why": told.why}
+    return people
+
+
+def _whys() -> dict[str, Any]:
+    """Why the door would answer so, by row and answer, for the script that follows the form."""
+    by_row = {
+        COLUMN[row]: {
+            way.value: Foreteller(replace(ALL_OPEN, **{COLUMN[row]: way}), Limits()).tell(row).why for way in Way
+        }
+        for row in _ROWS
+    }
+    asked = Foreteller(replace(ALL_OPEN, anyone=Way.TURNED_AWAY, guests_verified=True), Limits())
+    alone = {way.value: asked.tell(Row.LISTED, exception=way).why for way in Way}
+    return {"rows": by_row, "code": asked.tell(Row.GUEST).why, "alone": alone}
 
 
 def _when(form: ScheduleForm) -> str:
@@ -287,6 +322,8 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
         "people": directory.suggestions(),
         "total": directory.count(),
         "example": example.name if example else "",
+        "exceptions": form.exceptions_held(),
+        "whys": _whys(),
         "invited": [{"email": one.email, "name": one.user.name if one.user else one.email} for one in form.invited()],
         "presets": words.preset_tables(),
         "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],
@@ -301,6 +338,7 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
             "and": _("{first} and {last}"),
             "others": _("{count} others"),
             "gone": _("Not invited any more"),
+            "asRow": _("as their row says"),
             "nobody": _("Nobody yet"),
             "remove": _("Remove {name}"),
             "added": _("Added {name}."),

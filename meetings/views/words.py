@@ -135,20 +135,11 @@ def summary(rules: Rules) -> Summary:
     return Summary("wait", "bell", _("Everyone knocks") if rules.listed is Way.KNOCKS else _("Others knock"))
 
 
-def table(rules: Rules) -> list[dict[str, Any]]:
-    """The five rows, as the meeting page shows them."""
-    rows = []
-    for row in Row:
-        way = rules.way(row)
-        words = {
-            Way.WALKS_IN: _("walk in"),
-            Way.KNOCKS: _("knock"),
-            Way.TURNED_AWAY: _("turned away"),
-        }[way]
-        if row is Row.GUEST and rules.guests_verified and way is Way.WALKS_IN:
-            words = _("walk in after a code")
-        rows.append({"name": short_row_name(row), "way": way.value, "words": words, "row": row.value})
-    return rows
+def plural_chip(way: Way, *, after_code: bool = False) -> str:
+    """An answer as it is said of a kind of people."""
+    if after_code:
+        return _("walk in after a code")
+    return {Way.WALKS_IN: _("walk in"), Way.KNOCKS: _("knock"), Way.TURNED_AWAY: _("turned away")}[way]
 
 
 def without_host(rules: Rules) -> str:

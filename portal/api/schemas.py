@@ -396,6 +396,28 @@ class StreamPassMade(Output):
     expires_at: datetime
 
 
+# ---- exceptions at the door
+
+
+class ExceptionIn(Input):
+    email: Address
+    way: WAYS = Field(description="What happens to this person at the door, whatever their row says.")
+
+
+class ExceptionOut(Output):
+    id: UUID
+    email: str
+    name: str = Field(description="Of the account; empty for people without one.")
+    way: WAYS
+    set_at: datetime
+    set_by: str = Field(description="The host who settled it.")
+
+
+class Exceptions(Output):
+    items: list[ExceptionOut]
+    next: str | None
+
+
 # ---- what happened
 
 

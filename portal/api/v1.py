@@ -12,7 +12,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.responses import NinjaJSONEncoder
 
-from portal.api import door, invitations, links, meetings, record, streams
+from portal.api import door, exceptions, invitations, links, meetings, record, streams
 from portal.api.problems import ProblemDocument, answer_for
 from portal.api.requests import StrictParser
 
@@ -63,5 +63,13 @@ api = Api(
 )
 for _kind in (Exception, Http404, HttpError, ValidationError):  # those that ninja would answer itself
     api.add_exception_handler(_kind, answer_for)
-for _router in (meetings.router, invitations.router, links.router, door.router, record.router, streams.router):
+for _router in (
+    meetings.router,
+    invitations.router,
+    links.router,
+    exceptions.router,
+    door.router,
+    record.router,
+    streams.router,
+):
     api.add_router("", _router)

@@ -16,7 +16,9 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 from django.utils import timezone
 
+from meetings.door import Way
 from meetings.models import Block, Meeting, Participant
+from meetings.services import exceptions
 from meetings.tests.live_case import running_live
 from portal.accounts.services import make_token
 from portal.api.v1 import api
@@ -77,6 +79,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", MEETING + "/invitations/rotate"): Row(HOSTS),
     ("POST", MEETING + "/invitations/revoke"): Row(HOSTS),
     ("POST", MEETING + "/invitations/restore"): Row(HOSTS),
+    ("GET", MEETING + "/exceptions"): Row(HOSTS),
+    ("POST", MEETING + "/exceptions"): Row(hosts(201), {"email": "guest@elsewhere.example", "way": "knocks"}),
+    ("DELETE", MEETING + "/exceptions/{exception_id}"): Row(hosts(204)),
     ("GET", MEETING + "/history"): Row(HOSTS),
     ("GET", MEETING + "/attendance"): Row(HOSTS),
     ("GET", MEETING + "/participants"): Row(HOSTS),
@@ -130,6 +135,8 @@ class EveryCaller(ApiCase):
         Block.objects.create(occurrence=self.meeting.occurrences.get(), user=self.people["removed"], removed=True)
         invited(self.people["host"], self.meeting, "listed@example.org")
         self.invitation = invited(self.people["host"], self.meeting, "guest@elsewhere.example")
+        listed = self.people["listed"]
+        self.exception = exceptions.set_exception(self.people["host"], self.meeting, listed, Way.KNOCKS)
         Meeting.objects.filter(pk=self.meeting.pk).update(door_opens_minutes=None)
         occurrence = self.meeting.occurrences.get()
         occurrence.started_at = timezone.now()
@@ -142,7 +149,10 @@ class EveryCaller(ApiCase):
         tokens = {name: await token_of(user) for name, user in self.people.items()}
         await User.objects.filter(email="inactive@example.org").aupdate(is_active=False)
         address = path.removeprefix("/api/v1").format(
-            meeting_id=self.meeting.pk, invitation_id=self.invitation, participant_id=there.pk
+            meeting_id=self.meeting.pk,
+            invitation_id=self.invitation,
+            participant_id=there.pk,
+            exception_id=self.exception.pk,
         )
         async with running_live() as live:
             await live.reconcile(str(there.occurrence_id))
@@ -177,7 +187,7 @@ class Scopes(ApiCase):
         tokens = {scope: await token_of(host, scope) for scope in ApiToken.Scope.values}
         for (method, path), operation in operations().items():
             address = path.removeprefix("/api/v1").format(
-                meeting_id=uuid4(), invitation_id=uuid4(), participant_id=uuid4()
+                meeting_id=uuid4(), invitation_id=uuid4(), participant_id=uuid4(), exception_id=uuid4()
             )
             for scope, token in tokens.items():
                 answer = await self.call(method, address, token, TABLE[method, path].body)
@@ -202,6 +212,14 @@ class OtherMeetingsIds(ApiCase):
         for action in ("revoke", "restore", "resend"):
             answer = await self.call("POST", f"/meetings/{self.mine.pk}/invitations/{self.invitation}/{action}", token)
             assert (answer.status, answer.code) == (404, "not_found"), action
+
+    async def test_another_meetings_exception_is_not_found(self) -> None:
+        host = await self.other.hosts.aget()
+        there = await sync_to_async(exceptions.set_exception)(host, self.other, "guest@elsewhere.example", Way.KNOCKS)
+        token = await token_of(self.host)
+        answer = await self.call("DELETE", f"/meetings/{self.mine.pk}/exceptions/{there.pk}", token)
+        assert (answer.status, answer.code) == (404, "not_found")
+        assert await self.other.exceptions.acount() == 1
 
     async def test_another_meetings_participant_is_not_found(self) -> None:
         token = await token_of(self.host)

@@ -27,15 +27,24 @@ export class Draft {
       this.forget();
       return false;
     }
+    /** @type {Record<string, number>} fields of one name have their values in order */
+    const taken = {};
     for (const field of this.#fields()) {
       const values = kept.values?.[field.name] ?? [];
       if (field instanceof HTMLInputElement && (field.type === "radio" || field.type === "checkbox")) {
         field.checked = values.includes(field.value);
       } else if (values.length) {
-        field.value = values[0];
+        const index = taken[field.name] ?? 0;
+        taken[field.name] = index + 1;
+        if (index < values.length) field.value = values[index];
       }
     }
     return true;
+  }
+
+  /** How many values of a field were kept: a form may have to grow before they are put back. @param {string} name */
+  count(name) {
+    return this.#form.dataset.draft === "sent" ? 0 : (this.#read()?.values?.[name]?.length ?? 0);
   }
 
   keep() {

@@ -56,14 +56,32 @@ function colleague() {
   return data.people.find((/** @type {{ email: string }} */ person) => !known.has(person.email))?.name || words.colleague;
 }
 
+/** Somebody as the rows of "Exceptions" may name them: by address, in lower case. @param {string} typed */
+function addressOf(typed) {
+  const wanted = typed.trim().toLowerCase();
+  const named = data.people.filter((/** @type {{ name: string, email: string }} */ one) => [one.email.toLowerCase(), one.name.toLowerCase()].includes(wanted));
+  return named.length === 1 ? named[0].email.toLowerCase() : wanted;
+}
+
+/** What is settled for single people. @returns {Map<string, Way>} by address */
+function exceptions() {
+  const people = /** @type {HTMLInputElement[]} */ ($$("[name=exception_person]", form));
+  const ways = /** @type {HTMLSelectElement[]} */ ($$("[name=exception_way]", form));
+  const named = people.map((field, index) => /** @type {[string, Way]} */ ([addressOf(field.value), ways[index].value]));
+  return new Map(named.filter(([who]) => who));
+}
+
 function showPreview() {
   const examples = { listed: listed()[0]?.name || words.somebody, colleagues: colleague(), guests: guests()[0]?.name || words.guest };
+  const alone = exceptions();
   for (const item of /** @type {HTMLElement[]} */ ($$("#preview li"))) {
     const row = /** @type {Row} */ (item.dataset.row);
-    const way = /** @type {Way} */ (value(row));
-    const said = row === "guests" && way === "walks_in" && door.verified.checked ? words.afterCode : words.ways[way];
+    const own = row === "anyone" ? undefined : alone.get(addressOf(examples[row]));
+    const way = own ?? /** @type {Way} */ (value(row));
+    const said = row === "guests" && way === "walks_in" && door.verified.checked && value("anyone") !== "walks_in" ? words.afterCode : words.ways[way];
     const chip = /** @type {HTMLElement} */ ($(".way", item));
     if (chip.textContent !== said) chip.replaceWith(wayChip(way, said));
+    say($(".why > span", item), own ? data.whys.alone[own] : said === words.afterCode ? data.whys.code : data.whys.rows[row][way]);
     if (row === "anyone") continue;
     const name = examples[row];
     const known = ![words.somebody, words.colleague, words.guest].includes(name);
@@ -104,7 +122,11 @@ function showChanges() {
   const gone = data.invited.filter((/** @type {{ email: string }} */ one) => !kept.has(one.email));
   const said = door.map((change) => `${change.row}:${change.now}`).join(",");
   const left = gone.map((/** @type {{ email: string }} */ one) => one.email).sort().join(",");
-  const seen = said || left ? `${said}|${left}` : "";
+  const before = new Map(data.exceptions.map((/** @type {{ person: string, way: Way }} */ one) => [one.person.toLowerCase(), one.way]));
+  const after = exceptions();
+  const alone = [...new Set([...before.keys(), ...after.keys()])].sort().filter((who) => before.get(who) !== after.get(who));
+  const others = alone.map((who) => `${who}:${after.get(who) ?? ""}`).join(",");
+  const seen = said || left || others ? `${said}|${left}|${others}` : "";
   const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("changes_seen"));
   if (field.value === seen && box.hidden === !seen) return;
   field.value = seen;
@@ -112,6 +134,8 @@ function showChanges() {
   const items = door.map((change) =>
     el("li", {}, el("b", {}, data.rows[change.row]), wayChip(change.was, words.ways[change.was]), icon("arrow-right"), wayChip(change.now, words.ways[change.now])),
   );
+  const chip = (/** @type {Way | undefined} */ way) => (way ? wayChip(way, words.ways[way]) : el("span", { class: "meta" }, words.asRow));
+  for (const who of alone) items.push(el("li", {}, el("b", {}, who), chip(before.get(who)), icon("arrow-right"), chip(after.get(who))));
   if (gone.length) {
     const list = gone.map((/** @type {{ name: string }} */ one) => one.name);
     items.push(el("li", {}, el("b", {}, words.gone), names(list, words, 12)));
@@ -127,8 +151,24 @@ function show() {
   showChanges();
 }
 
+/** One more row of "Exceptions", empty. */
+function addException() {
+  const rows = $$(".pair", form);
+  const row = /** @type {HTMLElement} */ (rows[rows.length - 1].cloneNode(true));
+  $(".error", row)?.remove();
+  for (const field of /** @type {HTMLInputElement[]} */ ($$("input, select", row))) {
+    field.removeAttribute("aria-invalid");
+    field.setAttribute("aria-label", (field.getAttribute("aria-label") ?? "").replace(/\d+/, String(rows.length + 1)));
+  }
+  const entry = /** @type {HTMLInputElement} */ ($("input", row));
+  entry.value = "";
+  rows[rows.length - 1].after(row);
+  return entry;
+}
+
 function start() {
   const draft = new Draft(form);
+  while ($$("[name=exception_person]", form).length < draft.count("exception_person")) addException();
   const restored = draft.restore();
   const shared = { people: data.people, complete: data.total <= data.people.length, words, said: /** @type {HTMLElement} */ ($("#chips-said")) };
   let ready = false;
@@ -145,6 +185,7 @@ function start() {
   ready = true;
 
   form.addEventListener("change", show);
+  $("#more-exceptions")?.addEventListener("click", () => addException().focus());
   form.addEventListener("submit", () => {
     hosts?.settle();
     people?.settle();
