@@ -8,21 +8,21 @@ from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from meetings import budgets
 from meetings.live import Live, act
 from meetings.live.seats import Seat
+from meetings.network import source_of
 from meetings.signaling import protocol
 from meetings.signaling.protocol import Close, Message, ProtocolError
-from meetings.signaling.rates import Bucket, Rate
+from meetings.signaling.rates import Bucket
 from meetings.tickets import Bearer
-from meetings.visitors import Visitor, network_of, visitor_of_scope
+from meetings.visitors import Visitor, address_of, visitor_of_scope
 from meetings.wire import Wire
 
 log = logging.getLogger("lintel.socket")
 
 HELLO_SECONDS = 5.0
-MESSAGES = Rate(per_second=20, burst=60)
 MOST_OVER_RATE = 200
-STRIKES = Rate(per_second=10 / 60, burst=10)
 
 CLOSE_AFTER = {"busy": Close.TOO_MANY, "wrong_state": Close.ENDED, "try_again": Close.RESTART}
 
@@ -36,8 +36,8 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.wire = Wire(self._send_text, self._close)
         self.bearer: Bearer | None = None
         self.seat: Seat | None = None
-        self.messages = Bucket(MESSAGES, live.clock())
-        self.strikes = Bucket(STRIKES, live.clock())
+        self.messages = Bucket(budgets.MESSAGES.rate, live.clock())
+        self.strikes = Bucket(budgets.STRIKES.rate, live.clock())
         self.over_rate = 0
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -65,7 +65,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         await self.accept()
         self.tasks.append(asyncio.create_task(self.wire.run()))
-        if self.live.count_in(self.wire, network_of(self.scope)):
+        if self.live.count_in(self.wire, source_of(address_of(self.scope))):
             self.tasks.append(asyncio.create_task(self._expect_hello()))
         else:
             self.wire.close(Close.TOO_MANY)
@@ -137,6 +137,7 @@ class RoomConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self.bearer is None:
             self.wire.close(Close.TICKET)
             return
+        self.live.sockets.said_hello(self.wire)
         try:
             self.seat = await self.live.enter(self.bearer, self.wire)
         except ProtocolError as error:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-EACH_MINUTE: Final = 20
+from meetings import budgets
+
 SOURCES: Final = 10_000
 
 
@@ -27,7 +28,7 @@ class Counted:
 class Tally:
     """One process's budget. Not thread-safe: callers hold a lock."""
 
-    each_minute: int = EACH_MINUTE
+    each_minute: int = budgets.REFUSALS.most
     _seen: OrderedDict[tuple[str, datetime], int] = field(default_factory=OrderedDict)
 
     def note(self, source: str, now: datetime) -> bool:

@@ -16,7 +16,7 @@ from django.core import signing
 
 from meetings import codes
 from meetings.models import InvitationToken
-from meetings.network import truncate_network
+from meetings.network import site_of, source_of, truncate_network
 
 PROOF_SECONDS = 120
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
@@ -26,13 +26,18 @@ _LINK_SALT = "meetings.link"
 
 @dataclass(frozen=True)
 class Visitor:
-    """Everything a request or handshake says about its sender. Text is empty where it says nothing."""
+    """Everything a request or handshake says about its sender. Text is empty where it says nothing.
+
+    `network` is what may be stored; `address` and `site` are finer and only for counting (see `network`).
+    """
 
     user: Any
     session_key: str
     browser: str
     link: int | None
     network: str
+    address: str = "unknown"
+    site: str = ""
 
     @property
     def user_id(self) -> str:
@@ -40,10 +45,15 @@ class Visitor:
 
     @property
     def budget(self) -> str:
-        """Whose tries are counted together. Who brings a proof has tries that no neighbour can use up."""
+        """Whose tries are counted together. Who brings a proof has tries that no neighbour can use up, and a link that
+        leaked has none that its owner elsewhere would miss."""
         if self.user is not None:
             return f"account {self.user_id}"
-        return f"link {self.link}" if self.link is not None else f"network {self.network}"
+        return f"link {self.link} from {self.address}" if self.link is not None else f"address {self.address}"
+
+    @property
+    def brings_proof(self) -> bool:
+        return self.user is not None or self.link is not None
 
 
 @dataclass(frozen=True)
@@ -82,9 +92,10 @@ def truncated(address: str) -> str:
     return truncate_network(address) or "unknown"
 
 
-def network_of(scope: Mapping[str, Any]) -> str:
+def address_of(scope: Mapping[str, Any]) -> str:
+    """Where a socket comes from."""
     client = scope.get("client") or ("",)
-    return truncated(str(client[0]))
+    return str(client[0])
 
 
 async def visitor_of_request(request: Any) -> Visitor:
@@ -95,7 +106,7 @@ async def visitor_of_request(request: Any) -> Visitor:
         session_key=(request.session.session_key or "") if known else "",
         browser=browser_of(request.COOKIES),
         link=link_of(request.COOKIES),
-        network=truncated(request.META.get("REMOTE_ADDR", "")),
+        **_from(request.META.get("REMOTE_ADDR", "")),
     )
 
 
@@ -108,8 +119,12 @@ async def visitor_of_scope(scope: Mapping[str, Any]) -> Visitor:
         session_key=(session.session_key or "") if known and session is not None else "",
         browser=browser_of(scope.get("cookies", {})),
         link=None,
-        network=network_of(scope),
+        **_from(address_of(scope)),
     )
+
+
+def _from(address: str) -> dict[str, str]:
+    return {"network": truncated(address), "address": source_of(address), "site": site_of(address)}
 
 
 def prove(code: str, jwk: Mapping[str, Any], proof: Mapping[str, Any], now: datetime) -> Device | None:

@@ -20,6 +20,9 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web import http
 from zope.interface import implementer
 
+from meetings import budgets
+from meetings.network import source_of
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -32,8 +35,8 @@ class Limits:
     message_bytes: int = 512 * 1024
     queued_send_bytes: int = 1024 * 1024
     queued_messages: int = 64
-    connections_per_address: int = 1000
-    opening_per_address: int = 400
+    connections_per_address: int = budgets.CONNECTIONS.most
+    opening_per_address: int = budgets.OPENING_CONNECTIONS.most
     discard_s: float = 3.0
     ping_interval_s: int = 10
     ping_timeout_s: int = 10
@@ -93,7 +96,7 @@ class GuardedChannel(http.HTTPChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._address = address_of(self.transport)
+        self._address = source_of(address_of(self.transport))
         self.opening[self._address] += 1
         self._expect_within(self.limits.header_deadline_s)
         if self.opening[self._address] > self.limits.opening_per_address:
@@ -217,20 +220,20 @@ class AddressLimit(WrappingFactory):  # type: ignore[type-arg]
 
     def buildProtocol(self, addr: Any) -> Any:
         host = str(getattr(addr, "host", ""))
-        if self.held[host] >= self.limits.connections_per_address and not self.unlimited(host):
+        if self.held[source_of(host)] >= self.limits.connections_per_address and not self.unlimited(host):
             return None
         return super().buildProtocol(addr)
 
     def registerProtocol(self, p: Any) -> None:
         super().registerProtocol(p)
-        self.held[address_of(p)] += 1
+        self.held[source_of(address_of(p))] += 1
 
     def unregisterProtocol(self, p: Any) -> None:
         super().unregisterProtocol(p)
-        host = address_of(p)
-        self.held[host] -= 1
-        if self.held[host] <= 0:
-            del self.held[host]
+        source = source_of(address_of(p))
+        self.held[source] -= 1
+        if self.held[source] <= 0:
+            del self.held[source]
 
 
 def address_of(transport: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import csp.constants
 from django.utils.translation import gettext_lazy as _
 
+from meetings import budgets
 from portal.config import BASE_DIR, Config, read_config
 from portal.extras import require_extras
 from portal.files import prepare_data_dir, secret
@@ -116,8 +117,15 @@ if LINTEL.redis_url:
     }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    # One process: its threads share this memory, so the sign-in limits count every try.
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "lintel"}}
+    # One process: its threads share this memory, so the sign-in limits count every try. With few entries, tries for
+    # made-up accounts would push out the counts of real ones.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "lintel",
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        }
+    }
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
 
@@ -160,12 +168,10 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "portal.accounts.forms.NewPasswordForm",
 }
 ACCOUNT_RATE_LIMITS = {
-    "login": "60/m/ip",
-    "login_failed": "10/m/ip,5/300s/key",
-    "reset_password": "20/m/ip,5/m/key",
-    "reset_password_from_key": "20/m/ip",
-    "change_password": "5/m/user",
-    "reauthenticate": "10/m/user",
+    # Wrong passwords are counted by portal/accounts/guessing.py, changes of passwords by the account page.
+    "login": f"{budgets.SIGN_INS.most}/m/ip",
+    "reset_password": f"{budgets.RESETS.most}/m/ip",
+    "reset_password_from_key": f"{budgets.RESET_KEYS.most}/m/ip",
 }
 
 # ---- mail

@@ -8,6 +8,9 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from portal import health
 
+handler429 = "portal.views.too_many"
+"""By this name allauth finds it."""
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),

@@ -21,6 +21,8 @@ PURE = [
     "meetings/verify_export.py",
     "meetings/outgoing/breaker.py",
     "meetings/outgoing/destinations.py",
+    "meetings/budgets.py",
+    "meetings/network.py",
     "meetings/signaling/fields.py",
     "meetings/signaling/messages.py",
     "meetings/roundtrip/ledger.py",

@@ -26,9 +26,9 @@ from meetings.live.authorization import Authorization
 from meetings.live.room import LEASE_SECONDS, MOST_WAITING, Room
 from meetings.live.seats import Connection, Seat
 from meetings.live.sockets import Sockets
+from meetings.live.tries import Tries
 from meetings.live.upkeep import Upkeep
 from meetings.signaling.protocol import Close, ProtocolError
-from meetings.signaling.rates import Budgets, Rate
 from meetings.tickets import Bearer, Nonces, Tickets
 
 log = logging.getLogger("lintel.live")
@@ -37,9 +37,6 @@ T = TypeVar("T")
 
 DATABASE_THREADS = 4
 MOST_ROOMS = 1_000
-
-REFUSED_TRIES = Rate.per_minute(20)
-REQUESTS = Rate.per_minute(300)
 
 _current: Live | None = None
 
@@ -65,8 +62,7 @@ class Live:
         self.authorization = Authorization(self)
         self.tickets = Tickets(clock)
         self.nonces = Nonces(clock)
-        self.refused_tries = Budgets(REFUSED_TRIES, clock)
-        self.requests = Budgets(REQUESTS, clock)
+        self.tries = Tries(clock)
         self.sockets = Sockets()
         self.upkeep = Upkeep(self)
         self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None
@@ -123,9 +119,9 @@ class Live:
 
     # Sockets
 
-    def count_in(self, connection: Connection, network: str) -> bool:
-        """Registers a socket; False, and nothing registered, when its network has too many or the process stops."""
-        return not self._is_closing and self.sockets.count_in(connection, network)
+    def count_in(self, connection: Connection, address: str) -> bool:
+        """Registers a socket; False, and nothing registered, when its address has too many or the process stops."""
+        return not self._is_closing and self.sockets.count_in(connection, address)
 
     # Entering and leaving
 

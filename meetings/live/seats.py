@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from media_engine import Source
+from meetings import budgets
 from meetings.door import Capabilities, Wait
-from meetings.signaling.rates import Bucket, Rate
+from meetings.signaling.rates import Bucket
 
 NOTHING = Capabilities()
-
-CHAT_RATE = Rate(per_second=5, burst=10)
-SMALL_RATE = Rate(per_second=5, burst=15)
 
 # What each capability opens. A source that is in no list can't be granted.
 SOURCES_OF: tuple[tuple[str, tuple[Source, ...]], ...] = (
@@ -123,8 +121,8 @@ class Seat:
         self.switches = Switches()
         self.hand_at: datetime | None = None
         self.networks: set[str] = {person.network} if person.network else set()
-        self.chat_bucket = Bucket(CHAT_RATE, now)
-        self.small_bucket = Bucket(SMALL_RATE, now)
+        self.chat_bucket = Bucket(budgets.CHAT.rate, now)
+        self.small_bucket = Bucket(budgets.SIGNALS.rate, now)
         # Of encrypted meetings: the identity key of the device.
         self.identity: str | None = None
         # What this socket was told last, so that only differences are sent.

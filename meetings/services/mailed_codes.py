@@ -15,14 +15,14 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from meetings import audit, changes, codes, tasks
+from meetings import audit, budgets, changes, codes, tasks
 from meetings.linkmodels import EmailCode, Invitation
 from meetings.models import Participant
 
 LIVES = timedelta(minutes=10)
-TRIES = 5
+TRIES = budgets.CODE_TRIES.most
 PAUSE = timedelta(minutes=1)
-AN_HOUR = 6
+AN_HOUR = budgets.MAILED_CODES_OF_ALL.most
 
 
 class Verdict(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from meetings import audit, changes
+from meetings import audit, budgets, changes
 from meetings.admission import Event
 from meetings.linkmodels import Invitation, SecondDevice
 from meetings.models import Occurrence, Participant
@@ -21,7 +21,6 @@ from meetings.services.seats import move, occurrence_locked
 
 PAUSE_AFTER_NO = timedelta(minutes=10)
 PAUSE_AFTER_WITHDRAWING = timedelta(minutes=1)
-ASKS_AN_HOUR = 6
 REMEMBERED = 20
 NOTED_EVERY = timedelta(minutes=1)
 
@@ -82,8 +81,8 @@ def _check_budget(invitation: Invitation, now: datetime) -> None:
     if ends:
         raise Busy(max(ends))
     asked = sorted(one.asked_at for one in others if one.asked_at and one.asked_at > now - timedelta(hours=1))
-    if len(asked) >= ASKS_AN_HOUR:
-        raise Busy(asked[-ASKS_AN_HOUR] + timedelta(hours=1))
+    if len(asked) >= budgets.MOVES.most:
+        raise Busy(asked[-budgets.MOVES.most] + timedelta(hours=1))
 
 
 def answer(by: Participant, wish_id: int, now: datetime, *, allow: bool) -> None:

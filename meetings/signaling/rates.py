@@ -7,19 +7,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
+from meetings.budgets import Rate
 
-@dataclass(frozen=True)
-class Rate:
-    """`per_second` on average, and `burst` at once."""
-
-    per_second: float
-    burst: float
-
-    @classmethod
-    def per_minute(cls, count: int) -> Rate:
-        return cls(count / 60, count)
+__all__ = ["Bucket", "Budgets", "Rate"]
 
 
 class Bucket:

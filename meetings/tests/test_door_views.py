@@ -87,7 +87,7 @@ class StrangerTests(LiveCase):
         _, secret = await sync_to_async(make_link)(self.occurrence, "peter@medreg.example")
         async with running_live() as live:
             live.clock = lambda: 1_000.0
-            for budget in (live.refused_tries, live.requests):
+            for budget in (live.tries.refused, live.tries.requests):
                 budget._clock = live.clock
             invited = Browser(live)
             await invited.open_link(secret)

@@ -8,7 +8,7 @@ from typing import Any
 from django.test import TestCase
 from django.utils import timezone
 
-from meetings import arrivals
+from meetings import arrivals, budgets
 from meetings.arrivals import Arrival, Wish
 from meetings.door import Refuse, Rules, Wait, with_preset
 from meetings.models import AuditEntry, Block, EmailCode, Invitation, InvitationToken, Participant, SecondDevice
@@ -104,10 +104,10 @@ class AskingTests(MoveCase):
         self.assertEqual(self.arrive("phone", move="ask").seen.decision.reason, "link_in_use", "not at once again")
 
     def test_wishes_are_budgeted_by_invitation_whatever_the_device(self) -> None:
-        for number in range(moves.ASKS_AN_HOUR + 3):
+        for number in range(budgets.MOVES.most + 3):
             self.arrive(f"phone-{number}", move="ask")
             SecondDevice.objects.filter(answer="").exclude(asked_at=None).update(answer="withdrawn")
-        self.assertEqual(SecondDevice.objects.exclude(asked_at=None).count(), moves.ASKS_AN_HOUR)
+        self.assertEqual(SecondDevice.objects.exclude(asked_at=None).count(), budgets.MOVES.most)
 
     def test_nobody_is_troubled_where_the_door_refuses_anyway(self) -> None:
         hosting.lock(self.host, self.board)

@@ -73,8 +73,8 @@ def asks_the_door(view: View) -> View:
             _check_origin(request)
             _check_csrf(request)
             visitor = await visitors.visitor_of_request(request)
-            if not live.requests.take(visitor.network):
-                raise too_many(live.requests.seconds_until(visitor.network))
+            if seconds := live.tries.ask(visitor):
+                raise too_many(seconds)
             return await view(request, code, live, visitor, _body(request))
         except Problem as problem:
             return problem.response()
@@ -88,7 +88,7 @@ def asks_the_door(view: View) -> View:
 
 
 def too_many(seconds: float) -> Problem:
-    return Problem(429, "too_many", "Too many tries from your network.", retry_after=seconds)
+    return Problem(429, "too_many", "Too many tries. Wait a moment, then try again.", retry_after=seconds)
 
 
 def _check_origin(request: HttpRequest) -> None:
@@ -151,7 +151,7 @@ def proved_device(live: Live, code: str, visitor: Visitor, body: dict[str, Any])
     assert isinstance(jwk, dict) and isinstance(proof, dict)  # noqa: S101 - for the type checker
     device = visitors.prove(code, jwk, proof, timezone.now())
     if device is None:
-        live.refused_tries.take(visitor.budget)
+        live.tries.refuse(visitor)
         raise Problem(403, "proof", "The device's signature does not fit, or its time is not now.")
     return device
 
@@ -182,13 +182,13 @@ def _no_host(occurrence_id: str) -> bool:
 
 def refuse_guessing(live: Live, visitor: Visitor) -> None:
     """Asked before the code is looked at, so that the refusal tells nothing."""
-    if not live.refused_tries.has(visitor.budget):
-        raise too_many(live.refused_tries.seconds_until(visitor.budget))
+    if seconds := live.tries.seconds_to_wait(visitor):
+        raise too_many(seconds)
 
 
 async def closed(live: Live, visitor: Visitor, started: float) -> None:
     """Counts the try, and answers after the same time whether the code names a meeting or not."""
-    live.refused_tries.take(visitor.budget)
+    live.tries.refuse(visitor)
     spent = asyncio.get_running_loop().time() - started
     await asyncio.sleep(max(0.0, CLOSED_SECONDS + random.uniform(0, 0.02) - spent))  # noqa: S311 - jitter, not a secret
 

@@ -16,25 +16,23 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from meetings import budgets
+from meetings.network import source_of
 from meetings.roundtrip import services
 from meetings.roundtrip.protocol import LONGEST_REASON, LONGEST_TOKEN, SIGNATURE, TIMESTAMP, is_signed, read_object
-from meetings.signaling.rates import Budgets, Rate
-from meetings.visitors import truncated
+from meetings.signaling.rates import Budgets
 
 MOST_BODY_BYTES: Final = 8 * 1024
 FIELDS: Final = {"username": 254, "token": LONGEST_TOKEN, "streamID": 200, "room": 36, "reason": LONGEST_REASON}
 """Every field that a revocation may have, with its length; at least one of the first three."""
 
-WRONG: Final = Rate.per_minute(30)
-RIGHT: Final = Rate(per_second=20, burst=200)
-
 
 class Limits:
-    """Per network before anything is checked, per service after. One loop uses it."""
+    """Per address before anything is checked, per service after. One loop uses it."""
 
     def __init__(self) -> None:
-        self.wrong = Budgets(WRONG, time.monotonic)
-        self.right = Budgets(RIGHT, time.monotonic)
+        self.wrong = Budgets(budgets.FALSE_REVOCATIONS.rate, time.monotonic)
+        self.right = Budgets(budgets.REVOCATIONS.rate, time.monotonic)
 
 
 limits = Limits()
@@ -44,18 +42,16 @@ limits = Limits()
 @require_POST
 async def revoke(request: HttpRequest) -> HttpResponse:
     """A service takes back what it agreed to: a person by name or token, or one stream."""
-    network = truncated(request.META.get("REMOTE_ADDR", ""))
-    if not limits.wrong.has(network):
-        return _answer(
-            429, "Too many requests whose signature does not fit.", retry=limits.wrong.seconds_until(network)
-        )
+    source = source_of(request.META.get("REMOTE_ADDR", ""))
+    if not limits.wrong.has(source):
+        return _answer(429, "Too many requests whose signature does not fit.", retry=limits.wrong.seconds_until(source))
     body = request.body
     if len(body) > MOST_BODY_BYTES:
         return _answer(413, f"At most {MOST_BODY_BYTES} bytes.")
     fields = read_object(body) or {}
     key = await sync_to_async(_signed_by)(request, body, fields)
     if key is None:
-        limits.wrong.take(network)
+        limits.wrong.take(source)
         return _answer(403, "The signature does not fit.")
     if not limits.right.take(key):
         return _answer(429, "Too many requests.", retry=limits.right.seconds_until(key))

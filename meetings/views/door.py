@@ -176,7 +176,7 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
         ask = functools.partial(_arrive, code, visitor, device, wish, live)
         arrival = await live.database(ask)
     except arrivals.WrongEmailCode as wrong:
-        live.refused_tries.take(visitor.budget)
+        live.tries.refuse(visitor)
         stands = await live.database(_about_the_code, wrong.invitation, device.thumbprint)
         detail = "That code doesn’t match, or it is too old."
         raise Problem(
@@ -188,12 +188,19 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
         return JsonResponse(looked(seen))
     about = await live.database(_about_the_link, seen, device.thumbprint)
     if arrival.mail_code and seen.invitation is not None:
-        await live.database(mailed_codes.send, seen.invitation, device.thumbprint, anew=wish.new_code)
+        await _mail_code(live, visitor, seen.invitation, device, wish)
         about["email_code"] = await live.database(_about_the_code, seen.invitation, device.thumbprint)
     if arrival.participant is None:
         return JsonResponse(looked(seen) | _words(seen) | about)
     live.authorization.bring(str(seen.occurrence.pk), str(arrival.participant.pk), token)
     return _ticket(request, live, visitor, device, arrival, about)
+
+
+async def _mail_code(live: Live, visitor: Visitor, invitation: Any, device: Device, wish: Wish) -> None:
+    if live.tries.may_be_mailed(invitation.pk, visitor):
+        mailed = await live.database(mailed_codes.send, invitation, device.thumbprint, anew=wish.new_code)
+        if mailed:
+            live.tries.was_mailed(invitation.pk, visitor)
 
 
 def _wish(body: dict[str, Any]) -> Wish:

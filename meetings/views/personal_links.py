@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -36,12 +37,13 @@ async def personal_link(request: HttpRequest, secret: str) -> HttpResponse:
     """
     live = current_live()
     visitor = await visitors.visitor_of_request(request)
-    network = f"network {visitor.network}"
-    if live is not None and not live.refused_tries.has(network):
-        return too_many(live.refused_tries.seconds_until(network)).response()
+    stranger = replace(visitor, user=None, link=None)  # one link's secret is not proved by another's
+    seconds = live.tries.seconds_to_wait(stranger) if live is not None else 0
+    if seconds:
+        return too_many(seconds).response()
     token, code = await in_database(live, _open, secret)
     if token is None and live is not None:
-        live.refused_tries.take(network)
+        live.tries.refuse(stranger)
     target = reverse("door", args=[code])
     response = HttpResponseRedirect(target)
     response.set_cookie(

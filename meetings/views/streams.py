@@ -14,10 +14,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from meetings import budgets
 from meetings.live import current_live
+from meetings.network import source_of
 from meetings.roundtrip import answering
 from meetings.roundtrip.answering import Question
-from meetings.signaling.rates import Budgets, Rate
+from meetings.signaling.rates import Budgets
 from meetings.visitors import truncated
 
 MOST_BODY_BYTES: Final = 8 * 1024
@@ -25,16 +27,13 @@ MOST_SECRET: Final = 100
 LONGEST: Final = 2048
 KINDS: Final = frozenset({"publisher", "subscriber"})
 
-QUESTIONS: Final = Rate(per_second=50, burst=400)
-STRANGERS: Final = Rate.per_minute(30)
-
 
 class Limits:
-    """Questions per network, and tries of those who may not ask. One loop uses it."""
+    """Questions per address, and tries of those who may not ask. One loop uses it."""
 
     def __init__(self) -> None:
-        self.questions = Budgets(QUESTIONS, time.monotonic)
-        self.strangers = Budgets(STRANGERS, time.monotonic)
+        self.questions = Budgets(budgets.STREAM_QUESTIONS.rate, time.monotonic)
+        self.strangers = Budgets(budgets.STREAM_STRANGERS.rate, time.monotonic)
 
 
 limits = Limits()
@@ -69,17 +68,17 @@ async def invalidate(request: HttpRequest, secret: str = "") -> HttpResponse:
 async def _refusal(request: HttpRequest, secret: str) -> HttpResponse | None:
     """Why a caller is not answered: they may not ask, ask too often, or by the wrong wire. None: they are."""
     address = request.META.get("REMOTE_ADDR", "")
-    network = truncated(address)
+    source = source_of(address)
     answers = await sync_to_async(answering.answers_now)()
     if not answers.is_on:
         return _no(404)
-    if not limits.strangers.has(network):
-        return _no(429, retry=limits.strangers.seconds_until(network))
+    if not limits.strangers.has(source):
+        return _no(429, retry=limits.strangers.seconds_until(source))
     if len(secret) > MOST_SECRET or not answering.may_ask(answers, secret, address):
-        limits.strangers.take(network)
+        limits.strangers.take(source)
         return _no(404)
-    if not limits.questions.take(network):
-        return _no(429, retry=limits.questions.seconds_until(network))
+    if not limits.questions.take(source):
+        return _no(429, retry=limits.questions.seconds_until(source))
     status = 405 if request.method != "POST" else 413 if len(request.body) > MOST_BODY_BYTES else 0
     if not request.is_secure() and not _is_loopback(address):
         status = 403  # credentials crossed the network in the open

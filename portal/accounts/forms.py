@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from typing import Any
+from uuid import uuid4
 
 from allauth.account.forms import LoginForm, ResetPasswordForm, ResetPasswordKeyForm
 from django import forms
@@ -12,6 +13,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from meetings import budgets
+from portal.accounts import guessing
 from portal.models import User
 from portal.tasks import send_password_link
 
@@ -43,9 +46,11 @@ class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         # A job mints the link when it sends it: no secret lies in the queue, and no mail server holds up the answer.
-        for user in self.users:
-            send_password_link.enqueue(str(user.pk))
-        return str(self.cleaned_data["email"])
+        # There is a job for an unknown address too: storing one takes longer than storing none.
+        email = str(self.cleaned_data["email"])
+        if guessing.take(request, budgets.RESET_MAILS, key=email.lower()) is not None:
+            send_password_link.enqueue(str(self.users[0].pk if self.users else uuid4()))
+        return email
 
 
 class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]

@@ -49,11 +49,15 @@ def signed_out(sender: Any, request: HttpRequest | None, user: User | None, **kw
 
 @receiver(user_login_failed, dispatch_uid="audit-refused-sign-in")
 def refused(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+    note_refused(request, str(credentials.get("email", "")))
+
+
+def note_refused(request: HttpRequest | None, email: str) -> None:
     """The first refusals of a network and address get a row each; then one row at every doubling of their number.
 
     So a guessing program can't fill the log, and the log still tells how many tries there were.
     """
-    email = str(credentials.get("email", ""))[:254].strip().lower()
+    email = email[:254].strip().lower()
     network = network_of(request)
     source = hashlib.sha256(f"{network}|{email}".encode()).hexdigest()
     key = f"refused-sign-ins:{source}"

@@ -8,7 +8,7 @@ from django.urls import path, re_path
 from portal.accounts import views
 
 urlpatterns = [
-    path("sign-in/", allauth_views.login, name="account_login"),
+    path("sign-in/", views.SignIn.as_view(), name="account_login"),
     path("sign-out/", allauth_views.logout, name="account_logout"),
     path("sign-up/", allauth_views.signup, name="account_signup"),
     path("sign-in/inactive/", allauth_views.account_inactive, name="account_inactive"),
@@ -21,7 +21,7 @@ urlpatterns = [
     ),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]{1,40})-(?P<key>[-\w]{1,200})/$",
-        allauth_views.password_reset_from_key,
+        views.NewPassword.as_view(),
         name="account_reset_password_from_key",
     ),
     path("setup/<str:token>/", views.setup, name="setup"),

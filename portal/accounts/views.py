@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from allauth.core import ratelimit
+from typing import Any
+
+from allauth.account.views import LoginView, PasswordResetFromKeyView
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from meetings import budgets
 from meetings.audit import record
-from portal.accounts import services
+from portal.accounts import browsers, guessing, services
 from portal.accounts.forms import ChangePasswordForm, ProfileForm, SetupForm
 from portal.models import User
+from portal.views import too_many
 
 BACKEND = "portal.accounts.adapter.Backend"
+
+
+class SignIn(LoginView):  # type: ignore[misc]
+    """allauth's, which tells too many tries apart from wrong ones in words only."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_invalid(form)
+        if form.has_error(NON_FIELD_ERRORS, code="too_many_login_attempts"):
+            response.status_code = 429
+            response["Retry-After"] = "300"
+        return response
+
+
+class NewPassword(PasswordResetFromKeyView):  # type: ignore[misc]
+    """allauth's. Whoever reads the account's mailbox may try its new password whatever others try."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        browsers.remember(self.request, response, self.reset_user.email)
+        return response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def setup(request: HttpRequest, token: str) -> HttpResponse:
     """Makes the first administrator, or lets an invited person choose a password, and signs them in. Works once."""
+    if not guessing.may(request, budgets.SETUP_LINKS):
+        return too_many(request)
     link = services.setup_link(token)
     if link is None:
+        guessing.take(request, budgets.SETUP_LINKS)
         return render(request, "account/setup_gone.html", status=404)
     form = SetupForm(request.POST or None, invited=link.user)
     if request.method == "POST" and form.is_valid():
@@ -42,7 +69,9 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             if user is None:
                 return render(request, "account/setup_gone.html", status=404)
             login(request, user, backend=BACKEND)
-            return redirect("/meetings/")
+            response = redirect("/meetings/")
+            browsers.remember(request, response, user.email)
+            return response
     return render(request, "account/setup.html", {"form": form, "invited": link.user})
 
 
@@ -61,8 +90,8 @@ def account(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("Saved."))
         return redirect("account")
     if what == "password":
-        if not ratelimit.consume(request, action="change_password", user=user):
-            return render(request, "429.html", status=429)
+        if guessing.take(request, budgets.PASSWORD_CHANGES, key=str(user.pk)) is None:
+            return too_many(request)
         if password.is_valid():
             with transaction.atomic():
                 user.set_password(password.cleaned_data["new"])

@@ -9,20 +9,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from meetings.signaling.rates import Budgets, Rate
+from meetings import budgets
+from meetings.network import source_of
+from meetings.signaling.rates import Budgets
 from portal.accounts.services import token_holder
 from portal.api import requests
 from portal.api.problems import Problem
 from portal.models import ApiToken
-
-REQUESTS_PER_TOKEN: Final = Rate(per_second=10, burst=100)
-WRITES_PER_TOKEN: Final = Rate(per_second=2, burst=60)
-FAILURES_PER_NETWORK: Final = Rate.per_minute(30)
 
 
 class Limits:
@@ -30,20 +28,20 @@ class Limits:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
-        self.requests = Budgets(REQUESTS_PER_TOKEN, clock)
-        self.writes = Budgets(WRITES_PER_TOKEN, clock)
-        self.failures = Budgets(FAILURES_PER_NETWORK, clock)
+        self.requests = Budgets(budgets.API_REQUESTS.rate, clock)
+        self.writes = Budgets(budgets.API_WRITES.rate, clock)
+        self.failures = Budgets(budgets.API_FAILURES.rate, clock)
 
-    def take(self, budgets: Budgets, key: object) -> None:
+    def take(self, kept: Budgets, key: object) -> None:
         """Takes one request, or raises Problem("too_many") with the time to wait."""
         with self._lock:
-            if not budgets.take(key):
-                raise Problem("too_many", retry_after_seconds=budgets.seconds_until(key))
+            if not kept.take(key):
+                raise Problem("too_many", retry_after_seconds=kept.seconds_until(key))
 
-    def check(self, budgets: Budgets, key: object) -> None:
+    def check(self, kept: Budgets, key: object) -> None:
         with self._lock:
-            if not budgets.has(key):
-                raise Problem("too_many", retry_after_seconds=budgets.seconds_until(key))
+            if not kept.has(key):
+                raise Problem("too_many", retry_after_seconds=kept.seconds_until(key))
 
 
 limits = Limits()
@@ -60,12 +58,12 @@ class Bearer(HttpBearer):
         self.takes_body = False
 
     def __call__(self, request: HttpRequest) -> Any:
-        network = request.META.get("REMOTE_ADDR", "")
-        # A network that guesses tokens is told nothing more, not even whether the next guess is right.
-        limits.check(limits.failures, network)
+        address = source_of(request.META.get("REMOTE_ADDR", ""))
+        # An address that guesses tokens is told nothing more, not even whether the next guess is right.
+        limits.check(limits.failures, address)
         holder = super().__call__(request)
         if holder is None:
-            limits.take(limits.failures, network)
+            limits.take(limits.failures, address)
             return None
         if self.scope not in holder.scopes:
             raise Problem("scope_missing", f"This operation needs the scope “{self.scope}”.")

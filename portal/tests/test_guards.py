@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.protocol import Factory, Protocol
 
-from portal.guards import Inbox, SendBudget, among, behind_proxy
+from portal.guards import AddressLimit, Inbox, Limits, SendBudget, among, behind_proxy
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("127.0.0.1/32"))
 
@@ -111,3 +113,14 @@ def test_the_sender_is_read_again_once_the_inbox_is_empty() -> None:
         return relieved
 
     assert asyncio.run(scene()) == [0]
+
+
+def test_connections_of_one_ipv6_network_are_counted_together() -> None:
+    def address(host: str) -> Any:
+        return SimpleNamespace(host=host)
+
+    limit = AddressLimit(Factory.forProtocol(Protocol), Limits(connections_per_address=1), lambda host: False)
+    first = limit.buildProtocol(address("2001:db8:1:2::1"))
+    first.makeConnection(SimpleNamespace(getPeer=lambda: address("2001:db8:1:2::1")))
+    assert limit.buildProtocol(address("2001:db8:1:2:ffff::9")) is None
+    assert limit.buildProtocol(address("2001:db8:1:3::1")) is not None

@@ -82,7 +82,7 @@ class Portal:
 
     def mails(self) -> list[EmailMessage]:
         """What the portal mailed so far, oldest first."""
-        found = sorted((self.data_dir / "outbox").glob("*.eml"))
+        found = sorted((self.data_dir / "outbox").glob("[!.]*.eml"))
         return [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in found]  # type: ignore[misc]
 
     def personal_links(self, address: str) -> list[str]:

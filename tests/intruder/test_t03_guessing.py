@@ -47,7 +47,7 @@ class T3Guessing(IntruderCase):
         self.assertNotIn(TITLE, pages[0][1])
 
     async def test_guessing_codes_runs_out(self) -> None:
-        """Guard: `Live.refused_tries`, asked before the code is looked at."""
+        """Guard: `live.tries.Tries`, asked before the code is looked at."""
         meeting = await self.portal.schedule(HOST)
         client = self.client()
         statuses = [(await client.get(f"/m/{number:04d}-2222-3333")).status for number in range(2222, 2250)]
