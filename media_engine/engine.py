@@ -44,7 +44,7 @@ class Engine:
         self.clock = clock
         self._on_event = on_event
         self._mux = UdpMux(config, clock)
-        fan_out = FanOut(self._mux.send, self._mux.send_run)
+        fan_out = FanOut(self._mux.outbox)
         self._mux.after_batch = fan_out.flush
         self._wiring = Wiring(self._mux, config, clock, fan_out)
         self._sessions: dict[str, MediaSession] = {}
@@ -67,6 +67,11 @@ class Engine:
     def dropped(self) -> dict[str, int]:
         """What the port dropped before it reached any peer, by reason."""
         return dict(self._mux.dropped)
+
+    @property
+    def send_failures(self) -> int:
+        """How often sending to one receiver has gone wrong in a way that it must not."""
+        return self._wiring.fan_out.failures
 
     async def start(self) -> None:
         """Bind the UDP port and begin to serve. Raises OSError whose text an operator can act on."""

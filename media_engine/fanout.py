@@ -1,21 +1,24 @@
-"""The hot path out: one canonical packet to many receivers.
+"""The hot path out: the packets of one wake-up to all who may have them.
 
 One object, so that a native sender can take its place. It renumbers, encrypts and sends; it never waits, never logs,
 makes no object per receiver, and one receiver's trouble never stops the others.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Iterable
 
-from media_engine.forwarder import Epoch, rewrite_picture
-from media_engine.ice import Address
+from media_engine.burst import Burst
+from media_engine.datagrams import Outbox
+from media_engine.forwarder import rewrite_picture
 from media_engine.packet_cache import Packet
-from media_engine.srtp import SEND_SLOTS, send_buffer, send_slots
+from media_engine.srtp import TRAILER_BYTES, length
 from media_engine.tracks import DownTrack, UpTrack
 
 _NUMBERS = struct.Struct("!HII")
 _SEND_TIME_START = 17
 _SEND_TIME_END = 20
+_LARGEST_TAG_BYTES = 16
+_RTX_HEADER_BYTES = 2
 
 
 def absolute_send_time(now: float) -> bytes:
@@ -24,22 +27,19 @@ def absolute_send_time(now: float) -> bytes:
 
 
 class FanOut:
-    """Sends what one wake-up of the port has brought, receiver by receiver.
+    """Sends what one wake-up of the port has brought, receiver by receiver, in as few system calls as can be.
 
-    `send(datagram, address)` and `send_run(datagrams, size, address)` must not block and must not raise for a full or
-    refusing socket. `collect` remembers; `flush` sends. Both run in the same callback of the loop, and `flush` asks
-    each track for its receivers anew, so that a grant that has ended in between counts.
+    `collect` remembers; `flush` sends. Both run in the same callback of the loop, and `flush` asks each track for its
+    receivers anew, so that a grant that has ended in between counts. Between the writing of a packet and its sending
+    nothing else runs.
     """
 
-    def __init__(
-        self,
-        send: Callable[[memoryview, Address], None],
-        send_run: Callable[[list[memoryview], int, Address], None],
-    ) -> None:
-        self._send = send
-        self._send_run = send_run
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
         self._pending: dict[object, tuple[UpTrack, list[Packet]]] = {}
         self._now = 0.0
+        self.failures = 0
+        """How often sending to one receiver has raised; the others got theirs."""
 
     def collect(self, packet: Packet, track: UpTrack, now: float) -> None:
         """Send `packet` of `track` with the next `flush`."""
@@ -56,128 +56,120 @@ class FanOut:
             return
         pending, self._pending = self._pending, {}
         for upstream, (track, packets) in pending.items():
-            if len(packets) == 1:
-                self._forward_one(packets[0], upstream, track.downs)
-            else:
-                for down in track.downs:
-                    self._forward(packets, upstream, down)
+            if track.downs:
+                self._send(Burst(upstream, packets), track.downs)
+        self._outbox.send()
 
-    def _forward_one(self, packet: Packet, upstream: object, downs: tuple[DownTrack, ...]) -> None:
-        """One packet to all receivers of its track."""
-        buffer, send, numbers, now = send_buffer, self._send, _NUMBERS.pack_into, self._now
-        data = packet.data
-        size = len(data)
-        sequence, timestamp = packet.sequence, packet.timestamp
+    def _send(self, burst: Burst, downs: Iterable[DownTrack]) -> None:
+        """Renumber and encrypt `burst` for every one of `downs`."""
+        outbox, parts, runs = self._outbox, burst.parts, burst.runs
+        view, place, numbers, add = outbox.view, outbox.place, _NUMBERS.pack_into, outbox.runs.append
+        upstream, first, newest, now = burst.upstream, burst.first_sequence, burst.newest, self._now
+        count, octets = len(parts), burst.octets
+        room = burst.size + _LARGEST_TAG_BYTES * count + TRAILER_BYTES
         for down in downs:
+            link = down.link
+            srtp, destination = link.srtp, link.ice.destination
+            if srtp is None or destination is None:
+                continue
             forwarder = down.forwarder
             epoch = forwarder.epoch
-            if epoch is None or epoch.upstream is not upstream:
-                epoch = self._begin(packet, upstream, down)
-                if epoch is None:
+            try:
+                if epoch is None or epoch.upstream is not upstream or first < epoch.first_sequence:
+                    self._begin(burst, down)
                     continue
-            elif sequence < epoch.first_sequence:
+                at = start = outbox.reserve(room, count)
+                seal, tx, overhead, ssrc = srtp.seal, srtp.tx, srtp.overhead, down.ssrc
+                sequence_offset, timestamp_offset = epoch.sequence_offset, epoch.timestamp_offset
+                picture_moves = epoch.picture_id_offset or epoch.tl0_offset
+                refused = False
+                for data, size, sequence, timestamp, packet in parts:
+                    end = at + size
+                    view[at:end] = data
+                    out, time = (sequence + sequence_offset) & 0xFFFF, (timestamp + timestamp_offset) & 0xFFFFFFFF
+                    numbers(view, at + 2, out, time, ssrc)
+                    if picture_moves:
+                        rewrite_picture(view[at:end], packet, epoch)
+                    length[0] = size
+                    if seal(tx, place + at, length):
+                        refused = True
+                        break
+                    at = end + overhead
+                if refused:
+                    self._send_apart(burst, down)
+                    continue
+                outbox.used = at
+                for packets, total, largest in runs:
+                    run = total + packets * overhead
+                    add((destination, start, run, largest + overhead))
+                    start += run
+            except Exception:  # noqa: BLE001 - whatever is wrong with one receiver, the others get theirs
+                self.failures += 1
                 continue
-            link = down.link
-            srtp, address = link.srtp, link.ice.address
-            if srtp is None or address is None:
-                continue
-            buffer[:size] = data
-            out = sequence + epoch.sequence_offset
-            numbers(buffer, 2, out & 0xFFFF, (timestamp + epoch.timestamp_offset) & 0xFFFFFFFF, down.ssrc)
-            if epoch.picture_id_offset or epoch.tl0_offset:
-                rewrite_picture(buffer, packet, epoch)
-            protected = srtp.protect(size)
-            if not protected:
-                down.refused += 1
-                continue
-            send(buffer[:protected], address)
-            if out > forwarder.last_sequence:
-                forwarder.last_sequence = out
-                forwarder.last_packet = packet
-                forwarder.last_at = now
-            down.packets += 1
-            down.octets += size
+            down.packets += count
+            down.octets += octets
+            if newest.sequence + sequence_offset > forwarder.last_sequence:
+                forwarder.note(newest, now)
 
-    def _begin(self, packet: Packet, upstream: object, down: DownTrack) -> Epoch | None:
-        """A picture starts for a receiver at a key frame; sound starts anywhere."""
-        if down.video and not packet.key_frame_start:
-            return None
-        down.begun()
-        return down.forwarder.begin(upstream, packet, self._now)
-
-    def _forward(self, packets: list[Packet], upstream: object, down: DownTrack) -> None:
-        """The packets of one track to one receiver, in runs of equal size that the kernel cuts into datagrams."""
-        link = down.link
-        srtp, address = link.srtp, link.ice.address
-        if srtp is None or address is None:
+    def _send_apart(self, burst: Burst, down: DownTrack) -> None:
+        """Send packets one by one, as libsrtp has refused one of them (too old, most likely): the others are good."""
+        if len(burst.packets) == 1:
+            down.refused += 1
             return
-        forwarder = down.forwarder
-        epoch = forwarder.epoch
-        protect, numbers, slots, ssrc = srtp.protect, _NUMBERS.pack_into, send_slots, down.ssrc
-        run: list[memoryview] = []
-        run_size = slot = 0
-        for packet in packets:
-            sequence = packet.sequence
-            if epoch is None or epoch.upstream is not upstream:
-                epoch = self._begin(packet, upstream, down)
-                if epoch is None:
-                    continue
-            elif sequence < epoch.first_sequence:
-                continue
-            data = packet.data
-            size = len(data)
-            buffer = slots[slot]
-            buffer[:size] = data
-            out = sequence + epoch.sequence_offset
-            numbers(buffer, 2, out & 0xFFFF, (packet.timestamp + epoch.timestamp_offset) & 0xFFFFFFFF, ssrc)
-            if epoch.picture_id_offset or epoch.tl0_offset:
-                rewrite_picture(buffer, packet, epoch)
-            protected = protect(size, slot)
-            if not protected:
-                down.refused += 1
-                continue
-            if out > forwarder.last_sequence:
-                forwarder.last_sequence = out
-                forwarder.last_packet = packet
-                forwarder.last_at = self._now
-            down.packets += 1
-            down.octets += size
-            # Of a run, only the last datagram may be shorter than the others.
-            if run and (protected > run_size or slot == SEND_SLOTS - 1 or len(run[-1]) < run_size):
-                self._send_run(run, run_size, address)
-                slots[0][:protected] = buffer[:protected]
-                buffer, run, slot = slots[0], [], 0
-            if not run:
-                run_size = protected
-            run.append(buffer[:protected])
-            slot += 1
-        if run:
-            self._send_run(run, run_size, address)
+        for packet in burst.packets:
+            self._send(Burst(burst.upstream, (packet,)), (down,))
 
-    def retransmit(self, down: DownTrack, sequence: int, now: float) -> bool:
-        """Answer a request for the receiver's 16-bit `sequence` by RTX (RFC 4588), when it is still there."""
+    def _begin(self, burst: Burst, down: DownTrack) -> None:
+        """Send of `burst` what a receiver gets who has not begun with its upstream, or began within it.
+
+        A picture starts for a receiver at a key frame; sound starts anywhere.
+        """
+        forwarder, packets = down.forwarder, burst.packets
+        epoch = forwarder.epoch
+        if epoch is None or epoch.upstream is not burst.upstream:
+            start = next((i for i, packet in enumerate(packets) if not down.video or packet.key_frame_start), None)
+            if start is None:
+                return
+            packets = packets[start:]
+            down.begun()
+            epoch = forwarder.begin(burst.upstream, packets[0], self._now)
+        since = epoch.first_sequence
+        packets = [packet for packet in packets if packet.sequence >= since]
+        if packets:
+            self._send(Burst(burst.upstream, packets), (down,))
+
+    def retransmit(self, down: DownTrack, sequences: Iterable[int], now: float) -> None:
+        """Answer a request for the receiver's 16-bit `sequences` by RTX (RFC 4588), as far as they are still there."""
+        for sequence in sequences:
+            self._retransmit(down, sequence, now)
+        self._outbox.send()
+
+    def _retransmit(self, down: DownTrack, sequence: int, now: float) -> None:
         found = down.forwarder.find(sequence)
         up, link = down.up, down.link
         if found is None or up is None:
-            return False
+            return
         epoch, upstream_sequence = found
         packet = up.cache.get(upstream_sequence) if epoch.upstream is up.log else None
-        srtp, address = link.srtp, link.ice.address
-        if packet is None or srtp is None or address is None:
-            return False
-        buffer, data, start = send_buffer, packet.data, packet.payload_start
-        size = len(data) + 2
-        buffer[2 : 2 + len(data)] = data
-        rewrite_picture(buffer[2:], packet, epoch)
+        srtp, destination = link.srtp, link.ice.destination
+        if packet is None or srtp is None or destination is None:
+            return
+        data, head = packet.data, packet.payload_start
+        size = len(data) + _RTX_HEADER_BYTES
+        outbox = self._outbox
+        start = outbox.reserve(size + TRAILER_BYTES, 1)
+        view = outbox.view[start : start + size]
+        view[_RTX_HEADER_BYTES:] = data
+        rewrite_picture(view[_RTX_HEADER_BYTES:], packet, epoch)
         # The original sequence number goes between the headers and the payload: move the headers, not the payload.
-        buffer[:start] = data[:start]
-        buffer[start : start + 2] = (sequence & 0xFFFF).to_bytes(2, "big")
-        buffer[1] = data[1] & 0x80 | down.rtx_payload_type
+        view[:head] = data[:head]
+        view[head : head + _RTX_HEADER_BYTES] = (sequence & 0xFFFF).to_bytes(_RTX_HEADER_BYTES, "big")
+        view[1] = data[1] & 0x80 | down.rtx_payload_type
         timestamp = (packet.timestamp + epoch.timestamp_offset) & 0xFFFFFFFF
-        _NUMBERS.pack_into(buffer, 2, down.next_rtx_sequence(), timestamp, down.rtx_ssrc)
-        buffer[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)
-        protected = srtp.protect(size)
-        if protected:
-            self._send(buffer[:protected], address)
+        _NUMBERS.pack_into(view, 2, down.next_rtx_sequence(), timestamp, down.rtx_ssrc)
+        view[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)
+        datagram = srtp.protect(outbox.place + start, size)
+        if datagram:
+            outbox.used = start + datagram
+            outbox.runs.append((destination, start, datagram, datagram))
             down.retransmitted += 1
-        return bool(protected)

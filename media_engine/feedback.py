@@ -29,6 +29,11 @@ class FeedbackRecorder:
 
     def record(self, sequence: int, now: float) -> None:
         """Note that transport-wide 16-bit `sequence` arrived."""
+        following = self._highest + 1
+        if following & 0xFFFF == sequence and self._base is not None:  # nearly always: the next one, in order
+            self._highest = following
+            self._arrivals[following] = now
+            return
         if self._base is None:
             self._base = self._highest = sequence
         extended = unwrap(sequence, self._highest)

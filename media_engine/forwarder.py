@@ -61,10 +61,12 @@ class Forwarder:
                 timestamp_offset = (
                     last.timestamp + previous.timestamp_offset + elapsed - packet.timestamp
                 ) & 0xFFFFFFFF
-            if packet.picture_id_bits and last.picture_id_bits:
-                picture_id_offset = last.picture_id + previous.picture_id_offset + 1 - packet.picture_id
-            if packet.tl0_offset and last.tl0_offset:
-                tl0_offset = last.tl0 + previous.tl0_offset + 1 - packet.tl0
+            picture, shown = packet.picture, last.picture
+            if picture is not None and shown is not None:
+                if picture.picture_id_bits and shown.picture_id_bits:
+                    picture_id_offset = shown.picture_id + previous.picture_id_offset + 1 - picture.picture_id
+                if picture.tl0_offset and shown.tl0_offset:
+                    tl0_offset = shown.tl0 + previous.tl0_offset + 1 - picture.tl0
         epoch = Epoch(
             upstream,
             packet.sequence,
@@ -119,13 +121,16 @@ def renumbered(packet: Packet, epoch: Epoch, ssrc: int) -> bytearray:
 
 def rewrite_picture(data: bytearray | memoryview, packet: Packet, epoch: Epoch) -> None:
     """Patch picture id and TL0PICIDX of `packet`'s copy in `data` (RFC 7741, section 4.2), keeping their width."""
-    if packet.picture_id_bits and epoch.picture_id_offset:
-        at = packet.picture_id_offset
-        if packet.picture_id_bits == 15:
-            value = (packet.picture_id + epoch.picture_id_offset) & 0x7FFF
+    picture, start = packet.picture, packet.payload_start
+    if picture is None:
+        return
+    if picture.picture_id_bits and epoch.picture_id_offset:
+        at = start + picture.picture_id_offset
+        if picture.picture_id_bits == 15:
+            value = (picture.picture_id + epoch.picture_id_offset) & 0x7FFF
             data[at] = 0x80 | value >> 8
             data[at + 1] = value & 0xFF
         else:
-            data[at] = (packet.picture_id + epoch.picture_id_offset) & 0x7F
-    if packet.tl0_offset and epoch.tl0_offset:
-        data[packet.tl0_offset] = (packet.tl0 + epoch.tl0_offset) & 0xFF
+            data[at] = (picture.picture_id + epoch.picture_id_offset) & 0x7F
+    if picture.tl0_offset and epoch.tl0_offset:
+        data[start + picture.tl0_offset] = (picture.tl0 + epoch.tl0_offset) & 0xFF

@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from media_engine import stun
-
-Address = tuple[str, int]
+from media_engine.datagrams import Address, Destination
 
 _MAX_EARLY_DATAGRAMS = 32
 _MAX_ADDRESSES = 4
@@ -37,7 +36,8 @@ class IceTransport:
         self.ufrag, self.password = self._make_credentials()
         self.remote_ufrag = ""
         self.addresses: list[Address] = []
-        self.address: Address | None = None
+        self.destination: Destination | None = None
+        """Where media goes: the selected one of `addresses`."""
         self.last_consent_at = now
         self.created_at = now
         self.closed = False
@@ -51,11 +51,20 @@ class IceTransport:
         return f"<IceTransport {self.state} {len(self.addresses)} addresses>"
 
     @property
+    def address(self) -> Address | None:
+        """Where media goes, as people write it."""
+        return self.destination.address if self.destination is not None else None
+
+    @address.setter
+    def address(self, address: Address) -> None:
+        self.destination = Destination(address)
+
+    @property
     def state(self) -> str:
         """In the words of `RTCIceTransport.state`."""
         if self.closed:
             return "closed"
-        return "completed" if self.address else "checking"
+        return "completed" if self.destination else "checking"
 
     def _make_credentials(self) -> tuple[str, str]:
         ufrag, password = ice_string(8), ice_string(24)
@@ -82,7 +91,7 @@ class IceTransport:
             if len(self.addresses) > _MAX_ADDRESSES:
                 evicted = next(known for known in self.addresses if known != self.address)
                 self.addresses.remove(evicted)
-        if self.address is None or stun.USE_CANDIDATE in message.attributes:
+        if self.destination is None or (stun.USE_CANDIDATE in message.attributes and address != self.address):
             self.address = address
         return evicted
 
@@ -120,5 +129,5 @@ class IceTransport:
 
     def send(self, datagram: bytes) -> None:
         """Send to the selected address; silently nothing before there is one or after `close`."""
-        if self.address is not None and not self.closed:
-            self._send_datagram(datagram, self.address)
+        if self.destination is not None and not self.closed:
+            self._send_datagram(datagram, self.destination.address)

@@ -5,16 +5,21 @@
 
 import asyncio
 import secrets
+import struct
+from collections.abc import Sequence
 from typing import Protocol
 
 from media_engine import rtcp
+from media_engine.datagrams import Slot
 from media_engine.events import TransportName, TransportStateName
 from media_engine.ice import IceTransport
 from media_engine.sdp_write import LocalTransport
-from media_engine.srtp import SrtpPair, receive_buffer
+from media_engine.srtp import SrtpPair
 from media_engine.transport import RtpTransport
 from media_engine.wiring import Wiring
 
+SSRC = struct.Struct("!I")
+"""Where it lies: byte 8 of RTP, byte 4 of RTCP."""
 _MIN_SRTP_BYTES = 24
 """A fixed header, or an RTCP header with its index, and the shortest tag."""
 
@@ -104,53 +109,51 @@ class Link:
         if self.state == "disconnected":
             self._set_state("connected")
 
-    def on_srtp(self, size: int, now: float) -> None:
-        """A datagram of `size` bytes lies in the receive buffer."""
-        packets = self._packets
-        packets.left -= 1
-        if packets.left < 0:
-            self.dropped["rate"] += 1
-            return
+    def on_srtp(self, slots: Sequence[Slot], now: float) -> None:
+        """Datagrams of the peer: count them, drop what is too much, pass on what is media and what is a report."""
+        allowance, dropped = self._packets, self.dropped
+        allowance.left -= len(slots)
+        if allowance.left < 0:
+            over = min(-allowance.left, len(slots))
+            dropped["rate"] += over
+            slots = slots[: len(slots) - over]
         srtp = self.srtp
         if srtp is None:
-            self.dropped["unprotected"] += 1
+            dropped["unprotected"] += len(slots)
             return
         if now >= self.owner.lease_floor:
             self.owner.expire(now)
-        self.packets_in += 1
-        self.octets_in += size
-        if size < _MIN_SRTP_BYTES:
-            self.dropped["srtp"] += 1
-        elif 192 <= receive_buffer[1] <= 223:  # RFC 5761, section 4
-            self._on_srtcp(srtp, size, now)
-        elif self.takes_rtp:
-            ssrc = int.from_bytes(receive_buffer[8:12])
-            if ssrc not in self._ssrcs and not self._may_add_ssrc():
-                return
-            plain = srtp.unprotect(size)
-            if plain:
-                self._ssrcs.add(ssrc)
-                self.on_rtp(plain, now)
+        self.packets_in += len(slots)
+        media = []
+        for slot in slots:
+            size = slot.size
+            self.octets_in += size
+            if size < _MIN_SRTP_BYTES:
+                dropped["srtp"] += 1
+            elif 192 <= slot.view[1] <= 223:  # RFC 5761, section 4
+                self._on_srtcp(srtp, slot, size, now)
+            elif self.takes_rtp:
+                media.append(slot)
             else:
-                self.dropped["srtp"] += 1
-        else:
-            self.dropped["rtp"] += 1
+                dropped["rtp"] += 1
+        if media:
+            self.on_rtp(srtp, media, now)
 
-    def _on_srtcp(self, srtp: SrtpPair, size: int, now: float) -> None:
+    def _on_srtcp(self, srtp: SrtpPair, slot: Slot, size: int, now: float) -> None:
         """Reports and requests have an allowance of their own: each may cost far more than a packet of media."""
         if not self._rtcp.take():
             self.dropped["rate"] += 1
             return
-        ssrc = int.from_bytes(receive_buffer[4:8])
+        ssrc = SSRC.unpack_from(slot.view, 4)[0]
         if ssrc not in self._ssrcs and not self._may_add_ssrc():
             return
-        plain = srtp.unprotect_rtcp(size)
+        plain = srtp.unprotect_rtcp(slot.place, size)
         if not plain:
             self.dropped["srtp"] += 1
             return
         self._ssrcs.add(ssrc)
         try:
-            items = rtcp.decode(bytes(receive_buffer[:plain]))
+            items = rtcp.decode(bytes(slot.view[:plain]))
         except ValueError:
             self.dropped["rtcp"] += 1
             return
@@ -164,8 +167,8 @@ class Link:
         self.dropped["ssrc"] += 1
         return False
 
-    def on_rtp(self, size: int, now: float) -> None:
-        """A decrypted RTP packet lies in the receive buffer."""
+    def on_rtp(self, srtp: SrtpPair, slots: Sequence[Slot], now: float) -> None:
+        """RTP packets, encrypted, of at least `_MIN_SRTP_BYTES`. Ask `_may_add_ssrc` about SSRCs not seen before."""
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """One item of a decrypted compound packet."""

@@ -6,24 +6,29 @@ answer, no log line and no memory. Works on any asyncio loop that has `add_reade
 
 import asyncio
 import contextlib
-import errno
+import logging
 import socket
-import struct
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from media_engine import stun
 from media_engine.config import EngineConfig
-from media_engine.ice import Address, IceTransport
-from media_engine.srtp import DATAGRAM_BYTES, receive_buffer
+from media_engine.datagrams import Address, Inbox, Outbox, Slot
+from media_engine.ice import IceTransport
+from media_engine.native import DATAGRAM_BYTES
 
 _STEAL_AFTER_SECONDS = 5.0
-_UDP_SEGMENT = 103
+_REASONS = (
+    *("stranger", "oversized", "stun_malformed", "stun_unknown", "stun_replayed"),
+    *("send_full", "send_error", "failed"),
+)
 _BUSY_FACTOR = 2
 """Reads that follow one another within so many hold times are load."""
 _EMPTY_READS = 3
 """After so many reads of nothing the loop watches the port again."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class DatagramReceiver(Protocol):
@@ -31,8 +36,8 @@ class DatagramReceiver(Protocol):
 
     ice: IceTransport
 
-    def on_srtp(self, size: int, now: float) -> None:
-        """An SRTP or SRTCP datagram of `size` bytes lies in the shared receive buffer."""
+    def on_srtp(self, slots: Sequence[Slot], now: float) -> None:
+        """SRTP and SRTCP datagrams, in the order in which they came."""
 
     def on_validated(self) -> None:
         """An authenticated binding request has arrived; the address may be new."""
@@ -48,17 +53,15 @@ class UdpMux:
         self.socket: socket.socket | None = None
         self._by_ufrag: dict[str, DatagramReceiver] = {}
         self._by_address: dict[Address, DatagramReceiver] = {}
-        self.dropped: dict[str, int] = dict.fromkeys(
-            ("stranger", "stun_malformed", "stun_unknown", "stun_replayed", "oversized", "send_full", "send_error"), 0
-        )
+        self._by_key: dict[object, DatagramReceiver] = {}
+        self.dropped: dict[str, int] = dict.fromkeys(_REASONS, 0)
+        self._inbox = Inbox(config.receive_batch_packets)
+        self.outbox = Outbox(self.dropped)
         self.addresses: tuple[str, ...] = ()
         self.after_batch: Callable[[], None] = lambda: None
-        self._segments = sys.platform == "linux"
-        self._segments_proven = False
         self._hold: asyncio.TimerHandle | None = None
         self._drained_at = 0.0
         self._empty_reads = 0
-        self._controls: dict[int, list[tuple[int, int, bytes]]] = {}
         self.port = config.port
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -80,6 +83,8 @@ class UdpMux:
         self.socket = sock
         self.port = sock.getsockname()[1]
         self.addresses = self._config.public_addresses or own_addresses(host)
+        self._inbox.open(sock)
+        self.outbox.open(sock)
         self._loop = loop
         loop.add_reader(sock.fileno(), self._drain)
 
@@ -91,9 +96,12 @@ class UdpMux:
         if self.socket is not None:
             if self._loop is not None:
                 self._loop.remove_reader(self.socket.fileno())
+            self._inbox.close()
+            self.outbox.close()
             self.socket.close()
             self.socket = None
         self._by_address.clear()
+        self._by_key.clear()
         self._by_ufrag.clear()
 
     def register(self, receiver: DatagramReceiver) -> None:
@@ -110,7 +118,7 @@ class UdpMux:
                 del self._by_ufrag[ufrag]
         for address in receiver.ice.addresses:
             if self._by_address.get(address) is receiver:
-                del self._by_address[address]
+                self._forget_address(address)
 
     def send(self, datagram: bytes | memoryview, address: Address) -> None:
         """Send one datagram. A full socket drops it: media that waits is worse than media that is lost."""
@@ -124,31 +132,9 @@ class UdpMux:
             # An unreachable or refusing receiver is its own business (ICMP errors surface here on some systems).
             self.dropped["send_error"] += 1
 
-    def send_run(self, datagrams: list[memoryview], size: int, address: Address) -> None:
-        """Send datagrams of `size` bytes, of which the last may be shorter, in one system call where the kernel can.
-
-        The kernel cuts the run into datagrams (UDP_SEGMENT, Linux 4.18); what arrives is the same as from `send`.
-        """
-        sock = self.socket
-        if len(datagrams) > 1 and self._segments and sock is not None:
-            control = self._controls.get(size)
-            if control is None:
-                control = self._controls[size] = [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("=H", size))]
-            try:
-                sock.sendmsg(datagrams, control, 0, address)
-            except (BlockingIOError, InterruptedError):
-                self.dropped["send_full"] += len(datagrams)
-                return
-            except OSError as error:
-                # EIO: an interface without checksum offload. EINVAL: a kernel that does not know the option, or, where
-                # it has worked before, a path whose MTU is smaller than the segment.
-                if error.errno == errno.EIO or not self._segments_proven:
-                    self._segments = False
-            else:
-                self._segments_proven = True
-                return
-        for datagram in datagrams:
-            self.send(datagram, address)
+    def _forget_address(self, address: Address) -> None:
+        del self._by_address[address]
+        self._by_key.pop(self._inbox.key_of(address), None)
 
     def _drain(self) -> None:
         """Read up to one batch, pass on what came of it, and arrange for the next."""
@@ -186,34 +172,60 @@ class UdpMux:
         self._drained_at = now
 
     def _read_batch(self) -> int:
-        """Read datagrams until there are none or the batch is full; how many there were."""
-        sock = self.socket
-        if sock is None:
+        """Read and pass on at most one batch of datagrams, as runs of one sender's; how many there were."""
+        inbox, by_key = self._inbox, self._by_key
+        slots = inbox.read()
+        if not slots:
             return 0
-        receive, view, clock, by_address = sock.recvfrom_into, receive_buffer, self._clock, self._by_address
-        for number in range(self._config.receive_batch_packets):
-            try:
-                size, source = receive(view)
-            except (BlockingIOError, InterruptedError):
-                return number
-            except OSError:
-                continue
-            if not 0 < size < DATAGRAM_BYTES:
+        now = self._clock()
+        sender: DatagramReceiver | None = None
+        media: list[Slot] = []
+        for slot in slots:
+            if not 0 < slot.size < DATAGRAM_BYTES:
                 self.dropped["oversized"] += 1
                 continue
-            first = view[0]
-            address = source[:2] if len(source) > 2 else source
+            first = slot.view[0]
+            receiver = by_key.get(inbox.source_key(slot.number))
+            if 128 <= first < 192 and receiver is not None:
+                if receiver is not sender and sender is not None:
+                    self._pass_on(sender, media, now)
+                    media = []
+                sender = receiver
+                media.append(slot)
+            else:
+                # What came before goes first: a check may move an address from one transport to another.
+                if sender is not None:
+                    self._pass_on(sender, media, now)
+                    sender, media = None, []
+                self._on_other(slot, receiver, now)
+        if sender is not None:
+            self._pass_on(sender, media, now)
+        return len(slots)
+
+    def _pass_on(self, receiver: DatagramReceiver, slots: list[Slot], now: float) -> None:
+        try:
+            receiver.on_srtp(slots, now)
+        except Exception:  # noqa: BLE001 - whatever one sender's datagrams do, the next are somebody else's
+            self._on_failure()
+
+    def _on_other(self, slot: Slot, receiver: DatagramReceiver | None, now: float) -> None:
+        """STUN from anywhere, DTLS from a validated address; nothing else is anything."""
+        first = slot.view[0]
+        try:
             if first < 4:
-                self._on_stun(bytes(view[:size]), address, clock())
-                continue
-            receiver = by_address.get(address)
-            if receiver is None:
+                self._on_stun(bytes(slot.view[: slot.size]), slot.source, now)
+            elif receiver is None:
                 self.dropped["stranger"] += 1
-            elif 128 <= first < 192:
-                receiver.on_srtp(size, clock())
             elif 20 <= first < 64:
-                receiver.ice.feed(bytes(view[:size]))
-        return self._config.receive_batch_packets
+                receiver.ice.feed(bytes(slot.view[: slot.size]))
+        except Exception:  # noqa: BLE001
+            self._on_failure()
+
+    def _on_failure(self) -> None:
+        """Count a mistake of ours, and tell about the first: an attacker who finds one must not fill the log."""
+        self.dropped["failed"] += 1
+        if self.dropped["failed"] == 1:
+            _log.exception("a datagram could not be dealt with; further ones are only counted")
 
     def _on_stun(self, datagram: bytes, address: Address, now: float) -> None:
         """Answer an authenticated binding request; everything else is dropped without a word."""
@@ -241,8 +253,8 @@ class UdpMux:
             return
         evicted = ice.validate(address, message, now)
         if evicted is not None and self._by_address.get(evicted) is receiver:
-            del self._by_address[evicted]
-        self._by_address[address] = receiver
+            self._forget_address(evicted)
+        self._by_address[address] = self._by_key[self._inbox.key_of(address)] = receiver
         self.send(stun.success(message.transaction, address[0], address[1], password), address)
         receiver.on_validated()
 

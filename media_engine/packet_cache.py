@@ -4,27 +4,47 @@ Shared by all receivers of the stream; keyed by the publisher's extended sequenc
 numbering is somebody else's business.
 """
 
-from dataclasses import dataclass
+import contextlib
+
+from media_engine.vp8 import Vp8Descriptor, decode_descriptor
 
 
-@dataclass(slots=True)
 class Packet:
     """One canonical packet: fixed header and extensions as receivers get them, then the publisher's payload.
 
-    `data` carries the receivers' payload type and send time; sequence, timestamp and SSRC in it are placeholders. The
-    VP8 fields are copied from the descriptor; `picture_id_offset` and `tl0_offset` count from the start of `data`.
+    `data` carries the receivers' payload type and send time; sequence, timestamp and SSRC in it are placeholders.
+    `sequence` is the publisher's, extended.
     """
 
-    sequence: int
-    timestamp: int
-    data: bytes
-    payload_start: int
-    key_frame_start: bool = False
-    picture_id: int = 0
-    picture_id_offset: int = 0
-    picture_id_bits: int = 0
-    tl0: int = 0
-    tl0_offset: int = 0
+    __slots__ = ("_picture", "_video", "data", "payload_start", "sequence", "timestamp")
+
+    _picture: Vp8Descriptor | None
+
+    def __init__(self, sequence: int, timestamp: int, data: bytes, payload_start: int, *, video: bool) -> None:
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.data = data
+        self.payload_start = payload_start
+        self._video = video
+
+    @property
+    def picture(self) -> Vp8Descriptor | None:
+        """The VP8 descriptor, read when first asked for: most packets are forwarded without a look at it."""
+        if not self._video:
+            return None
+        try:
+            return self._picture
+        except AttributeError:
+            self._picture = None
+        with contextlib.suppress(ValueError):
+            self._picture = decode_descriptor(self.data, self.payload_start, len(self.data))
+        return self._picture
+
+    @property
+    def key_frame_start(self) -> bool:
+        """Whether a key frame begins with this packet."""
+        picture = self.picture
+        return picture is not None and picture.key_frame_start
 
 
 class PacketCache:

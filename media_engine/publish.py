@@ -6,21 +6,21 @@ says it.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from media_engine import rtcp, sdp, sdp_write
+from media_engine.datagrams import Slot
 from media_engine.errors import OfferRejected
 from media_engine.fanout import absolute_send_time
 from media_engine.feedback import FeedbackRecorder
 from media_engine.grants import Source
-from media_engine.link import Link, LinkOwner
+from media_engine.link import SSRC, Link, LinkOwner
 from media_engine.packet_cache import Packet
-from media_engine.rtp import RtpHeader, decode_extensions
+from media_engine.rtp import PacketReader, decode_extensions
 from media_engine.sdp import Description, Section
-from media_engine.srtp import receive_buffer
+from media_engine.srtp import SrtpPair
 from media_engine.tracks import UpTrack
-from media_engine.vp8 import decode_descriptor
 from media_engine.wiring import Wiring
 
 # Fixed header and extension block of every packet that receivers get: abs-send-time, and for sound the level of it.
@@ -54,9 +54,9 @@ class PublishLink(Link):
         self.remote_session = ""
         self.remote_ufrag = ""
         self._by_ssrc: dict[int, tuple[UpTrack, bool]] = {}
-        self._header = RtpHeader()
+        self._header = PacketReader()
         self._mid_id = 0
-        self._sequence_id = 0
+        self._sent_at, self._send_time = 0.0, b""
         self._feedback = FeedbackRecorder()
         self._feedback_due_at = 0.0
         self._report_due_at = 0.0
@@ -105,7 +105,7 @@ class PublishLink(Link):
             taken.add(source)
             if section.sends and sdp_write.accepted_codec(section) is not None:
                 wanted[mid] = (section, source)
-        for uri in (sdp.MID, sdp.TRANSPORT_SEQUENCE):
+        for uri in (sdp.MID, sdp.TRANSPORT_SEQUENCE, sdp.AUDIO_LEVEL):
             numbers = {section.extensions[uri] for section, _ in wanted.values() if uri in section.extensions}
             if len(numbers) > 1:
                 raise OfferRejected("bad_sdp", "bundled m-lines number their header extensions differently")
@@ -121,9 +121,11 @@ class PublishLink(Link):
         rtx = section.find_rtx(codec)
         track.payload_type = codec.payload_type
         track.rtx_payload_type = rtx.payload_type if rtx else -1
-        track.audio_level_id = section.extensions.get(sdp.AUDIO_LEVEL, 0)
-        self._mid_id = section.extensions.get(sdp.MID, self._mid_id)
-        self._sequence_id = section.extensions.get(sdp.TRANSPORT_SEQUENCE, self._sequence_id)
+        header, extensions = self._header, section.extensions
+        self._mid_id = extensions.get(sdp.MID, self._mid_id)
+        header.number_extensions(
+            extensions.get(sdp.TRANSPORT_SEQUENCE, header.sequence_id), extensions.get(sdp.AUDIO_LEVEL, header.level_id)
+        )
         for ssrc, rtx_ssrc in section.ssrcs.items():
             self._bind(ssrc, track, is_rtx=False)
             if rtx_ssrc is not None and rtx is not None:
@@ -142,45 +144,63 @@ class PublishLink(Link):
         for ssrc in [ssrc for ssrc, (owner, _) in self._by_ssrc.items() if owner is track]:
             del self._by_ssrc[ssrc]
 
-    def on_rtp(self, size: int, now: float) -> None:
-        """Route one packet: feedback, track, retransmission, duplicate, then out to whoever may have it."""
-        view, header = receive_buffer, self._header
-        try:
-            header.read(view, size)
-        except ValueError:
-            self.dropped["rtp"] += 1
+    def on_rtp(self, srtp: SrtpPair, slots: Sequence[Slot], now: float) -> None:
+        """Decrypt and route packets: feedback, track, retransmission, duplicate, then out to whoever may have them."""
+        header, known, by_ssrc = self._header, self._ssrcs, self._by_ssrc
+        for slot in slots:
+            view = slot.view
+            ssrc = SSRC.unpack_from(view, 8)[0]
+            if ssrc not in known and not self._may_add_ssrc():
+                continue
+            size = srtp.unprotect(slot.place, slot.size)
+            if not size:
+                self.dropped["srtp"] += 1
+                continue
+            known.add(ssrc)
+            try:
+                header.read(view, size)
+            except ValueError:
+                self.dropped["rtp"] += 1
+                continue
+            arrived_at = now - slot.waited_seconds()
+            if header.transport_sequence >= 0:
+                self._feedback.record(header.transport_sequence, arrived_at)
+            bound = by_ssrc.get(ssrc) or self._learn(view, header)
+            if bound is None:
+                self.dropped["ssrc"] += 1
+                continue
+            track, is_rtx = bound
+            if self._unwrap(view, header, track) if is_rtx else self._belongs(header, track):
+                self._take_packet(view, track, header, now, None if is_rtx else arrived_at)
+
+    def _take_packet(
+        self, view: memoryview, track: UpTrack, header: PacketReader, now: float, arrived_at: float | None
+    ) -> None:
+        """Forward a packet of `track`, unless it was here before. `arrived_at` is None for a retransmission."""
+        log = track.log
+        sequence = log.add(header.sequence, now)
+        if sequence is None:
             return
-        extensions = decode_extensions(view, header)
-        sequence = extensions.get(self._sequence_id)
-        if sequence is not None and len(sequence) == 2:
-            self._feedback.record(sequence[0] << 8 | sequence[1], now)
-        bound = self._by_ssrc.get(header.ssrc) or self._learn(header, extensions)
-        if bound is None:
-            self.dropped["ssrc"] += 1
-            return
-        track, is_rtx = bound
-        if not (self._unwrap(header, track) if is_rtx else self._belongs(header, track)):
-            return
-        extended = track.log.add(header.sequence, now)
-        if extended is None:
-            return
-        if not is_rtx:
-            track.log.measure_jitter(header.timestamp, now)
+        if arrived_at is not None and header.timestamp != log.timestamp:
+            log.measure_jitter(header.timestamp, arrived_at)
         track.last_packet_at = now
         track.packets += 1
         track.octets += header.payload_end - header.payload_start
         if not track.live:
             self.publish_owner.on_first_packet(track)
-        if track.downs:
-            self._forward(track, extended, header, extensions, now)
-        elif track.video and track.key_frame_wanted and self._starts_key_frame(header):
-            track.key_frame_wanted = False
-        if track.log.has_gaps:
+        if track.downs or track.key_frame_wanted:
+            packet = self._canonical(view, track, sequence, header, now)
+            if track.key_frame_wanted and packet.key_frame_start:
+                track.key_frame_wanted = False
+            if track.downs:
+                track.cache.add(packet)
+                self.fan_out.collect(packet, track, now)
+        if log.missing:
             self._request_missing(track, now)
 
-    def _learn(self, header: RtpHeader, extensions: dict[int, bytes]) -> tuple[UpTrack, bool] | None:
+    def _learn(self, view: memoryview, header: PacketReader) -> tuple[UpTrack, bool] | None:
         """Which track an unknown SSRC belongs to, by its mid extension and payload type."""
-        mid = extensions.get(self._mid_id)
+        mid = decode_extensions(view, header).get(self._mid_id) if self._mid_id else None
         track = self.tracks.get(mid.decode("ascii", "replace")) if mid else None
         if track is None:
             return None
@@ -189,7 +209,7 @@ class PublishLink(Link):
             return None
         return (track, is_rtx) if self._bind(header.ssrc, track, is_rtx=is_rtx) else None
 
-    def _belongs(self, header: RtpHeader, track: UpTrack) -> bool:
+    def _belongs(self, header: PacketReader, track: UpTrack) -> bool:
         """Whether a packet on a media SSRC has the payload type that was agreed; a new SSRC starts the track anew."""
         if header.payload_type != track.payload_type:
             self.dropped["rtp"] += 1
@@ -200,65 +220,34 @@ class PublishLink(Link):
         return True
 
     @staticmethod
-    def _unwrap(header: RtpHeader, track: UpTrack) -> bool:
+    def _unwrap(view: memoryview, header: PacketReader, track: UpTrack) -> bool:
         """Turn the header of a retransmission into that of the original (RFC 4588). False: nothing is inside."""
         if header.payload_type != track.rtx_payload_type or header.payload_end - header.payload_start < 2:
             return False  # padding, with which browsers probe for bandwidth
         if not track.ssrc:
             return False
         start = header.payload_start
-        header.sequence = receive_buffer[start] << 8 | receive_buffer[start + 1]
+        header.sequence = view[start] << 8 | view[start + 1]
         header.payload_start = start + 2
         return True
 
-    @staticmethod
-    def _starts_key_frame(header: RtpHeader) -> bool:
-        try:
-            return decode_descriptor(receive_buffer, header.payload_start, header.payload_end).key_frame_start
-        except ValueError:
-            return False
-
-    def _forward(
-        self, track: UpTrack, sequence: int, header: RtpHeader, extensions: dict[int, bytes], now: float
-    ) -> None:
-        """Make the canonical packet, keep it for retransmission, fan it out."""
-        start, end = header.payload_start, header.payload_end
-        sent_at = absolute_send_time(now)
-        payload = receive_buffer[start:end]
-        if not track.video:
-            second = header.marker << 7 | sdp_write.OPUS_PAYLOAD_TYPE
-            level = extensions.get(track.audio_level_id)
-            if level is not None and len(level) == 1:
-                head = _LEVELLED.pack(
-                    0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, sent_at, _LEVEL_ELEMENT, level[0], 0
-                )
-            else:
-                head = _PLAIN.pack(0x90, second, 0, 0, 0, 0xBEDE, 1, _SEND_TIME_ELEMENT, sent_at)
-            packet = Packet(sequence, header.timestamp, b"".join((head, payload)), len(head))
-        else:
+    def _canonical(self, view: memoryview, track: UpTrack, sequence: int, header: PacketReader, now: float) -> Packet:
+        """The packet as every receiver gets it, but for numbers: their payload types, their extensions."""
+        if now != self._sent_at:
+            self._sent_at, self._send_time = now, absolute_send_time(now)
+        if track.video:
             second = header.marker << 7 | sdp_write.VP8_PAYLOAD_TYPE
-            head = _PLAIN.pack(0x90, second, 0, 0, 0, 0xBEDE, 1, _SEND_TIME_ELEMENT, sent_at)
-            packet = Packet(sequence, header.timestamp, b"".join((head, payload)), len(head))
-            if start < end:
-                self._read_descriptor(track, packet, start, end)
-        track.cache.add(packet)
-        self.fan_out.collect(packet, track, now)
-
-    def _read_descriptor(self, track: UpTrack, packet: Packet, start: int, end: int) -> None:
-        try:
-            descriptor = decode_descriptor(receive_buffer, start, end)
-        except ValueError:
-            self.dropped["rtp"] += 1
-            return
-        head = packet.payload_start
-        packet.key_frame_start = descriptor.key_frame_start
-        packet.picture_id = descriptor.picture_id
-        packet.picture_id_bits = descriptor.picture_id_bits
-        packet.picture_id_offset = head + descriptor.picture_id_offset
-        packet.tl0 = descriptor.tl0
-        packet.tl0_offset = head + descriptor.tl0_offset if descriptor.tl0_offset else 0
-        if descriptor.key_frame_start:
-            track.key_frame_wanted = False
+        else:
+            second = header.marker << 7 | sdp_write.OPUS_PAYLOAD_TYPE
+        level = header.audio_level
+        if level < 0 or track.video:
+            head = _PLAIN.pack(0x90, second, 0, 0, 0, 0xBEDE, 1, _SEND_TIME_ELEMENT, self._send_time)
+        else:
+            head = _LEVELLED.pack(
+                0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time, _LEVEL_ELEMENT, level, 0
+            )
+        data = b"".join((head, view[header.payload_start : header.payload_end]))
+        return Packet(sequence, header.timestamp, data, len(head), video=track.video)
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Sender reports are handed on with each receiver's numbers and the publisher's clock, so lips stay in sync."""
@@ -299,7 +288,7 @@ class PublishLink(Link):
         for track in tuple(self.tracks.values()):
             if track.key_frame_wanted and track.downs:
                 self._request_wanted_key_frame(track, now)
-            if track.log.has_gaps:
+            if track.log.missing:
                 self._request_missing(track, now)
             if track.live and now - track.last_packet_at > self.config.source_silent_after_seconds:
                 self.publish_owner.on_silence(track)

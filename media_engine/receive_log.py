@@ -27,7 +27,10 @@ class ReceptionReport:
 
 
 class ReceiveLog:
-    """The memory of one SSRC. Give it every sequence number; it says which are new and which to ask for."""
+    """The memory of one SSRC. Give it every sequence number; it says which are new and which to ask for.
+
+    `missing` is empty when there is nothing to ask for. `timestamp` is the last one whose jitter was measured.
+    """
 
     __slots__ = (
         "_base",
@@ -35,11 +38,12 @@ class ReceiveLog:
         "_jitter",
         "_last_expected",
         "_last_received",
-        "_missing",
         "_seen",
         "_transit",
         "highest",
+        "missing",
         "received",
+        "timestamp",
         "wants_nack",
     )
 
@@ -47,7 +51,7 @@ class ReceiveLog:
         self.wants_nack = wants_nack
         self._clock_rate = clock_rate
         self._seen = [_UNSEEN] * _WINDOW
-        self._missing: dict[int, tuple[float, int]] = {}
+        self.missing: dict[int, tuple[float, int]] = {}
         self.highest = _UNSEEN
         self._base = 0
         self.received = 0
@@ -55,10 +59,16 @@ class ReceiveLog:
         self._last_received = 0
         self._jitter = 0.0
         self._transit = 0.0
+        self.timestamp = -1
 
     def add(self, sequence: int, now: float) -> int | None:
         """Note a 16-bit sequence number. Returns it extended, or None for a duplicate or something too old."""
         highest = self.highest
+        following = highest + 1
+        if following & 0xFFFF == sequence and highest != _UNSEEN:  # nearly always: the next one, in order
+            self.highest = self._seen[following & _MASK] = following
+            self.received += 1
+            return following
         if highest == _UNSEEN:
             self.highest = self._base = highest = sequence - 1
         extended = unwrap(sequence, highest)
@@ -67,7 +77,7 @@ class ReceiveLog:
                 return None
             if extended < self._base:
                 self._base = extended - 1
-            self._missing.pop(extended, None)
+            self.missing.pop(extended, None)
         else:
             if extended > highest + 1 and self.wants_nack:
                 self._note_gap(highest + 1, extended, now)
@@ -79,34 +89,33 @@ class ReceiveLog:
     def _note_gap(self, start: int, end: int, now: float) -> None:
         if end - start > _MAX_MISSING:
             # Too much is gone to be worth repairing: the decoder needs a key frame, not a flood of retransmissions.
-            self._missing.clear()
+            self.missing.clear()
             return
         for sequence in range(start, end):
-            self._missing[sequence] = (now, 0)
-        while len(self._missing) > _MAX_MISSING:
-            del self._missing[next(iter(self._missing))]
+            self.missing[sequence] = (now, 0)
+        while len(self.missing) > _MAX_MISSING:
+            del self.missing[next(iter(self.missing))]
 
     def measure_jitter(self, timestamp: int, now: float) -> None:
-        """Interarrival jitter, RFC 3550 appendix A.8. `timestamp` is the RTP timestamp of the packet just added."""
+        """Interarrival jitter, RFC 3550 appendix A.8. `timestamp` is the RTP timestamp of the packet just added.
+
+        Of packets with the same timestamp give it the first: those behind it wait for one another, not for the network.
+        """
+        self.timestamp = timestamp
         transit = now * self._clock_rate - timestamp
         difference = abs(transit - self._transit)
         self._transit = transit
         if difference < self._clock_rate * 4:  # a wrapped or jumped timestamp says nothing about the network
             self._jitter += (difference - self._jitter) / 16
 
-    @property
-    def has_gaps(self) -> bool:
-        """Whether anything is worth asking for."""
-        return bool(self._missing)
-
     def due_requests(self, now: float) -> list[int]:
         """16-bit sequence numbers to ask for now, oldest first. Asking counts as a try; after 8 it is given up."""
         due: list[int] = []
-        for extended, (next_at, tries) in list(self._missing.items()):
+        for extended, (next_at, tries) in list(self.missing.items()):
             if tries >= _MAX_TRIES or extended <= self.highest - _WINDOW:
-                del self._missing[extended]
+                del self.missing[extended]
             elif next_at <= now:
-                self._missing[extended] = (now + _RETRY_SECONDS, tries + 1)
+                self.missing[extended] = (now + _RETRY_SECONDS, tries + 1)
                 due.append(extended & 0xFFFF)
         return due
 

@@ -4,6 +4,7 @@ Finds what the engine needs in a decrypted packet and nothing else: fixed header
 the payload starts and ends. The payload is opaque. Also sequence arithmetic, shared by everything that counts packets.
 """
 
+import contextlib
 import struct
 
 FIXED_HEADER = struct.Struct("!BBHII")
@@ -107,6 +108,97 @@ def decode_extensions(packet: bytes | bytearray | memoryview, header: RtpHeader)
             found[identifier] = block[offset + 2 : after]
             offset = after
     return found
+
+
+class _Layout:
+    """Where the wanted elements lie in extension blocks that are laid out like one that was walked through.
+
+    A stream's packets carry the same elements in the same order. Compared with `mask`, a whole block is recognised by
+    its identifiers and lengths at once, and a value costs a shift.
+    """
+
+    __slots__ = ("level_shift", "mask", "sequence_shift", "tags")
+
+    def __init__(self, block: bytes, sequence_id: int, level_id: int) -> None:
+        mask = bytearray(len(block))
+        self.sequence_shift = self.level_shift = -1
+        offset, end = 0, len(block)
+        while offset < end:
+            byte = block[offset]
+            mask[offset] = 0xFF
+            after = offset + (2 + (byte & 15) if byte else 1)
+            if byte >= 0xF0 or after > end:
+                raise ValueError("the block does not parse to its end")
+            if byte and byte >> 4 == sequence_id:
+                self.sequence_shift = 8 * (end - after) if byte & 15 == 1 else -1
+            if byte and byte >> 4 == level_id:
+                self.level_shift = 8 * (end - after) if byte & 15 == 0 else -1
+            offset = after
+        self.mask = int.from_bytes(mask)
+        self.tags = int.from_bytes(block) & self.mask
+
+
+_MAX_LAYOUTS = 64
+_MAX_LAYOUT_WORDS = 8
+_PLAIN_START = struct.Struct("!BBHIIHH")
+_PLAIN_FIRST_BYTE = 0x90
+"""Version 2, an extension block, neither padding nor contributing sources: what browsers send nearly always."""
+
+
+class PacketReader(RtpHeader):
+    """Outlines the packets of one transport, with the values of the two extensions that every packet is asked for.
+
+    `sequence_id` and `level_id` are the identifiers of transport-wide sequence number and audio level; -1 for none.
+    """
+
+    __slots__ = ("_layouts", "audio_level", "level_id", "sequence_id", "transport_sequence")
+
+    def __init__(self) -> None:
+        self.sequence_id = self.level_id = -1
+        self.transport_sequence = self.audio_level = -1
+        self._layouts: dict[int, _Layout] = {}
+
+    def number_extensions(self, sequence_id: int, level_id: int) -> None:
+        """Look for the extensions by these identifiers from now on; 0 for none."""
+        self.sequence_id, self.level_id = sequence_id or -1, level_id or -1
+        self._layouts.clear()
+
+    def read(self, packet: bytes | bytearray | memoryview, size: int) -> None:
+        """Outline the first `size` bytes of `packet`. Raises ValueError when they are no RTP packet.
+
+        `transport_sequence` and `audio_level` are -1 where the packet has none.
+        """
+        if size >= 16 and packet[0] == _PLAIN_FIRST_BYTE:
+            _, second, self.sequence, self.timestamp, self.ssrc, profile, words = _PLAIN_START.unpack_from(packet)
+            start = 16 + 4 * words
+            layout = self._layouts.get(second << 8 | words)
+            if layout is not None and profile == ONE_BYTE_PROFILE and start <= size:
+                block = int.from_bytes(packet[16:start])
+                if block & layout.mask == layout.tags:
+                    self.marker, self.payload_type = second > 127, second & 127
+                    self.extension_profile, self.extension_start = profile, 16
+                    self.extension_end = self.payload_start = start
+                    self.payload_end = size
+                    shift = layout.sequence_shift
+                    self.transport_sequence = block >> shift & 0xFFFF if shift >= 0 else -1
+                    shift = layout.level_shift
+                    self.audio_level = block >> shift & 0xFF if shift >= 0 else -1
+                    return
+        super().read(packet, size)
+        extensions = decode_extensions(packet, self)
+        sequence, level = extensions.get(self.sequence_id, b""), extensions.get(self.level_id, b"")
+        self.transport_sequence = int.from_bytes(sequence) if len(sequence) == 2 else -1
+        self.audio_level = level[0] if len(level) == 1 else -1
+        self._learn(packet)
+
+    def _learn(self, packet: bytes | bytearray | memoryview) -> None:
+        block = bytes(packet[self.extension_start : self.extension_end])
+        if self.extension_profile != ONE_BYTE_PROFILE or len(block) > 4 * _MAX_LAYOUT_WORDS:
+            return
+        if len(self._layouts) >= _MAX_LAYOUTS:
+            self._layouts.clear()
+        with contextlib.suppress(ValueError):
+            self._layouts[packet[1] << 8 | len(block) // 4] = _Layout(block, self.sequence_id, self.level_id)
 
 
 def unwrap(value: int, reference: int) -> int:

@@ -1,56 +1,45 @@
 """SRTP in place (RFC 3711, RFC 7714), by libsrtp, without a copy per packet.
 
-pylibsrtp's public `protect` costs five times what libsrtp itself costs, because it allocates and copies twice. This
-file calls the same C functions on two buffers that live as long as the process. The private names it needs are listed
-in `PRIVATE_NAMES` and guarded by a contract test; when one is missing, the public functions are used instead.
+pylibsrtp's public `protect` costs several times what libsrtp itself costs, because it allocates and copies twice. This
+file calls the same C functions on the engine's own memory (`native.py`). When pylibsrtp no longer lets it, the public
+functions are used instead.
 """
 
 import contextlib
-from collections.abc import Iterable
+import ctypes
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import pylibsrtp
 
-DATAGRAM_BYTES = 2048
-SEND_SLOTS = 24
-"""Packets that can lie ready for sending at the same time; all of them together fit into one UDP datagram's length."""
+from media_engine import native
+from media_engine.native import DATAGRAM_BYTES, IN_PLACE, Memory
+
 TRAILER_BYTES = 160
 """Room for tag, SRTCP index and MKI behind a packet (srtp.h: SRTP_MAX_TRAILER_LEN and SRTP_MAX_SRTCP_TRAILER_LEN)."""
 
-PRIVATE_NAMES = (
-    "pylibsrtp._binding.ffi",
-    "pylibsrtp._binding.lib.srtp_protect",
-    "pylibsrtp._binding.lib.srtp_protect_rtcp",
-    "pylibsrtp._binding.lib.srtp_unprotect",
-    "pylibsrtp._binding.lib.srtp_unprotect_rtcp",
-    "pylibsrtp.Session._srtp",
-)
-
-try:
-    from pylibsrtp import _binding
-
-    ffi: Any = _binding.ffi
-    _srtp_protect: Any = _binding.lib.srtp_protect
-    _srtp_protect_rtcp: Any = _binding.lib.srtp_protect_rtcp
-    _srtp_unprotect: Any = _binding.lib.srtp_unprotect
-    _srtp_unprotect_rtcp: Any = _binding.lib.srtp_unprotect_rtcp
-    pylibsrtp.Session()._srtp[0]  # noqa: SLF001 - the contract of PRIVATE_NAMES
-    IN_PLACE = True
-except (ImportError, AttributeError):  # pragma: no cover - only after an upgrade of pylibsrtp
-    IN_PLACE = False
+length: Any = native.ffi.new("int *") if IN_PLACE else [0]
+"""The number that libsrtp reads a size from and writes one to: `length[0]`. One thread, one call at a time."""
 
 
 class SrtpPair(Protocol):
     """The two directions of one transport. Sizes are in bytes; a result of 0 means refused, and nothing was written."""
 
-    def unprotect(self, size: int) -> int:
-        """Decrypt the RTP packet in the receive buffer; the size of the plain packet."""
+    overhead: int
+    """Bytes that `protect` adds to an RTP packet."""
+    tx: Any
+    seal: Any
+    """What the fan-out calls itself: `seal(tx, place, length)` encrypts the packet of `length[0]` bytes at `place` and
+    returns something true when it refused."""
 
-    def unprotect_rtcp(self, size: int) -> int:
-        """Decrypt the RTCP packet in the receive buffer; the size of the plain packet."""
+    def unprotect(self, place: Any, size: int) -> int:
+        """Decrypt the RTP packet at `place`; the size of the plain packet."""
 
-    def protect(self, size: int, slot: int = 0) -> int:
-        """Encrypt the RTP packet in `send_slots[slot]`; the size of the datagram."""
+    def unprotect_rtcp(self, place: Any, size: int) -> int:
+        """Decrypt the RTCP packet at `place`; the size of the plain packet."""
+
+    def protect(self, place: Any, size: int) -> int:
+        """Encrypt the RTP packet at `place`; the size of the datagram."""
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """Encrypt one RTCP packet; empty when refused."""
@@ -59,23 +48,20 @@ class SrtpPair(Protocol):
         """Forget what is kept for sending these SSRCs, which must never be used again on this transport."""
 
 
-if IN_PLACE:
-    _receive_memory = ffi.new("unsigned char[]", DATAGRAM_BYTES)
-    _send_memory = [ffi.new("unsigned char[]", DATAGRAM_BYTES + TRAILER_BYTES) for _ in range(SEND_SLOTS)]
-    _length = ffi.new("int *")
-    receive_buffer = memoryview(ffi.buffer(_receive_memory))
-    send_slots = [memoryview(ffi.buffer(memory)) for memory in _send_memory]
-else:  # pragma: no cover - only after an upgrade of pylibsrtp
-    receive_buffer = memoryview(bytearray(DATAGRAM_BYTES))
-    send_slots = [memoryview(bytearray(DATAGRAM_BYTES + TRAILER_BYTES)) for _ in range(SEND_SLOTS)]
-send_buffer = send_slots[0]
-
-
 class _Sessions:
     """The two libsrtp sessions; holding them keeps what pointers into them point at."""
 
-    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session) -> None:
+    tx: Any
+    seal: Any
+
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, overhead: int) -> None:
         self._rx_session, self._tx_session = rx, tx
+        self.overhead = overhead
+
+    def protect(self, place: Any, size: int) -> int:
+        """See SrtpPair."""
+        length[0] = size
+        return 0 if self.seal(self.tx, place, length) else size + self.overhead
 
     def retire(self, ssrcs: Iterable[int]) -> None:
         """See SrtpPair."""
@@ -84,64 +70,62 @@ class _Sessions:
                 self._tx_session.remove_stream(ssrc)
 
 
+_report = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
+
+
 class InPlaceSrtp(_Sessions):
-    """libsrtp on the shared buffers."""
+    """libsrtp on the engine's own memory."""
 
-    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session) -> None:
-        super().__init__(rx, tx)
+    seal = native.srtp_protect if IN_PLACE else None
+
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, overhead: int) -> None:
+        super().__init__(rx, tx, overhead)
         self._rx: Any = rx._srtp[0]  # noqa: SLF001
-        self._tx: Any = tx._srtp[0]  # noqa: SLF001
+        self.tx: Any = tx._srtp[0]  # noqa: SLF001
 
-    def unprotect(self, size: int) -> int:
+    def unprotect(self, place: Any, size: int) -> int:
         """See SrtpPair."""
-        _length[0] = size
-        if _srtp_unprotect(self._rx, _receive_memory, _length):
+        length[0] = size
+        if native.srtp_unprotect(self._rx, place, length):
             return 0
-        plain: int = _length[0]
+        plain: int = length[0]
         return plain
 
-    def unprotect_rtcp(self, size: int) -> int:
+    def unprotect_rtcp(self, place: Any, size: int) -> int:
         """See SrtpPair."""
-        _length[0] = size
-        if _srtp_unprotect_rtcp(self._rx, _receive_memory, _length):
+        length[0] = size
+        if native.srtp_unprotect_rtcp(self._rx, place, length):
             return 0
-        plain: int = _length[0]
+        plain: int = length[0]
         return plain
-
-    def protect(self, size: int, slot: int = 0) -> int:
-        """See SrtpPair."""
-        _length[0] = size
-        if _srtp_protect(self._tx, _send_memory[slot], _length):
-            return 0
-        protected: int = _length[0]
-        return protected
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """See SrtpPair."""
         size = len(packet)
         if size > DATAGRAM_BYTES:
             return b""
-        send_buffer[:size] = packet
-        _length[0] = size
-        if _srtp_protect_rtcp(self._tx, _send_memory[0], _length):
+        _report.view[:size] = packet
+        length[0] = size
+        if native.srtp_protect_rtcp(self.tx, _report.place, length):
             return b""
-        return bytes(send_buffer[: _length[0]])
+        return bytes(_report.view[: length[0]])
 
 
 class PublicSrtp(_Sessions):
     """The same by pylibsrtp's public functions: slower, and packets above 1,356 bytes are refused by its buffer."""
 
-    def unprotect(self, size: int) -> int:
-        """See SrtpPair."""
-        return self._into(receive_buffer, self._rx_session.unprotect, bytes(receive_buffer[:size]))
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, overhead: int) -> None:
+        super().__init__(rx, tx, overhead)
+        self.tx = tx
+        self.seal = self._seal
 
-    def unprotect_rtcp(self, size: int) -> int:
+    def unprotect(self, place: Any, size: int) -> int:
         """See SrtpPair."""
-        return self._into(receive_buffer, self._rx_session.unprotect_rtcp, bytes(receive_buffer[:size]))
+        return _replace(place, size, self._rx_session.unprotect)
 
-    def protect(self, size: int, slot: int = 0) -> int:
+    def unprotect_rtcp(self, place: Any, size: int) -> int:
         """See SrtpPair."""
-        return self._into(send_slots[slot], self._tx_session.protect, bytes(send_slots[slot][:size]))
+        return _replace(place, size, self._rx_session.unprotect_rtcp)
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """See SrtpPair."""
@@ -151,15 +135,22 @@ class PublicSrtp(_Sessions):
             return b""
 
     @staticmethod
-    def _into(target: memoryview, function: Any, packet: bytes) -> int:
-        try:
-            result = function(packet)
-        except (pylibsrtp.Error, ValueError):
-            return 0
-        target[: len(result)] = result
-        return len(result)
+    def _seal(tx: Any, place: Any, size: Any) -> int:
+        size[0] = _replace(place, size[0], tx.protect)
+        return 0 if size[0] else 1
 
 
-def srtp_pair(rx: pylibsrtp.Session, tx: pylibsrtp.Session) -> SrtpPair:
-    """The fastest way that this pylibsrtp allows."""
-    return InPlaceSrtp(rx, tx) if IN_PLACE else PublicSrtp(rx, tx)
+def _replace(place: Any, size: int, function: Callable[[bytes], bytes]) -> int:
+    """Put what `function` makes of `size` bytes in their place; how many there are then."""
+    address = native.address_of(place)
+    try:
+        result = function(ctypes.string_at(address, size))
+    except (pylibsrtp.Error, ValueError):
+        return 0
+    ctypes.memmove(address, result, len(result))
+    return len(result)
+
+
+def srtp_pair(rx: pylibsrtp.Session, tx: pylibsrtp.Session, overhead: int) -> SrtpPair:
+    """The fastest way that this pylibsrtp allows. `overhead` is the size of the profile's tag."""
+    return InPlaceSrtp(rx, tx, overhead) if IN_PLACE else PublicSrtp(rx, tx, overhead)

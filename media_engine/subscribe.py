@@ -170,11 +170,9 @@ class SubscribeLink(Link):
             if down.video:
                 self.subscribe_owner.request_key_frame(down.up, now)
         elif down.rtx_payload_type >= 0 and down.video:
-            for sequence in item.sequences:
-                # What is asked for counts, found or not: looking it up costs too.
-                if not self._retransmissions.take():
-                    return
-                self.fan_out.retransmit(down, sequence, now)
+            # What is asked for counts, found or not: looking it up costs too.
+            allowed = [sequence for sequence in item.sequences if self._retransmissions.take()]
+            self.fan_out.retransmit(down, allowed, now)
 
     def _on_report(self, block: rtcp.ReportBlock, now: float) -> None:
         sent_at = self._reports.get(block.last_report)

@@ -36,7 +36,6 @@ class UpTrack:
     """One published m-line. `downs` is replaced as a whole, never changed: a loop over it sees one state."""
 
     __slots__ = (
-        "audio_level_id",
         "cache",
         "downs",
         "key",
@@ -62,7 +61,6 @@ class UpTrack:
         self.video = key[1].kind == "video"
         self.payload_type = -1
         self.rtx_payload_type = -1
-        self.audio_level_id = 0
         self.downs: tuple[DownTrack, ...] = ()
         self.live = False
         self.last_packet_at = 0.0

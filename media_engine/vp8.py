@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Vp8Descriptor:
-    """Offsets are counted from the start of the payload; 0 means that the field is absent."""
+    """Offsets are counted from the start of the payload; 0 means that the field is absent.
+
+    `picture_id_bits` is 7 or 15, or 0 without a picture id.
+    """
 
     key_frame_start: bool
     picture_id: int

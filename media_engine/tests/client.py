@@ -15,12 +15,14 @@ from unittest import IsolatedAsyncioTestCase
 
 from media_engine import Engine, EngineConfig, Event, Grants, Source, SubscribeOffer, rtcp, stun
 from media_engine.ice import IceTransport
+from media_engine.native import DATAGRAM_BYTES, Memory
 from media_engine.rtp import RtpHeader, decode_header
-from media_engine.srtp import DATAGRAM_BYTES, receive_buffer, send_buffer
+from media_engine.srtp import TRAILER_BYTES
 from media_engine.transport import RtpTransport
 
 EVERYTHING = frozenset(Source)
 DEADLINE_SECONDS = 10.0
+_BUFFER = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
 _SSRC = {Source.MICROPHONE: 1001, Source.CAMERA: 2001, Source.SCREEN: 3001, Source.SCREEN_AUDIO: 4001}
 _RTX_OFFSET = 5000
 
@@ -71,24 +73,25 @@ class ClientTransport:
         self.socket.sendto(datagram, address)
 
     def _drain(self) -> None:
+        buffer = _BUFFER.view
         for _ in range(64):
             try:
-                size = self.socket.recv_into(receive_buffer)
+                size = self.socket.recv_into(buffer)
             except (BlockingIOError, ConnectionError):
                 return
-            first = receive_buffer[0]
+            first = buffer[0]
             if first < 4:
-                self.stun_answers.append(stun.decode(bytes(receive_buffer[:size])))
+                self.stun_answers.append(stun.decode(bytes(buffer[:size])))
             elif 20 <= first < 64:
-                self.ice.feed(bytes(receive_buffer[:size]))
-            elif self.dtls.srtp is not None and 192 <= receive_buffer[1] <= 223:
-                plain = self.dtls.srtp.unprotect_rtcp(size)
-                self.raw_rtcp.append(bytes(receive_buffer[:plain]))
-                self.reports += rtcp.decode(bytes(receive_buffer[:plain]))
+                self.ice.feed(bytes(buffer[:size]))
+            elif self.dtls.srtp is not None and 192 <= buffer[1] <= 223:
+                plain = self.dtls.srtp.unprotect_rtcp(_BUFFER.place, size)
+                self.raw_rtcp.append(bytes(buffer[:plain]))
+                self.reports += rtcp.decode(bytes(buffer[:plain]))
             elif self.dtls.srtp is not None:
-                plain = self.dtls.srtp.unprotect(size)
+                plain = self.dtls.srtp.unprotect(_BUFFER.place, size)
                 if plain:
-                    self.received.append(bytes(receive_buffer[:plain]))
+                    self.received.append(bytes(buffer[:plain]))
 
     def follow(self, server_sdp: str) -> None:
         """Learn the server's ICE credentials and fingerprint from its SDP."""
@@ -131,8 +134,8 @@ class ClientTransport:
     def protect(self, packet: bytes) -> bytes:
         """An SRTP datagram of `packet`, not sent."""
         assert self.dtls.srtp is not None
-        send_buffer[: len(packet)] = packet
-        return bytes(send_buffer[: self.dtls.srtp.protect(len(packet))])
+        _BUFFER.view[: len(packet)] = packet
+        return bytes(_BUFFER.view[: self.dtls.srtp.protect(_BUFFER.place, len(packet))])
 
     def send(self, packet: bytes) -> None:
         """Protect and send one RTP packet."""
@@ -257,7 +260,7 @@ class Client:
         assert self.publishing is not None
         sequence = self.sequence[source]
         self.sequence[source] = (sequence + 1) & 0xFFFF
-        self.timestamp += 960
+        self.timestamp = (self.timestamp + 960) & 0xFFFFFFFF
         self.publishing.send(self.rtp(source, sequence, payload, marker=marker))
         return sequence
 
@@ -406,4 +409,4 @@ def _find(pattern: str, text: str) -> str:
     return match[1]
 
 
-__all__ = ["DATAGRAM_BYTES", "EVERYTHING", "Client", "ClientTransport", "Clock", "EngineTestCase", "eventually"]
+__all__ = ["EVERYTHING", "Client", "ClientTransport", "Clock", "EngineTestCase", "eventually"]

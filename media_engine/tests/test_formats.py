@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from media_engine import rtcp, stun
 from media_engine.feedback import FeedbackRecorder
 from media_engine.receive_log import ReceptionReport
-from media_engine.rtp import decode_extensions, decode_header, extension_block, one_byte_extension
+from media_engine.rtp import (
+    PacketReader,
+    RtpHeader,
+    decode_extensions,
+    decode_header,
+    extension_block,
+    one_byte_extension,
+)
 from media_engine.tests.test_numbering import STARTS
 from media_engine.vp8 import decode_descriptor
 
@@ -41,6 +48,10 @@ class RtpTests(TestCase):
         + bytes([0, 0, 3])
     )
 
+    PLAIN = struct.pack("!BBHII", 0x90, 96, 7, 8, 9) + extension_block(
+        one_byte_extension(1, b"\x85") + one_byte_extension(3, b"ab")
+    )
+
     def test_header_extensions_payload_and_padding_are_found(self) -> None:
         header = decode_header(self.PACKET, len(self.PACKET))
         self.assertEqual((header.sequence, header.timestamp, header.ssrc), (7, 8, 9))
@@ -55,6 +66,33 @@ class RtpTests(TestCase):
             packet = struct.pack("!BBHII", 0x90, 96, 1, 1, 1) + block
             found = decode_extensions(packet, decode_header(packet, len(packet)))
             self.assertEqual(found, {5: b"xy", 6: b"z"})
+
+    @given(
+        st.lists(mutated(PACKET, PLAIN, PLAIN.replace(b"\x85", b"\x07")), max_size=8),
+        st.integers(0, 4),
+        st.integers(0, 4),
+    )
+    def test_the_quick_reader_says_what_the_slow_one_says(
+        self, packets: list[bytes], sequence: int, level: int
+    ) -> None:
+        reader = PacketReader()
+        reader.number_extensions(sequence, level)
+        for data in [self.PLAIN, *packets, self.PLAIN]:
+            try:
+                slow = decode_header(data, len(data))
+            except ValueError:
+                with self.assertRaises(ValueError):
+                    reader.read(data, len(data))
+                continue
+            reader.read(data, len(data))
+            for name in RtpHeader.__slots__:
+                if name.startswith("extension") and not data[0] & 0x10:
+                    continue
+                self.assertEqual(getattr(reader, name), getattr(slow, name), name)
+            found = decode_extensions(data, slow)
+            for wanted, size, told in ((sequence, 2, reader.transport_sequence), (level, 1, reader.audio_level)):
+                value = found.get(wanted, b"") if wanted else b""
+                self.assertEqual(told, int.from_bytes(value) if len(value) == size else -1)
 
     @given(mutated(PACKET))
     def test_anything_is_a_packet_or_a_value_error(self, data: bytes) -> None:

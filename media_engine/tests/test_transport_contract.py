@@ -1,18 +1,17 @@
 """The private names of aiortc and pylibsrtp that the engine leans on are where they were."""
 
 import asyncio
-import errno
 import inspect
 import re
-import socket
 from unittest import TestCase
 
 import pylibsrtp
 import pytest
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, State
 
-from media_engine import Source, srtp, transport
+from media_engine import Source, native, srtp, transport
 from media_engine.ice import IceTransport
+from media_engine.native import Memory
 from media_engine.tests.client import EngineTestCase, eventually
 from media_engine.transport import RtpTransport, split_records
 
@@ -31,37 +30,43 @@ class ContractTests(TestCase):
         self.assertLessEqual(used, {"_recv", "_send", "role"}, "see ice.py")
 
     def test_libsrtp_can_be_called_in_place(self) -> None:
-        self.assertTrue(srtp.IN_PLACE, f"pylibsrtp has lost one of {srtp.PRIVATE_NAMES}: media costs far more now")
+        self.assertTrue(native.IN_PLACE, f"pylibsrtp has lost one of {native.PRIVATE_NAMES}: media costs far more now")
         self.assertEqual(pylibsrtp.__version__.split(".")[:2], ["1", "0"])
 
     def test_the_public_way_does_the_same_as_the_private_one(self) -> None:
-        key = bytes(range(28))
         packet = bytes([0x80, 96]) + bytes(10) + b"payload" * 20
-        results = []
-        for kind in (srtp.InPlaceSrtp, srtp.PublicSrtp):
-            policies = [
-                pylibsrtp.Policy(
-                    key=key, ssrc_type=direction, srtp_profile=pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM
-                )
-                for direction in (pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
-            ]
-            pair = kind(pylibsrtp.Session(policies[0]), pylibsrtp.Session(policies[1]))
-            srtp.send_buffer[: len(packet)] = packet
-            datagram = bytes(srtp.send_buffer[: pair.protect(len(packet))])
-            srtp.receive_buffer[: len(datagram)] = datagram
-            plain = bytes(srtp.receive_buffer[: pair.unprotect(len(datagram))])
-            srtp.receive_buffer[: len(datagram)] = datagram
-            replayed = pair.unprotect(len(datagram))
-            report = pair.protect_rtcp(bytes([0x80, 201, 0, 1, 0, 0, 0, 1]))
-            srtp.receive_buffer[: len(report)] = report
-            size = pair.unprotect_rtcp(len(report))
-            pair.retire((0, 12345))
-            srtp.send_buffer[: len(packet)] = packet
-            self.assertEqual(bytes(srtp.send_buffer[: pair.protect(len(packet))]), datagram, "not forgotten")
-            results.append((datagram, plain, replayed, report, bytes(srtp.receive_buffer[:size])))
-        self.assertEqual(results[0], results[1])
-        self.assertEqual(results[0][1], packet)
-        self.assertEqual(results[0][2], 0, "a replay was taken")
+        memory = Memory(2048 + srtp.TRAILER_BYTES)
+        place = memory.place
+
+        def put(datagram: bytes) -> int:
+            memory.view[: len(datagram)] = datagram
+            return len(datagram)
+
+        for profile, key_bytes, overhead in (
+            (pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 28, 16),
+            (pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 44, 16),
+            (pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 30, 10),
+        ):
+            results = []
+            for kind in (srtp.InPlaceSrtp, srtp.PublicSrtp):
+                policies = [
+                    pylibsrtp.Policy(key=bytes(range(key_bytes)), ssrc_type=direction, srtp_profile=profile)
+                    for direction in (pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+                ]
+                pair = kind(pylibsrtp.Session(policies[0]), pylibsrtp.Session(policies[1]), overhead)
+                datagram = bytes(memory.view[: pair.protect(place, put(packet))])
+                self.assertEqual(srtp.length[0], len(packet) + overhead, "the profile's tag has another size")
+                plain = bytes(memory.view[: pair.unprotect(place, put(datagram))])
+                replayed = pair.unprotect(place, put(datagram))
+                report = pair.protect_rtcp(bytes([0x80, 201, 0, 1, 0, 0, 0, 1]))
+                size = pair.unprotect_rtcp(place, put(report))
+                told = bytes(memory.view[:size])
+                pair.retire((0, 12345))
+                self.assertEqual(bytes(memory.view[: pair.protect(place, put(packet))]), datagram, "not forgotten")
+                results.append((datagram, plain, replayed, report, told))
+            self.assertEqual(results[0], results[1])
+            self.assertEqual(results[0][1], packet)
+            self.assertEqual(results[0][2], 0, "a replay was taken")
 
     def test_aes_128_is_preferred_and_every_other_profile_is_still_offered(self) -> None:
         made = RtpTransport(IceTransport(lambda data, to: None, 0.0), lambda state: None)
@@ -122,33 +127,3 @@ class LoopTests(TestCase):
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run())
-
-
-class SendingTests(EngineTestCase):
-    async def test_where_the_kernel_cannot_cut_runs_they_are_sent_one_by_one(self) -> None:
-        anna, ben = await self.pair()
-        mux = self.engine._mux
-        for error in (None, errno.EINVAL, errno.EIO):
-            real = mux.socket
-            assert real is not None
-            if error is not None:
-                mux.socket = RefusingSocket(real, error)  # type: ignore[assignment]
-            before = len(ben.received)
-            for size in (100, 100, 100, 50, 100, 100):
-                anna.send_audio(bytes(size))
-            await eventually(lambda before=before: len(ben.received) == before + 6)  # type: ignore[misc]
-            mux.socket = real
-        self.assertEqual(self.engine.dropped["send_error"], 0)
-
-
-class RefusingSocket:
-    """A socket on an interface that does not do segmentation."""
-
-    def __init__(self, real: socket.socket, number: int) -> None:
-        self._real, self._number = real, number
-
-    def sendmsg(self, *_: object) -> int:
-        raise OSError(self._number, "not supported")
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._real, name)

@@ -1,0 +1,83 @@
+"""Packets that leave together, laid out once for all receivers. Pure.
+
+The kernel cuts a run into datagrams of one size, of which the last may be shorter (UDP_SEGMENT). Browsers split a
+picture into packets that differ by a byte, the smaller ones first: so the smaller ones get a byte of RTP padding, and a
+picture is one run. Padding is behind the payload and no part of it (RFC 3550, section 5.1).
+"""
+
+from collections.abc import Sequence
+
+from media_engine.packet_cache import Packet
+
+LARGEST_PADDING = 8
+MAX_RUN_PACKETS = 60
+MAX_RUN_BYTES = 60_000
+"""The kernel takes no run longer than one datagram might be, or of more than 64 pieces."""
+_HAS_PADDING = 0x20
+
+Part = tuple[bytes, int, int, int, Packet]
+"""What is sent of a packet, padding included; its size; its sequence and timestamp; the packet."""
+
+
+class Burst:
+    """Packets of one upstream in the order in which they came.
+
+    `runs` are (packets, their bytes in all, bytes of the largest). `octets` are those of the payloads.
+    """
+
+    __slots__ = ("first_sequence", "newest", "octets", "packets", "parts", "runs", "size", "upstream")
+
+    def __init__(self, upstream: object, packets: Sequence[Packet]) -> None:
+        self.upstream = upstream
+        self.packets = packets
+        self.parts: list[Part] = []
+        self.runs: list[tuple[int, int, int]] = []
+        self.size = self.octets = 0
+        newest = packets[0]
+        self.first_sequence = newest.sequence
+        for packet in packets:
+            sequence = packet.sequence
+            if sequence > newest.sequence:
+                newest = packet
+            elif sequence < self.first_sequence:
+                self.first_sequence = sequence
+        self.newest = newest
+        sizes = [len(packet.data) for packet in packets]
+        start = 0
+        while start < len(sizes):
+            count, largest = run_of(sizes, start)
+            self._add_run(start, count, largest)
+            start += count
+
+    def _add_run(self, start: int, count: int, largest: int) -> None:
+        last, total = start + count - 1, 0
+        for index in range(start, last + 1):
+            packet = self.packets[index]
+            data = packet.data
+            size = len(data)
+            self.octets += size - packet.payload_start
+            if size < largest and index < last:
+                data, size = padded(data, largest - size), largest
+            total += size
+            self.parts.append((data, size, packet.sequence, packet.timestamp, packet))
+        self.size += total
+        self.runs.append((count, total, largest))
+
+
+def run_of(sizes: Sequence[int], start: int) -> tuple[int, int]:
+    """How many of `sizes` from `start` on make one run, and the size that all of them but the last will have."""
+    low = high = sizes[start]
+    count = 1
+    for size in sizes[start + 1 : start + MAX_RUN_PACKETS]:
+        if high * (count + 1) > MAX_RUN_BYTES or size - low > LARGEST_PADDING:
+            break
+        count += 1
+        if high - size > LARGEST_PADDING:
+            break  # shorter than can be made good by padding: the last of this run
+        low, high = min(low, size), max(high, size)
+    return count, high
+
+
+def padded(data: bytes, padding: int) -> bytes:
+    """The RTP packet `data` with `padding` bytes (1 to 255) behind its payload. It must not have any yet."""
+    return b"".join((bytes((data[0] | _HAS_PADDING,)), data[1:], bytes(padding - 1), bytes((padding,))))

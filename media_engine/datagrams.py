@@ -1,0 +1,331 @@
+"""Many datagrams per system call: `recvmmsg` and `sendmmsg`, and their message tables.
+
+Knows nothing of what is in a datagram. A system call costs more than the work on one packet: so what one wake-up of the
+port brings is read by one call, and what becomes of it leaves by one call, in runs of equal size that the kernel cuts
+into datagrams (UDP_SEGMENT, Linux 4.18). Platforms without these calls do the same one by one.
+"""
+
+import contextlib
+import errno
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from media_engine import native
+from media_engine.native import DATAGRAM_BYTES, Memory
+
+Address = tuple[str, int]
+
+SEND_BYTES = 192 * 1024
+_MESSAGES = 160
+
+# struct mmsghdr: name and its length, vectors and their number, control data and their length, flags; length received.
+_MESSAGE = struct.Struct("@PIPNPNi0PI0P")
+_VECTOR = struct.Struct("@PN")
+_CONTROL = struct.Struct("@Nii")
+_WORD = struct.calcsize("P")
+_MESSAGE_WORDS = _MESSAGE.size // _WORD
+_LENGTH_AT = struct.calcsize("@PIPNPNi0P") // 4
+_LENGTH_STEP = _MESSAGE.size // 4
+_CONTROL_BYTES = 32
+_NAME_BYTES = 32
+_UDP_SEGMENT = 103
+_FULL = (errno.EAGAIN, errno.ENOBUFS)
+_SO_TIMESTAMPNS = 35
+_TIMESTAMP = int.from_bytes(struct.pack("@ii", socket.SOL_SOCKET, _SO_TIMESTAMPNS), sys.byteorder)
+
+MANY = native.recvmmsg is not None and native.sendmmsg is not None
+"""Whether this platform has the calls for many datagrams."""
+
+
+class Destination:
+    """An address as people write it and as the kernel reads it."""
+
+    __slots__ = ("_name", "address", "name_address", "name_bytes")
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        name = _socket_name(address)
+        self._name = Memory(len(name))
+        self._name.view[:] = name
+        self.name_address = self._name.address
+        self.name_bytes = len(name)
+
+
+def _socket_name(address: Address) -> bytes:
+    """struct sockaddr_in or sockaddr_in6."""
+    host, port = address[0].partition("%")[0], struct.pack("!H", address[1])
+    if ":" in host:
+        return struct.pack("=H", socket.AF_INET6) + port + bytes(4) + socket.inet_pton(socket.AF_INET6, host) + bytes(4)
+    return struct.pack("=H", socket.AF_INET) + port + socket.inet_aton(host) + bytes(8)
+
+
+class Slot:
+    """Where one received datagram lies. What is in it lasts until the next batch is read."""
+
+    __slots__ = ("_inbox", "_stamp", "number", "place", "size", "view")
+
+    def __init__(self, inbox: "Inbox", number: int, view: memoryview, place: Any, stamp: memoryview) -> None:
+        self._inbox = inbox
+        self._stamp = stamp
+        self.number = number
+        self.view = view
+        self.place = place
+        self.size = 0
+        """Bytes received. DATAGRAM_BYTES means that the datagram was cut."""
+
+    @property
+    def source(self) -> Address:
+        """Who sent it."""
+        return self._inbox.source(self.number)
+
+    def waited_seconds(self) -> float:
+        """How long it lay in the kernel's buffer before it was read; 0 where the kernel does not say."""
+        stamp = self._stamp
+        if stamp[1] != _TIMESTAMP:
+            return 0.0
+        waited_ns: int = self._inbox.read_at_ns() - stamp[2] * 1_000_000_000 - stamp[3]
+        # The clock of the day may be set in between; then nothing is known.
+        return waited_ns / 1e9 if 0 < waited_ns < 1_000_000_000 else 0.0
+
+
+class Inbox:
+    """Reads a socket in batches of at most `size` datagrams."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._memory = Memory(size * DATAGRAM_BYTES)
+        self._names = Memory(size * _NAME_BYTES)
+        self._control = Memory(size * _CONTROL_BYTES)
+        self._vectors = Memory(size * _VECTOR.size)
+        self._messages = Memory(size * _MESSAGE.size)
+        self.slots: list[Slot] = []
+        for number in range(size):
+            at = number * DATAGRAM_BYTES
+            view, address = self._memory.view[at : at + DATAGRAM_BYTES], self._memory.address + at
+            stamp = self._control.view[number * _CONTROL_BYTES : (number + 1) * _CONTROL_BYTES].cast("q")
+            self.slots.append(Slot(self, number, view, self._memory.place + at, stamp))
+            _VECTOR.pack_into(self._vectors.view, number * _VECTOR.size, address, DATAGRAM_BYTES)
+            name = (self._names.address + number * _NAME_BYTES, _NAME_BYTES)
+            vector = (self._vectors.address + number * _VECTOR.size, 1)
+            control = (self._control.address + number * _CONTROL_BYTES, _CONTROL_BYTES)
+            _MESSAGE.pack_into(self._messages.view, number * _MESSAGE.size, *name, *vector, *control, 0, 0)
+        self._pristine = bytes(self._messages.view)
+        self._lengths = self._messages.view.cast("I")
+        self._name_words = self._names.view.cast("Q")
+        self._addresses: list[Address] = []
+        self._socket: socket.socket | None = None
+        self._descriptor = -1
+        self._ip6 = False
+        self._used = 0
+        self._read_at_ns = 0
+        self.many = MANY
+
+    def open(self, sock: socket.socket) -> None:
+        """Read from `sock` from now on."""
+        self._socket, self._descriptor = sock, sock.fileno()
+        self._ip6 = sock.family == socket.AF_INET6
+        if self.many:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
+    def close(self) -> None:
+        """Read nothing any more."""
+        self._socket, self._descriptor = None, -1
+
+    def read(self) -> Sequence[Slot]:
+        """Read what there is, without waiting. The slots in which there is something now."""
+        if not self.many:
+            return self._read_one_by_one()
+        used = self._used * _MESSAGE.size
+        self._messages.view[:used] = self._pristine[:used]  # the kernel writes its lengths over ours
+        count: int = native.recvmmsg(
+            self._descriptor, self._messages.place, self._size, socket.MSG_DONTWAIT, native.ffi.NULL
+        )
+        self._read_at_ns = 0
+        if count <= 0:
+            self._used = 0
+            return ()
+        self._used = count
+        slots, lengths, at = self.slots[:count], self._lengths, _LENGTH_AT
+        for slot in slots:
+            slot.size = lengths[at]
+            at += _LENGTH_STEP
+        return slots
+
+    def _read_one_by_one(self) -> Sequence[Slot]:
+        self._addresses = []
+        assert self._socket is not None  # noqa: S101 - see `open`
+        for slot in self.slots:
+            try:
+                slot.size, source = self._socket.recvfrom_into(slot.view)
+            except OSError:
+                break
+            self._addresses.append(source[:2])
+        return self.slots[: len(self._addresses)]
+
+    def read_at_ns(self) -> int:
+        """When the latest batch was read, by the clock of the day."""
+        if not self._read_at_ns:
+            self._read_at_ns = time.time_ns()
+        return self._read_at_ns
+
+    def source_key(self, number: int) -> object:
+        """The source of a datagram, to look it up by: equal to `key_of` its address."""
+        if not self.many:
+            return self._addresses[number]
+        if self._ip6:
+            at = number * _NAME_BYTES
+            return bytes(self._names.view[at + 2 : at + 4]) + bytes(self._names.view[at + 8 : at + 24])
+        return self._name_words[number * _NAME_BYTES // 8]
+
+    def key_of(self, address: Address) -> object:
+        """What `source_key` says for datagrams from `address`."""
+        if not self.many:
+            return address
+        name = _socket_name(address)
+        return name[2:4] + name[8:24] if self._ip6 else int.from_bytes(name[:8], sys.byteorder)
+
+    def source(self, number: int) -> Address:
+        """The source of a datagram as people write it."""
+        if not self.many:
+            return self._addresses[number]
+        name = bytes(self._names.view[number * _NAME_BYTES : (number + 1) * _NAME_BYTES])
+        port = int.from_bytes(name[2:4], "big")
+        if self._ip6:
+            return socket.inet_ntop(socket.AF_INET6, name[8:24]), port
+        return socket.inet_ntoa(name[4:8]), port
+
+
+Run = tuple[Destination, int, int, int]
+"""Where to; where it starts in the outbox; its bytes; how many of them make a datagram. The last may be shorter."""
+
+
+class Outbox:
+    """Gathers runs of datagrams and sends them.
+
+    Ask for room with `reserve`, write the datagrams of one receiver there one behind the other, set `used` to where
+    they end and append their runs to `runs`. Nothing is sent before `send`, or before the room is full. What does not
+    fit into the socket is dropped and counted in `dropped`: media that waits is worse than media that is lost.
+    """
+
+    def __init__(self, dropped: dict[str, int]) -> None:
+        self._dropped = dropped
+        self._memory = Memory(SEND_BYTES)
+        self._vectors = Memory(_MESSAGES * _VECTOR.size)
+        self._control = Memory(_MESSAGES * _CONTROL_BYTES)
+        self._messages = Memory(_MESSAGES * _MESSAGE.size)
+        for number in range(_MESSAGES):
+            cmsg = number * _CONTROL_BYTES
+            _CONTROL.pack_into(self._control.view, cmsg, _CONTROL.size + 2, socket.IPPROTO_UDP, _UDP_SEGMENT)
+            vector = (self._vectors.address + number * _VECTOR.size, 1)
+            control = (self._control.address + cmsg, _CONTROL.size + _WORD)
+            _MESSAGE.pack_into(self._messages.view, number * _MESSAGE.size, 0, 0, *vector, *control, 0, 0)
+        self._message_words = self._messages.view.cast("Q")
+        self._vector_words = self._vectors.view.cast("Q")
+        self._segment_sizes = self._control.view.cast("H")
+        self._socket: socket.socket | None = None
+        self._descriptor = -1
+        self._segments_proven = False
+        self.segments = MANY
+        self.many = MANY
+        self.view, self.place = self._memory.view, self._memory.place
+        self.used = 0
+        self.runs: list[Run] = []
+
+    def open(self, sock: socket.socket) -> None:
+        """Send by `sock` from now on."""
+        self._socket, self._descriptor = sock, sock.fileno()
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._socket, self._descriptor, self.used = None, -1, 0
+        self.runs.clear()
+
+    def reserve(self, size: int, packets: int) -> int:
+        """Where `size` bytes of `packets` datagrams may be written. Sends what is gathered when there is no room."""
+        if self.used + size > SEND_BYTES or len(self.runs) + packets > _MESSAGES:
+            self.send()
+        return self.used
+
+    def send(self) -> None:
+        """Send everything gathered."""
+        runs = self.runs
+        if not runs:
+            return
+        if self._socket is not None:
+            if not self.many:
+                self._send_one_by_one(runs)
+            elif self.segments:
+                self._send_runs(runs)
+            else:
+                apart = [datagram for run in runs for datagram in _apart(run)]
+                for start in range(0, len(apart), _MESSAGES):
+                    self._send_runs(apart[start : start + _MESSAGES])
+        runs.clear()
+        self.used = 0
+
+    def _send_runs(self, runs: Sequence[Run]) -> None:
+        words, vectors, segments = self._message_words, self._vector_words, self._segment_sizes
+        address = self._memory.address
+        message, vector, control = 0, 0, _CONTROL.size // 2
+        for destination, start, length, segment in runs:
+            words[message] = destination.name_address
+            words[message + 1] = destination.name_bytes
+            vectors[vector] = address + start
+            vectors[vector + 1] = length
+            segments[control] = segment
+            message += _MESSAGE_WORDS
+            vector += 2
+            control += _CONTROL_BYTES // 2
+        sent, count = 0, len(runs)
+        while sent < count:
+            done = native.sendmmsg(
+                self._descriptor, self._messages.place + sent * _MESSAGE.size, count - sent, socket.MSG_DONTWAIT
+            )
+            if done > 0:
+                sent += done
+                self._segments_proven = True
+                continue
+            number = native.error_number()
+            if number in _FULL:
+                self._dropped["send_full"] += sum(-(-run[2] // run[3]) for run in runs[sent:])
+                return
+            if number == errno.EINTR:
+                continue
+            if runs[sent][2] > runs[sent][3] and (number == errno.EIO or not self._segments_proven):
+                self._stop_segmenting()
+                self._send_one_by_one(runs[sent:])
+                return
+            self._send_one_by_one(runs[sent : sent + 1])
+            sent += 1
+
+    def _stop_segmenting(self) -> None:
+        """From now on every datagram is a message of its own, and without the option that the kernel may not know.
+
+        EIO comes from an interface without checksum offload; EINVAL from a kernel that does not know the option, or,
+        where it has worked before, for one path whose MTU is smaller than the datagrams.
+        """
+        self.segments = False
+        for message in range(_MESSAGES):
+            self._message_words[message * _MESSAGE_WORDS + 5] = 0
+
+    def _send_one_by_one(self, runs: Sequence[Run]) -> None:
+        assert self._socket is not None  # noqa: S101 - see `send`
+        for destination, start, length, _ in (datagram for run in runs for datagram in _apart(run)):
+            try:
+                self._socket.sendto(self.view[start : start + length], destination.address)
+            except OSError as error:
+                # An unreachable or refusing receiver is its own business.
+                self._dropped["send_full" if error.errno in _FULL else "send_error"] += 1
+
+
+def _apart(run: Run) -> Iterator[Run]:
+    """The datagrams of a run as runs of one."""
+    destination, start, length, segment = run
+    end = start + length
+    for at in range(start, end, segment):
+        yield destination, at, min(segment, end - at), segment

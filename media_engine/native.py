@@ -1,0 +1,79 @@
+"""The C functions that packets pass through, called on memory that never moves. The only file that knows cffi.
+
+A packet is received into `Memory`, decrypted in it, encrypted in it and sent from it; nothing is allocated for it on
+the way. libsrtp and the means to call C come from pylibsrtp's extension module, whose private names are listed in
+`PRIVATE_NAMES` and guarded by a contract test. Without them (`IN_PLACE` is false) media costs several times as much.
+"""
+
+import contextlib
+import ctypes
+import struct
+import sys
+from typing import Any
+
+import pylibsrtp
+
+DATAGRAM_BYTES = 2048
+"""Room for one received datagram. A larger one is no media."""
+
+PRIVATE_NAMES = (
+    "pylibsrtp._binding.ffi",
+    "pylibsrtp._binding.lib.srtp_protect",
+    "pylibsrtp._binding.lib.srtp_protect_rtcp",
+    "pylibsrtp._binding.lib.srtp_unprotect",
+    "pylibsrtp._binding.lib.srtp_unprotect_rtcp",
+    "pylibsrtp.Session._srtp",
+)
+
+try:
+    from pylibsrtp import _binding
+
+    ffi: Any = _binding.ffi
+    srtp_protect: Any = _binding.lib.srtp_protect
+    srtp_protect_rtcp: Any = _binding.lib.srtp_protect_rtcp
+    srtp_unprotect: Any = _binding.lib.srtp_unprotect
+    srtp_unprotect_rtcp: Any = _binding.lib.srtp_unprotect_rtcp
+    pylibsrtp.Session()._srtp[0]  # noqa: SLF001 - the contract of PRIVATE_NAMES
+    IN_PLACE = True
+except (ImportError, AttributeError):  # pragma: no cover - only after an upgrade of pylibsrtp
+    ffi = None
+    IN_PLACE = False
+
+
+class Memory:
+    """`size` bytes that never move. `view` is for Python, `address` for structures, `place` for functions.
+
+    `place + offset` is a place, too.
+    """
+
+    __slots__ = ("_array", "address", "place", "view")
+
+    def __init__(self, size: int) -> None:
+        self._array = (ctypes.c_ubyte * size)()
+        self.view = memoryview(self._array).cast("B")
+        self.address = ctypes.addressof(self._array)
+        self.place: Any = ffi.cast("unsigned char *", self.address) if IN_PLACE else self.address
+
+
+def address_of(place: Any) -> int:
+    """The address that a place of some `Memory` stands for."""
+    return int(ffi.cast("uintptr_t", place)) if IN_PLACE else int(place)
+
+
+def _libc_function(name: str, signature: str) -> Any:
+    """A function of the C library, or None where it has none of that name or its structures look different."""
+    if not IN_PLACE or sys.platform != "linux" or struct.calcsize("P") != 8:
+        return None
+    with contextlib.suppress(AttributeError, OSError):
+        address = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
+        return ffi.cast(signature, address)
+    return None
+
+
+recvmmsg: Any = _libc_function("recvmmsg", "int (*)(int, void *, unsigned int, int, void *)")
+sendmmsg: Any = _libc_function("sendmmsg", "int (*)(int, void *, unsigned int, int)")
+
+
+def error_number() -> int:
+    """`errno` of the last call."""
+    return int(ffi.errno)

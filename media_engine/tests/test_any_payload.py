@@ -1,0 +1,139 @@
+"""The engine cannot depend on what it cannot read: bytes in equal bytes out, at every wrap-around of every counter."""
+
+import random
+
+from media_engine import EngineConfig, Source, rtcp
+from media_engine.rtp import RtpHeader
+from media_engine.tests.client import Client, EngineTestCase, eventually, outline, vp8
+
+PACKETS = 42
+# Publisher's sequence and timestamp, receiver's sequence, picture id, TL0PICIDX: each a few packets before it turns
+# over, or before the point where half of its range is behind.
+STARTS = (
+    (0, 0, 0, 0, 0),
+    (0x7FF0, 0x7FFFFF00, 0x7FF0, 0x78, 0x78),
+    (0xFFF0, 0xFFFFFF00, 0xFFE8, 0x7FF8, 0xF8),
+)
+SIZES = (1, 40, 900, 901, 902, 1180)
+
+
+class AnyPayloadTests(EngineTestCase):
+    config = EngineConfig(port=0, tick_seconds=3600.0)  # nothing but what is sent here, and no allowance is refilled
+
+    async def begin(self, session: str, source: Source, start: tuple[int, ...]) -> tuple[Client, Client]:
+        """A publisher and a receiver whose counters stand before `start`."""
+        sequence, timestamp, receiver_sequence, _, _ = start
+        anna = await self.publisher("anna", source, session_id=session)
+        anna.sequence[source], anna.timestamp = (sequence - 1) & 0xFFFF, timestamp
+        ben = await self.listener("ben", session)
+        anna._send(source, b"first", marker=False)
+        await eventually(lambda: ben.offers)
+        await ben.connected()
+        link = self.engine._sessions[session].peers["ben"].subscribe
+        assert link is not None
+        await eventually(lambda: link.downs[0].up)
+        link.downs[0].forwarder.last_sequence = receiver_sequence - 1
+        return anna, ben
+
+    def payloads(self, rng: random.Random, source: Source, start: tuple[int, ...]) -> list[bytes]:
+        """What nobody could make sense of. A picture has a descriptor before that, or not even that."""
+        made = [rng.randbytes(rng.choice(SIZES)) for _ in range(PACKETS)]
+        if source.kind == "audio":
+            return made
+        _, _, _, picture, tl0 = start
+        described = [
+            vp8(payload, (picture + index) & 0x7FFF, key=index == 0, tl0=(tl0 + index) & 0xFF)
+            for index, payload in enumerate(made)
+        ]
+        return [described[index] if index % 3 == 0 else payload for index, payload in enumerate(made)]
+
+    async def relay(self, anna: Client, source: Source, payloads: list[bytes], start: tuple[int, ...]) -> None:
+        """Send in bursts, as browsers do, so that packets leave in runs."""
+        assert anna.publishing is not None
+        sequence, timestamp, *_ = start
+        for index, payload in enumerate(payloads):
+            anna.timestamp = (timestamp + 37 * index) & 0xFFFFFFFF
+            marker = index % 3 == 2
+            anna.publishing.send(anna.rtp(source, (sequence + index) & 0xFFFF, payload, marker=marker))
+            if index % 7 == 6:
+                await anna.publishing.check()
+
+    def check_numbers(self, headers: list[RtpHeader], start: tuple[int, ...]) -> None:
+        _, _, receiver_sequence, _, _ = start
+        for index, header in enumerate(headers):
+            self.assertEqual(header.sequence, (receiver_sequence + index) & 0xFFFF)
+            self.assertEqual((header.timestamp - headers[0].timestamp) & 0xFFFFFFFF, 37 * index)
+            self.assertEqual(header.marker, index % 3 == 2)
+
+    async def check_again(self, ben: Client, received: list[tuple[RtpHeader, bytes]]) -> None:
+        """What was lost on the way comes again with the same bytes (RFC 4588)."""
+        assert ben.subscribing is not None
+        numbers = [header.sequence for header, _ in received]
+        ben.subscribing.send_rtcp(rtcp.nack(1, received[0][0].ssrc, numbers))
+
+        def again() -> list[bytes]:
+            return [payload for header, payload in map(outline, ben.received) if header.payload_type == 97]
+
+        await eventually(lambda: len(again()) == len(received))
+        expected = [number.to_bytes(2, "big") + payload for number, (_, payload) in zip(numbers, received, strict=True)]
+        self.assertEqual(again(), expected)
+
+    async def test_bytes_in_equal_bytes_out(self) -> None:
+        rng = random.Random(20)
+        for source in (Source.MICROPHONE, Source.SCREEN_AUDIO, Source.CAMERA, Source.SCREEN):
+            for start in STARTS:
+                with self.subTest(source=source.value, start=start):
+                    session = f"{source.value}-{start[0]}"
+                    anna, ben = await self.begin(session, source, start)
+                    payloads = self.payloads(rng, source, start)
+                    await self.relay(anna, source, payloads, start)
+                    await eventually(lambda b=ben, s=source: len(b.packets_of("anna", s)) >= PACKETS)  # type: ignore[misc]
+                    received = ben.packets_of("anna", source)
+                    self.assertEqual([payload for _, payload in received], payloads)
+                    self.check_numbers([header for header, _ in received], start)
+                    if source.kind == "video":
+                        await self.check_again(ben, received[-9:])
+
+
+class OneReceiversTroubleTests(EngineTestCase):
+    async def test_one_receivers_trouble_never_stops_the_others(self) -> None:
+        anna, _ = await self.pair()
+        cleo = await self.listener("cleo")
+        await eventually(lambda: cleo.offers)
+        await cleo.connected()
+        anna.send_audio(b"both")
+        await eventually(lambda: [p for p in cleo.received if b"both" in p])
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None and link.srtp is not None
+
+        def broken(*_: object) -> int:
+            raise RuntimeError("whatever it may be")
+
+        link.srtp.seal = broken
+        with self.assertNoLogs():
+            for number in range(20):
+                anna.send_audio(b"%d" % number)
+                anna.send_video(b"%d" % number)
+            await eventually(lambda: len(cleo.packets_of("anna", Source.CAMERA)) == 20)
+            await eventually(lambda: len(cleo.packets_of("anna", Source.MICROPHONE)) == 21)
+        self.assertGreater(self.engine.send_failures, 0)
+
+    async def test_one_senders_trouble_never_stops_the_others(self) -> None:
+        anna, ben = await self.pair()
+        dora = await self.publisher("dora", Source.MICROPHONE)
+        link = self.engine._sessions["session"].peers["anna"].publish
+        assert link is not None
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("whatever it may be")
+
+        link.on_rtp = broken  # type: ignore[method-assign]
+        with self.assertLogs("media_engine.mux", "ERROR") as logged:
+            for number in range(20):
+                anna.send_audio(b"%d" % number)
+                dora.send_audio(b"%d" % number)
+            await eventually(lambda: ben.offers[-1].tracks and self.engine.dropped["failed"])
+        dora.send_audio(b"after")
+        await eventually(lambda: len(ben.offers[-1].tracks) == 3)
+        await eventually(lambda: dora.send_audio(b"heard") and [p for p in ben.received if b"heard" in p])
+        self.assertEqual(len(logged.records), 1, "a log line for every datagram")
