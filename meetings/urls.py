@@ -11,6 +11,7 @@ from meetings.views import (
     link_changes,
     meeting,
     meeting_door,
+    roundtrip,
     schedule,
 )
 
@@ -31,6 +32,11 @@ urlpatterns = [
     path("meetings/<uuid:meeting_id>/history/<int:number>/", history.entry, name="history-entry"),
     path("meetings/<uuid:meeting_id>/history.<str:form_of>", history.export_as, name="history-export"),
     path("meetings/<uuid:meeting_id>/exception/", meeting_door.exception, name="exception"),
+    path("meetings/<uuid:meeting_id>/authorization/", roundtrip.authorization, name="authorization"),
+    path(
+        "meetings/<uuid:meeting_id>/authorization/secret/", roundtrip.authorization_secret, name="authorization-secret"
+    ),
+    path("meetings/<uuid:meeting_id>/authorization/test/", roundtrip.authorization_test, name="authorization-test"),
     path("meetings/<uuid:meeting_id>/invite/", invitations.invite, name="invite"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/link/", invitations.link, name="link"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/resend/", invitations.resend, name="resend"),

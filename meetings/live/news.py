@@ -94,7 +94,8 @@ class News:
 
     def _waiting_views(self) -> list[Json]:
         cautions = self.room.cautions()
-        return [views.waiting(seat, cautions[seat.id]) for seat in sorted(self.room.waiting(), key=Seat.turn)]
+        waiting = sorted((seat for seat in self.room.waiting() if seat.waits_for_hosts), key=Seat.turn)
+        return [views.waiting(seat, cautions[seat.id]) for seat in waiting]
 
     def tell_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now."""

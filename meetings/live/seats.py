@@ -146,6 +146,13 @@ class Seat:
         return (knocked_at.isoformat() if knocked_at else "", self.id)
 
     @property
+    def waits_for_hosts(self) -> bool:
+        """Whether hosts see them at the door. For an authorization service, which answers in a moment or is not there,
+        no host can answer.
+        """
+        return self.wait is not None and self.wait.reason != "authorization"
+
+    @property
     def is_host(self) -> bool:
         return self.inside and self.capabilities.host
 

@@ -18,6 +18,7 @@ from meetings.outgoing.destinations import (
 )
 from meetings.outgoing.models import AllowedDestination
 from meetings.services.errors import Wrong
+from meetings.services.organisation import require_administrator
 
 
 def allowances() -> Allowances:
@@ -32,7 +33,8 @@ def allowances() -> Allowances:
 
 
 def allow(by: Any, text: str) -> AllowedDestination:
-    """Adds to the organisation's list. Raises `Wrong`. The caller makes sure that an administrator asks."""
+    """Adds to the organisation's list. Raises `NotAnAdministrator` (`by` None: a command here), or `Wrong`."""
+    _require_right(by)
     text = text.strip().lower()
     try:
         read_allowance(text)
@@ -51,7 +53,13 @@ def allow(by: Any, text: str) -> AllowedDestination:
 
 def disallow(by: Any, row: AllowedDestination) -> None:
     """Takes an entry off the list: nothing is sent there from now on, over kept connections neither."""
+    _require_right(by)
     with transaction.atomic():
         if AllowedDestination.objects.filter(pk=row.pk).delete()[0]:
             audit.record("outgoing.disallowed", actor=by, target=row.text)
             changes.touch(None)
+
+
+def _require_right(by: Any) -> None:
+    if by is not None:
+        require_administrator(by)

@@ -24,7 +24,8 @@ from meetings import audit, codes, door, selectors
 from meetings.door import Admit, Capabilities
 from meetings.models import Invitation, Occurrence, Participant
 from meetings.roundtrip.models import ORGANISATION, StreamAnswers, StreamPass
-from meetings.services.errors import NotAHost, Wrong
+from meetings.services.errors import Wrong
+from meetings.services.organisation import require_administrator
 from meetings.services.roles import require_host_of
 
 SHORTEST_PASS_SECONDS: Final = 30
@@ -47,7 +48,7 @@ def answers_now() -> StreamAnswers:
 def change_answers(by: Any, *, is_on: bool, networks: Iterable[str]) -> StreamAnswers:
     """Switches the answers on or off, and says from where questions may come without a secret.
 
-    Raises `NotAHost` for anybody but an administrator (`by` None: a command), `Wrong` for what is no network.
+    Raises `NotAnAdministrator` (`by` None: a command on this server), or `Wrong` for what is no network.
     """
     _require_admin(by)
     found = [_network(text) for text in networks if text.strip()]
@@ -89,8 +90,8 @@ def new_secret(by: Any) -> str:
 
 
 def _require_admin(by: Any) -> None:
-    if by is not None and not by.is_admin:
-        raise NotAHost
+    if by is not None:
+        require_administrator(by)
 
 
 def may_ask(answers: StreamAnswers, secret: str, address: str) -> bool:

@@ -18,7 +18,8 @@ from meetings.outgoing.destinations import Destination, WrongDestination, read_d
 from meetings.roundtrip.asking import AskedService
 from meetings.roundtrip.models import ORGANISATION, AuthorizationService, Revocation
 from meetings.roundtrip.protocol import LONGEST_LEASE_SECONDS, SHORTEST_LEASE_SECONDS, Profile, clean_reason
-from meetings.services.errors import NotAHost, Wrong
+from meetings.services.errors import Wrong
+from meetings.services.organisation import require_administrator
 from meetings.services.roles import require_host_of
 
 PREVIOUS_SECRET_LASTS: Final = timedelta(days=1)
@@ -53,7 +54,7 @@ def hosts_may_replace() -> bool:
 def change_service(by: Any, meeting: Meeting | None, wanted: Settings) -> AuthorizationService:
     """Sets a service; acts at once, on people inside too. `by` None: a command on this server.
 
-    Raises `NotAHost` where they may not, or `Wrong` with the field that can't be used.
+    Raises `NotAnAdministrator` or `NotAHost` where they may not, or `Wrong` with the field that can't be used.
     """
     with transaction.atomic():
         _require_right(by, meeting)
@@ -99,8 +100,7 @@ def _require_right(by: Any, meeting: Meeting | None) -> None:
     if by is None:
         return
     if meeting is None:
-        if not by.is_admin:
-            raise NotAHost
+        require_administrator(by)
         return
     require_host_of(by, meeting)
     if not hosts_may_replace():

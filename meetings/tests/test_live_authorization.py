@@ -184,6 +184,15 @@ class Coming(RoundTripCase):
             assert names[0] == self.host.email
             assert names[1].startswith("visitor-"), "a typed name is nobody's address"
 
+    async def test_hosts_are_not_called_to_the_door_for_people_whom_they_can_not_answer(self) -> None:
+        async with self.asking() as live:
+            host = await self.host_inside(live)
+            self.says.hold()
+            peter = await self.knocker(live)
+            await peter.message("door", reason="authorization")
+            await host.ask("ping")
+            assert not [message for message in host.heard if message["type"] == "waiting" and message["waiting"]]
+
 
 class Staying(RoundTripCase):
     def rules(self) -> Json:

@@ -16,7 +16,7 @@ from meetings.roundtrip.asking import masked
 from meetings.roundtrip.models import ORGANISATION, AuthorizationService, Revocation
 from meetings.roundtrip.protocol import Outcome, signature
 from meetings.roundtrip.services import Settings
-from meetings.services.errors import NotAHost, Wrong
+from meetings.services.errors import NotAHost, NotAnAdministrator, Wrong
 from meetings.tests.answering_service import answer, raw, served
 from meetings.tests.live_case import make_meeting, make_user
 
@@ -49,9 +49,9 @@ class SettingTests(TestCase):
 
     def test_nobody_else_does(self) -> None:
         for by in (self.host, make_user("Yuki Tanaka")):
-            with self.assertRaises(NotAHost):
+            with self.assertRaises(NotAnAdministrator):
                 self.set(by)
-            with self.assertRaises(NotAHost):
+            with self.assertRaises(NotAnAdministrator):
                 services.rotate_secret(by, None)
 
     def test_what_can_not_be_asked_is_refused_with_its_field(self) -> None:

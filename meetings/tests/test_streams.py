@@ -16,7 +16,7 @@ from meetings.roundtrip.answering import Minted
 from meetings.roundtrip.models import StreamAnswers, StreamPass
 from meetings.services import door as door_services
 from meetings.services import invitations
-from meetings.services.errors import NotAHost, Wrong
+from meetings.services.errors import NotAHost, NotAnAdministrator, Wrong
 from meetings.tests.live_case import Browser, Json, LiveCase, make_link, make_user, running_live
 from meetings.views import streams
 
@@ -125,9 +125,9 @@ class WhoMayAsk(StreamCase):
 
     def test_only_administrators_set_it(self) -> None:
         for by in (self.host, make_user("Yuki Tanaka")):
-            with self.assertRaises(NotAHost):
+            with self.assertRaises(NotAnAdministrator):
                 answering.change_answers(by, is_on=True, networks=[])
-            with self.assertRaises(NotAHost):
+            with self.assertRaises(NotAnAdministrator):
                 answering.new_secret(by)
 
     def test_networks_are_checked(self) -> None:

@@ -23,7 +23,7 @@ from meetings.inviteforms import InviteForm
 from meetings.models import Meeting, Occurrence
 from meetings.selectors import is_host
 from meetings.services import scheduling
-from meetings.views import attendance, history, invitees, words
+from meetings.views import attendance, history, invitees, roundtrip, words
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
 from meetings.views.meeting_door import DoorOf, ExceptionForm
@@ -82,6 +82,7 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
         **attendance.region(occurrence, now),
         **history.region(found, now),
         **door.region(),
+        "authorization": roundtrip.told(found),
     }
 
 

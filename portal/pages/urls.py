@@ -2,7 +2,17 @@
 
 from django.urls import path, re_path
 
-from portal.pages import audit, help, organisation, organisation_door, organisation_retention, people, theme
+from portal.pages import (
+    audit,
+    help,
+    organisation,
+    organisation_authorization,
+    organisation_door,
+    organisation_retention,
+    organisation_streams,
+    people,
+    theme,
+)
 
 urlpatterns = [
     path("theme/", theme.theme, name="theme"),
@@ -15,6 +25,21 @@ urlpatterns = [
     path("organisation/", organisation.organisation, name="organisation"),
     path("organisation/door/", organisation_door.door, name="organisation-door"),
     path("organisation/retention/", organisation_retention.retention_page, name="organisation-retention"),
+    path("organisation/authorization/", organisation_authorization.authorization, name="organisation-authorization"),
+    path(
+        "organisation/authorization/secret/",
+        organisation_authorization.secret,
+        name="organisation-authorization-secret",
+    ),
+    path("organisation/authorization/test/", organisation_authorization.test, name="organisation-authorization-test"),
+    path("organisation/streams/", organisation_streams.streams, name="organisation-streams"),
+    path("organisation/streams/secret/", organisation_streams.secret, name="organisation-streams-secret"),
+    path("organisation/outgoing/allow/", organisation_authorization.allow, name="organisation-outgoing-allow"),
+    path(
+        "organisation/outgoing/<int:destination_id>/disallow/",
+        organisation_authorization.disallow,
+        name="organisation-outgoing-disallow",
+    ),
     path("audit/", audit.audit, name="audit"),
     path("audit/<int:number>/", audit.entry, name="audit-entry"),
     path("audit.<str:form_of>", audit.export_as, name="audit-export"),

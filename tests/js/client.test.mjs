@@ -232,3 +232,19 @@ test("the pause doubles from 0.1 s to 5 s and has jitter", () => {
   assert.equal(backoff(50, () => 1), 5000);
   assert.equal(backoff(50, () => 0), 2500);
 });
+
+test("a person's own token goes along with every arrival, as it is then", async () => {
+  const asked = [];
+  let token = null;
+  const client = new MeetingClient({
+    code: "7kqx-mwtz-p4xa", arriveUrl: "/arrive", csrf: "token", device: { prove: async () => ({}) }, token: () => token,
+    fetch: async (url, options) => {
+      asked.push(JSON.parse(options.body));
+      return json({ outcome: "refuse", reason: "locked", until: null });
+    },
+  });
+  await client.knock();
+  token = "ticket-7";
+  await client.knock();
+  assert.deepEqual(asked, [{}, { authorization: "ticket-7" }]);
+});

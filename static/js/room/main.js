@@ -35,7 +35,7 @@ const announcer = new Announcer(byId("say"), byId("alert"));
 const device = new Device();
 const devices = new Devices();
 const roster = new Roster();
-const client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive, csrf: door.csrf, device, token: ownToken(door.code) });
+const client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive, csrf: door.csrf, device, token: () => ownToken(door.code) });
 const call = new Call({ request: (type, fields) => client.request(type, fields) });
 const participation = new Participation({ devices, call, capabilities: () => roster.capabilities, suspended: () => roster.suspended });
 const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
@@ -346,12 +346,14 @@ async function resume(seat) {
 
 // ---- the network and the look
 
+addEventListener("hashchange", () => ownToken(door.code));
 addEventListener("offline", () => client.lost());
 addEventListener("online", () => client.tryNow());
 preferences.on("change", () => document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion")));
 document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion"));
 
 async function start() {
+  ownToken(door.code);
   byId("join").hidden = false;
   /** @type {HTMLAnchorElement} */ (byId("quiet-sign-in")).href = door.sign_in_url;
   setText(byId("room-title"), title);

@@ -28,7 +28,7 @@ import { closeMeaning, RequestFailed } from "./protocol.js";
  *   arriveUrl: string,
  *   csrf: string,
  *   device: {prove: (code: string) => Promise<object>},
- *   token?: string | null,
+ *   token?: () => string | null,
  *   fetch?: typeof fetch,
  *   createSocket?: (url: string) => WebSocket,
  *   setTimer?: (run: () => void, ms: number) => any,
@@ -120,7 +120,8 @@ export class MeetingClient extends Emitter {
     const body = { ...(await device.prove(code)) };
     if (this.#name) body.name = this.#name;
     if (emailCode) body.email_code = emailCode;
-    if (token) body.authorization = token;
+    const own = token?.();
+    if (own) body.authorization = own;
     if (newCode) body.new_code = true;
     if (move) body.move = move;
     const arrival = await askDoor(arriveUrl, csrf, body, this.#options.fetch);
