@@ -66,9 +66,12 @@ async def _hello(turn: Turn) -> Fields:
 
 async def _leave(turn: Turn) -> Fields:
     connection = turn.seat.connection
-    await turn.live.leave(turn.room, turn.seat.id, "left")
-    if connection is not None:
-        connection.close(Close.LEFT)
+    try:
+        await turn.live.leave(turn.room, turn.seat.id, "left")
+    finally:
+        # Their media and seat have gone first. If that could not be stored, they have left all the same.
+        if connection is not None:
+            connection.close(Close.LEFT)
     return None
 
 

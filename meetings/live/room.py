@@ -65,6 +65,8 @@ class Room:
         self.expelled: set[str] = set()
         # How many suspensions are being stored: until then the door's answers may not know of them.
         self.suspending = 0
+        # Stored, or perhaps not: it stands until the door's next answer says what the database has.
+        self.suspension_unread = False
         self.news = News(self)
 
     def __repr__(self) -> str:
@@ -87,7 +89,8 @@ class Room:
     @property
     def is_suspended(self) -> bool:
         """Whether a host has stopped everything: nothing is forwarded, nothing said, nobody let in."""
-        return self.suspending > 0 or (self.meeting is not None and self.meeting.suspended_at is not None)
+        is_stored = self.meeting is not None and self.meeting.suspended_at is not None
+        return self.suspending > 0 or self.suspension_unread or is_stored
 
     @property
     def is_empty(self) -> bool:
@@ -210,6 +213,7 @@ class Room:
         if self.is_over:
             return {}
         self.meeting = verdicts.meeting
+        self.suspension_unread = False
         self.expected = verdicts.invited
         if self.group is None and self.meeting.encryption != "transport":
             self.group = Group(self, self.clock)  # the mode never changes
@@ -274,8 +278,9 @@ class Room:
         self._hold_or_release()
 
     def suspension_stored(self) -> None:
-        """The database speaks again: it says suspended, or the suspension could not be stored."""
+        """The database has it, or it could not be stored: what holds is said by the next `apply`."""
         self.suspending -= 1
+        self.suspension_unread = True
 
     def _hold_or_release(self) -> None:
         if not self.is_suspended:

@@ -1,6 +1,6 @@
 """T13: listening without being seen.
 
-The walk that holds the invariant over long histories is `meetings/tests/test_ghosts.py`.
+Walks over long histories are in `test_t13_random_walk.py`.
 """
 
 from __future__ import annotations
