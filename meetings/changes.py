@@ -15,7 +15,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from meetings import bell
-from meetings.models import Change, Occurrence, Participant
+from meetings.models import Change, Meeting, Occurrence, Participant
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -44,6 +44,12 @@ def _announce(change: Change) -> None:
     answers = changed.send_robust(sender=Change, occurrence_id=change.occurrence_id, number=change.pk)
     if not bell.rings_by_database() and not any(answer is True for _, answer in answers):
         bell.ring()
+
+
+def touch_meeting(meeting: Meeting) -> None:
+    """Something about a meeting's door is different: every occurrence of it that may still take place."""
+    for occurrence_id in meeting.occurrences.filter(ended_at=None, cancelled_at=None).values_list("pk", flat=True):
+        touch(occurrence_id)
 
 
 def touch_all(user: AbstractBaseUser) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
+from meetings.domains import domain_of, is_within
 from meetings.door import NOBODY_SAID, Settled
 from meetings.doortable import BELOW, COLUMN, EASE, MOST_INSIDE, PRESETS, Row, Rules, Way, WithoutHost, with_preset
 
@@ -38,15 +39,37 @@ ABOVE: Final[Mapping[Row, tuple[Row, ...]]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class GuestAddresses:
+    """From which domains guests are taken: from `any`, `only` from these, or from all `except` these, each with what is
+    below it.
+    """
+
+    rule: str = "any"
+    domains: tuple[str, ...] = ()
+
+    def take(self, address: str) -> bool:
+        """Whether a guest may be known by this address. An address that can't be read is known by nobody."""
+        if self.rule == "any":
+            return True
+        domain = domain_of(address)
+        return bool(domain) and is_within(domain, self.domains) == (self.rule == "only")
+
+
+ANY_ADDRESS: Final = GuestAddresses()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """`defaults`: the door of a new meeting. `most`: the most open answer per row; of its other fields only two count:
     with `guests_verified` guests who walk in type a code, whatever the host says, and `capacity` bounds how many may be
-    inside. `fixed`: the fields of `Rules` that hosts may not change. `settled`: who said so, and since when.
+    inside. `fixed`: the fields of `Rules` that hosts may not change. `guest_addresses`: whose addresses
+    are taken as guests'. `settled`: who said so, and since when.
     """
 
     defaults: Rules = USUAL
     most: Rules = ALL_OPEN
     fixed: frozenset[str] = frozenset()
+    guest_addresses: GuestAddresses = ANY_ADDRESS
     settled: Settled = field(default=NOBODY_SAID, compare=False)
 
     @property

@@ -1,27 +1,44 @@
-"""What hosts settled about single people at one meeting's door. Reads only, and is true when it was read.
+"""What hosts settled about people at one meeting's door beside inviting them: groups and domains that are on the list,
+and exceptions for single people. Reads only, and is true when it was read.
 
 Whoever decides about many people makes one of these for all of them.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
+from meetings.domains import domain_of
 from meetings.door import EASE, Row, Rules, Way
-from meetings.models import DoorException, Invitation, Meeting
+from meetings.models import DoorException, Invitation, ListedTogether, Meeting, PeopleGroup
 
 
 class DoorList:
-    """The exceptions of one meeting."""
+    """Exceptions, groups and domains of one meeting."""
 
     def __init__(self, meeting: Meeting) -> None:
         self._exceptions = list(meeting.exceptions.select_related("set_by"))
+        self._together = list(meeting.listed_together.select_related("group"))
+        self._members: dict[Any, set[Any]] = defaultdict(set)
+        groups = [one.group_id for one in self._together if one.group_id is not None]
+        if groups:
+            memberships = PeopleGroup.members.through.objects.filter(peoplegroup__in=groups)
+            for group_id, user_id in memberships.values_list("peoplegroup_id", "user_id"):
+                self._members[group_id].add(user_id)
 
     @property
-    def is_empty(self) -> bool:
-        """No exception holds for anybody."""
-        return not self._exceptions
+    def has_exceptions(self) -> bool:
+        return bool(self._exceptions)
+
+    def listing(self, user: Any, addresses: Collection[str]) -> ListedTogether | None:
+        """The group or domain by which an active account is on the list. `addresses`: proved to be its own."""
+        domains = {domain_of(address) for address in addresses}
+        for one in self._together:
+            if user.pk in self._members[one.group_id] if one.group_id is not None else one.domain in domains:
+                return one
+        return None
 
     def exception(
         self,

@@ -10,7 +10,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Lower
 from django.utils.translation import gettext_lazy as _
 
 
@@ -53,6 +53,14 @@ class DoorColumns(models.Model):
         abstract = True
 
 
+class Addresses(models.TextChoices):
+    """From which addresses guests are taken."""
+
+    ANY = "any", _("Any address")
+    ONLY = "only", _("Only these domains")
+    EXCEPT = "except", _("All but these domains")
+
+
 class DoorPolicy(DoorColumns):
     """How the door of a new meeting stands, and how far hosts may change it. One row for the organisation.
 
@@ -68,6 +76,8 @@ class DoorPolicy(DoorColumns):
     most_anyone = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
     most_inside = models.PositiveSmallIntegerField(null=True, blank=True)
     fixed = models.JSONField(default=list)
+    guest_addresses = models.CharField(max_length=6, choices=Addresses, default=Addresses.ANY)
+    guest_domains = models.JSONField(default=list, help_text="Normal domains, as `domains.normal` makes them.")
     changed_at = models.DateTimeField(null=True, blank=True)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -110,3 +120,49 @@ class DoorException(models.Model):
 
     def __str__(self) -> str:
         return f"exception {self.pk}"
+
+
+class PeopleGroup(models.Model):
+    """Accounts under one name, as an administrator put them together. Who is in it is asked at every decision."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=80)
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="people_groups")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(Lower("name"), name="one_group_of_a_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListedTogether(models.Model):
+    """People who are on the list of a meeting together: a group, or every account with an address of a domain."""
+
+    meeting = models.ForeignKey("Meeting", on_delete=models.CASCADE, related_name="listed_together")
+    group = models.ForeignKey(PeopleGroup, null=True, blank=True, on_delete=models.CASCADE, related_name="listings")
+    domain = models.CharField(max_length=253, blank=True, help_text="Normal, as `domains.normal` makes it.")
+    added_at = models.DateTimeField()
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("added_at", "pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(group=None, domain__gt="") | Q(group__isnull=False, domain=""),
+                name="listed_by_a_group_or_a_domain",
+            ),
+            models.UniqueConstraint(
+                "meeting",
+                Coalesce("group", Value(uuid.UUID(int=0)), output_field=models.UUIDField()),
+                "domain",
+                name="listed_together_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"@{self.domain}" if self.domain else str(self.group)

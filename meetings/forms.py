@@ -17,6 +17,7 @@ from meetings import directory, doorform, localtime, selectors
 from meetings.door import COLUMN, PRESETS, Row, Way
 from meetings.doortable import MOST_INSIDE
 from meetings.models import Encryption, Invitation, Meeting
+from meetings.services.lists import MAX_LISTED
 from meetings.templatetags.lintel import length_in_full
 
 LENGTHS_MINUTES = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 300, 360, 420, 480)
@@ -231,7 +232,9 @@ class ScheduleForm(forms.Form):
             "length": meeting.duration_minutes,
             "time_zone": meeting.time_zone,
             "hosts": ", ".join(host.email for host in meeting.hosts.all() if host != self.by),
-            "people": ", ".join(invitation.email for invitation in self.invited()),
+            "people": ", ".join(
+                [*(one.email for one in self.invited()), *(one["value"] for one in self.listed_held())]
+            ),
             "encryption": meeting.encryption,
             **doorform.initial(selectors.rules_of(meeting, self.limits)),
         }
@@ -254,7 +257,8 @@ class ScheduleForm(forms.Form):
 
     def clean_hosts(self) -> list[Any]:
         typed = directory.find(self.cleaned_data["hosts"])
-        without_account = typed.emails + typed.wrong
+        together = [*(str(group) for group in typed.groups), *(f"@{domain}" for domain in typed.domains)]
+        without_account = typed.emails + typed.wrong + together
         if without_account:
             raise forms.ValidationError(
                 _("Hosts need an account, and nobody here is called %(names)s.") % {"names": ", ".join(without_account)}
@@ -270,6 +274,14 @@ class ScheduleForm(forms.Form):
                 % {"names": ", ".join(f"“{entry}”" for entry in typed.wrong)}
             )
         self._refuse_namesakes(typed)
+        if len(typed.together) > MAX_LISTED:
+            raise forms.ValidationError(_("At most %(count)d groups and domains.") % {"count": MAX_LISTED})
+        unwanted = [one for one in typed.emails if not self.limits.guest_addresses.take(one)]
+        if unwanted:
+            raise forms.ValidationError(
+                _("Turned off by your administrator: no guests with the address %(names)s. Use another address.")
+                % {"names": ", ".join(unwanted)}
+            )
         if len(typed) > directory.MAX_PEOPLE:
             raise forms.ValidationError(
                 _("A meeting takes up to %(most)d invited people; this list has %(count)d.")
@@ -356,6 +368,7 @@ class ScheduleForm(forms.Form):
             "time_zone": data["time_zone"],
             "hosts": data["hosts"],
             "people": [*typed.users, *typed.emails],
+            "listed": typed.together,
             "rules": data["rules"],
             **({"exceptions": self.exceptions_typed()} if "exception_person" in self.data else {}),
         }
@@ -389,6 +402,17 @@ class ScheduleForm(forms.Form):
         if self.occurrence is None:
             return []
         return list(self.occurrence.invitations.filter(revoked_at=None).select_related("user"))
+
+    def listed_held(self) -> list[dict[str, str]]:
+        """Groups and domains on the list now, as they are typed."""
+        held = self.meeting.listed_together.select_related("group") if self.meeting else []
+        return [{"value": str(one), "key": str(one).lower()} for one in held]
+
+    def unlisted(self) -> list[str]:
+        """Groups and domains that an edit takes off the list."""
+        typed = self.cleaned_data["people"]
+        kept = {str(group).lower() for group in typed.groups} | {f"@{domain}" for domain in typed.domains}
+        return [one["value"] for one in self.listed_held() if one["key"] not in kept]
 
     def uninvited(self) -> list[Invitation]:
         """Invitations that an edit takes back, also ones that somebody else made after the form was opened."""

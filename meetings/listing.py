@@ -23,7 +23,8 @@ _State = Participant.State
 def _theirs(user: Any) -> QuerySet[Occurrence]:
     """Occurrences of meetings that this person hosts or is invited to with the account."""
     invited = Q(invitations__user=user, invitations__revoked_at=None)
-    mine = Occurrence.objects.filter(Q(meeting__hosts=user) | invited).values("pk")
+    listed = Q(meeting__in=selectors.meetings_listing(user).values("pk"))
+    mine = Occurrence.objects.filter(Q(meeting__hosts=user) | invited | listed).values("pk")
     return (
         Occurrence.objects.filter(pk__in=mine, cancelled_at=None, meeting__cancelled_at=None)
         .select_related("meeting")

@@ -15,7 +15,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from meetings.doormodels import DoorColumns, DoorException, DoorPolicy, Way
+from meetings.doormodels import DoorColumns, DoorException, DoorPolicy, ListedTogether, PeopleGroup, Way
 from meetings.linkmodels import EmailCode, Invitation, InvitationToken, RetiredCode, SecondDevice
 from meetings.retentionmodels import Retention
 
@@ -30,9 +30,11 @@ __all__ = [
     "Encryption",
     "Invitation",
     "InvitationToken",
+    "ListedTogether",
     "Meeting",
     "Occurrence",
     "Participant",
+    "PeopleGroup",
     "Retention",
     "RetiredCode",
     "SecondDevice",

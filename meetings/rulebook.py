@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meetings.door import Rules, Settled, Way, WithoutHost
-from meetings.doorlimits import Limits, within
+from meetings.doorlimits import GuestAddresses, Limits, within
 from meetings.doormodels import DoorColumns
 from meetings.models import DoorPolicy, Meeting
 
@@ -48,4 +48,5 @@ def limits_now() -> Limits:
         capacity=policy.most_inside,
     )
     settled = Settled(policy.changed_at, policy.changed_by.name if policy.changed_by else "")
-    return Limits(stored_rules(policy), most, frozenset(policy.fixed), settled)
+    addresses = GuestAddresses(policy.guest_addresses, tuple(policy.guest_domains))
+    return Limits(stored_rules(policy), most, frozenset(policy.fixed), addresses, settled)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from meetings.domains import domain_of
 from meetings.door import EASE, Facts, Row, Rules, Way
 from meetings.doorlist import DoorList
 from meetings.doortable import MOST_INSIDE
-from meetings.models import Block, DoorException, EmailCode, Invitation, Meeting, Occurrence, Participant, SecondDevice
+from meetings.models import (
+    Block,
+    DoorException,
+    EmailCode,
+    Invitation,
+    ListedTogether,
+    Meeting,
+    Occurrence,
+    Participant,
+    SecondDevice,
+)
 from meetings.register import Proofs, Register, accounts_of
 from meetings.rulebook import limits_now, rules_of, stored_rules
 from meetings.settled import WITH_NAMES, settled_by
@@ -68,7 +80,18 @@ def meeting_for(user: Any, meeting_id: UUID | str) -> Meeting | None:
     meeting = Meeting.objects.filter(pk=key).first()
     if meeting is None or user is None or not user.is_active:
         return None
-    return meeting if is_host(user, meeting) or _invited(meeting, user).exists() else None
+    theirs = (
+        is_host(user, meeting) or _invited(meeting, user).exists() or meetings_listing(user).filter(pk=key).exists()
+    )
+    return meeting if theirs else None
+
+
+def meetings_listing(user: Any) -> QuerySet[Meeting]:
+    """Meetings on whose list an active account is by a group or a domain, as `listing_of` says."""
+    domains = {domain_of(address) for address in verified_addresses(user)} - {""}
+    together = ListedTogether.objects.filter(Q(group__members=user) | Q(domain__in=domains))
+    own = Invitation.objects.filter(_names(user)).values("occurrence__meeting")
+    return Meeting.objects.filter(listed_together__in=together).exclude(pk__in=own)
 
 
 def is_host(user: Any, meeting: Meeting) -> bool:
@@ -131,14 +154,33 @@ def visitor_row(
         hosting = register.is_host(account) if register is not None else is_host(account, occurrence.meeting)
         if hosting:
             return Row.HOST
-        if any(own.revoked_at is None for own in _own_invitations(occurrence, account, register)):
+        own = _own_invitations(occurrence, account, register)
+        if any(one.revoked_at is None for one in own) or listing_of(occurrence, account, register) is not None:
             return Row.LISTED
-    is_guest = invitation is not None and invitation.occurrence_id == occurrence.pk and invitation.revoked_at is None
+    limits = register.limits if register is not None else limits_now()
+    is_guest = _is_of(invitation, occurrence) and limits.guest_addresses.take(invitation.email)
     if account is None:
         return Row.GUEST if is_guest else Row.ANYONE
-    rules = register.rules if register is not None else rules_of(occurrence.meeting)
+    rules = register.rules if register is not None else rules_of(occurrence.meeting, limits)
     # The two are not ordered: whichever gets in more easily here, and the account where that makes no difference.
     return Row.GUEST if is_guest and EASE[rules.guests] > EASE[rules.colleagues] else Row.COLLEAGUE
+
+
+def listing_of(occurrence: Occurrence, user: Any, register: Register | None = None) -> ListedTogether | None:
+    """The group or domain by which an account is on the list, looked up now: whoever has left is on it no more.
+
+    A person's own invitation outweighs it: somebody whose invitation was revoked is not listed by a group.
+    """
+    if _own_invitations(occurrence, user, register):
+        return None
+    listed = register.door_list if register is not None else DoorList(occurrence.meeting)
+    addresses = register.addresses_of(user) if register is not None else verified_addresses(user)
+    return listed.listing(user, addresses)
+
+
+def _is_of(invitation: Invitation | None, occurrence: Occurrence) -> TypeGuard[Invitation]:
+    """Whether this is a live invitation to this very occurrence."""
+    return invitation is not None and invitation.occurrence_id == occurrence.pk and invitation.revoked_at is None
 
 
 def facts_for(
@@ -204,6 +246,11 @@ def facts_for(
         capacity=min(rules.capacity or MOST_INSIDE, MOST_INSIDE),
         inside=register.inside if register is not None else inside_now(occurrence),
         exception=Way(exception.way) if exception is not None else None,
+        unwanted_address=user is None
+        and row is Row.ANYONE
+        and _is_of(invitation, occurrence)
+        and not limits.guest_addresses.take(invitation.email),
+        known_by=_known_by(occurrence, row, user, register),
         settled=settled_by(
             occurrence,
             limits,
@@ -216,6 +263,14 @@ def facts_for(
     )
 
 
+def _known_by(occurrence: Occurrence, row: Row, user: Any, register: Register | None) -> str:
+    """How the explanation names the group or domain that lists somebody."""
+    listing = listing_of(occurrence, user, register) if row is Row.LISTED else None
+    if listing is None:
+        return ""
+    return f"@{listing.domain}" if listing.domain else _("the group “%(name)s”") % {"name": str(listing.group)}
+
+
 def _exception(
     occurrence: Occurrence,
     rules: Rules,
@@ -226,7 +281,7 @@ def _exception(
 ) -> DoorException | None:
     """What a host settled for this person alone."""
     listed = register.door_list if register is not None else DoorList(occurrence.meeting)
-    if row is Row.HOST or listed.is_empty:
+    if row is Row.HOST or not listed.has_exceptions:
         return None
     own = _own_invitations(occurrence, user, register)
     return listed.exception(

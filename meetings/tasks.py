@@ -54,13 +54,25 @@ def send_cancellation(invitation_id: str, attempt: int = 0) -> None:
 @task()
 def tell_host(occurrence_id: str, user_id: str, what: str, attempt: int = 0) -> None:
     """Mail a host who did not act: invitation, change or cancellation."""
-    occurrence = Occurrence.objects.select_related("meeting__created_by").filter(pk=occurrence_id).first()
-    host = get_user_model().objects.filter(pk=user_id, is_active=True).first()
-    if occurrence is None or host is None:
-        return
-    reader = mail.Reader(host.email, host.name, _meeting_link(occurrence), hosting=True)
-    if not _delivered(lambda: mail.send(what, occurrence, reader)) and attempt < len(PAUSES):
+    if not _told_account(occurrence_id, user_id, what, hosting=True) and attempt < len(PAUSES):
         _again(tell_host, attempt, occurrence_id, user_id, what)
+
+
+@task()
+def tell_member(occurrence_id: str, user_id: str, what: str, attempt: int = 0) -> None:
+    """Mail somebody who is on the list by a group: invitation, change or cancellation. They come in by signing in."""
+    if not _told_account(occurrence_id, user_id, what, hosting=False) and attempt < len(PAUSES):
+        _again(tell_member, attempt, occurrence_id, user_id, what)
+
+
+def _told_account(occurrence_id: str, user_id: str, what: str, *, hosting: bool) -> bool:
+    """Whether the mail went out, or is not needed any more."""
+    occurrence = Occurrence.objects.select_related("meeting__created_by").filter(pk=occurrence_id).first()
+    account = get_user_model().objects.filter(pk=user_id, is_active=True).first()
+    if occurrence is None or account is None:
+        return True
+    reader = mail.Reader(account.email, account.name, _meeting_link(occurrence), hosting=hosting)
+    return _delivered(lambda: mail.send(what, occurrence, reader))
 
 
 @task()

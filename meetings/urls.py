@@ -37,6 +37,7 @@ urlpatterns = [
         "meetings/<uuid:meeting_id>/authorization/secret/", roundtrip.authorization_secret, name="authorization-secret"
     ),
     path("meetings/<uuid:meeting_id>/authorization/test/", roundtrip.authorization_test, name="authorization-test"),
+    path("meetings/<uuid:meeting_id>/unlist/", invitations.unlist, name="unlist"),
     path("meetings/<uuid:meeting_id>/invite/", invitations.invite, name="invite"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/link/", invitations.link, name="link"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/resend/", invitations.resend, name="resend"),

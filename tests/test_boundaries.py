@@ -15,6 +15,7 @@ PURE = [
     "meetings/door.py",
     "meetings/doortable.py",
     "meetings/doorlimits.py",
+    "meetings/domains.py",
     "meetings/admission.py",
     "meetings/lifecycle.py",
     "meetings/localtime.py",

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from meetings import codes
 from meetings.door import Rules, with_preset
-from meetings.models import AuditDetail, Block, Invitation, Meeting, Occurrence, Participant
+from meetings.models import AuditDetail, Block, Invitation, Meeting, Occurrence, Participant, PeopleGroup
 from meetings.services import invitations
 from meetings.tests.live_case import Browser, jwk_of, running_live
 from portal.accounts.services import invite_person
@@ -108,6 +108,10 @@ TABLE: dict[str, tuple[Row, Row]] = {
     "organisation/": (admins(ON), admins(NOT_SO)),
     "organisation/retention/": (admins(PAGE), admins(PAGE)),
     "organisation/door/": (admins(PAGE), admins(PAGE)),
+    "organisation/groups/": (admins(PAGE), admins(NOT_SO)),
+    "organisation/groups/new/": (admins(PAGE), admins(PAGE)),
+    "organisation/groups/<uuid:group_id>/": (admins(PAGE), admins(PAGE)),
+    "organisation/groups/<uuid:group_id>/delete/": (admins(PAGE), admins(ON)),
     "audit/": (admins(PAGE), admins(NOT_SO)),
     "audit/<int:number>/": (admins(PAGE), admins(NOT_SO)),
     "audit.<str:form_of>": (admins(PAGE), admins(NOT_SO)),
@@ -124,6 +128,7 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ONE + "history/": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history/<int:number>/": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history.<str:form_of>": (hosts(PAGE), accounts(NOT_SO)),
+    ONE + "unlist/": (accounts(NOT_SO), hosts(GONE)),  # nothing is named in an empty form
     ONE + "exception/": (accounts(NOT_SO), hosts(PAGE)),
     ONE + "invite/": (accounts(NOT_SO), hosts(PAGE)),
     ASKED + "link/": (accounts(NOT_SO), hosts(PAGE)),
@@ -218,6 +223,7 @@ class EveryVisitor(TestCase):
             "invitation_id": str(other.pk),
             "person_id": str(somebody.pk),
             "destination_id": "987654",
+            "group_id": str(PeopleGroup.objects.create(name="Safety team").pk),
             "code": cls.meeting.code,
             "number": str(AuditDetail.objects.filter(meeting=cls.meeting).latest("entry_id").entry_id),
             "form_of": "csv",

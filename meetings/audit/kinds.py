@@ -50,7 +50,16 @@ PREFIXES: Final[Mapping[str, Group]] = {
 """The first word of a kind. Every other word is the organisation's."""
 
 EXCEPTIONS: Final[Mapping[str, Group]] = {
-    **dict.fromkeys(("door.exception_lifted", "door.exception_set", "door.rule_changed"), Group.MEETINGS),
+    **dict.fromkeys(
+        (
+            "door.exception_lifted",
+            "door.exception_set",
+            "door.list_added",
+            "door.list_removed",
+            "door.rule_changed",
+        ),
+        Group.MEETINGS,
+    ),
     **dict.fromkeys(
         (
             "account.signed_in",

@@ -79,6 +79,11 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "door.rule_changed": gettext_lazy("{actor} changed the door: {changes}"),
     "door.exception_set": gettext_lazy("{actor} made an exception at the door for {target}"),
     "door.exception_lifted": gettext_lazy("{actor} lifted the exception for {target}"),
+    "door.list_added": gettext_lazy("{actor} put {target} on the list"),
+    "door.list_removed": gettext_lazy("{actor} took {target} off the list"),
+    "organisation.group_made": gettext_lazy("{actor} made the group {target}"),
+    "organisation.group_changed": gettext_lazy("{actor} changed the group {target}"),
+    "organisation.group_deleted": gettext_lazy("{actor} deleted the group {target}"),
     "door.locked": gettext_lazy("{actor} locked the door"),
     "door.locked_by_rule": gettext_lazy("The door locked by itself"),
     "door.unlocked": gettext_lazy("{actor} unlocked the door"),
@@ -185,6 +190,8 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "hosts": gettext_lazy("hosts"),
     "people": gettext_lazy("people and guests"),
     "exceptions": gettext_lazy("exceptions for single people"),
+    "listed_together": gettext_lazy("groups and domains on the list"),
+    "guest_addresses": gettext_lazy("whose addresses are taken as guests’"),
     "guests_verified": gettext_lazy("code by mail for guests"),
     "opens_minutes": gettext_lazy("when the door opens"),
     "without_host": gettext_lazy("what happens without a host"),
@@ -218,6 +225,12 @@ KEPT: Final[Mapping[str, Any]] = {
 
 ERASED: Final[Mapping[str, Any]] = {"details": gettext_lazy("who and why"), "networks": gettext_lazy("the networks")}
 """What an erasure took."""
+
+COUNTED: Final = frozenset(
+    {"door.list_added", "door.list_removed"}
+    | {"organisation.group_made", "organisation.group_changed", "organisation.group_deleted"}
+)
+"""Kinds of entries that tell how many people they are about."""
 
 POLICY: Final[Mapping[str, Any]] = {
     "default": gettext_lazy("{rule} at the start"),
@@ -288,6 +301,9 @@ def why(entry: AuditEntry) -> str:
         parts += [_kept(name, days) for name, days in facts.get("changes", {}).items()]
     if entry.kind == "door.exception_set":
         parts.append(str(WAYS.get(facts.get("way"), "")))
+    if entry.kind in COUNTED and isinstance(facts.get("count"), int):
+        count = facts["count"]
+        parts.append(ngettext("{count} person", "{count} people", count).format(count=count))
     if facts.get("door_set_to_knock"):
         parts.append(_("anyone else with the link knocks from now on"))
     return ", ".join(part for part in parts if part)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from meetings import audit, changes
 from meetings.door import EASE, Row, Way
-from meetings.models import DoorException, Meeting, Participant
+from meetings.models import DoorException, Invitation, Meeting, Participant
 from meetings.selectors import account_for, limits_now
 from meetings.services.errors import Wrong
 from meetings.services.invitations import address_of
@@ -74,6 +74,18 @@ def change_exceptions(by: Any, meeting: Meeting, wanted: list[tuple[Any, Way]]) 
         return {key: one.way for key, one in before.items()} != {key: way for key, (_who, way) in people.items()}
 
 
+def follow_address(by: Any, meeting: Meeting, invitation: Invitation, address: str) -> None:
+    """The invited person has another address: an exception that was made for them goes along. In the caller's
+    transaction.
+    """
+    own = meeting.exceptions.filter(user=invitation.user, email="" if invitation.user is not None else invitation.email)
+    exception = own.first()
+    if exception is not None:
+        way = Way(exception.way)
+        lift_exception(by, exception)
+        set_exception(by, meeting, address, way)
+
+
 def _person(person: Any) -> tuple[Any, str]:
     if not isinstance(person, str):
         return person, ""
@@ -116,5 +128,4 @@ def _tell(kind: str, by: Any, exception: DoorException, **facts: Any) -> None:
         email=exception.email or exception.user.email,
         **facts,
     )
-    for occurrence_id in meeting.occurrences.filter(ended_at=None).values_list("pk", flat=True):
-        changes.touch(occurrence_id)
+    changes.touch_meeting(meeting)

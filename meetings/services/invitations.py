@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from meetings import audit, changes, codes, tasks
 from meetings.door import Refuse
 from meetings.models import Invitation, InvitationToken, Occurrence, Participant
-from meetings.selectors import account_for, invitations_of, takes_place_no_more
+from meetings.selectors import account_for, invitations_of, limits_now, takes_place_no_more
 from meetings.services import door as door_services
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host_of
@@ -56,6 +56,8 @@ def add(by: Any, occurrence: Occurrence, email: str, name: str = "", *, user: An
     """As `invite`, in the transaction of a caller that has checked who acts and announces the change itself."""
     address = address_of(email)
     user = user or account_for(address)
+    if user is None:
+        check_address(address)
     existing = occurrence.invitations.filter(email=address).first()
     if existing is not None:
         return reinstate(by, existing, send=send) if existing.revoked_at is not None else existing
@@ -68,6 +70,13 @@ def add(by: Any, occurrence: Occurrence, email: str, name: str = "", *, user: An
     if send:
         tasks.send_invitation.enqueue(str(invitation.pk))
     return invitation
+
+
+def check_address(address: str) -> None:
+    """Raises `Wrong` for a guest's address that the organisation doesn't take."""
+    if account_for(address) is None and not limits_now().guest_addresses.take(address):
+        told = _("Turned off by your administrator: no guests with an address at %(domain)s. Use another address.")
+        raise Wrong("email", "not_taken", told % {"domain": address.rpartition("@")[2]})
 
 
 def address_of(email: str) -> str:

@@ -17,6 +17,7 @@ from meetings import audit, changes, codes, selectors, tasks
 from meetings.models import EmailCode, Invitation, Meeting, Occurrence, Participant, RetiredCode
 from meetings.services import invitations
 from meetings.services.errors import Wrong
+from meetings.services.exceptions import follow_address
 from meetings.services.roles import require_host_of
 from meetings.text import clean_line
 
@@ -155,6 +156,8 @@ def _change_address(by: Any, invitation: Invitation, address: str, *, send: bool
         sent_at=invitation.sent_at,
         revoked_at=timezone.now(),
     )
+    invitations.check_address(address)
+    follow_address(by, invitation.occurrence.meeting, invitation, address)
     invitation.email, invitation.user, invitation.sent_at = address, selectors.account_for(address), None
     invitation.save(update_fields=["email", "user", "sent_at"])
     invitations.start_afresh(invitation)

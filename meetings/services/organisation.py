@@ -12,11 +12,14 @@ from django.utils.translation import gettext as _
 from meetings import audit, changes
 from meetings.door import COLUMN, EASE
 from meetings.doorlimits import OPTIONS, SETTLEABLE, Limits
+from meetings.doormodels import Addresses
 from meetings.doortable import MOST_INSIDE
 from meetings.models import DoorPolicy
 from meetings.selectors import limits_now
 from meetings.services.doorrules import check_rules, set_rules
 from meetings.services.errors import NotAnAdministrator, Wrong
+
+MAX_DOMAINS = 500
 
 
 def require_administrator(by: Any) -> Any:
@@ -46,6 +49,8 @@ def change_door_policy(by: Any, limits: Limits) -> Limits:
             policy.most_anyone = most.anyone
             policy.most_inside = most.capacity
             policy.fixed = sorted(limits.fixed)
+            policy.guest_addresses = limits.guest_addresses.rule
+            policy.guest_domains = list(limits.guest_addresses.domains)
             policy.changed_at, policy.changed_by = timezone.now(), account
             policy.save()
             audit.record("organisation.door_changed", actor=account, changes=changed)
@@ -65,6 +70,13 @@ def _check(limits: Limits) -> None:
             )
     if (limits.defaults.capacity or 0) > (limits.most.capacity or MOST_INSIDE):
         raise Wrong("most.capacity", "beyond", _("New meetings would start with more people than this."))
+    addresses = limits.guest_addresses
+    if addresses.rule not in Addresses.values:
+        raise Wrong("guest_addresses", "unknown", _("There is no such rule."))
+    if addresses.rule != Addresses.ANY and not addresses.domains:
+        raise Wrong("guest_domains", "required", _("Enter at least one domain."))
+    if len(addresses.domains) > MAX_DOMAINS:
+        raise Wrong("guest_domains", "too_many", _("At most %(count)d domains.") % {"count": MAX_DOMAINS})
     for name in limits.fixed - set(SETTLEABLE):
         raise Wrong("fixed", "unknown", _("There is no rule called “%(name)s”.") % {"name": name})
 
@@ -78,6 +90,8 @@ def _differences(before: Limits, after: Limits) -> dict[str, Any]:
     for name in (*COLUMN.values(), "guests_verified", "capacity"):
         if getattr(before.most, name) != getattr(after.most, name):
             found[f"most.{name}"] = getattr(after.most, name)
+    if before.guest_addresses != after.guest_addresses:
+        found["guest_addresses"] = after.guest_addresses.rule
     for name in sorted(before.fixed ^ after.fixed):
         found[f"hosts_may_change.{name}"] = name not in after.fixed
     return found

@@ -21,6 +21,7 @@ from meetings.services import hosting, invitations
 from meetings.services.doorrules import beyond, check_rules, set_rules
 from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
 from meetings.services.exceptions import change_exceptions
+from meetings.services.lists import Wanted, change_lists, tell_members
 from meetings.services.roles import require_host_of
 from meetings.text import clean_line, clean_text
 
@@ -53,12 +54,14 @@ def schedule_meeting(
     people: Sequence[Any] = (),
     rules: Rules | None = None,
     exceptions: Sequence[tuple[Any, Way]] = (),
+    listed: Sequence[Wanted] = (),
     encryption: str = "transport",
     notes: str = "",
     send: bool = True,
 ) -> Meeting:
     """A meeting with one occurrence. `by` always hosts. `people` are addresses, (address, name) pairs or accounts;
-    `exceptions` say for some of them, or for others, what happens at the door whatever their row says.
+    `exceptions` say for some of them, or for others, what happens at the door whatever their row says. `listed` are
+    groups and domains whose people are on the list too.
 
     With `send` everybody asked gets a mail. Raises `ModeUnavailable` for an encryption that does not exist here, and
     `Wrong` for values that make no meeting; after either nothing is stored.
@@ -86,6 +89,7 @@ def schedule_meeting(
         audit.record("meeting.scheduled", actor=by, occurrence=occurrence, title=meeting.title, starts_at=starts_at)
         _invite_all(by, occurrence, _people(people), send=send)
         change_exceptions(by, meeting, list(exceptions))
+        change_lists(by, meeting, listed, tell=send)
         if send:
             _tell_hosts(by, occurrence, meeting.hosts.all(), "invitation")
         changes.touch(occurrence.pk)
@@ -107,12 +111,12 @@ def start_now(by: Any) -> Meeting:
 
 
 CALENDAR_FIELDS = frozenset({"title", "notes", "starts_at", "duration_minutes", "time_zone"})
-CHANGEABLE = CALENDAR_FIELDS | {"hosts", "people", "rules", "exceptions"}
+CHANGEABLE = CALENDAR_FIELDS | {"hosts", "people", "rules", "exceptions", "listed"}
 
 
 def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> Meeting:
     """Change what is given; what is not given stays. `people` is everybody to be invited: who is missing is revoked.
-    `exceptions` are all that there are afterwards.
+    `exceptions` and `listed` are all that there are afterwards.
 
     With `tell`, people learn of it by mail (new ones are invited, revoked ones told, the others if the calendar
     entry changed). Raises `NotAHost`, `Wrong`, or `IllegalEvent` for a meeting that is over or a live one's time.
@@ -140,13 +144,16 @@ def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> M
             changed |= _change_people(account, occurrence, _people(wanted["people"]), tell=tell)
         if wanted.get("exceptions") is not None and change_exceptions(account, meeting, wanted["exceptions"]):
             changed["exceptions"] = True
+        if wanted.get("listed") is not None and change_lists(account, meeting, wanted["listed"], tell=tell):
+            changed["listed_together"] = True
         if changed:
             audit.record("meeting.changed", actor=account, occurrence=occurrence, changes=changed)
-            changes.touch(occurrence.pk)
+            changes.touch_meeting(meeting)
         if tell and in_calendar:
             for invitation in before:
                 tasks.send_change.enqueue(str(invitation.pk))
             _tell_hosts(account, occurrence, meeting.hosts.all(), "change")
+            tell_members(account, occurrence, "change")
     return meeting
 
 
@@ -172,6 +179,7 @@ def cancel_meeting(by: Any, meeting: Meeting, *, tell: bool = True) -> Meeting:
                 for invitation in occurrence.invitations.filter(revoked_at=None):
                     tasks.send_cancellation.enqueue(str(invitation.pk))
                 _tell_hosts(account, occurrence, meeting.hosts.all(), "cancellation")
+                tell_members(account, occurrence, "cancellation")
         meeting.cancelled_at = now
         meeting.calendar_sequence += 1
         meeting.save(update_fields=["cancelled_at", "calendar_sequence"])

@@ -15,7 +15,18 @@ from django.utils import timezone
 
 from meetings import selectors
 from meetings.live import facts
-from meetings.models import Block, DoorException, EmailCode, Invitation, Occurrence, Participant, SecondDevice
+from meetings.models import (
+    Block,
+    DoorException,
+    DoorPolicy,
+    EmailCode,
+    Invitation,
+    ListedTogether,
+    Occurrence,
+    Participant,
+    PeopleGroup,
+    SecondDevice,
+)
 from meetings.register import Register
 from meetings.tests.live_case import make_meeting, make_user
 
@@ -47,12 +58,22 @@ class RegisterTests(TestCase):
         """Accounts, guests and strangers with every kind of past, sharing devices now and then."""
         now = timezone.now()
         occurrence = make_meeting(self.host, door_guests=chance.choice(["knocks", "walks_in"]))
+        group = PeopleGroup.objects.create(name=f"Group {seed}")
+        together = {"meeting": occurrence.meeting, "added_at": now}
+        if chance.random() < 0.5:
+            ListedTogether.objects.create(group=group, **together)
+        if chance.random() < 0.3:
+            ListedTogether.objects.create(domain="nordhavn.example", **together)
+        policy = {"guest_addresses": chance.choice(["any", "only", "except"]), "guest_domains": ["nordhavn.example"]}
+        DoorPolicy.objects.update_or_create(pk=1, defaults=policy)
         for number in range(6):
             user = invitation = None
             address = f"p{seed}.{number}@nordhavn.example"
             if chance.random() < 0.6:
                 user = get_user_model().objects.create_user(address, f"P{number}", is_active=chance.random() < 0.9)
                 EmailAddress.objects.create(user=user, email=address, verified=chance.random() < 0.7)
+                if chance.random() < 0.5:
+                    group.members.add(user)
                 if chance.random() < 0.2:
                     occurrence.meeting.hosts.add(user)
             if chance.random() < 0.7:

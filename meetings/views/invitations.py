@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from meetings import listing
 from meetings.inviteforms import InviteForm
 from meetings.models import Invitation, Meeting, Participant
-from meetings.services import invitations, links
+from meetings.services import invitations, links, lists
 from meetings.services.errors import Wrong
-from meetings.views import breaks
+from meetings.views import breaks, words
 from meetings.views.access import for_hosts, open_meeting
 from meetings.views.invitees import name_of
 from meetings.views.meeting import meeting_page
@@ -57,12 +57,18 @@ def invite(request: HttpRequest, meeting_id: Any) -> HttpResponse:
         with transaction.atomic():
             for email, name in asked:
                 invitations.invite(request.user, occurrence, email, name)
+            if typed.together:
+                lists.add_lists(request.user, meeting, typed.together)
     except Wrong as wrong:
         form.add_error("people", wrong.message)
         return meeting_page(request, meeting, invite_form=form)
     count = len(typed)
     said = ngettext("%(count)d invitation is on its way.", "%(count)d invitations are on their way.", count)
-    messages.success(request, said % {"count": count})
+    if count:
+        messages.success(request, said % {"count": count})
+    for one in typed.together:
+        name = words.together(one)
+        messages.success(request, _("On the list now: %(name)s.") % {"name": name})
     return redirect(back_to(meeting))
 
 
@@ -129,4 +135,18 @@ def restore(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRe
     meeting, invitation = invitation_of(request.user, meeting_id, invitation_id)
     invitations.restore(request.user, invitation)
     messages.success(request, _("%(name)s is invited again. A new link is on its way.") % {"name": name_of(invitation)})
+    return redirect(back_to(meeting))
+
+
+@for_hosts
+@require_POST
+def unlist(request: HttpRequest, meeting_id: Any) -> HttpResponse:
+    """Takes a group or domain off the list: its people are decided by another row at once."""
+    meeting = open_meeting(request.user, meeting_id)
+    listed = list(meeting.listed_together.select_related("group"))
+    gone = next((one for one in listed if str(one.pk) == request.POST.get("listed")), None)
+    if gone is None:
+        raise Http404
+    lists.change_lists(request.user, meeting, [one.group or one.domain for one in listed if one != gone], tell=True)
+    messages.success(request, _("%(name)s is off the list.") % {"name": str(gone)})
     return redirect(back_to(meeting))

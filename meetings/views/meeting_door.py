@@ -20,8 +20,8 @@ from meetings import directory, localtime, selectors
 from meetings.door import EASE, Row, Rules, Settled, Way
 from meetings.doorlimits import Limits
 from meetings.foretelling import Foreteller, Foretold
-from meetings.models import DoorException, Invitation, Meeting, Occurrence
-from meetings.services import exceptions
+from meetings.models import DoorException, Invitation, ListedTogether, Meeting, Occurrence
+from meetings.services import exceptions, lists
 from meetings.services.errors import Wrong
 from meetings.settled import settled_by
 from meetings.views import words
@@ -64,6 +64,7 @@ class DoorOf:
         self.meeting, self.occurrence, self.now = meeting, occurrence, now
         self.limits: Limits = selectors.limits_now()
         self.rules: Rules = selectors.rules_of(meeting, self.limits)
+        self.listed_together = list(meeting.listed_together.select_related("group", "added_by"))
         self.exceptions = list(meeting.exceptions.select_related("user", "set_by"))
         settled = settled_by(
             occurrence, self.limits, seat=None, same_person=(), blocks=(), invitation=None, exception=None
@@ -150,6 +151,23 @@ class DoorOf:
                 for one in self.exceptions
             ],
             "ways": words.ways(),
+            "together": [
+                self._together(one) for one in self.meeting.listed_together.select_related("group", "added_by")
+            ],
+        }
+
+    def _together(self, listed: ListedTogether) -> dict[str, Any]:
+        told = self.foreteller.tell(Row.LISTED, known_by=str(listed))
+        when = short_moment(listed.added_at, self.now, inline=True)
+        by = listed.added_by.name if listed.added_by is not None else _("somebody")
+        return {
+            "id": listed.pk,
+            "name": str(listed),
+            "counted": words.counted(str(listed), lists.count_of(listed)),
+            "about": _("On the list by %(name)s, %(when)s") % {"name": by, "when": when},
+            "way": told.way.value,
+            "words": words.plural_chip(told.way),
+            "why": told.why,
         }
 
     def _facts(self) -> list[str]:

@@ -99,7 +99,7 @@ def _say_wrong(form: ScheduleForm, wrong: Wrong) -> None:
 def _changes_as_listed(form: ScheduleForm) -> str:
     """The changes that are listed before saving, in the form in which the page sends them back."""
     door = ",".join(f"{COLUMN[row]}:{after.value}" for row, _before, after in form.door_changes())
-    gone = ",".join(sorted(one.email for one in form.uninvited()))
+    gone = ",".join(sorted([*(one.email for one in form.uninvited()), *(one.lower() for one in form.unlisted())]))
     alone = ",".join(f"{who}:{after}" for who, _before, after in form.exception_changes())
     return f"{door}|{gone}|{alone}" if door or gone or alone else ""
 
@@ -129,15 +129,18 @@ def _page(
     hosts = [request.user, *(person for person in hosts if person != request.user)]
     known = directory.find(str(form["people"].value() or ""))
     listed = [person for person in known.users if person not in hosts]
-    others = max(0, directory.count() - len(hosts) - len(listed))
-    example = directory.somebody_else([*hosts, *listed])
+    on_the_list = {person.pk for person in listed} | directory.people_of(known) - {host.pk for host in hosts}
+    others = max(0, directory.count() - len(hosts) - len(on_the_list))
+    example = directory.somebody_else([*(host.pk for host in hosts), *on_the_list])
+    together = [words.together(one) for one in known.together]
     shown = {COLUMN[row]: _shown(form, COLUMN[row]) for row in _ROWS}
+    on_the_row = [*(one.name for one in listed), *together]
     context = {
         "here": "meetings",
         "form": form,
         "meeting": meeting,
         "presets": words.presets(presets_offered(form.limits)),
-        "rows": _rows(form, shown, listed=listed, guests=len(known.emails), others=others),
+        "rows": _rows(form, shown, listed=on_the_row, guests=len(known.emails), others=others),
         "row_words": {"host": words.names([_("You"), *(host.name for host in hosts[1:])], most=4)},
         "exceptions": form.exceptions,
         "ways": words.ways(),
@@ -165,6 +168,7 @@ def _changes(form: ScheduleForm) -> dict[str, Any]:
         for row, before, after in form.door_changes()
     ]
     gone = [one.user.name if one.user else one.email for one in form.uninvited()] if form.meeting else []
+    gone += form.unlisted() if form.meeting else []
     alone = [{"name": who, "before": before, "after": after} for who, before, after in form.exception_changes()]
     return {"door": [*door, *alone], "gone": words.names(gone, most=12)} if door or gone or alone else {}
 
@@ -173,7 +177,7 @@ def _rows(
     form: ScheduleForm, shown: dict[str, str], *, listed: list[Any], guests: int, others: int
 ) -> list[dict[str, str]]:
     about = {
-        Row.LISTED: words.names([person.name for person in listed], most=4) or _("Nobody yet"),
+        Row.LISTED: words.names(listed, most=4) or _("Nobody yet"),
         Row.COLLEAGUE: _people_could_open(others),
         Row.GUEST: _personal_links(guests),
         Row.ANYONE: _("Forwarded or leaked links"),
@@ -324,6 +328,10 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
         "example": example.name if example else "",
         "exceptions": form.exceptions_held(),
         "whys": _whys(),
+        "groups": directory.groups(),
+        "domains": directory.domain_counts(),
+        "unwanted": {"rule": form.limits.guest_addresses.rule, "domains": form.limits.guest_addresses.domains},
+        "listed": [{"email": one["key"], "name": one["value"]} for one in form.listed_held()],
         "invited": [{"email": one.email, "name": one.user.name if one.user else one.email} for one in form.invited()],
         "presets": words.preset_tables(),
         "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],
@@ -343,6 +351,9 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
             "remove": _("Remove {name}"),
             "added": _("Added {name}."),
             "removed": _("Removed {name}."),
+            "counted": _("{name}, {count} people"),
+            "countedOne": _("{name}, 1 person"),
+            "unwanted": _("Turned off by your administrator: no guests with the address {name}."),
             "wrong": _("{name} is not a name or an address we know."),
             "hostWrong": _("{name} has no account here, so can’t host."),
             "suggested": _("{count} people match. Press the down arrow to choose."),

@@ -11,6 +11,8 @@ from django.utils.translation import ngettext
 
 from meetings.door import COLUMN, PRESETS, Row, Rules, Way, WithoutHost
 from meetings.doorlimits import Limits
+from meetings.services import lists
+from meetings.services.lists import Wanted
 
 LONGEST_NAME_IN_A_CHIP = 18
 
@@ -147,6 +149,16 @@ def without_host(rules: Rules) -> str:
     if rules.without_host is WithoutHost.LISTED_START:
         return _("If no host has arrived, listed people may start.")
     return _("If no host has arrived, everyone waits outside.")
+
+
+def counted(name: str, count: int) -> str:
+    """A group or domain with the number of people that it stands for: "Safety team, 12 people"."""
+    return ngettext("%(name)s, %(count)d person", "%(name)s, %(count)d people", count) % {"name": name, "count": count}
+
+
+def together(one: Wanted) -> str:
+    """A group, or a domain without its "@", with the number of people that it stands for now."""
+    return counted(f"@{one}" if isinstance(one, str) else str(one), lists.count_of(one))
 
 
 def people_and_guests(people: int, guests: int) -> str:

@@ -56,7 +56,11 @@ def meetings_of(user: Any) -> QuerySet[Meeting]:
     own = Q(user=user) | Q(user=None, email__in=selectors.verified_addresses(user))
     invited = Invitation.objects.filter(own, revoked_at=None).values("occurrence__meeting")
     return (
-        Meeting.objects.filter(Q(pk__in=Meeting.objects.filter(hosts=user).values("pk")) | Q(pk__in=invited))
+        Meeting.objects.filter(
+            Q(pk__in=Meeting.objects.filter(hosts=user).values("pk"))
+            | Q(pk__in=invited)
+            | Q(pk__in=selectors.meetings_listing(user).values("pk"))
+        )
         .annotate(starts=Min("occurrences__starts_at"))
         .prefetch_related("hosts", "occurrences")
         .order_by("starts", "pk")

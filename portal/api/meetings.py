@@ -19,13 +19,14 @@ from ninja import Router
 from meetings import selectors
 from meetings.door import Rules, Way, WithoutHost, is_ordered, preset_of, with_preset
 from meetings.lifecycle import stage_of
-from meetings.models import Meeting, Occurrence
+from meetings.models import Meeting, Occurrence, PeopleGroup
 from meetings.services import scheduling
+from meetings.services.lists import Wanted
 from portal.api import access, schemas
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, position
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import MeetingChange, MeetingIn, MeetingOut, Meetings, Moment
+from portal.api.schemas import DoorPolicyIn, MeetingChange, MeetingIn, MeetingOut, Meetings, Moment
 
 router = Router()
 TAG: Final = "Meetings"
@@ -81,7 +82,7 @@ def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
     _check_start(data.starts_at)
     zone = data.time_zone or user.time_zone or "UTC"
     _check_zone(zone)
-    rules = _rules(selectors.limits_now().start, data)
+    rules = rules_from(selectors.limits_now().start, data)
     meeting = scheduling.schedule_meeting(
         user,
         title=data.title,
@@ -90,6 +91,7 @@ def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
         time_zone=zone,
         hosts=_accounts(data.hosts),
         rules=rules,
+        listed=_listed(data.listed),
         encryption=data.encryption,
         notes=data.notes,
     )
@@ -137,8 +139,10 @@ def change_meeting(request: HttpRequest, meeting_id: UUID, data: MeetingChange) 
         changes["starts_at"] = data.starts_at
     if "hosts" in given:
         changes["hosts"] = _accounts(data.hosts)
+    if "listed" in given:
+        changes["listed"] = _listed(data.listed)
     before = selectors.rules_of(seen.meeting)
-    rules = _rules(before, data)
+    rules = rules_from(before, data)
     if rules != before:
         changes["rules"] = rules
     if changes:
@@ -191,29 +195,29 @@ def shown(meeting: Meeting, user: Any) -> dict[str, Any]:
         "locked": (occurrence.locked_at is not None) if is_host else None,
         "suspended": (occurrence.suspended_at is not None) if is_host else None,
         "encryption": meeting.encryption,
-        "door": {
-            "preset": preset_of(rules),
-            "listed": rules.listed,
-            "colleagues": rules.colleagues,
-            "guests": rules.guests,
-            "anyone": rules.anyone,
-            "guests_verified": rules.guests_verified and rules.guests is Way.WALKS_IN,
-        },
+        "door": shown_door(rules),
         "door_opens_minutes": rules.opens_minutes,
-        "options": {
-            "allow_share": rules.allow_share,
-            "allow_chat": rules.allow_chat,
-            "mics_start_off": rules.mics_start_off,
-            "lock_after_minutes": rules.lock_after_minutes,
-            "capacity": rules.capacity,
-            "without_host": rules.without_host,
-        }
-        if is_host
-        else None,
+        "listed": [str(one) for one in meeting.listed_together.select_related("group")] if is_host else None,
+        "options": shown_options(rules) if is_host else None,
         "hosts": [{"id": host.pk, "name": host.name, "email": host.email} for host in hosts],
         "you": "host" if is_host else "attendee",
         "created_at": meeting.created_at,
     }
+
+
+def shown_door(rules: Rules) -> dict[str, Any]:
+    return {
+        "preset": preset_of(rules),
+        "listed": rules.listed,
+        "colleagues": rules.colleagues,
+        "guests": rules.guests,
+        "anyone": rules.anyone,
+        "guests_verified": rules.guests_verified and rules.guests is Way.WALKS_IN,
+    }
+
+
+def shown_options(rules: Rules) -> dict[str, Any]:
+    return {"without_host": rules.without_host, **{name: getattr(rules, name) for name in OPTIONS}}
 
 
 def status_of(meeting: Meeting, occurrence: Occurrence) -> str:
@@ -227,7 +231,21 @@ def status_of(meeting: Meeting, occurrence: Occurrence) -> str:
 OPTIONS: Final = ("allow_share", "allow_chat", "mics_start_off", "lock_after_minutes", "capacity")
 
 
-def _rules(rules: Rules, data: MeetingIn | MeetingChange) -> Rules:
+def _listed(entries: list[str]) -> list[Wanted]:
+    """Groups by name, and domains. Raises Problem for a name that no group has; the service checks the domains."""
+    found: list[Wanted] = []
+    for number, entry in enumerate(entries):
+        if entry.startswith("@"):
+            found.append(entry)
+            continue
+        group = PeopleGroup.objects.filter(name__iexact=entry).first()
+        if group is None:
+            raise invalid(f"listed.{number}", "There is no group of this name. A domain starts with “@”.")
+        found.append(group)
+    return found
+
+
+def rules_from(rules: Rules, data: MeetingIn | MeetingChange | DoorPolicyIn) -> Rules:
     """These rules with what a body names; what it does not name stays."""
     given = data.model_fields_set
     if "door_opens_minutes" in given:

@@ -130,6 +130,11 @@ _OPENS = Field(ge=0, le=1440)
 _HOSTS = Field(max_length=20, description="Addresses of accounts. The token's owner is always one of the hosts.")
 _ENCRYPTION = Field(description="A mode that this server can't offer answers 422, never a weaker mode.")
 _DOOR = Field(description="A preset's name, or the table.")
+_LISTED = Field(
+    max_length=20,
+    description="Groups by name, and domains as `@example.org`, whose people are on the list too. Who is in them is "
+    "looked up whenever the door is asked.",
+)
 
 
 def _without_defaults_of_the_door(schema: dict[str, Any]) -> None:
@@ -152,6 +157,7 @@ class MeetingIn(Input):
     door_opens_minutes: Annotated[StrictInt, _OPENS] | None = Field(
         10, description="Minutes before the start at which the door opens; null: at any time."
     )
+    listed: Annotated[list[Annotated[OneLine, Field(max_length=254)]], _LISTED] = Field(default_factory=list)
     encryption: Annotated[ENCRYPTION, _ENCRYPTION] = "transport"
     options: OptionsIn = Field(default_factory=OptionsIn)
 
@@ -178,6 +184,7 @@ class MeetingChange(Input):
     recurrence: Annotated[str, _RECURRENCE] | None = None
     door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
     door_opens_minutes: Annotated[StrictInt, _OPENS] | None = None
+    listed: Annotated[list[Annotated[OneLine, Field(max_length=254)]], _LISTED] = Field(default_factory=list)
     encryption: Annotated[ENCRYPTION, _ENCRYPTION] = Field(
         "transport", description="Settled when the meeting is made; another mode than its own answers 422."
     )
@@ -230,6 +237,7 @@ class MeetingOut(Output):
     encryption: ENCRYPTION
     door: DoorOut
     door_opens_minutes: int | None
+    listed: list[str] | None = Field(description="Groups by name, domains as `@example.org`.")
     options: OptionsOut | None
     hosts: list[Person]
     you: Literal["host", "attendee"]
@@ -394,6 +402,109 @@ class StreamPassMade(Output):
     token: str
     publish: bool
     expires_at: datetime
+
+
+# ---- the organisation
+
+
+class Most(Input):
+    """The most open answer that hosts may choose for each kind of people."""
+
+    listed: WAYS = "walks_in"
+    colleagues: WAYS = "walks_in"
+    guests: WAYS = "walks_in"
+    anyone: WAYS = "walks_in"
+    guests_verified: StrictBool = Field(False, description="Guests who walk in always type a mailed code.")
+    capacity: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
+
+
+SETTLEABLE_NAMES = Literal[
+    "listed", "colleagues", "guests", "anyone", "opens_minutes", "without_host", "allow_share", "allow_chat",
+    "mics_start_off", "lock_after_minutes", "capacity",
+]  # fmt: skip
+
+
+class GuestAddressesIn(Input):
+    """From which domains guests are taken; a domain stands for what is below it, too."""
+
+    rule: Literal["any", "only", "except"] = "any"
+    domains: Annotated[list[Annotated[str, Field(min_length=1, max_length=254)]], Field(max_length=500)] = Field(
+        default_factory=list
+    )
+
+
+class DoorPolicyIn(Input):
+    """All of it: what is absent is as it is without a policy."""
+
+    door: Annotated[PRESET | DoorTable, Field(description="The door of a new meeting.")] = "guests_knock"
+    door_opens_minutes: Annotated[StrictInt, Field(ge=0, le=1440)] | None = 10
+    options: OptionsIn = Field(default_factory=OptionsIn)
+    most: Most = Field(default_factory=Most)
+    fixed: Annotated[list[SETTLEABLE_NAMES], Field(max_length=20, description="What hosts may not change.")] = Field(
+        default_factory=list
+    )
+    guest_addresses: GuestAddressesIn = Field(default_factory=GuestAddressesIn)
+
+
+class MostOut(Output):
+    listed: WAYS
+    colleagues: WAYS
+    guests: WAYS
+    anyone: WAYS
+    guests_verified: bool
+    capacity: int | None
+
+
+class GuestAddressesOut(Output):
+    rule: Literal["any", "only", "except"]
+    domains: list[str]
+
+
+class DoorPolicyOut(Output):
+    door: DoorOut
+    door_opens_minutes: int | None
+    options: OptionsOut
+    most: MostOut
+    fixed: list[SETTLEABLE_NAMES]
+    guest_addresses: GuestAddressesOut
+    changed_at: datetime | None
+    changed_by: str
+
+
+_GROUP_NAME = Field(min_length=1, max_length=80)
+_MEMBERS = Field(max_length=1000, description="Addresses of accounts.")
+
+
+class GroupIn(Input):
+    name: Annotated[OneLine, _GROUP_NAME]
+    members: Annotated[list[Address], _MEMBERS] = Field(default_factory=list)
+
+
+def _without_defaults_at_all(schema: dict[str, Any]) -> None:
+    for field in schema.get("properties", {}).values():
+        field.pop("default", None)
+    schema["minProperties"] = 1
+
+
+class GroupChange(Input):
+    """Fields that are absent stay as they are; `members` replaces everybody who is in it."""
+
+    name: Annotated[OneLine, _GROUP_NAME] = ""
+    members: Annotated[list[Address], _MEMBERS] = Field(default_factory=list)
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults_at_all)
+
+
+class GroupOut(Output):
+    id: UUID
+    name: str
+    members: list[str]
+    meetings: int = Field(description="On the list of how many meetings it is.")
+
+
+class Groups(Output):
+    items: list[GroupOut]
+    next: str | None
 
 
 # ---- exceptions at the door

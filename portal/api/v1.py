@@ -12,7 +12,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.responses import NinjaJSONEncoder
 
-from portal.api import door, exceptions, invitations, links, meetings, record, streams
+from portal.api import door, exceptions, invitations, links, meetings, organisation, record, streams
 from portal.api.problems import ProblemDocument, answer_for
 from portal.api.requests import StrictParser
 
@@ -68,6 +68,7 @@ for _router in (
     invitations.router,
     links.router,
     exceptions.router,
+    organisation.router,
     door.router,
     record.router,
     streams.router,

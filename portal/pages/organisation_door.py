@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from meetings import doorform
+from meetings import directory, domains, doorform
 from meetings.door import COLUMN, EASE, ORDER, PRESETS, Row, Way, is_ordered
-from meetings.doorlimits import ALL_OPEN, Limits
+from meetings.doorlimits import ALL_OPEN, GuestAddresses, Limits
+from meetings.doormodels import Addresses
 from meetings.forms import WITHOUT_HOST, CapacityField, lock_choices, opens_choices
 from meetings.selectors import limits_now
 from meetings.services import organisation
@@ -44,6 +45,15 @@ class PolicyForm(forms.Form):
         label=gettext_lazy("If no host has arrived"), choices=WITHOUT_HOST, widget=_select()
     )
     lock_after = forms.ChoiceField(label=gettext_lazy("Lock the door by itself"), required=False, widget=_select())
+    guest_addresses = forms.ChoiceField(
+        label=gettext_lazy("Guests’ addresses"), choices=Addresses.choices, widget=_select(), required=False
+    )
+    guest_domains = forms.CharField(
+        label=gettext_lazy("Domains"),
+        max_length=50_000,
+        required=False,
+        widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
+    )
     capacity = CapacityField(label=gettext_lazy("At most this many people"))
     most_capacity = CapacityField(label=gettext_lazy("At most this many people, whatever hosts say"))
     allow_share = forms.BooleanField(label=gettext_lazy("Everyone can share their screen"), required=False)
@@ -54,6 +64,10 @@ class PolicyForm(forms.Form):
         initial = doorform.initial(limits.defaults)
         initial |= {f"most_{COLUMN[row]}": limits.most.way(row).value for row in doorform.ROWS}
         initial |= {"most_guests_verified": limits.most.guests_verified, "most_capacity": limits.most.capacity}
+        initial |= {
+            "guest_addresses": limits.guest_addresses.rule,
+            "guest_domains": ", ".join(limits.guest_addresses.domains),
+        }
         initial |= {f"free_{name}": _rule(name) not in limits.fixed for name in _FIELDS}
         super().__init__(*args, initial=initial, label_suffix="", **kwargs)
         for column in COLUMN.values():
@@ -63,6 +77,16 @@ class PolicyForm(forms.Form):
             self.fields[f"free_{name}"] = forms.BooleanField(required=False)
         self.fields["opens"].choices = opens_choices(initial["opens"])
         self.fields["lock_after"].choices = lock_choices(initial["lock_after"])
+
+    def clean_guest_domains(self) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for entry in directory.entries(self.cleaned_data["guest_domains"]):
+            try:
+                found[domains.normal(entry)] = None
+            except ValueError:
+                told = _("“%(text)s” is no domain. Enter domains such as example.org, separated by commas.")
+                raise forms.ValidationError(told % {"text": entry[:80]}) from None
+        return tuple(found)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -80,7 +104,10 @@ class PolicyForm(forms.Form):
         if defaults.capacity and most.capacity and defaults.capacity > most.capacity:
             self.add_error("capacity", _("That is more than hosts may choose."))
         fixed = frozenset(_rule(name) for name in _FIELDS if not data[f"free_{name}"])
-        data["limits"] = Limits(defaults, most, fixed)
+        addresses = GuestAddresses(data["guest_addresses"] or Addresses.ANY.value, data["guest_domains"])
+        if addresses.rule != Addresses.ANY and not addresses.domains:
+            self.add_error("guest_domains", _("Enter at least one domain, such as example.org."))
+        data["limits"] = Limits(defaults, most, fixed, addresses)
         return data
 
     def _say_unordered(self, ways: dict[str, Way]) -> None:
@@ -105,7 +132,7 @@ def door(request: HttpRequest) -> HttpResponse:
         try:
             organisation.change_door_policy(request.user, form.cleaned_data["limits"])
         except Wrong as wrong:
-            form.add_error(None, wrong.message)
+            form.add_error(wrong.field if wrong.field in form.fields else None, wrong.message)
         else:
             messages.success(request, _("Saved. It holds for all meetings from now on, also for those that are on."))
             if form.also_changed:

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from portal.pages import (
     audit,
+    groups,
     help,
     organisation,
     organisation_authorization,
@@ -23,6 +24,10 @@ urlpatterns = [
     path("people/<uuid:person_id>/deactivate/", people.deactivate, name="people-deactivate"),
     path("people/<uuid:person_id>/reactivate/", people.reactivate, name="people-reactivate"),
     path("organisation/", organisation.organisation, name="organisation"),
+    path("organisation/groups/", groups.all_groups, name="organisation-groups"),
+    path("organisation/groups/new/", groups.new, name="organisation-group-new"),
+    path("organisation/groups/<uuid:group_id>/", groups.change, name="organisation-group"),
+    path("organisation/groups/<uuid:group_id>/delete/", groups.delete, name="organisation-group-delete"),
     path("organisation/door/", organisation_door.door, name="organisation-door"),
     path("organisation/retention/", organisation_retention.retention_page, name="organisation-retention"),
     path("organisation/authorization/", organisation_authorization.authorization, name="organisation-authorization"),

@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from meetings.door import Way
-from meetings.models import Block, Meeting, Participant
+from meetings.models import Block, Meeting, Participant, PeopleGroup
 from meetings.services import exceptions
 from meetings.tests.live_case import running_live
 from portal.accounts.services import make_token
@@ -45,6 +45,10 @@ ADMINS = {**EVERY_ACCOUNT, **dict.fromkeys((*NO_PART, "listed", "host"), 403), "
 
 def hosts(status: int) -> dict[str, int]:
     return {**HOSTS, "host": status}
+
+
+def admins(status: int) -> dict[str, int]:
+    return {**ADMINS, "admin": status}
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,14 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", MEETING + "/resume"): Row(HOSTS, {"quiet": True}),
     ("POST", MEETING + "/stream-passes"): Row({**HOSTS_AND_LISTED, "listed": 201, "host": 201}, {}),
     ("GET", "/api/v1/audit"): Row(ADMINS),
+    ("GET", "/api/v1/organisation/door"): Row(ADMINS),
+    ("PUT", "/api/v1/organisation/door"): Row(ADMINS, {"door": "everyone_knocks"}),
+    ("GET", "/api/v1/organisation/groups"): Row(ADMINS),
+    ("POST", "/api/v1/organisation/groups"): Row(admins(201), {"name": "Safety team"}),
+    ("PATCH", "/api/v1/organisation/groups/{group_id}"): Row(ADMINS, {"name": "Safety"}),
+    ("DELETE", "/api/v1/organisation/groups/{group_id}"): Row(admins(204)),
 }
+IDS = ("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id")
 NEEDS_INSIDE = {"remove", "mute", "move-to-door"}
 
 
@@ -136,6 +147,7 @@ class EveryCaller(ApiCase):
         invited(self.people["host"], self.meeting, "listed@example.org")
         self.invitation = invited(self.people["host"], self.meeting, "guest@elsewhere.example")
         listed = self.people["listed"]
+        self.group = PeopleGroup.objects.create(name="Board")
         self.exception = exceptions.set_exception(self.people["host"], self.meeting, listed, Way.KNOCKS)
         Meeting.objects.filter(pk=self.meeting.pk).update(door_opens_minutes=None)
         occurrence = self.meeting.occurrences.get()
@@ -153,6 +165,7 @@ class EveryCaller(ApiCase):
             invitation_id=self.invitation,
             participant_id=there.pk,
             exception_id=self.exception.pk,
+            group_id=self.group.pk,
         )
         async with running_live() as live:
             await live.reconcile(str(there.occurrence_id))
@@ -187,7 +200,11 @@ class Scopes(ApiCase):
         tokens = {scope: await token_of(host, scope) for scope in ApiToken.Scope.values}
         for (method, path), operation in operations().items():
             address = path.removeprefix("/api/v1").format(
-                meeting_id=uuid4(), invitation_id=uuid4(), participant_id=uuid4(), exception_id=uuid4()
+                meeting_id=uuid4(),
+                invitation_id=uuid4(),
+                participant_id=uuid4(),
+                exception_id=uuid4(),
+                group_id=uuid4(),
             )
             for scope, token in tokens.items():
                 answer = await self.call(method, address, token, TABLE[method, path].body)

@@ -4,10 +4,12 @@ import { fill, initials } from "../lib/words.js";
 
 const SEPARATORS = /[,;\n\r\t]+/;
 const ADDRESS = /^[^\s@<>,;"]+@[^\s@<>,;"]+\.[^\s@<>,;".]{2,}$/;
+const DOMAIN = /^@([a-z0-9-]+(?:\.[a-z0-9-]+)+)$/;
 const SUGGESTIONS = 6;
 
 /** @typedef {{ name: string, email: string }} Person */
-/** @typedef {{ value: string, name: string, kind: "account" | "guest" | "unknown" | "wrong" }} Chip */
+/** @typedef {{ name: string, count: number }} Group */
+/** @typedef {{ value: string, name: string, kind: "account" | "guest" | "list" | "unknown" | "wrong", why?: string }} Chip */
 
 export class Chips {
   /** @type {Chip[]} */ chips = [];
@@ -16,8 +18,8 @@ export class Chips {
   /**
    * @param {HTMLTextAreaElement} text
    * @param {{ people: Person[], complete: boolean, words: Record<string, string>, accountsOnly?: boolean,
-   *   fixed?: Person, placeholder: string, said: HTMLElement, changed: () => void }} options
-   *   `complete`: `people` holds every account, so a name that isn't among them fits nobody.
+   *   groups?: Group[], domains?: Record<string, number>, takes?: (address: string) => boolean, fixed?: Person, placeholder: string, said: HTMLElement, changed: () => void }} options
+   *   `groups` and `domains` may be typed, too. `takes`: whether a guest may have an address. `complete`: `people` holds every account, so a name that isn't among them fits nobody.
    */
   constructor(text, options) {
     this.#text = text;
@@ -77,6 +79,11 @@ export class Chips {
     if (fixed && [fixed.email.toLowerCase(), fixed.name.toLowerCase()].includes(wanted)) return null;
     const matches = people.filter((person) => [person.email.toLowerCase(), person.name.toLowerCase()].includes(wanted));
     if (matches.length === 1) return { value: matches[0].email, name: matches[0].name, kind: "account" };
+    const list = this.#together(value);
+    if (list && !matches.length) return list;
+    if (ADDRESS.test(value) && this.#options.takes?.(wanted) === false) {
+      return { value: wanted, name: wanted, kind: "wrong", why: this.#options.words.unwanted };
+    }
     if (ADDRESS.test(value)) {
       const kind = !accountsOnly ? "guest" : complete ? "wrong" : "unknown";
       return { value: wanted, name: wanted, kind };
@@ -84,9 +91,20 @@ export class Chips {
     return { value, name: value, kind: complete || matches.length ? "wrong" : "unknown" };
   }
 
+  /** A group by its name, or a domain as "@name". @param {string} typed @returns {Chip | null} */
+  #together(typed) {
+    const { groups, domains, words } = this.#options;
+    if (!groups || !domains) return null;
+    const counted = (/** @type {string} */ name, /** @type {number} */ count) => fill(count === 1 ? words.countedOne : words.counted, { name, count });
+    const domain = DOMAIN.exec(typed.toLowerCase())?.[1];
+    if (domain) return { value: `@${domain}`, name: counted(`@${domain}`, domains[domain] ?? 0), kind: "list" };
+    const group = groups.find(({ name }) => name.toLowerCase() === typed.toLowerCase());
+    return group ? { value: group.name, name: counted(group.name, group.count), kind: "list" } : null;
+  }
+
   /** @param {Chip} chip */
   #wrongWords(chip) {
-    return fill(this.#options.accountsOnly ? this.#options.words.hostWrong : this.#options.words.wrong, chip);
+    return chip.why ? fill(chip.why, chip) : fill(this.#options.accountsOnly ? this.#options.words.hostWrong : this.#options.words.wrong, chip);
   }
 
   #draw() {
@@ -102,8 +120,8 @@ export class Chips {
   /** @param {Chip} chip @param {(() => void) | null} remove */
   #chip(chip, remove) {
     const look = chip.kind === "wrong" ? "chip chip-wrong" : "chip";
-    const disc = el("span", { class: chip.kind === "account" ? "av" : "av av-guest", "aria-hidden": "true" });
-    disc.append(chip.kind === "wrong" ? icon("circle-alert") : initials(chip.name));
+    const disc = el("span", { class: chip.kind === "account" || chip.kind === "list" ? "av" : "av av-guest", "aria-hidden": "true" });
+    disc.append(chip.kind === "wrong" ? icon("circle-alert") : chip.kind === "list" ? icon("users") : initials(chip.name));
     const node = el("span", { class: look, title: chip.kind === "wrong" ? this.#wrongWords(chip) : chip.value });
     node.append(disc, chip.name);
     if (remove) {
@@ -187,25 +205,26 @@ export class Chips {
   #suggest() {
     const typed = this.pending.toLowerCase();
     const taken = new Set(this.chips.map((chip) => chip.value.toLowerCase()));
-    const { people, fixed, words } = this.#options;
-    const found = typed.length < 2 ? [] : people
+    const { people, fixed, words, groups = [] } = this.#options;
+    const named = typed.length < 2 ? [] : groups.filter(({ name }) => name.toLowerCase().includes(typed) && !taken.has(name.toLowerCase()));
+    const lists = named.map(({ name }) => ({ name, email: this.#together(name)?.name ?? "" }));
+    const found = typed.length < 2 ? [] : [...lists, ...people
       .filter((person) => person !== fixed && person.email !== fixed?.email && !taken.has(person.email.toLowerCase()))
-      .filter((person) => `${person.name} ${person.email}`.toLowerCase().includes(typed))
-      .slice(0, SUGGESTIONS);
+      .filter((person) => `${person.name} ${person.email}`.toLowerCase().includes(typed))].slice(0, SUGGESTIONS);
     const wasHidden = this.#list.hidden;
-    this.#list.replaceChildren(...found.map((person) => this.#suggestion(person)));
+    this.#list.replaceChildren(...found.map((person) => this.#suggestion(person, lists.includes(person) ? person.name : person.email)));
     this.#list.hidden = !found.length;
     this.#list.scrollIntoView({ block: "nearest" });
     if (found.length && wasHidden) this.#say(fill(words.suggested, { count: found.length }));
   }
 
-  /** @param {Person} person */
-  #suggestion(person) {
+  /** @param {Person} person @param {string} value what is added */
+  #suggestion(person, value) {
     const button = el("button", { type: "button" }, el("b", {}, person.name), el("span", { class: "meta" }, person.email));
     button.addEventListener("click", () => {
       this.#entry.value = "";
       this.#list.hidden = true;
-      this.add(person.email);
+      this.add(value);
       this.#entry.focus();
     });
     return el("li", {}, button);

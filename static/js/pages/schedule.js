@@ -34,6 +34,28 @@ function listed() {
   return (people?.chips ?? []).filter((chip) => chip.kind === "account" && !hosting.has(chip.value) && chip.value !== data.me.email);
 }
 
+/** Groups and domains that are typed. */
+const together = () => (people?.chips ?? []).filter((chip) => chip.kind === "list");
+
+/** Addresses of accounts that they stand for, as far as the page knows them. */
+function listedTogether() {
+  const domains = together().map((chip) => chip.value).filter((value) => value.startsWith("@"));
+  const names = new Set(together().map((chip) => chip.value));
+  const groups = data.groups.flatMap((/** @type {{ name: string }} */ group, /** @type {number} */ number) => (names.has(group.name) ? [number] : []));
+  const on = data.people.filter(
+    (/** @type {{ email: string, groups: number[] }} */ person) =>
+      domains.some((domain) => person.email.toLowerCase().endsWith(domain)) || person.groups.some((number) => groups.includes(number)),
+  );
+  return new Set(on.map((/** @type {{ email: string }} */ person) => person.email));
+}
+
+/** Everybody on the list, hosts left out. */
+function onTheList() {
+  const found = new Set([...listed().map((chip) => chip.value), ...listedTogether()]);
+  for (const host of [data.me.email, ...(hosts?.chips ?? []).map((chip) => chip.value)]) found.delete(host);
+  return found;
+}
+
 const guests = () => (people?.chips ?? []).filter((chip) => chip.kind === "guest");
 
 /** @param {string} selector @param {string} text */
@@ -44,15 +66,15 @@ function showPeople() {
   const others = unlisted();
   const links = guests().length;
   rowAbout("#row-hosts", names([words.you, ...hostNames], words));
-  rowAbout("#row-listed legend span", names(listed().map((chip) => chip.name), words) || words.nobody);
+  rowAbout("#row-listed legend span", names([...listed(), ...together()].map((chip) => chip.name), words) || words.nobody);
   rowAbout("#row-colleagues legend span", others === 1 ? words.onePerson : fill(words.persons, { count: others }));
   rowAbout("#row-guests legend > span", !links ? words.nobody : links === 1 ? words.oneLink : fill(words.links, { count: links }));
 }
 
-const unlisted = () => Math.max(0, data.total - 1 - (hosts?.chips ?? []).filter((chip) => chip.kind === "account").length - listed().length);
+const unlisted = () => Math.max(0, data.total - 1 - (hosts?.chips ?? []).filter((chip) => chip.kind === "account").length - onTheList().size);
 
 function colleague() {
-  const known = new Set([data.me.email, ...(hosts?.chips ?? []).map((chip) => chip.value), ...listed().map((chip) => chip.value)]);
+  const known = new Set([data.me.email, ...(hosts?.chips ?? []).map((chip) => chip.value), ...onTheList()]);
   return data.people.find((/** @type {{ email: string }} */ person) => !known.has(person.email))?.name || words.colleague;
 }
 
@@ -119,7 +141,7 @@ function showChanges() {
   const all = ROWS.map((row, index) => ({ row, was: /** @type {Way} */ (was[index]), now: /** @type {Way} */ (value(row)) }));
   const door = all.filter((change) => change.was !== change.now);
   const kept = new Set((people?.chips ?? []).map((chip) => chip.value.toLowerCase()));
-  const gone = data.invited.filter((/** @type {{ email: string }} */ one) => !kept.has(one.email));
+  const gone = [...data.invited, ...data.listed].filter((/** @type {{ email: string }} */ one) => !kept.has(one.email));
   const said = door.map((change) => `${change.row}:${change.now}`).join(",");
   const left = gone.map((/** @type {{ email: string }} */ one) => one.email).sort().join(",");
   const before = new Map(data.exceptions.map((/** @type {{ person: string, way: Way }} */ one) => [one.person.toLowerCase(), one.way]));
@@ -166,6 +188,15 @@ function addException() {
   return entry;
 }
 
+/** Whether the organisation takes guests with this address. @param {string} address */
+function takes(address) {
+  const { rule, domains } = data.unwanted;
+  if (rule === "any") return true;
+  const domain = address.slice(address.lastIndexOf("@") + 1);
+  const within = domains.some((/** @type {string} */ one) => domain === one || domain.endsWith(`.${one}`));
+  return within === (rule === "only");
+}
+
 function start() {
   const draft = new Draft(form);
   while ($$("[name=exception_person]", form).length < draft.count("exception_person")) addException();
@@ -180,7 +211,8 @@ function start() {
   const hostsField = /** @type {HTMLTextAreaElement} */ ($("#id_hosts"));
   const peopleField = /** @type {HTMLTextAreaElement} */ ($("#id_people"));
   hosts = new Chips(hostsField, { ...shared, fixed: data.me, accountsOnly: true, placeholder: words.addHost, changed });
-  people = new Chips(peopleField, { ...shared, placeholder: words.addPeople, changed });
+  const lists = { groups: data.groups, domains: data.domains, takes };
+  people = new Chips(peopleField, { ...shared, ...lists, placeholder: words.addPeople, changed });
   door = new DoorRows(form, data, words.also);
   ready = true;
 
