@@ -7,10 +7,11 @@ database thread. An unknown code and a door that is closed for this visitor leav
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from meetings import codes, door, selectors
+from meetings.attempts import Attempt
 from meetings.models import Invitation, InvitationToken, Occurrence, Participant, RetiredCode
 from meetings.services import door as door_services
 from meetings.services import invitations, mailed_codes, moves
@@ -39,6 +40,7 @@ class LinkInUse:
 class Seen:
     """The door's answer to one visitor at one moment. `occurrence` is None exactly when they may not know whether it
     exists. `otherwise`: what it would be if the link belonged to this device; None where that makes no difference.
+    `tried`: for hosts of the meeting, never for the visitor: which link was tried where nothing was opened.
     """
 
     occurrence: Occurrence | None
@@ -47,6 +49,7 @@ class Seen:
     invitation: Invitation | None = None
     participant: Participant | None = None
     otherwise: door.Decision | None = None
+    tried: Attempt | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_closed(self) -> bool:
@@ -96,12 +99,24 @@ def _look_by_retired_code(code: str, visitor: Visitor, device: str, host_inside:
     if retired is None:
         return NOTHING_HERE
     seen = _look_at(selectors.occurrence_now(retired.meeting, now), visitor, device, host_inside, now)
+    if seen.tried is not None and seen.tried.link == "meeting":
+        seen = replace(seen, tried=replace(seen.tried, link="former"))
     has_seat = seen.participant is not None and seen.participant.state in PRESENT
     if seen.is_closed or seen.row in {door.Row.GUEST, door.Row.HOST} or has_seat:
         return seen
     if seen.row is door.Row.LISTED:
         return replace(seen, decision=door.Refuse("link_replaced"), otherwise=None)
-    return NOTHING_HERE
+    occurrence_id = str(seen.occurrence.pk) if seen.occurrence is not None else ""
+    return replace(NOTHING_HERE, tried=Attempt(occurrence_id, "former", reason="link_replaced"))
+
+
+def _tried(occurrence: Occurrence, visitor: Visitor, decision: door.Decision) -> Attempt:
+    """What hosts learn of a visitor who learns nothing."""
+    links = InvitationToken.objects.filter(pk=visitor.link, invitation__occurrence=occurrence)
+    invitation_id = links.values_list("invitation", flat=True).first() if visitor.link is not None else None
+    if invitation_id is None:
+        return Attempt(str(occurrence.pk), "meeting", reason=decision.reason)
+    return Attempt(str(occurrence.pk), "personal", str(invitation_id), decision.reason)
 
 
 def _look_at(occurrence: Occurrence, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:
@@ -122,10 +137,10 @@ def _look_at(occurrence: Occurrence, visitor: Visitor, device: str, host_inside:
     decision = door.decide(facts)
     if isinstance(decision, door.Refuse) and decision.unknown:
         mine = _replaced_link(visitor, occurrence, device)
-        decision = door.decide(replace(facts, replaced=mine is not None))
-        if decision != door.Refuse("link_replaced"):
-            return NOTHING_HERE
-        return Seen(occurrence, door.Row.GUEST, decision, mine)
+        again = door.decide(replace(facts, replaced=mine is not None))
+        if again != door.Refuse("link_replaced"):
+            return replace(NOTHING_HERE, tried=_tried(occurrence, visitor, decision))
+        return Seen(occurrence, door.Row.GUEST, again, mine)
     otherwise = None
     if facts.link_in_use:
         # A seat on the first device goes along, so that no lock and no full room stands against it.

@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from meetings import ics
+from meetings.audit.words import link_words, tries_words
 from meetings.models import Occurrence
 
 METHODS = {"invitation": ics.REQUEST, "change": ics.REQUEST, "link": ics.REQUEST, "cancellation": ics.CANCEL}
@@ -79,6 +80,50 @@ def send_code(occurrence: Occurrence, email: str, digits: str) -> None:
         subject=_("Your code for %(title)s") % {"title": occurrence.meeting.title},
         body=render_to_string("meetings/mail/code.txt", context),
         to=[email],
+        headers={"Auto-Submitted": "auto-generated"},
+    ).send()
+
+
+def warn_of_link(occurrence: Occurrence, host: Any, line: Any) -> None:
+    """Mail a host that a link is being tried from many networks. Raises OSError (SMTP too)."""
+    from meetings import triedwords  # here: what it reads queues mails itself
+
+    meeting, title = occurrence.meeting, occurrence.meeting.title
+    link = link_words(line.link.kind, line.link.name)
+    helps = triedwords.replace_path(meeting, line.link) or triedwords.page_path(meeting)
+    _plain(
+        host.email,
+        _("A link of “%(title)s” is being tried from many networks") % {"title": title},
+        "meetings/mail/link_tried.txt",
+        title=title,
+        link=_("%(link)s for “%(title)s”") % {"link": link[:1].upper() + link[1:], "title": title},
+        tries=tries_words(line.count, link),
+        networks=line.networks,
+        replace=settings.LINTEL.public_url + helps,
+        history=settings.LINTEL.public_url + triedwords.history_path(meeting),
+    )
+
+
+def tell_turned_away(occurrence: Occurrence, lines: list[Any]) -> None:
+    """Mail whoever scheduled a meeting what was turned away at it. Raises OSError (SMTP too)."""
+    from meetings import triedwords
+
+    meeting = occurrence.meeting
+    _plain(
+        meeting.created_by.email,
+        _("Turned away from “%(title)s”") % {"title": meeting.title},
+        "meetings/mail/turned_away.txt",
+        title=meeting.title,
+        lines=[triedwords.said(line) for line in lines],
+        history=settings.LINTEL.public_url + triedwords.history_path(meeting),
+    )
+
+
+def _plain(to: str, subject: str, template: str, **context: Any) -> None:
+    EmailMultiAlternatives(
+        subject=subject,
+        body=render_to_string(template, {**context, "organisation": settings.LINTEL.organisation}),
+        to=[to],
         headers={"Auto-Submitted": "auto-generated"},
     ).send()
 

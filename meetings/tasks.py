@@ -76,6 +76,40 @@ def _told_account(occurrence_id: str, user_id: str, what: str, *, hosting: bool)
 
 
 @task()
+def warn_of_link(occurrence_id: str, user_id: str, link: str, invitation_id: str, attempt: int = 0) -> None:
+    """Mail a host that a link is being tried from many networks, with the one thing that helps."""
+    from meetings.services.turned_away import report
+
+    occurrence, host = _occurrence_of_host(occurrence_id, user_id)
+    if occurrence is None or host is None:
+        return
+    found = [line for line in report(occurrence) if (line.link.kind, line.link.invitation) == (link, invitation_id)]
+    if found and not _delivered(lambda: mail.warn_of_link(occurrence, host, found[0])) and attempt < len(PAUSES):
+        _again(warn_of_link, attempt, occurrence_id, user_id, link, invitation_id)
+
+
+@task()
+def tell_turned_away(occurrence_id: str, attempt: int = 0) -> None:
+    """After a meeting: mail whoever scheduled it what was turned away, if anything was."""
+    from meetings.services.turned_away import report
+
+    occurrence = Occurrence.objects.select_related("meeting__created_by").filter(pk=occurrence_id).first()
+    if occurrence is None or not occurrence.meeting.created_by.is_active:
+        return
+    lines = report(occurrence)
+    if lines and not _delivered(lambda: mail.tell_turned_away(occurrence, lines)) and attempt < len(PAUSES):
+        _again(tell_turned_away, attempt, occurrence_id)
+
+
+def _occurrence_of_host(occurrence_id: str, user_id: str) -> tuple[Occurrence | None, Any]:
+    """Both as they are now: whoever hosts no more is told nothing more."""
+    occurrence = Occurrence.objects.select_related("meeting").filter(pk=occurrence_id).first()
+    if occurrence is None:
+        return None, None
+    return occurrence, occurrence.meeting.hosts.filter(pk=user_id, is_active=True).first()
+
+
+@task()
 def send_email_code(code_id: int, attempt: int = 0) -> None:
     """Make a guest's digits and mail them. Not tried again: they ask for another."""
     from meetings.services import mailed_codes

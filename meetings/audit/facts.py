@@ -26,6 +26,8 @@ NAMES: Final[Mapping[str, Any]] = {
     "entries": gettext_lazy("How many entries"),
     "filters": gettext_lazy("Filters"),
     "format": gettext_lazy("Form"),
+    "link": gettext_lazy("Which link"),
+    "networks": gettext_lazy("From how many networks"),
     "invitation": gettext_lazy("Invitation"),
     "minute": gettext_lazy("In the minute"),
     "name": gettext_lazy("Name"),

@@ -16,7 +16,7 @@ from django.utils import timezone
 from meetings import chain
 from meetings.audit import checkpoints
 from meetings.audit.details import compose
-from meetings.models import AuditDetail, AuditEntry
+from meetings.models import AuditDetail, AuditEntry, Occurrence
 from meetings.network import truncate_network
 from meetings.refusals import Tally
 
@@ -113,19 +113,22 @@ def record_refusal(kind: str, *, network: str, now: datetime, **entry: Any) -> N
 
     A flood of refused tries so costs neither the log nor the disk, and the log still tells how many there were.
     """
+    occurrence = entry.get("occurrence")
     with _tally_lock:
-        within = _tally.note(network or "unknown", now)
+        within = _tally.note(network or "unknown", now, occurrence.pk if occurrence is not None else None)
     flush_refusals(now)
     if within:
         record(kind, network=network, at=now, **entry)
 
 
 def flush_refusals(now: datetime | None = None, *, everything: bool = False) -> None:
-    """Write what was only counted, one entry per network and minute: for minutes that are over, or `everything`."""
+    """Write what was only counted, an entry for each network, meeting and minute that is over, or for `everything`."""
     with _tally_lock:
         counted = _tally.everything() if everything else _tally.due(now or timezone.now())
     for one in counted:
-        record("door.refusals_counted", network=one.source, minute=one.minute, count=one.count)
+        # By its key: a whole row would be kept in memory until the minute is over.
+        occurrence = Occurrence.objects.select_related("meeting").filter(pk=one.about).first() if one.about else None
+        record("door.refusals_counted", occurrence=occurrence, network=one.source, minute=one.minute, count=one.count)
 
 
 def checkpoint() -> None:

@@ -64,6 +64,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "door.knocked": gettext_lazy("{target} knocked"),
     "door.refused": gettext_lazy("{target} was turned away by the rules"),
     "door.refusals_counted": gettext_lazy("More tries from one network were refused"),
+    "door.tries_refused": gettext_lazy("{tries} turned away"),
+    "door.link_tried_widely": gettext_lazy("Hosts were warned: {link} is being tried from many networks"),
     "door.entered": gettext_lazy("{target} came in"),
     "door.left": gettext_lazy("{target} left"),
     "door.stopped": gettext_lazy("{target} stopped waiting"),
@@ -272,11 +274,26 @@ def sentence(entry: AuditEntry) -> str:
         role=str(facts.get("role", "")),
         what=str(ERASED.get(str(facts.get("what", "details")), "")),
     )
+    words["link"] = link_words(str(facts.get("link", "")), words["target"])
+    words["tries"] = tries_words(facts.get("count", 1), words["link"])
     template = SENTENCES.get(entry.kind)
     # Formatted by a fixed template: names are values, so braces in them stay braces.
     text = str(template).format_map(words) if template is not None else f"{words['actor']}: {entry.kind}"
     reason = why(entry)
     return f"{text}: {reason}." if reason else f"{text}."
+
+
+def link_words(link: str, name: str) -> str:
+    """Which link was tried. `name`: whose, where it is a personal one."""
+    if link == "personal":
+        return _("the personal link of {name}").format(name=name)
+    return _("a replaced link of the meeting") if link == "former" else _("the meeting’s link")
+
+
+def tries_words(count: int, link: str) -> str:
+    """ "3 tries with the meeting’s link were", as sentences go on from there."""
+    said = ngettext("{count} try with {link} was", "{count} tries with {link} were", count)
+    return said.format(count=count, link=link)
 
 
 def why(entry: AuditEntry) -> str:

@@ -82,6 +82,8 @@ class News:
         seat.told_capabilities = seat.capabilities
         if self.room.meeting is not None:
             seat.tell(views.room(seat, self.room.meeting, self.room.inside(), waiting))
+        if seat.is_host and self.room.turned_away is not None and self.room.turned_away["tries"]:
+            seat.tell(self.room.turned_away)
 
     def _tell_differences(self, seat: Seat, changed: Iterable[str], meeting_changed: bool, by: str | None) -> None:
         if seat.capabilities != seat.told_capabilities:

@@ -27,6 +27,7 @@ from meetings.live.room import LEASE_SECONDS, MOST_WAITING, Room
 from meetings.live.seats import Connection, Seat
 from meetings.live.sockets import Sockets
 from meetings.live.tries import Tries
+from meetings.live.turned_away import TurnedAway
 from meetings.live.upkeep import Upkeep
 from meetings.signaling.protocol import Close, ProtocolError
 from meetings.tickets import Bearer, Nonces, Tickets
@@ -64,6 +65,7 @@ class Live:
         self.nonces = Nonces(clock)
         self.tries = Tries(clock)
         self.sockets = Sockets()
+        self.turned_away = TurnedAway(self)
         self.upkeep = Upkeep(self)
         self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,6 +99,7 @@ class Live:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.attempt(self.turned_away.store(everything=True), "-")
         await self.authorization.aclose()
         self.sockets.close_all(Close.RESTART)
         await self.engine.aclose()

@@ -68,6 +68,8 @@ class Room:
         # Stored, or perhaps not: it stands until the door's next answer says what the database has.
         self.suspension_unread = False
         self.news = News(self)
+        # The last message about tries that were turned away; None until somebody asked for it.
+        self.turned_away: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         over = " over" if self.is_over else ""

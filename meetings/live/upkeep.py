@@ -76,6 +76,7 @@ class Upkeep:
                     for room in list(live.rooms.values())
                 )
             )
+            await live.attempt(live.turned_away.tick(), "-")
             if live.clock() >= next_clearing:
                 next_clearing = live.clock() + CLEARING_SECONDS
                 await live.attempt(self.clear_up(), "-")

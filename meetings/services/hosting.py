@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from meetings import audit, lifecycle
+from meetings import audit, lifecycle, tasks
 from meetings.admission import Event
 from meetings.door import Row, Way
 from meetings.models import Block, Meeting, Occurrence, Participant
@@ -196,6 +196,10 @@ def end_forgotten(occurrence: Occurrence) -> Occurrence:
     return locked
 
 
+TOLD_AFTER = timedelta(minutes=5)
+"""When a meeting is over, what is still being tried is waited for until its creator is told."""
+
+
 def close(occurrence: Occurrence, account: Any, now: datetime) -> None:
     """End a live occurrence and every seat in it. The caller holds its lock and writes the audit entry."""
     lifecycle.after(stage(occurrence), lifecycle.Event.END)
@@ -206,6 +210,7 @@ def close(occurrence: Occurrence, account: Any, now: datetime) -> None:
         move(seat, Event.END)
         seat.left_at = now
         seat.save(update_fields=["state", "left_at"])
+    tasks.tell_turned_away.using(run_after=now + TOLD_AFTER).enqueue(str(occurrence.pk))
 
 
 def mute_recorded(by: Any, target: Participant, source: str) -> None:

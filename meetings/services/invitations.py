@@ -226,6 +226,13 @@ def open_link(secret: str) -> InvitationToken | None:
     return token
 
 
+def dead_link(secret: str) -> InvitationToken | None:
+    """The link that this secret opened once, where `open_link` says None."""
+    if not secret or len(secret) > MAX_SECRET_LENGTH:
+        return None
+    return InvitationToken.objects.filter(digest=codes.digest(secret)).select_related("invitation").first()
+
+
 def claim(
     invitation: Invitation, device: str, now: datetime, *, token: InvitationToken | None = None, network: str = ""
 ) -> bool:

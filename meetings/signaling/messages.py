@@ -72,6 +72,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "capabilities": frozenset({"capabilities"}),
         "muted": frozenset({"source", "by"}),
         "authorization": frozenset({"outcome", "reason", "participant", "name", "track", "of"}),
+        "turned_away": frozenset({"tries", "history"}),
         "reaction": frozenset({"participant", "emoji"}),
         "chat": frozenset({"participant", "name", "text", "at"}),
         "media.offer": frozenset({"offer", "sdp", "tracks"}),

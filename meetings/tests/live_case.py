@@ -138,6 +138,13 @@ class Browser:
         answer: Json = (await self.post(f"/m/{code}/arrive", body)).json()
         return answer
 
+    async def look(self, code: str) -> Json:
+        """What the door would say, as the page asks when it opens."""
+        if "lintel-csrf" not in self.http.cookies:
+            await self.page(code)
+        answer: Json = (await self.post(f"/m/{code}/look", {"device": self.jwk, "proof": self.prove(code)})).json()
+        return answer
+
     async def socket(self) -> Talk:
         """Opens the socket and says nothing yet."""
         cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in self.http.cookies.items())

@@ -297,7 +297,7 @@ class TallyTests(PlainTestCase):
         self.assertTrue(tally.note("a", NOON + timedelta(minutes=1)))
         self.assertEqual(tally.due(NOON), [])
         minute = NOON.replace(second=0)
-        self.assertEqual(tally.due(NOON + timedelta(minutes=1)), [Counted("a", minute, 2)])
+        self.assertEqual(tally.due(NOON + timedelta(minutes=1)), [Counted("a", None, minute, 2)])
         self.assertEqual(tally.due(NOON + timedelta(minutes=1)), [])
 
 

@@ -158,6 +158,8 @@ async def look(request: HttpRequest, code: str, live: Live, visitor: Visitor, bo
     known_fields(body, "device", "proof")
     device = proved_device(live, code, visitor, body).thumbprint if body else ""
     seen = await look_at(live, code, visitor, device)
+    if device:
+        live.turned_away.note(seen, visitor)
     return JsonResponse(looked(seen) | await in_database(live, _about_the_link, seen, device))
 
 
@@ -183,6 +185,7 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
             400, "bad_request", detail, field="email_code", verdict=str(wrong.verdict), email_code=stands
         ) from None
     seen = arrival.seen
+    live.turned_away.note(seen, visitor)
     if seen.occurrence is None:
         await closed(live, visitor, started)
         return JsonResponse(looked(seen))

@@ -23,7 +23,7 @@ from meetings.inviteforms import InviteForm
 from meetings.models import Meeting, Occurrence
 from meetings.selectors import is_host
 from meetings.services import scheduling
-from meetings.views import attendance, history, invitees, roundtrip, words
+from meetings.views import attendance, history, invitees, roundtrip, turned_away, words
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
 from meetings.views.meeting_door import DoorOf, ExceptionForm
@@ -79,6 +79,7 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
         "link": meeting_link(found),
         "link_shown": meeting_link(found).partition("://")[2],
         "link_about": _link_about(door.rules),
+        **turned_away.region(found, occurrence, now),
         **attendance.region(occurrence, now),
         **history.region(found, now),
         **door.region(),

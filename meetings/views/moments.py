@@ -71,6 +71,8 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "door.knocked": ("bell", ""),
     "door.message": ("message-square", ""),
     "door.refused": ("door-closed-locked", "bad"),
+    "door.tries_refused": ("door-closed-locked", "bad"),
+    "door.link_tried_widely": ("shield-alert", "bad"),
     "door.refusals_counted": ("door-closed-locked", "bad"),
     "door.turned_away": ("door-closed-locked", "bad"),
     "door.blocked": ("door-closed-locked", "bad"),

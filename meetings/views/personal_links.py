@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from meetings import codes, visitors
+from meetings.attempts import Attempt
 from meetings.live import Live, current_live
 from meetings.services import invitations
 from meetings.views import words
@@ -41,9 +42,11 @@ async def personal_link(request: HttpRequest, secret: str) -> HttpResponse:
     seconds = live.tries.seconds_to_wait(stranger) if live is not None else 0
     if seconds:
         return too_many(seconds).response()
-    token, code = await in_database(live, _open, secret)
+    token, code, tried = await in_database(live, _open, secret)
     if token is None and live is not None:
         live.tries.refuse(stranger)
+        if tried is not None:
+            live.turned_away.note_link(tried, visitor)
     target = reverse("door", args=[code])
     response = HttpResponseRedirect(target)
     response.set_cookie(
@@ -58,9 +61,17 @@ async def personal_link(request: HttpRequest, secret: str) -> HttpResponse:
     return response
 
 
-def _open(secret: str) -> tuple[Any, str]:
+def _open(secret: str) -> tuple[Any, str, Attempt | None]:
+    """The link, the code that it leads to, and for hosts what was tried where it opens nothing any more."""
     token = invitations.open_link(secret) if len(secret) <= 128 else None
-    return token, token.invitation.occurrence.meeting.code if token is not None else codes.new_meeting_code()
+    if token is not None:
+        return token, token.invitation.occurrence.meeting.code, None
+    dead = invitations.dead_link(secret)
+    tried = None
+    if dead is not None:
+        reason = "revoked" if dead.invitation.revoked_at or dead.killed_at else "ended"
+        tried = Attempt(str(dead.invitation.occurrence_id), "personal", str(dead.invitation_id), reason)
+    return None, codes.new_meeting_code(), tried
 
 
 @asks_the_door

@@ -8,6 +8,7 @@ import { litSegments, SpeechDetector } from "../../static/js/media/levels.js";
 import { judge } from "../../static/js/media/quality.js";
 import { cameraBudget } from "../../static/js/media/publisher.js";
 import { CLOSE } from "../../static/js/signaling/protocol.js";
+import { triedWords, warningWords } from "../../static/js/elements/turned_away_words.js";
 import { Roster } from "../../static/js/signaling/roster.js";
 import { commandOf } from "../../static/js/elements/shortcuts.js";
 import { ordinal } from "../../static/js/elements/tile.js";
@@ -169,4 +170,26 @@ test("a catalogue replaces whole sentences and keeps their places", () => {
   assert.equal(ngettext("{count} more", "{count} more", 2), "2 weitere");
   useCatalogue(null);
   assert.equal(gettext("{name} left", { name: "Ana" }), "Ana left");
+});
+
+test("what was turned away is told in words, and a warning once and only while it is news", () => {
+  const roster = new Roster();
+  const warned = [];
+  roster.on("tried", (tried) => warned.push(warningWords(tried)));
+  const at = Date.parse("2026-11-24T13:30:10Z");
+  roster.take({ ...room, now: "2026-11-24T13:30:10Z" }, at);
+  const tried = { link: "meeting", name: null, count: 3, networks: 2, at: "2026-11-24T13:30:00Z", warned_at: null, replace: "/x" };
+  const told = (/** @type {object} */ changes) => roster.take({ type: "turned_away", tries: [{ ...tried, ...changes }], history: "/h" }, at);
+  told({});
+  assert.equal(triedWords(roster.turnedAway.tries[0]), "3 tries with the meeting’s link were turned away, from 2 networks.");
+  assert.deepEqual(warned, []);
+  told({ warned_at: "2026-11-24T13:30:05Z" });
+  told({ warned_at: "2026-11-24T13:30:05Z", count: 4 });
+  assert.deepEqual(warned, ["The meeting’s link is being tried from many networks."]);
+  told({ link: "personal", name: "Leila", warned_at: "2026-11-24T12:30:05Z" });
+  assert.equal(warned.length, 1);
+  assert.equal(triedWords({ ...tried, link: "personal", name: "Leila", count: 1, networks: 1 }), "1 try with the personal link of Leila was turned away.");
+  assert.equal(triedWords({ ...tried, link: null, count: 2, networks: 1 }), "2 tries were turned away.");
+  roster.take({ type: "capabilities", capabilities: { speak: true, show: true, share: true, chat: true, host: false } });
+  assert.equal(roster.turnedAway, null);
 });

@@ -1,7 +1,8 @@
 // Host controls: the door as it stands, the lock, and what concerns everyone.
-import { h, icon, setAttr, setIcon, setText } from "../lib/h.js";
+import { h, icon, put, setAttr, setIcon, setText } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
 import { DoorRules } from "./info_panels.js";
+import { triedWords } from "./turned_away_words.js";
 
 export class HostPanel {
   #roster;
@@ -12,6 +13,11 @@ export class HostPanel {
   #hands;
   #suspend;
   #suspendWord = h("span");
+  #tries = h("ul", { class: "stack gap-2" });
+  #history = h("a", { target: "_blank", rel: "noopener" }, gettext("See them in the history"));
+  #turnedAway = h("section", { hidden: true, "aria-labelledby": "turned-away-title" }, h("h3", { class: "sub-h sub-gap", id: "turned-away-title" }, gettext("Turned away")), this.#tries, h("p", { class: "meta mt-2" }, this.#history));
+  /** @type {import("../signaling/protocol.js").TurnedAwayMessage | null} */
+  #told = null;
   body;
 
   /**
@@ -41,6 +47,7 @@ export class HostPanel {
         h("p", { class: "meta" }, gettext("Suspend stops every picture, sound, message and share at once, yours too, and asks you what next.")),
         h("button", { class: "btn btn-quiet-danger", type: "button", onclick: () => void deeds.end() }, icon("phone-off"), gettext("End for everyone…")),
       ),
+      this.#turnedAway,
       h("p", { class: "meta mt-4" }, gettext("What you do here is kept in the meeting’s history.")),
     );
   }
@@ -53,6 +60,23 @@ export class HostPanel {
     setIcon(this.#suspend, this.#roster.suspended ? "play" : "octagon-pause");
     setText(this.#lockWord, meeting.locked ? gettext("Unlock the door") : gettext("Lock the door now"));
     this.#lockNote.hidden = !meeting.locked;
+    this.#tell(this.#roster.turnedAway);
     setAttr(this.#hands, "aria-disabled", this.#roster.hands.length ? null : "true");
+  }
+
+  /** @param {import("../signaling/protocol.js").TurnedAwayMessage | null} message */
+  #tell(message) {
+    if (message === this.#told) return;
+    this.#told = message;
+    this.#turnedAway.hidden = !message?.tries.length;
+    if (!message) return;
+    this.#history.href = message.history;
+    put(
+      this.#tries,
+      ...message.tries.map((tried) => {
+        const helps = tried.warned_at && tried.replace ? h("a", { href: tried.replace, target: "_blank", rel: "noopener" }, gettext("Replace link")) : null;
+        return h("li", {}, triedWords(tried), " ", helps);
+      }),
+    );
   }
 }

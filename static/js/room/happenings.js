@@ -1,4 +1,5 @@
 // What happens in the room, put into words: in a note over the stage, between the messages of the chat, and said.
+import { warningWords } from "../elements/turned_away_words.js";
 import { gettext } from "../lib/i18n.js";
 import { chime } from "../elements/sounds.js";
 
@@ -51,6 +52,13 @@ function tellOfTheDoor({ roster, announcer, banners, notices, chat }) {
     if (!text || own) return;
     announcer.say(text);
     banners.show("answered", { icon: "door-open", title: text, forMs: 6000 });
+  });
+  roster.on("tried", (tried) => {
+    const title = warningWords(tried);
+    const { replace } = tried;
+    const actions = replace ? [{ label: gettext("Replace link"), run: () => void open(replace, "_blank", "noopener") }] : [];
+    banners.show("tried", { icon: "shield-alert", title, text: gettext("Somebody may have passed it on. Nobody of them is inside."), actions, closable: true });
+    announcer.alert(title);
   });
   roster.on("meeting", ({ meeting, was, by }) => {
     if (Boolean(meeting.suspended) !== Boolean(was.suspended)) {

@@ -34,6 +34,9 @@
  * @typedef {{type: "chat", participant: string, name: string, text: string, at: string}} ChatMessage
  * @typedef {{type: "authorization", outcome: "refused" | "lapsed" | "unanswered" | "answered", reason: string | null,
  *   participant: string | null, name: string | null, track: string | null, of: string | null}} AuthorizationMessage
+ * @typedef {{link: "meeting" | "former" | "personal" | null, name: string | null, count: number, networks: number, at: string,
+ *   warned_at: string | null, replace: string | null}} Tried
+ * @typedef {{type: "turned_away", tries: Tried[], history: string}} TurnedAwayMessage
  * @typedef {{type: "ok", id?: string, sdp?: string}} OkMessage
  * @typedef {{type: "error", id?: string, code: string, message: string, field?: string}} ErrorMessage
  * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | ChatMessage | OkMessage | ErrorMessage
@@ -45,6 +48,7 @@
  *   | {type: "capabilities", capabilities: Capabilities}
  *   | {type: "muted", source: "microphone" | "camera" | "screen", by: string | null}
  *   | AuthorizationMessage
+ *   | TurnedAwayMessage
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
  *
  * @typedef {{outcome: Outcome, reason: string, until: string | null, participant?: string, ticket?: string,

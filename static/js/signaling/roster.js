@@ -19,9 +19,13 @@ import { Emitter } from "../lib/emitter.js";
  *   knocked: Waiter,
  *   answered: Answered,
  *   meeting: {meeting: Meeting, was: Meeting, by: string | null},
+ *   tried: import("./protocol.js").Tried,
  *   whole: null,
  * }} RosterEvents
  */
+
+/** How long hosts who come are still told that a link is being tried from many networks. */
+const WARNING_IS_NEWS_MS = 30 * 60_000;
 
 /** @type {Capabilities} */
 const NOTHING = { speak: false, show: false, share: false, chat: false, host: false };
@@ -43,6 +47,8 @@ export class Roster extends Emitter {
   #hands = new Map();
   /** @type {Waiter[]} */
   waiting = [];
+  /** For hosts: what was turned away at this meeting. @type {import("./protocol.js").TurnedAwayMessage | null} */
+  turnedAway = null;
   /** How far the server's clock is ahead of ours. */
   aheadMs = 0;
 
@@ -81,6 +87,7 @@ export class Roster extends Emitter {
         this.#served = new Map(message.people.map((person) => [person.participant, person]));
         this.people = new Map(message.people.map((person) => [person.participant, this.#shown(person)]));
         this.#queue(message.waiting ?? []);
+        if (!message.capabilities.host) this.turnedAway = null;
         this.aheadMs = Date.parse(message.now) - now || 0;
         this.emit("whole", null);
         break;
@@ -108,8 +115,22 @@ export class Roster extends Emitter {
       }
       case "capabilities":
         this.capabilities = message.capabilities;
-        if (!message.capabilities.host) this.waiting = [];
+        if (!message.capabilities.host) {
+          this.waiting = [];
+          this.turnedAway = null;
+        }
         break;
+      case "turned_away": {
+        const was = this.turnedAway?.tries ?? [];
+        this.turnedAway = message;
+        // Told when it is found, not to a host who comes hours later.
+        for (const tried of message.tries) {
+          const before = was.find(({ link, name }) => link === tried.link && name === tried.name);
+          const isNew = tried.warned_at && tried.warned_at !== before?.warned_at;
+          if (isNew && now + this.aheadMs - Date.parse(tried.warned_at ?? "") < WARNING_IS_NEWS_MS) this.emit("tried", tried);
+        }
+        break;
+      }
       default:
         return;
     }
