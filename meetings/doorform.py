@@ -60,8 +60,13 @@ def initial(rules: Rules) -> dict[str, Any]:
     }
 
 
-def settle(data: Mapping[str, Any]) -> tuple[Rules, tuple[Row, ...]]:
-    """The rules that were meant, and the rows that had to follow so that nobody less known gets in more easily."""
+def settle(
+    data: Mapping[str, Any], *, shown: Mapping[str, Any], templates: Mapping[str, Rules]
+) -> tuple[Rules, tuple[Row, ...]]:
+    """The rules that were meant, and the rows that had to follow so that nobody less known gets in more easily.
+
+    `shown`: the fields as the form had them first. `templates`: rules that may be picked like a preset.
+    """
     rules = Rules(
         opens_minutes=None if data["opens"] == "any" else int(data["opens"]),
         without_host=WithoutHost(data["without_host"]),
@@ -74,7 +79,11 @@ def settle(data: Mapping[str, Any]) -> tuple[Rules, tuple[Row, ...]]:
     posted = {row: Way(data[COLUMN[row]]) for row in ROWS}
     picked = data["preset"] if data["preset"] != data["was_preset"] else ""
     edited = _edited(posted, data["was_rows"])
-    if picked:
+    if picked in templates:
+        changed = [RULE_OF[name] for name in OPTION_FIELDS if _is_changed(name, data, shown)]
+        rules = replace(templates[picked], **{name: getattr(rules, name) for name in changed})
+        rules = replace(rules, **{COLUMN[row]: posted[row] for row in edited})
+    elif picked:
         rules = with_preset(rules, picked)
         rules = replace(rules, **{COLUMN[row]: posted[row] for row in edited})
     else:
@@ -89,6 +98,10 @@ def settle(data: Mapping[str, Any]) -> tuple[Rules, tuple[Row, ...]]:
         rules, also = ordered(rules, row)
         moved |= set(also)
     return rules, tuple(row for row in ROWS if row in moved)
+
+
+def _is_changed(name: str, data: Mapping[str, Any], shown: Mapping[str, Any]) -> bool:
+    return (data[name] or None) != (shown.get(name) or None)
 
 
 def _edited(posted: Mapping[Row, Way], was_rows: str) -> list[Row]:

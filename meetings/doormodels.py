@@ -122,6 +122,22 @@ class DoorException(models.Model):
         return f"exception {self.pk}"
 
 
+class DoorTemplate(DoorColumns):
+    """A door under a name, kept by administrators for hosts to start from. Meetings that did don't follow it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=60)
+    about = models.CharField(max_length=160, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(Lower("name"), name="one_template_of_a_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PeopleGroup(models.Model):
     """Accounts under one name, as an administrator put them together. Who is in it is asked at every decision."""
 

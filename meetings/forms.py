@@ -9,57 +9,18 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from meetings import directory, doorform, localtime, selectors
-from meetings.door import COLUMN, PRESETS, Row, Way
-from meetings.doortable import MOST_INSIDE
+from meetings import directory, door_templates, doorform, localtime, selectors
+from meetings.door import COLUMN, Row, Way
+from meetings.doorfields import DoorForm, select, text_input
 from meetings.models import Encryption, Invitation, Meeting
 from meetings.services.lists import MAX_LISTED
 from meetings.templatetags.lintel import length_in_full
 
 LENGTHS_MINUTES = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 300, 360, 420, 480)
-OPENS = {
-    "0": gettext_lazy("With the start"),
-    "10": gettext_lazy("10 minutes before the start"),
-    "any": gettext_lazy("Any time"),
-}
-WITHOUT_HOST = [
-    ("wait", gettext_lazy("Everyone waits outside")),
-    ("listed_start", gettext_lazy("Listed people may start")),
-]
-LOCK_AFTER_MINUTES = (5, 10, 15, 30, 60)
 LATE_GRACE = timedelta(minutes=5)
-
-_CAPACITY_WRONG = format_lazy(
-    gettext_lazy("Enter a number from 1 to {most}, or nothing for as many as the room carries."), most=MOST_INSIDE
-)
-_WAYS = [(way.value, way.value) for way in Way]
-
-
-def opens_choices(kept: str) -> list[tuple[str, Any]]:
-    """When the door may open; `kept`, the present value, is among them."""
-    opens = dict(OPENS)
-    if kept not in opens:
-        opens[kept] = ngettext("%(count)d minute before the start", "%(count)d minutes before the start", int(kept)) % {
-            "count": int(kept)
-        }
-    return list(opens.items())
-
-
-def lock_choices(kept: str) -> list[tuple[str, Any]]:
-    """When the door may lock by itself; `kept`, the present value, is among them."""
-    minutes = sorted({*LOCK_AFTER_MINUTES, *([int(kept)] if kept else [])})
-    told = [
-        (
-            str(count),
-            ngettext("%(count)d minute after the start", "%(count)d minutes after the start", count) % {"count": count},
-        )
-        for count in minutes
-    ]
-    return [("", _("Never")), *told]
 
 
 class DateInput(forms.DateInput):
@@ -76,43 +37,12 @@ class TimeInput(forms.TimeInput):
         super().__init__(attrs={"class": "input num"}, format="%H:%M")
 
 
-def text_input() -> forms.TextInput:
-    return forms.TextInput(attrs={"class": "input"})
-
-
 def _lines(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"class": "input", "rows": rows})
 
 
-def _select() -> forms.Select:
-    return forms.Select(attrs={"class": "input"})
-
-
-class CapacityField(forms.IntegerField):
-    """How many people may be inside at once; empty for as many as a room carries."""
-
-    def __init__(self, *, label: Any = None) -> None:
-        widget = forms.NumberInput(attrs={"class": "input num", "placeholder": MOST_INSIDE})
-        super().__init__(
-            required=False,
-            label=label,
-            min_value=1,
-            max_value=MOST_INSIDE,
-            widget=widget,
-            error_messages={
-                "invalid": _CAPACITY_WRONG,
-                "min_value": _CAPACITY_WRONG,
-                "max_value": _CAPACITY_WRONG,
-            },
-        )
-
-
-class ScheduleForm(forms.Form):
-    """A meeting to be scheduled or changed. `people` is everybody: who is taken out of it loses the invitation.
-
-    Presets and rows travel together. Without a script nothing keeps them in step, so the form also carries what it
-    showed first (`was_preset`, `was_rows`): a preset that was picked sets the table, rows that were edited win over it.
-    """
+class ScheduleForm(DoorForm):
+    """A meeting to be scheduled or changed. `people` is everybody: who is taken out of it loses the invitation."""
 
     title = forms.CharField(
         max_length=120, widget=text_input(), error_messages={"required": gettext_lazy("Enter a title.")}
@@ -131,26 +61,13 @@ class ScheduleForm(forms.Form):
             "invalid": gettext_lazy("Enter a time such as 14:30."),
         },
     )
-    length = forms.TypedChoiceField(coerce=int, widget=_select())
+    length = forms.TypedChoiceField(coerce=int, widget=select())
     time_zone = forms.ChoiceField(
-        widget=_select(), error_messages={"invalid_choice": gettext_lazy("Choose a time zone of the list.")}
+        widget=select(), error_messages={"invalid_choice": gettext_lazy("Choose a time zone of the list.")}
     )
     notes = forms.CharField(max_length=2000, required=False, widget=_lines(3))
     hosts = forms.CharField(max_length=20_000, required=False, widget=_lines(2))
     people = forms.CharField(max_length=50_000, required=False, widget=_lines(3))
-    preset = forms.ChoiceField(required=False, choices=[(name, name) for name in PRESETS])
-    listed = forms.ChoiceField(choices=_WAYS)
-    colleagues = forms.ChoiceField(choices=_WAYS)
-    guests = forms.ChoiceField(choices=_WAYS)
-    anyone = forms.ChoiceField(choices=_WAYS)
-    guests_verified = forms.BooleanField(required=False)
-    was_preset = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput())
-    was_rows = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput())
-    opens = forms.ChoiceField(widget=_select())
-    without_host = forms.ChoiceField(
-        widget=_select(),
-        choices=WITHOUT_HOST,
-    )
     encryption = forms.ChoiceField(
         choices=[(Encryption.TRANSPORT.value, "")],
         error_messages={
@@ -160,12 +77,6 @@ class ScheduleForm(forms.Form):
             ),
         },
     )
-    allow_share = forms.BooleanField(required=False)
-    allow_chat = forms.BooleanField(required=False)
-    mics_start_off = forms.BooleanField(required=False)
-    lock_after = forms.ChoiceField(required=False, widget=_select())
-    capacity = CapacityField()
-
     labels = {
         "title": gettext_lazy("Title"),
         "date": gettext_lazy("Date"),
@@ -175,10 +86,6 @@ class ScheduleForm(forms.Form):
         "notes": gettext_lazy("Notes for invitees"),
         "hosts": gettext_lazy("Hosts"),
         "people": gettext_lazy("People and guests"),
-        "opens": gettext_lazy("Door opens"),
-        "without_host": gettext_lazy("If no host has arrived"),
-        "lock_after": gettext_lazy("Lock the door by itself"),
-        "capacity": gettext_lazy("At most this many people"),
     }
 
     def __init__(self, *args: Any, by: Any, meeting: Meeting | None = None, **kwargs: Any) -> None:
@@ -189,14 +96,12 @@ class ScheduleForm(forms.Form):
         self.limits = selectors.limits_now()
         self.also_changed: tuple[Row, ...] = ()
         kwargs["initial"] = {**self._initial(), **kwargs.get("initial", {})}
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, label_suffix="", templates=door_templates.offered(self.limits), **kwargs)
         for name, label in self.labels.items():
             self.fields[name].label = label
         minutes = sorted({*LENGTHS_MINUTES, self.initial["length"]})
         self.fields["length"].choices = [(str(count), length_in_full(count)) for count in minutes]
         self.fields["time_zone"].choices = localtime.choices(self.now, self.initial["time_zone"])
-        self.fields["opens"].choices = opens_choices(self.initial["opens"])
-        self.fields["lock_after"].choices = lock_choices(self.initial["lock_after"])
         self.exceptions = self._exceptions()
         self.fields["guests_verified"].disabled = self.limits.must_verify()
         for name in doorform.OPTION_FIELDS:
@@ -301,7 +206,7 @@ class ScheduleForm(forms.Form):
         if not {"date", "starts", "time_zone"} & set(self.errors) and {"date", "starts", "time_zone"} <= set(data):
             self._settle_start(data)
         if not set(self.errors) & {*COLUMN.values(), *doorform.OPTION_FIELDS, "preset"}:
-            rules, self.also_changed = doorform.settle(data)
+            rules, self.also_changed = self.settled(data)
             data["rules"] = replace(rules, guests_verified=rules.guests_verified or self.limits.must_verify())
         self._settle_exceptions()
         return data

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from meetings import directory
-from meetings.forms import text_input
+from meetings.doorfields import text_input
 from meetings.models import Invitation
 
 

@@ -15,7 +15,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from meetings.doormodels import DoorColumns, DoorException, DoorPolicy, ListedTogether, PeopleGroup, Way
+from meetings.doormodels import DoorColumns, DoorException, DoorPolicy, DoorTemplate, ListedTogether, PeopleGroup, Way
 from meetings.linkmodels import EmailCode, Invitation, InvitationToken, RetiredCode, SecondDevice
 from meetings.retentionmodels import Retention
 
@@ -26,6 +26,7 @@ __all__ = [
     "Change",
     "DoorException",
     "DoorPolicy",
+    "DoorTemplate",
     "EmailCode",
     "Encryption",
     "Invitation",

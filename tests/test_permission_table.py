@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from meetings import codes
 from meetings.door import Rules, with_preset
-from meetings.models import AuditDetail, Block, Invitation, Meeting, Occurrence, Participant, PeopleGroup
+from meetings.models import AuditDetail, Block, DoorTemplate, Invitation, Meeting, Occurrence, Participant, PeopleGroup
 from meetings.services import invitations
 from meetings.tests.live_case import Browser, jwk_of, running_live
 from portal.accounts.services import invite_person
@@ -108,6 +108,10 @@ TABLE: dict[str, tuple[Row, Row]] = {
     "organisation/": (admins(ON), admins(NOT_SO)),
     "organisation/retention/": (admins(PAGE), admins(PAGE)),
     "organisation/door/": (admins(PAGE), admins(PAGE)),
+    "organisation/templates/": (admins(PAGE), admins(NOT_SO)),
+    "organisation/templates/new/": (admins(PAGE), admins(PAGE)),
+    "organisation/templates/<uuid:template_id>/": (admins(PAGE), admins(PAGE)),
+    "organisation/templates/<uuid:template_id>/delete/": (admins(PAGE), admins(ON)),
     "organisation/groups/": (admins(PAGE), admins(NOT_SO)),
     "organisation/groups/new/": (admins(PAGE), admins(PAGE)),
     "organisation/groups/<uuid:group_id>/": (admins(PAGE), admins(PAGE)),
@@ -223,6 +227,7 @@ class EveryVisitor(TestCase):
             "invitation_id": str(other.pk),
             "person_id": str(somebody.pk),
             "destination_id": "987654",
+            "template_id": str(DoorTemplate.objects.create(name="Hearing").pk),
             "group_id": str(PeopleGroup.objects.create(name="Safety team").pk),
             "code": cls.meeting.code,
             "number": str(AuditDetail.objects.filter(meeting=cls.meeting).latest("entry_id").entry_id),

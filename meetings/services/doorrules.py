@@ -53,6 +53,14 @@ FIELDS = {
 """Where a field of `Rules` stands in a request to the API; every other one is part of `door`."""
 
 
+FORM_FIELDS = {
+    "door_opens_minutes": "opens",
+    "options.lock_after_minutes": "lock_after",
+    "lock_after_minutes": "lock_after",
+}
+"""Fields of `DoorForm` that are called otherwise in a request to the API or by a service."""
+
+
 def beyond(name: str, limits: Limits) -> tuple[str, str]:
     """What to tell a host who chose a field beyond the limits: the field, and a sentence with limit and fix."""
     field = FIELDS.get(name, f"door.{name}")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from meetings import directory, listing, localtime
+from meetings import directory, door_templates, listing, localtime
 from meetings.door import COLUMN, EASE, ORDER, Row, Rules, Way
 from meetings.doorlimits import ALL_OPEN, Limits, presets_offered
 from meetings.doortable import MOST_INSIDE
@@ -25,18 +25,13 @@ from meetings.forms import ScheduleForm
 from meetings.lifecycle import IllegalEvent
 from meetings.models import Meeting
 from meetings.services import scheduling
+from meetings.services.doorrules import FORM_FIELDS
 from meetings.services.errors import Wrong
 from meetings.views import words
 from meetings.views.access import for_hosts, open_meeting
 
 _ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
-_FIELD_OF = {
-    "starts_at": "starts",
-    "duration_minutes": "length",
-    "door_opens_minutes": "opens",
-    "options.lock_after_minutes": "lock_after",
-    "lock_after_minutes": "lock_after",
-}
+_FIELD_OF = {"starts_at": "starts", "duration_minutes": "length", **FORM_FIELDS}
 """Fields of this form that a service calls otherwise."""
 
 
@@ -140,6 +135,7 @@ def _page(
         "form": form,
         "meeting": meeting,
         "presets": words.presets(presets_offered(form.limits)),
+        "templates": door_templates.offers(form.limits),
         "rows": _rows(form, shown, listed=on_the_row, guests=len(known.emails), others=others),
         "row_words": {"host": words.names([_("You"), *(host.name for host in hosts[1:])], most=4)},
         "exceptions": form.exceptions,
@@ -333,7 +329,7 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
         "unwanted": {"rule": form.limits.guest_addresses.rule, "domains": form.limits.guest_addresses.domains},
         "listed": [{"email": one["key"], "name": one["value"]} for one in form.listed_held()],
         "invited": [{"email": one.email, "name": one.user.name if one.user else one.email} for one in form.invited()],
-        "presets": words.preset_tables(),
+        "presets": words.preset_tables() | words.template_tables(door_templates.offers(form.limits)),
         "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],
         "ease": {way.value: ease for way, ease in EASE.items()},
         "rows": {COLUMN[row]: words.row_name(row) for row in _ROWS},

@@ -9,7 +9,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from meetings import doorform
 from meetings.door import COLUMN, PRESETS, Row, Rules, Way, WithoutHost
+from meetings.door_templates import Offer
 from meetings.doorlimits import Limits
 from meetings.services import lists
 from meetings.services.lists import Wanted
@@ -113,6 +115,22 @@ def _presets() -> list[dict[str, str]]:
 def preset_tables() -> dict[str, dict[str, Any]]:
     """The tables of the presets, for the scripts that keep rows and presets in step."""
     return {name: asdict(table) for name, table in PRESETS.items()}
+
+
+def template_tables(offers: list[Offer]) -> dict[str, dict[str, Any]]:
+    """The same of templates that may be picked, with the options that they set, by the form's fields."""
+    found = {}
+    for one in offers:
+        if one.is_off:
+            continue
+        fields = doorform.initial(one.rules)
+        verified = one.rules.guests_verified and one.rules.guests is Way.WALKS_IN
+        found[one.value] = {
+            **{COLUMN[row]: fields[COLUMN[row]] for row in doorform.ROWS},
+            "guests_verified": verified,
+            "options": {name: fields[name] for name in doorform.OPTION_FIELDS},
+        }
+    return found
 
 
 @dataclass(frozen=True)

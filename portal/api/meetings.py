@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router
 
-from meetings import selectors
+from meetings import door_templates, selectors
 from meetings.door import Rules, Way, WithoutHost, is_ordered, preset_of, with_preset
 from meetings.lifecycle import stage_of
 from meetings.models import Meeting, Occurrence, PeopleGroup
@@ -26,7 +26,16 @@ from portal.api import access, schemas
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, position
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import DoorPolicyIn, MeetingChange, MeetingIn, MeetingOut, Meetings, Moment
+from portal.api.schemas import (
+    DoorPolicyIn,
+    DoorTemplateChange,
+    DoorTemplateIn,
+    MeetingChange,
+    MeetingIn,
+    MeetingOut,
+    Meetings,
+    Moment,
+)
 
 router = Router()
 TAG: Final = "Meetings"
@@ -228,6 +237,9 @@ def status_of(meeting: Meeting, occurrence: Occurrence) -> str:
     )
 
 
+DoorBody = MeetingIn | MeetingChange | DoorPolicyIn | DoorTemplateIn | DoorTemplateChange
+"""Bodies that carry a door, its opening and its options."""
+
 OPTIONS: Final = ("allow_share", "allow_chat", "mics_start_off", "lock_after_minutes", "capacity")
 
 
@@ -245,9 +257,13 @@ def _listed(entries: list[str]) -> list[Wanted]:
     return found
 
 
-def rules_from(rules: Rules, data: MeetingIn | MeetingChange | DoorPolicyIn) -> Rules:
+def rules_from(
+    rules: Rules, data: MeetingIn | MeetingChange | DoorPolicyIn | DoorTemplateIn | DoorTemplateChange
+) -> Rules:
     """These rules with what a body names; what it does not name stays."""
     given = data.model_fields_set
+    if "door" in given:
+        rules = _with_door(rules, data.door)
     if "door_opens_minutes" in given:
         rules = replace(rules, opens_minutes=data.door_opens_minutes)
     if "options" in given:
@@ -255,13 +271,22 @@ def rules_from(rules: Rules, data: MeetingIn | MeetingChange | DoorPolicyIn) -> 
         rules = replace(rules, **{name: getattr(data.options, name) for name in OPTIONS if name in named})
         if "without_host" in named:
             rules = replace(rules, without_host=WithoutHost(data.options.without_host))
-    return _with_door(rules, data.door) if "door" in given else rules
+    return rules
 
 
-def _with_door(rules: Rules, door: str | schemas.DoorTable) -> Rules:
-    """The rules with a preset or a table. A table that contradicts itself is refused, not put right in silence."""
+def _with_door(rules: Rules, door: str | schemas.DoorTable | schemas.DoorTemplateRef) -> Rules:
+    """The rules with a preset, a template or a table. A table that contradicts itself is refused, not put right in
+    silence.
+    """
     if isinstance(door, str):
         return with_preset(rules, door)
+    if isinstance(door, schemas.DoorTemplateRef):
+        offer = door_templates.named(door.template, selectors.limits_now())
+        if offer is None:
+            raise invalid("door.template", "There is no door template of this name.")
+        if offer.is_off:
+            raise invalid("door.template", "Turned off by your administrator. Choose another template or a preset.")
+        return offer.rules
     rules = replace(
         rules,
         listed=Way(door.listed),

@@ -27,7 +27,8 @@ TAG: Final = "The organisation"
 ADMINS_ONLY: Final = ("admins_only",)
 
 
-def _admin(request: HttpRequest) -> Any:
+def administrator(request: HttpRequest) -> Any:
+    """The token's owner, who administers the organisation. Raises Problem("admins_only")."""
     user = request.auth.user  # type: ignore[attr-defined]
     if not user.is_admin:
         raise Problem("admins_only")
@@ -37,7 +38,7 @@ def _admin(request: HttpRequest) -> Any:
 @operation(router, "GET", "/organisation/door", scope="read", answer=DoorPolicyOut, problems=ADMINS_ONLY, tag=TAG)
 def read_door_policy(request: HttpRequest) -> dict[str, Any]:
     """How the door of a new meeting stands, and how far hosts may open it"""
-    _admin(request)
+    administrator(request)
     return _policy(limits_now())
 
 
@@ -47,7 +48,7 @@ def set_door_policy(request: HttpRequest, data: DoorPolicyIn) -> dict[str, Any]:
 
     Replaces all of it. Limits act at once, also in meetings that exist and on people inside; they only ever close.
     """
-    user = _admin(request)
+    user = administrator(request)
     most = data.most
     limits = Limits(
         rules_from(Rules(), data),
@@ -101,7 +102,7 @@ def _policy(limits: Limits) -> dict[str, Any]:
 @operation(router, "GET", "/organisation/groups", scope="read", answer=Groups, problems=ADMINS_ONLY, tag=TAG)
 def list_groups(request: HttpRequest, page: PageQuery) -> dict[str, Any]:
     """Groups of people"""
-    _admin(request)
+    administrator(request)
     rows = PeopleGroup.objects.prefetch_related("members", "listings").order_by("pk")
     after = position(page.cursor, UUID)
     if after is not None:
@@ -118,7 +119,7 @@ def make_group(request: HttpRequest, data: GroupIn) -> dict[str, Any]:
 
     Its name can be put on the list of any meeting.
     """
-    return _group(groups.make_group(_admin(request), data.name, _accounts(data.members)))
+    return _group(groups.make_group(administrator(request), data.name, _accounts(data.members)))
 
 
 @operation(
@@ -135,7 +136,7 @@ def change_group(request: HttpRequest, group_id: UUID, data: GroupChange) -> dic
 
     Whoever is no longer among its members is off every list at once, also inside.
     """
-    user, group = _admin(request), _found(group_id)
+    user, group = administrator(request), _found(group_id)
     given = data.model_fields_set
     if not given:
         raise invalid("", "Name at least one field to change.")
@@ -162,7 +163,7 @@ def delete_group(request: HttpRequest, group_id: UUID) -> HttpResponse:
 
     Nobody is on a list by it any more. The accounts stay.
     """
-    groups.delete_group(_admin(request), _found(group_id))
+    groups.delete_group(administrator(request), _found(group_id))
     return HttpResponse(status=204)
 
 

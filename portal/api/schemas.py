@@ -99,6 +99,12 @@ class DoorTable(Input):
     )
 
 
+class DoorTemplateRef(Input):
+    template: Annotated[OneLine, Field(min_length=1, max_length=60)] = Field(
+        description="The name of a door template, as `GET /door-templates` lists them."
+    )
+
+
 def _without_any_default(schema: dict[str, Any]) -> None:
     for field in schema.get("properties", {}).values():
         field.pop("default", None)
@@ -129,7 +135,10 @@ _RECURRENCE = Field(max_length=200, description="RRULE text. Not available yet: 
 _OPENS = Field(ge=0, le=1440)
 _HOSTS = Field(max_length=20, description="Addresses of accounts. The token's owner is always one of the hosts.")
 _ENCRYPTION = Field(description="A mode that this server can't offer answers 422, never a weaker mode.")
-_DOOR = Field(description="A preset's name, or the table.")
+_DOOR = Field(
+    description="A preset's name, the table, or a door template of the organisation by name. A template sets the "
+    "opening and the options too, as far as they are not named beside it."
+)
 _LISTED = Field(
     max_length=20,
     description="Groups by name, and domains as `@example.org`, whose people are on the list too. Who is in them is "
@@ -153,7 +162,7 @@ class MeetingIn(Input):
     notes: Annotated[Paragraphs, _NOTES] = ""
     hosts: Annotated[list[Address], _HOSTS] = Field(default_factory=list)
     recurrence: Annotated[str, _RECURRENCE] | None = None
-    door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
+    door: Annotated[PRESET | DoorTable | DoorTemplateRef, _DOOR] = "guests_knock"
     door_opens_minutes: Annotated[StrictInt, _OPENS] | None = Field(
         10, description="Minutes before the start at which the door opens; null: at any time."
     )
@@ -182,7 +191,7 @@ class MeetingChange(Input):
     notes: Annotated[Paragraphs, _NOTES] = ""
     hosts: Annotated[list[Address], _HOSTS] = Field(default_factory=list)
     recurrence: Annotated[str, _RECURRENCE] | None = None
-    door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
+    door: Annotated[PRESET | DoorTable | DoorTemplateRef, _DOOR] = "guests_knock"
     door_opens_minutes: Annotated[StrictInt, _OPENS] | None = None
     listed: Annotated[list[Annotated[OneLine, Field(max_length=254)]], _LISTED] = Field(default_factory=list)
     encryption: Annotated[ENCRYPTION, _ENCRYPTION] = Field(
@@ -471,6 +480,49 @@ class DoorPolicyOut(Output):
     changed_by: str
 
 
+class DoorTemplateOut(Output):
+    id: UUID
+    name: str
+    about: str
+    available: bool = Field(description="False where the organisation's limits don't allow it any more.")
+    door: DoorOut
+    door_opens_minutes: int | None
+    options: OptionsOut
+
+
+class DoorTemplates(Output):
+    items: list[DoorTemplateOut]
+
+
+_TEMPLATE_NAME = Field(min_length=1, max_length=60)
+
+
+class DoorTemplateIn(Input):
+    name: Annotated[OneLine, _TEMPLATE_NAME]
+    about: Annotated[LineOrNothing, Field(max_length=160)] = ""
+    door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
+    door_opens_minutes: Annotated[StrictInt, _OPENS] | None = 10
+    options: OptionsIn = Field(default_factory=OptionsIn)
+
+
+def _without_defaults_at_all(schema: dict[str, Any]) -> None:
+    for field in schema.get("properties", {}).values():
+        field.pop("default", None)
+    schema["minProperties"] = 1
+
+
+class DoorTemplateChange(Input):
+    """Fields that are absent stay as they are."""
+
+    name: Annotated[OneLine, _TEMPLATE_NAME] = ""
+    about: Annotated[LineOrNothing, Field(max_length=160)] = ""
+    door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
+    door_opens_minutes: Annotated[StrictInt, _OPENS] | None = 10
+    options: OptionsIn = Field(default_factory=OptionsIn)
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults_at_all)
+
+
 _GROUP_NAME = Field(min_length=1, max_length=80)
 _MEMBERS = Field(max_length=1000, description="Addresses of accounts.")
 
@@ -478,12 +530,6 @@ _MEMBERS = Field(max_length=1000, description="Addresses of accounts.")
 class GroupIn(Input):
     name: Annotated[OneLine, _GROUP_NAME]
     members: Annotated[list[Address], _MEMBERS] = Field(default_factory=list)
-
-
-def _without_defaults_at_all(schema: dict[str, Any]) -> None:
-    for field in schema.get("properties", {}).values():
-        field.pop("default", None)
-    schema["minProperties"] = 1
 
 
 class GroupChange(Input):

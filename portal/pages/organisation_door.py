@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from meetings import directory, domains, doorform
-from meetings.door import COLUMN, EASE, ORDER, PRESETS, Row, Way, is_ordered
+from meetings.door import COLUMN, EASE, ORDER, Row, Way, is_ordered
+from meetings.doorfields import CapacityField, DoorForm, select
 from meetings.doorlimits import ALL_OPEN, GuestAddresses, Limits
 from meetings.doormodels import Addresses
-from meetings.forms import WITHOUT_HOST, CapacityField, lock_choices, opens_choices
 from meetings.selectors import limits_now
 from meetings.services import organisation
 from meetings.services.errors import Wrong
@@ -28,25 +28,12 @@ _WAYS = [(way.value, way.value) for way in Way]
 _FIELDS = (*COLUMN.values(), *doorform.OPTION_FIELDS)
 
 
-def _select() -> forms.Select:
-    return forms.Select(attrs={"class": "input"})
-
-
-class PolicyForm(forms.Form):
+class PolicyForm(DoorForm):
     """`most_…`: the most open answer that hosts may choose. `free_…`: whether hosts may change a rule at all."""
 
-    preset = forms.ChoiceField(required=False, choices=[(name, name) for name in PRESETS])
-    was_preset = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput())
-    was_rows = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput())
-    guests_verified = forms.BooleanField(required=False)
     most_guests_verified = forms.BooleanField(required=False)
-    opens = forms.ChoiceField(label=gettext_lazy("Door opens"), widget=_select())
-    without_host = forms.ChoiceField(
-        label=gettext_lazy("If no host has arrived"), choices=WITHOUT_HOST, widget=_select()
-    )
-    lock_after = forms.ChoiceField(label=gettext_lazy("Lock the door by itself"), required=False, widget=_select())
     guest_addresses = forms.ChoiceField(
-        label=gettext_lazy("Guests’ addresses"), choices=Addresses.choices, widget=_select(), required=False
+        label=gettext_lazy("Guests’ addresses"), choices=Addresses.choices, widget=select(), required=False
     )
     guest_domains = forms.CharField(
         label=gettext_lazy("Domains"),
@@ -54,11 +41,7 @@ class PolicyForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
     )
-    capacity = CapacityField(label=gettext_lazy("At most this many people"))
     most_capacity = CapacityField(label=gettext_lazy("At most this many people, whatever hosts say"))
-    allow_share = forms.BooleanField(label=gettext_lazy("Everyone can share their screen"), required=False)
-    allow_chat = forms.BooleanField(label=gettext_lazy("Everyone can chat"), required=False)
-    mics_start_off = forms.BooleanField(label=gettext_lazy("Microphones start off"), required=False)
 
     def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
         initial = doorform.initial(limits.defaults)
@@ -71,12 +54,9 @@ class PolicyForm(forms.Form):
         initial |= {f"free_{name}": _rule(name) not in limits.fixed for name in _FIELDS}
         super().__init__(*args, initial=initial, label_suffix="", **kwargs)
         for column in COLUMN.values():
-            self.fields[column] = forms.ChoiceField(choices=_WAYS)
             self.fields[f"most_{column}"] = forms.ChoiceField(choices=_WAYS)
         for name in _FIELDS:
             self.fields[f"free_{name}"] = forms.BooleanField(required=False)
-        self.fields["opens"].choices = opens_choices(initial["opens"])
-        self.fields["lock_after"].choices = lock_choices(initial["lock_after"])
 
     def clean_guest_domains(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
@@ -92,7 +72,7 @@ class PolicyForm(forms.Form):
         data = super().clean() or self.cleaned_data
         if self.errors:
             return data
-        defaults, self.also_changed = doorform.settle(data)
+        defaults, self.also_changed = self.settled(data)
         ways: dict[str, Any] = {COLUMN[row]: Way(data[f"most_{COLUMN[row]}"]) for row in doorform.ROWS}
         most = replace(ALL_OPEN, guests_verified=data["most_guests_verified"], capacity=data["most_capacity"], **ways)
         if not is_ordered(most):

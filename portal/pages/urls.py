@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from portal.pages import (
     audit,
+    door_templates,
     groups,
     help,
     organisation,
@@ -24,6 +25,12 @@ urlpatterns = [
     path("people/<uuid:person_id>/deactivate/", people.deactivate, name="people-deactivate"),
     path("people/<uuid:person_id>/reactivate/", people.reactivate, name="people-reactivate"),
     path("organisation/", organisation.organisation, name="organisation"),
+    path("organisation/templates/", door_templates.all_templates, name="organisation-templates"),
+    path("organisation/templates/new/", door_templates.new, name="organisation-template-new"),
+    path("organisation/templates/<uuid:template_id>/", door_templates.change, name="organisation-template"),
+    path(
+        "organisation/templates/<uuid:template_id>/delete/", door_templates.delete, name="organisation-template-delete"
+    ),
     path("organisation/groups/", groups.all_groups, name="organisation-groups"),
     path("organisation/groups/new/", groups.new, name="organisation-group-new"),
     path("organisation/groups/<uuid:group_id>/", groups.change, name="organisation-group"),

@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from meetings.door import Way
-from meetings.models import Block, Meeting, Participant, PeopleGroup
+from meetings.models import Block, DoorTemplate, Meeting, Participant, PeopleGroup
 from meetings.services import exceptions
 from meetings.tests.live_case import running_live
 from portal.accounts.services import make_token
@@ -103,12 +103,16 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/audit"): Row(ADMINS),
     ("GET", "/api/v1/organisation/door"): Row(ADMINS),
     ("PUT", "/api/v1/organisation/door"): Row(ADMINS, {"door": "everyone_knocks"}),
+    ("GET", "/api/v1/door-templates"): Row(EVERY_ACCOUNT),
+    ("POST", "/api/v1/door-templates"): Row(admins(201), {"name": "Client call"}),
+    ("PATCH", "/api/v1/door-templates/{template_id}"): Row(ADMINS, {"about": "For clients"}),
+    ("DELETE", "/api/v1/door-templates/{template_id}"): Row(admins(204)),
     ("GET", "/api/v1/organisation/groups"): Row(ADMINS),
     ("POST", "/api/v1/organisation/groups"): Row(admins(201), {"name": "Safety team"}),
     ("PATCH", "/api/v1/organisation/groups/{group_id}"): Row(ADMINS, {"name": "Safety"}),
     ("DELETE", "/api/v1/organisation/groups/{group_id}"): Row(admins(204)),
 }
-IDS = ("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id")
+IDS = ("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id", "template_id")
 NEEDS_INSIDE = {"remove", "mute", "move-to-door"}
 
 
@@ -147,6 +151,7 @@ class EveryCaller(ApiCase):
         invited(self.people["host"], self.meeting, "listed@example.org")
         self.invitation = invited(self.people["host"], self.meeting, "guest@elsewhere.example")
         listed = self.people["listed"]
+        self.template = DoorTemplate.objects.create(name="Hearing")
         self.group = PeopleGroup.objects.create(name="Board")
         self.exception = exceptions.set_exception(self.people["host"], self.meeting, listed, Way.KNOCKS)
         Meeting.objects.filter(pk=self.meeting.pk).update(door_opens_minutes=None)
@@ -166,6 +171,7 @@ class EveryCaller(ApiCase):
             participant_id=there.pk,
             exception_id=self.exception.pk,
             group_id=self.group.pk,
+            template_id=self.template.pk,
         )
         async with running_live() as live:
             await live.reconcile(str(there.occurrence_id))
@@ -199,13 +205,7 @@ class Scopes(ApiCase):
         host = await sync_to_async(person)("host")
         tokens = {scope: await token_of(host, scope) for scope in ApiToken.Scope.values}
         for (method, path), operation in operations().items():
-            address = path.removeprefix("/api/v1").format(
-                meeting_id=uuid4(),
-                invitation_id=uuid4(),
-                participant_id=uuid4(),
-                exception_id=uuid4(),
-                group_id=uuid4(),
-            )
+            address = path.removeprefix("/api/v1").format(**dict.fromkeys(IDS, uuid4()))
             for scope, token in tokens.items():
                 answer = await self.call(method, address, token, TABLE[method, path].body)
                 if scope == operation["x-scope"]:

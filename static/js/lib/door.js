@@ -3,6 +3,7 @@
 /** @typedef {"listed" | "colleagues" | "guests" | "anyone"} Row */
 /** @typedef {"walks_in" | "knocks" | "turned_away"} Way */
 /** @typedef {Record<Row, Way>} Table */
+/** @typedef {Table & { guests_verified: boolean, options?: Record<string, string | number | boolean | null> }} Preset */
 
 /** @type {Row[]} */
 export const ROWS = ["listed", "colleagues", "guests", "anyone"];
@@ -35,15 +36,12 @@ export function ordered(table, changed, order, ease) {
 }
 
 /**
- * The name of the preset that has this table, or "" for none.
+ * Names of the presets that have this table, in their order. A code for guests who don't walk in is none.
  * @param {Table} table
  * @param {boolean} verified
- * @param {Record<string, Table & { guests_verified: boolean }>} presets
+ * @param {Record<string, Preset>} presets
  */
-export function presetOf(table, verified, presets) {
+export function fitting(table, verified, presets) {
   const asked = verified && table.guests === "walks_in";
-  const fits = Object.entries(presets).find(
-    ([, preset]) => ROWS.every((row) => preset[row] === table[row]) && preset.guests_verified === asked,
-  );
-  return fits ? fits[0] : "";
+  return Object.keys(presets).filter((name) => ROWS.every((row) => presets[name][row] === table[row]) && presets[name].guests_verified === asked);
 }

@@ -1,13 +1,13 @@
 // The door's table in a form: presets and rows in step, and "Also changed" where one row moved others.
 import { $, $$, say } from "../lib/dom.js";
-import { ordered, presetOf, ROWS } from "../lib/door.js";
+import { fitting, ordered, ROWS } from "../lib/door.js";
 import { fill } from "../lib/words.js";
 
 /** @typedef {import("../lib/door.js").Row} Row */
 /** @typedef {import("../lib/door.js").Way} Way */
 /**
  * @typedef {{
- *   presets: Record<string, import("../lib/door.js").Table & { guests_verified: boolean }>,
+ *   presets: Record<string, import("../lib/door.js").Preset>,
  *   order: [Row, Row][], ease: Record<Way, number>, rows: Record<Row, string>,
  * }} DoorData
  */
@@ -52,6 +52,13 @@ export class DoorRows {
     const preset = this.#data.presets[name];
     for (const row of ROWS) this.#set(row, preset[row]);
     if (!this.verified.disabled) this.verified.checked = preset.guests_verified;
+    for (const [option, value] of Object.entries(preset.options ?? {})) {
+      const field = this.#option(option);
+      if (field.disabled) continue;
+      if (field.type === "checkbox") /** @type {HTMLInputElement} */ (field).checked = value === true;
+      else field.value = String(value ?? "");
+    }
+    radio.checked = true;
     say($("#also-changed"), "");
   }
 
@@ -68,12 +75,29 @@ export class DoorRows {
     /** @type {HTMLInputElement} */ ($(`input[name="${row}"][value="${way}"]`, this.#form)).checked = true;
   }
 
+  /** @param {string} name */
+  #option(name) {
+    return /** @type {HTMLInputElement | HTMLSelectElement} */ (this.#form.elements.namedItem(name));
+  }
+
+  /** Whether the options stand as a template has them. @param {Record<string, string | number | boolean | null>} [options] */
+  #stand(options = {}) {
+    return Object.entries(options).every(([name, value]) => {
+      const field = this.#option(name);
+      return field.disabled || (field.type === "checkbox" ? /** @type {HTMLInputElement} */ (field).checked === value : field.value === String(value ?? ""));
+    });
+  }
+
   /** Marks the preset that the table is, and offers the code only where guests walk in. */
   show() {
     const walks = this.value("guests") === "walks_in";
     /** @type {HTMLElement} */ (this.verified.closest(".verify")).hidden = !walks;
     if (!walks && !this.verified.disabled) this.verified.checked = false;
-    const name = presetOf(this.table, this.verified.checked, this.#data.presets);
-    for (const radio of /** @type {HTMLInputElement[]} */ ($$("[name=preset]", this.#form))) radio.checked = radio.value === name;
+    const radios = /** @type {HTMLInputElement[]} */ ($$("[name=preset]", this.#form));
+    const fits = fitting(this.table, this.verified.checked, this.#data.presets).filter((name) => this.#stand(this.#data.presets[name].options));
+    // A template may have the table of a preset: what was picked stays marked while it fits.
+    const picked = radios.find((radio) => radio.checked)?.value ?? "";
+    const name = fits.includes(picked) ? picked : fits[0];
+    for (const radio of radios) radio.checked = radio.value === name;
   }
 }
