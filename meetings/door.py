@@ -32,6 +32,7 @@ from meetings.doortable import (
     preset_of,
     with_preset,
 )
+from meetings.rights import NOTHING_SAID, Own, may
 
 __all__ = [
     "BELOW",
@@ -105,6 +106,7 @@ class Facts:
     seat: is inside according to the database (the seat outlives its socket by two minutes).
     let_in_at: when a host let this person in; holds for the occurrence.
     waiting: already stands at the door.
+    own: what hosts said about this person's rights.
     suspended: a host stopped everything; only hosts and those who have a seat come in until it goes on.
     must_knock: a host removed or sent them back without blocking; a host decides, whatever the table says.
     blocked: by account, invitation or device key; removed: the block came with a removal from inside.
@@ -148,6 +150,7 @@ class Facts:
     came_second: bool = False
     move_refused_until: datetime | None = None
     signed_in: bool = False
+    own: Own = NOTHING_SAID
     active_account: bool = True
     may_receive_mail: bool = True
     exception: Way | None = None
@@ -236,11 +239,15 @@ REASONS: Final[Mapping[type[Decision], frozenset[str]]] = MappingProxyType(
 """Every reason code there is. They are stable: the protocol, the API and the audit log use them."""
 
 
-def capabilities(rules: Rules, row: Row) -> Capabilities:
-    """What this kind of person may do once inside."""
-    host = row is Row.HOST
+def capabilities(facts: Facts) -> Capabilities:
+    """What this person may do once inside."""
+    rules, own, host = facts.rules, facts.own, facts.row is Row.HOST
     return Capabilities(
-        speak=True, show=True, share=host or rules.allow_share, chat=host or rules.allow_chat, host=host
+        speak=may(rules.speak, own.speak, host=host, signed_in=facts.signed_in),
+        show=may(rules.show, own.show, host=host, signed_in=facts.signed_in),
+        share=may(rules.share, own.share, host=host, signed_in=facts.signed_in),
+        chat=may(rules.chat, own.chat, host=host, signed_in=facts.signed_in),
+        host=host,
     )
 
 
@@ -258,7 +265,7 @@ def decide(facts: Facts) -> Decision:
     if facts.blocked:
         return Refuse("removed" if facts.removed else "blocked", because=facts.because("block"))
     if facts.row is Row.HOST:
-        return Admit(capabilities(facts.rules, facts.row), "host", facts.because("host", Way.WALKS_IN))
+        return Admit(capabilities(facts), "host", facts.because("host", Way.WALKS_IN))
     return _refused_for_now(facts) or _as_member(facts)
 
 
@@ -331,7 +338,7 @@ def _with_anothers_link(facts: Facts) -> Decision:
 def _as_member(facts: Facts) -> Decision:
     """A held seat, a host's word, or what is settled for them; nobody new while everything is suspended."""
     if facts.seat:
-        return Admit(capabilities(facts.rules, facts.row), "seat", facts.because("seat"))
+        return Admit(capabilities(facts), "seat", facts.because("seat"))
     by_word = facts.because("let_in")
     decision = _if_there_is_a_place(facts, "let_in", by_word) if facts.let_in else _by_table(facts)
     if facts.suspended and not isinstance(decision, Refuse) and decision.reason != "early":
@@ -361,7 +368,7 @@ def _by_table(facts: Facts) -> Decision:
 def _if_there_is_a_place(facts: Facts, reason: str, because: Because) -> Decision:
     if facts.is_full:
         return Wait("full", place=facts.ahead + 1, because=facts.because("full"))
-    return Admit(capabilities(facts.rules, facts.row), reason, because)
+    return Admit(capabilities(facts), reason, because)
 
 
 def _must_verify(facts: Facts, way: Way) -> bool:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from meetings import doorform
 from meetings.door import PRESETS, Row, Rules, Way
 from meetings.doortable import MOST_INSIDE
+from meetings.models import Audience
 
 OPENS = {
     "0": gettext_lazy("With the start"),
@@ -81,6 +82,13 @@ class CapacityField(forms.IntegerField):
         )
 
 
+class RightField(forms.ChoiceField):
+    """Whom a meeting gives a right inside."""
+
+    def __init__(self, *, label: Any = None) -> None:
+        super().__init__(label=label, choices=Audience.choices, widget=select())
+
+
 class DoorForm(forms.Form):
     """Presets and rows travel together. Without a script nothing keeps them in step, so the form also carries what it
     showed first (`was_preset`, `was_rows`): a preset that was picked sets the table, rows that were edited win over it.
@@ -102,8 +110,10 @@ class DoorForm(forms.Form):
     )
     lock_after = forms.ChoiceField(label=gettext_lazy("Lock the door by itself"), required=False, widget=select())
     capacity = CapacityField(label=gettext_lazy("At most this many people"))
-    allow_share = forms.BooleanField(label=gettext_lazy("Everyone can share their screen"), required=False)
-    allow_chat = forms.BooleanField(label=gettext_lazy("Everyone can chat"), required=False)
+    speak = RightField(label=gettext_lazy("Who can turn on their microphone"))
+    show = RightField(label=gettext_lazy("Who can turn on their camera"))
+    share = RightField(label=gettext_lazy("Who can share their screen"))
+    chat = RightField(label=gettext_lazy("Who can chat"))
     mics_start_off = forms.BooleanField(label=gettext_lazy("Microphones start off"), required=False)
 
     def __init__(self, *args: Any, templates: Mapping[str, Rules] | None = None, **kwargs: Any) -> None:

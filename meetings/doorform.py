@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from meetings.door import COLUMN, Row, Rules, Way, WithoutHost, is_ordered, ordered, preset_of, with_preset
+from meetings.rights import Audience, Right
 
 ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
 
 RULE_OF = {
     "opens": "opens_minutes",
     "without_host": "without_host",
-    "allow_share": "allow_share",
-    "allow_chat": "allow_chat",
+    **{right.value: right.value for right in Right},
     "mics_start_off": "mics_start_off",
     "lock_after": "lock_after_minutes",
     "capacity": "capacity",
@@ -52,8 +52,10 @@ def initial(rules: Rules) -> dict[str, Any]:
         "guests_verified": rules.guests_verified,
         "opens": "any" if rules.opens_minutes is None else str(rules.opens_minutes),
         "without_host": rules.without_host.value,
-        "allow_share": rules.allow_share,
-        "allow_chat": rules.allow_chat,
+        "speak": rules.speak.value,
+        "show": rules.show.value,
+        "share": rules.share.value,
+        "chat": rules.chat.value,
         "mics_start_off": rules.mics_start_off,
         "lock_after": "" if rules.lock_after_minutes is None else str(rules.lock_after_minutes),
         "capacity": rules.capacity,
@@ -70,8 +72,10 @@ def settle(
     rules = Rules(
         opens_minutes=None if data["opens"] == "any" else int(data["opens"]),
         without_host=WithoutHost(data["without_host"]),
-        allow_share=data["allow_share"],
-        allow_chat=data["allow_chat"],
+        speak=Audience(data["speak"]),
+        show=Audience(data["show"]),
+        share=Audience(data["share"]),
+        chat=Audience(data["chat"]),
         mics_start_off=data["mics_start_off"],
         lock_after_minutes=int(data["lock_after"]) if data["lock_after"] else None,
         capacity=data["capacity"],

@@ -14,12 +14,14 @@ from typing import Final
 from meetings.domains import domain_of, is_within
 from meetings.door import NOBODY_SAID, Settled
 from meetings.doortable import BELOW, COLUMN, EASE, MOST_INSIDE, PRESETS, Row, Rules, Way, WithoutHost, with_preset
+from meetings.rights import Right, narrower
+
+RIGHTS: Final = tuple(right.value for right in Right)
 
 OPTIONS: Final = (
     "opens_minutes",
     "without_host",
-    "allow_share",
-    "allow_chat",
+    *RIGHTS,
     "mics_start_off",
     "lock_after_minutes",
     "capacity",
@@ -161,13 +163,19 @@ def _stricter_options(rules: Rules, defaults: Rules, fixed: frozenset[str]) -> R
         rules = replace(rules, capacity=_fewer((rules.capacity, defaults.capacity)))
     if "without_host" in fixed and defaults.without_host is WithoutHost.WAIT:
         rules = replace(rules, without_host=WithoutHost.WAIT)
-    if "allow_share" in fixed:
-        rules = replace(rules, allow_share=rules.allow_share and defaults.allow_share)
-    if "allow_chat" in fixed:
-        rules = replace(rules, allow_chat=rules.allow_chat and defaults.allow_chat)
     if "mics_start_off" in fixed:
         rules = replace(rules, mics_start_off=rules.mics_start_off or defaults.mics_start_off)
-    return rules
+    return _stricter_rights(rules, defaults, fixed)
+
+
+def _stricter_rights(rules: Rules, defaults: Rules, fixed: frozenset[str]) -> Rules:
+    return replace(
+        rules,
+        speak=narrower(rules.speak, defaults.speak) if "speak" in fixed else rules.speak,
+        show=narrower(rules.show, defaults.show) if "show" in fixed else rules.show,
+        share=narrower(rules.share, defaults.share) if "share" in fixed else rules.share,
+        chat=narrower(rules.chat, defaults.chat) if "chat" in fixed else rules.chat,
+    )
 
 
 def _fewer(numbers: Iterable[int | None]) -> int | None:

@@ -22,6 +22,14 @@ class Way(models.TextChoices):
     TURNED_AWAY = "turned_away", _("turned away")
 
 
+class Audience(models.TextChoices):
+    """Whom a meeting gives a right inside."""
+
+    EVERYONE = "everyone", _("Everyone")
+    SIGNED_IN = "signed_in", _("People who are signed in")
+    HOSTS = "hosts", _("Hosts only")
+
+
 class DoorColumns(models.Model):
     """The columns of `door.Rules`."""
 
@@ -41,8 +49,10 @@ class DoorColumns(models.Model):
     )
     without_host = models.CharField(max_length=12, choices=WithoutHost, default=WithoutHost.WAIT)
 
-    allow_share = models.BooleanField(default=True)
-    allow_chat = models.BooleanField(default=True)
+    may_speak = models.CharField(max_length=9, choices=Audience, default=Audience.EVERYONE)
+    may_show = models.CharField(max_length=9, choices=Audience, default=Audience.EVERYONE)
+    may_share = models.CharField(max_length=9, choices=Audience, default=Audience.EVERYONE)
+    may_chat = models.CharField(max_length=9, choices=Audience, default=Audience.EVERYONE)
     mics_start_off = models.BooleanField(default=False)
     lock_after_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
     capacity = models.PositiveSmallIntegerField(

@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from meetings.rights import Audience
+
 
 class Row(StrEnum):
     """The five kinds of people, as the door's table lists them."""
@@ -80,8 +82,10 @@ class Rules:
     guests_verified: bool = False
     opens_minutes: int | None = 10
     without_host: WithoutHost = WithoutHost.WAIT
-    allow_share: bool = True
-    allow_chat: bool = True
+    speak: Audience = Audience.EVERYONE
+    show: Audience = Audience.EVERYONE
+    share: Audience = Audience.EVERYONE
+    chat: Audience = Audience.EVERYONE
     mics_start_off: bool = False
     lock_after_minutes: int | None = None
     capacity: int | None = None

@@ -15,11 +15,21 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from meetings.doormodels import DoorColumns, DoorException, DoorPolicy, DoorTemplate, ListedTogether, PeopleGroup, Way
+from meetings.doormodels import (
+    Audience,
+    DoorColumns,
+    DoorException,
+    DoorPolicy,
+    DoorTemplate,
+    ListedTogether,
+    PeopleGroup,
+    Way,
+)
 from meetings.linkmodels import EmailCode, Invitation, InvitationToken, RetiredCode, SecondDevice
 from meetings.retentionmodels import Retention
 
 __all__ = [
+    "Audience",
     "AuditDetail",
     "AuditEntry",
     "Block",
@@ -162,6 +172,11 @@ class Participant(models.Model):
         blank=True,
         help_text="Encrypted meetings: a host's signed word that this person's device may be added. Members check it.",
     )
+    # A host's word about this person, for this occurrence. Empty: the meeting's rule holds.
+    may_speak = models.BooleanField(null=True, blank=True)
+    may_show = models.BooleanField(null=True, blank=True)
+    may_share = models.BooleanField(null=True, blank=True)
+    may_chat = models.BooleanField(null=True, blank=True)
 
     class Meta:
         constraints = (

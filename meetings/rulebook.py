@@ -6,6 +6,7 @@ from meetings.door import Rules, Settled, Way, WithoutHost
 from meetings.doorlimits import GuestAddresses, Limits, within
 from meetings.doormodels import DoorColumns
 from meetings.models import DoorPolicy, Meeting
+from meetings.rights import Audience
 
 
 def rules_of(meeting: Meeting, limits: Limits | None = None) -> Rules:
@@ -26,8 +27,10 @@ def stored_rules(door: DoorColumns) -> Rules:
         guests_verified=door.door_guests_verified,
         opens_minutes=door.door_opens_minutes,
         without_host=WithoutHost(door.without_host),
-        allow_share=door.allow_share,
-        allow_chat=door.allow_chat,
+        speak=Audience(door.may_speak),
+        show=Audience(door.may_show),
+        share=Audience(door.may_share),
+        chat=Audience(door.may_chat),
         mics_start_off=door.mics_start_off,
         lock_after_minutes=door.lock_after_minutes,
         capacity=door.capacity,

@@ -27,6 +27,7 @@ from meetings.models import (
     SecondDevice,
 )
 from meetings.register import Proofs, Register, accounts_of
+from meetings.rights import Own, combined
 from meetings.rulebook import limits_now, rules_of, stored_rules
 from meetings.settled import WITH_NAMES, settled_by
 
@@ -240,6 +241,7 @@ def facts_for(
         if second is not None and second.answer == SecondDevice.Answer.NO
         else None,
         signed_in=user is not None,
+        own=_own_rights(others, user, invitation, device),
         active_account=user is None or user.is_active,
         may_receive_mail=invitation is not None and not _has_failed_mail(invitation, device, register),
         most=limits.ceiling(row) if row is not Row.HOST else Way.WALKS_IN,
@@ -298,6 +300,17 @@ def _exception(
 def inside_now(occurrence: Occurrence) -> int:
     """How many people have a seat inside, those included who have lost the line and may come back to it."""
     return occurrence.participants.filter(state=Participant.State.INSIDE).exclude(entered_at=None).count()
+
+
+def _own_rights(others: list[Participant], user: Any, invitation: Invitation | None, device: str) -> Own:
+    """What hosts said about this person's rights, on whatever device they said it."""
+
+    def is_theirs(seat: Participant) -> bool:
+        # An account and a personal link are the same person on every device; without either only this device is.
+        return _is_theirs(seat, user, invitation, device if user is None and invitation is None else "")
+
+    words = [(is_theirs(seat), Own(seat.may_speak, seat.may_show, seat.may_share, seat.may_chat)) for seat in others]
+    return combined((own for theirs, own in words if theirs), (own for theirs, own in words if not theirs))
 
 
 def is_over(occurrence: Occurrence, now: datetime) -> bool:

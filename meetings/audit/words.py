@@ -122,6 +122,11 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "stream.ended": gettext_lazy("The stream pass of {target} ended: they stopped publishing"),
     "outgoing.allowed": gettext_lazy("{actor} allowed requests to {target}"),
     "outgoing.disallowed": gettext_lazy("{actor} no longer allows requests to {target}"),
+    "meeting.host_made": gettext_lazy("{actor} made {target} a host"),
+    "meeting.host_unmade": gettext_lazy("{actor} took the host’s role from {target}"),
+    "host.rights_changed": gettext_lazy("{actor} changed who can do what: {changes}"),
+    "host.person_rights": gettext_lazy("{actor} changed what {target} can do: {changes}"),
+    "host.asked": gettext_lazy("{actor} asked {target} to turn on the {source}"),
     "host.muted": gettext_lazy("{actor} stopped the {source} of {target}"),
 }
 
@@ -182,6 +187,16 @@ WAYS: Final[Mapping[str, Any]] = {
     "turned_away": gettext_lazy("turned away"),
 }
 
+ANSWERS: Final[Mapping[str, Any]] = {
+    **WAYS,
+    "everyone": gettext_lazy("everyone"),
+    "signed_in": gettext_lazy("people who are signed in"),
+    "hosts": gettext_lazy("hosts only"),
+    "yes": gettext_lazy("yes"),
+    "no": gettext_lazy("no"),
+    "as_all": gettext_lazy("as everybody"),
+}
+
 COLUMNS: Final[Mapping[str, Any]] = {
     "listed": gettext_lazy("people you listed"),
     "colleagues": gettext_lazy("others signed in"),
@@ -200,6 +215,11 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "guests_verified": gettext_lazy("code by mail for guests"),
     "opens_minutes": gettext_lazy("when the door opens"),
     "without_host": gettext_lazy("what happens without a host"),
+    "speak": gettext_lazy("who can speak"),
+    "show": gettext_lazy("who can be seen"),
+    "share": gettext_lazy("who can share a screen"),
+    "chat": gettext_lazy("who can chat"),
+    # As these two were called in older entries.
     "allow_share": gettext_lazy("screen sharing"),
     "allow_chat": gettext_lazy("chat"),
     "mics_start_off": gettext_lazy("microphones at the start"),
@@ -315,6 +335,8 @@ def why(entry: AuditEntry) -> str:
     if entry.kind in {"door.refusals_counted", "account.sign_in_refused"} and isinstance(facts.get("count"), int):
         count = facts["count"]
         parts.append(ngettext("{count} time", "{count} times", count).format(count=count))
+    if facts.get("hosts_no_longer"):
+        parts.append(_("and with that the host’s role"))
     if facts.get("quiet"):
         parts.append(_("with every microphone and camera off"))
     if entry.kind == "organisation.retention_changed":
@@ -363,5 +385,5 @@ def _changes(changes: Any) -> str:
         if kind == "hosts_may_change":
             found.append(column if value else _("{rule}: not any more").format(rule=column))
         else:
-            found.append(f"{column}: {WAYS[value]}" if isinstance(value, str) and value in WAYS else column)
+            found.append(f"{column}: {ANSWERS[value]}" if isinstance(value, str) and value in ANSWERS else column)
     return ", ".join(found)

@@ -13,11 +13,12 @@ from typing import Any
 
 from media_engine import OfferRejected, Source
 from meetings.e2ee import attestations
-from meetings.live import hosting, storing, views
+from meetings.live import hosting, powers, storing, views
 from meetings.live.office import Live
 from meetings.live.room import Room
 from meetings.live.seats import Seat
 from meetings.live.storing import Actor
+from meetings.rights import Audience, Right
 from meetings.signaling.protocol import Close, Message, ProtocolError
 
 Fields = Mapping[str, Any] | None
@@ -158,12 +159,38 @@ async def _door_lock(turn: Turn) -> Fields:
 
 async def _host_mute(turn: Turn) -> Fields:
     source = Source(turn.message["source"])
-    await hosting.mute(turn.live, turn.room.id, turn.actor, turn.target, source)
+    await powers.mute(turn.live, turn.room.id, turn.actor, turn.target, source)
     return None
 
 
 async def _host_mute_all(turn: Turn) -> Fields:
-    await hosting.mute_all(turn.live, turn.room.id, turn.actor)
+    await powers.mute_all(turn.live, turn.room.id, turn.actor, unmute=turn.message["unmute"])
+    return None
+
+
+async def _host_ask(turn: Turn) -> Fields:
+    await powers.ask(turn.live, turn.room.id, turn.actor, turn.target, Source(turn.message["source"]))
+    return None
+
+
+async def _host_rights(turn: Turn) -> Fields:
+    audiences = {right: Audience(turn.message[right]) for right in Right if turn.message[right]}
+    if not audiences:
+        raise ProtocolError("bad_field", "name at least one right")
+    await powers.change_rights(turn.live, turn.room.id, turn.actor, audiences)
+    return None
+
+
+async def _host_person_rights(turn: Turn) -> Fields:
+    words = {right: turn.message[right] for right in Right if turn.message[right] != ""}
+    if not words:
+        raise ProtocolError("bad_field", "name at least one right")
+    await powers.give_person(turn.live, turn.room.id, turn.actor, turn.target, words)
+    return None
+
+
+async def _host_role(turn: Turn) -> Fields:
+    await powers.set_host(turn.live, turn.room.id, turn.actor, turn.target, host=turn.message["host"])
     return None
 
 
@@ -183,17 +210,17 @@ async def _host_to_door(turn: Turn) -> Fields:
 
 
 async def _host_lower_hand(turn: Turn) -> Fields:
-    await hosting.lower_hand(turn.live, turn.room.id, turn.actor, turn.target)
+    await powers.lower_hand(turn.live, turn.room.id, turn.actor, turn.target)
     return None
 
 
 async def _host_suspend(turn: Turn) -> Fields:
-    await hosting.suspend(turn.live, turn.room.id, turn.actor)
+    await powers.suspend(turn.live, turn.room.id, turn.actor)
     return None
 
 
 async def _host_resume(turn: Turn) -> Fields:
-    await hosting.resume(turn.live, turn.room.id, turn.actor, quiet=turn.message["quiet"])
+    await powers.resume(turn.live, turn.room.id, turn.actor, quiet=turn.message["quiet"])
     return None
 
 
@@ -240,7 +267,9 @@ async def _media_state(turn: Turn) -> Fields:
     if screen and not turn.seat.capabilities.share:
         raise ProtocolError("not_allowed", "screen sharing is off for you")
     turn.room.switch(turn.seat, wanted)
-    return None
+    on = turn.seat.switches.on
+    # What they may not is off, and they are told so: a client that comes back after a cut says what was on before.
+    return {source.value: source in on for source in (Source.MICROPHONE, Source.CAMERA, Source.SCREEN)}
 
 
 async def _identify(turn: Turn) -> Fields:
@@ -313,6 +342,10 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "door.lock": (HOSTS, _door_lock),
     "host.mute": (HOSTS, _host_mute),
     "host.mute_all": (HOSTS, _host_mute_all),
+    "host.ask": (HOSTS, _host_ask),
+    "host.rights": (HOSTS, _host_rights),
+    "host.person_rights": (HOSTS, _host_person_rights),
+    "host.role": (HOSTS, _host_role),
     "host.remove": (HOSTS, _host_remove),
     "host.to_door": (HOSTS, _host_to_door),
     "host.lower_hand": (HOSTS, _host_lower_hand),

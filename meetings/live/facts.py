@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from meetings import door, selectors
 from meetings.admission import IllegalEvent
+from meetings.doorlimits import RIGHTS
 from meetings.doortable import MOST_INSIDE
 from meetings.live.cautions import Named
 from meetings.live.seats import Asked, LinkUse, Person
@@ -51,6 +52,7 @@ class MeetingFacts:
     suspended_by: str | None
     mics_start_off: bool
     door: Mapping[str, str]
+    rights: Mapping[str, str]
     hosts: tuple[str, ...]
     ended_by: str | None
     capacity: int = MOST_INSIDE
@@ -218,6 +220,7 @@ def _meeting_facts(occurrence: Occurrence, register: Register) -> MeetingFacts:
             "guests": str(rules.guests),
             "anyone": str(rules.anyone),
         },
+        rights={name: str(getattr(rules, name)) for name in RIGHTS},
         hosts=tuple(sorted(host.name for host in register.hosts)),
         ended_by=occurrence.ended_by.name if occurrence.ended_by else None,
         capacity=min(rules.capacity or MOST_INSIDE, MOST_INSIDE),
@@ -248,6 +251,7 @@ def _person(seat: Participant, row: door.Row, register: Register, now: datetime)
         network=seat.network,
         invitation_id=str(invitation.pk) if invitation else None,
         user_id=str(seat.user_id) if seat.user_id else None,
+        organiser=seat.user_id is not None and seat.user_id == seat.occurrence.meeting.created_by_id,
         may_know=row in {door.Row.HOST, door.Row.LISTED, door.Row.GUEST},
         knocked_at=seat.knocked_at,
         entered_at=seat.entered_at,

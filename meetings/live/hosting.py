@@ -1,4 +1,4 @@
-"""What hosts do to a live meeting, from a socket or through the API: `Actor` says which.
+"""What hosts do at the door of a live meeting and to its end, from a socket or through the API: `Actor` says which.
 
 Taking away comes first: once the database has said that a host asks, the engine forgets a removed person before the
 removal is stored, and nothing waits for that person's socket. Giving comes last: somebody is let in only after that
@@ -10,22 +10,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from media_engine import Source
-from meetings.live import storing, views
+from meetings.live import acting, views
 from meetings.live.office import Live
-from meetings.live.room import Room
-from meetings.live.seats import Seat
-from meetings.live.storing import Actor, Done
+from meetings.live.storing import Actor
 from meetings.services import door as door_services
 from meetings.signaling.protocol import ProtocolError
 
 
 async def admit(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, word: str | None = None) -> None:
     """Lets somebody in who waits: stored first, granted after. `word`: for the group of an encrypted meeting."""
-    room, seat = _find(live, occurrence_id, target_id)
+    room, seat = acting.find(live, occurrence_id, target_id)
     if seat is not None and seat.inside:
         raise ProtocolError("wrong_state", "they are inside")
-    done = await _store(live, room, door_services.let_in, occurrence_id, actor, target_id, word=word)
+    done = await acting.store(live, room, door_services.let_in, occurrence_id, actor, target_id, word=word)
     if room is not None:
         room.forgive(target_id)
         if seat is not None:
@@ -37,22 +34,22 @@ async def admit(live: Live, occurrence_id: str, actor: Actor, target_id: str, *,
 
 async def vouch(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, word: str) -> None:
     """Gives a host's word for somebody who is inside and whom no member would add without it."""
-    room, seat = _find(live, occurrence_id, target_id)
+    room, seat = acting.find(live, occurrence_id, target_id)
     if room is None or seat is None:
         raise ProtocolError("no_such_participant", "there is nobody of that id here")
     if room.group is None:
         raise ProtocolError("wrong_state", "this meeting is not end-to-end encrypted")
-    await _store(live, room, door_services.vouch, occurrence_id, actor, target_id, word=word)
+    await acting.store(live, room, door_services.vouch, occurrence_id, actor, target_id, word=word)
     room.group.take_word(target_id, word)
 
 
 async def refuse(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, note: str, block: bool) -> None:
     """Turns somebody away who waits: for the whole meeting if `block`, otherwise for two minutes."""
-    room, seat = _find(live, occurrence_id, target_id)
+    room, seat = acting.find(live, occurrence_id, target_id)
     if seat is not None and seat.inside:
         raise ProtocolError("wrong_state", "they are inside: remove them")
     service = door_services.turn_away
-    done = await _store(live, room, service, occurrence_id, actor, target_id, note=note, block=block)
+    done = await acting.store(live, room, service, occurrence_id, actor, target_id, note=note, block=block)
     live.tickets.forget(target_id)
     if room is not None and seat is not None:
         reason, answer = ("blocked", "blocked") if block else ("not_let_in", "turned_away")
@@ -63,8 +60,8 @@ async def refuse(live: Live, occurrence_id: str, actor: Actor, target_id: str, *
 
 async def keep_waiting(live: Live, occurrence_id: str, actor: Actor, target_id: str, text: str) -> None:
     """Tells somebody who waits something; they keep waiting."""
-    room, seat = _find(live, occurrence_id, target_id)
-    done = await _store(live, room, door_services.keep_waiting, occurrence_id, actor, target_id, message=text)
+    room, seat = acting.find(live, occurrence_id, target_id)
+    done = await acting.store(live, room, door_services.keep_waiting, occurrence_id, actor, target_id, message=text)
     if room is not None and seat is not None:
         room.tell_changes(answered=views.answered(seat, done.by, "message"))
     live.wake(occurrence_id)
@@ -74,15 +71,19 @@ async def remove(live: Live, occurrence_id: str, actor: Actor, target_id: str, *
     """Takes somebody out who is inside. If that can't be stored they are out all the same, and the host should repeat
     it.
     """
-    await _require_host(live, occurrence_id, actor)
-    room, seat = _find(live, occurrence_id, target_id)
+    await acting.require_host(live, occurrence_id, actor)
+    room, seat = acting.find(live, occurrence_id, target_id)
     if seat is not None and not seat.inside:
         raise ProtocolError("wrong_state", "they are at the door: turn them away")
+    if seat is not None and seat.person.organiser:
+        raise ProtocolError("wrong_state", "they made this meeting: only they can leave it")
     if room is not None and seat is not None:
         room.expel(target_id)
     live.tickets.forget(target_id)
     try:
-        done = await _store(live, room, door_services.remove, occurrence_id, actor, target_id, note=note, block=block)
+        done = await acting.store(
+            live, room, door_services.remove, occurrence_id, actor, target_id, note=note, block=block
+        )
     except ProtocolError as error:
         if room is not None and error.code == "try_again":
             room.turn_out(target_id, views.refused("removed", at=_now(), note=note), "removed")
@@ -98,14 +99,16 @@ async def remove(live: Live, occurrence_id: str, actor: Actor, target_id: str, *
 
 async def move_to_door(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:
     """Sends somebody who is inside back to the door, where a host may let them in again."""
-    await _require_host(live, occurrence_id, actor)
-    room, seat = _find(live, occurrence_id, target_id)
+    await acting.require_host(live, occurrence_id, actor)
+    room, seat = acting.find(live, occurrence_id, target_id)
     if seat is not None and not seat.inside:
         raise ProtocolError("wrong_state", "they are at the door")
+    if seat is not None and seat.is_host:
+        raise ProtocolError("wrong_state", "hosts always walk in")
     if room is not None and seat is not None:
         room.expel(target_id)
     try:
-        await _store(live, room, door_services.move_to_door, occurrence_id, actor, target_id)
+        await acting.store(live, room, door_services.move_to_door, occurrence_id, actor, target_id)
     finally:
         # Stored: the door now says wait. Not stored: it says what it said before, and nothing has been taken for good.
         if room is not None:
@@ -113,88 +116,12 @@ async def move_to_door(live: Live, occurrence_id: str, actor: Actor, target_id: 
         live.wake(occurrence_id)
 
 
-async def mute(live: Live, occurrence_id: str, actor: Actor, target_id: str, source: Source) -> None:
-    """Stops one source of somebody until they switch it on again themselves."""
-    room, seat = _find(live, occurrence_id, target_id)
-    if room is None or seat is None:
-        raise ProtocolError("no_such_participant", "there is nobody of that id here")
-    if not seat.inside:
-        raise ProtocolError("wrong_state", "they are at the door")
-    service = door_services.mute_recorded
-    done = await _store(live, room, service, occurrence_id, actor, target_id, source=source.value)
-    _stop(room, seat, source, done.by)
-    room.tell_changes()
-
-
-async def mute_all(live: Live, occurrence_id: str, actor: Actor) -> None:
-    """Stops the microphones of everybody who is not the host that asks."""
-    await live.database(storing.require_host, occurrence_id, actor)
-    room = live.rooms.get(occurrence_id)
-    speaking = [
-        seat
-        for seat in (room.inside() if room is not None else [])
-        if seat.id != actor.participant_id and Source.MICROPHONE in seat.open_sources()
-    ]
-    for seat in speaking:
-        if seat.inside:
-            await mute(live, occurrence_id, actor, seat.id, Source.MICROPHONE)
-
-
-def _stop(room: Room, seat: Seat, source: Source, by: str) -> None:
-    if room.stop_source(seat, source):
-        seat.tell({"type": "muted", "source": source.value, "by": by})
-
-
-async def lower_hand(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:
-    await live.database(storing.require_host, occurrence_id, actor)
-    room, seat = _find(live, occurrence_id, target_id)
-    if room is None or seat is None:
-        raise ProtocolError("no_such_participant", "there is nobody of that id here")
-    seat.hand_at = None
-    room.tell_changes()
-
-
 async def lock(live: Live, occurrence_id: str, actor: Actor, *, locked: bool) -> None:
     """Locks the door, or unlocks it. Who stands at the door keeps standing there."""
     room = live.rooms.get(occurrence_id)
     service = door_services.lock if locked else door_services.unlock
-    done = await _store(live, room, service, occurrence_id, actor)
+    done = await acting.store(live, room, service, occurrence_id, actor)
     if room is not None:
-        room.news.changed_by = done.by
-    live.wake(occurrence_id)
-
-
-async def suspend(live: Live, occurrence_id: str, actor: Actor) -> None:
-    """Stops all media, chat, reactions and coming in at once. If that can't be stored it is tried again by the host:
-    until the database says otherwise everything stays stopped.
-    """
-    await _require_host(live, occurrence_id, actor)
-    room = live.rooms.get(occurrence_id)
-    if room is None:
-        await _store(live, None, door_services.suspend, occurrence_id, actor)
-        return
-    room.suspend()
-    try:
-        async with room.lock:
-            done = await live.database(storing.act, door_services.suspend, occurrence_id, actor)
-            for seat in room.inside():
-                _stop(room, seat, Source.SCREEN, done.by)
-            room.news.changed_by = done.by
-    finally:
-        room.suspension_stored()
-        live.wake(occurrence_id)
-
-
-async def resume(live: Live, occurrence_id: str, actor: Actor, *, quiet: bool) -> None:
-    """Lets everything go on as it was allowed before. `quiet`: everybody switches microphone and camera on again
-    themselves.
-    """
-    room = live.rooms.get(occurrence_id)
-    done = await _store(live, room, door_services.resume, occurrence_id, actor, quiet=quiet)
-    if room is not None:
-        for seat in room.inside() if quiet else []:
-            for source in (Source.MICROPHONE, Source.CAMERA):
-                _stop(room, seat, source, done.by)
         room.news.changed_by = done.by
     live.wake(occurrence_id)
 
@@ -202,7 +129,7 @@ async def resume(live: Live, occurrence_id: str, actor: Actor, *, quiet: bool) -
 async def end(live: Live, occurrence_id: str, actor: Actor) -> None:
     """Ends the meeting for everyone."""
     room = live.rooms.get(occurrence_id)
-    done = await _store(live, room, door_services.end_for_everyone, occurrence_id, actor)
+    done = await acting.store(live, room, door_services.end_for_everyone, occurrence_id, actor)
     if room is not None:
         room.finish(views.refused("ended", at=_now(), by=done.by))
         live.forget(room)
@@ -218,32 +145,6 @@ def participants(live: Live, occurrence_id: str) -> dict[str, list[dict[str, Any
         "inside": [views.person(seat, for_host=True) for seat in room.inside()],
         "waiting": [views.waiting(seat, cautions[seat.id]) for seat in room.waiting()],
     }
-
-
-async def _require_host(live: Live, occurrence_id: str, actor: Actor) -> None:
-    """Raises `not_a_host` unless the database says now that a host asks, before anything is taken away.
-
-    Where the database doesn't answer, the door's last word about the one who asks counts: taking away must not wait.
-    """
-    try:
-        await live.database(storing.require_host, occurrence_id, actor)
-    except ProtocolError as error:
-        _, seat = _find(live, occurrence_id, actor.participant_id or "")
-        if error.code != "try_again" or seat is None or not seat.is_host:
-            raise
-
-
-def _find(live: Live, occurrence_id: str, target_id: str) -> tuple[Room | None, Seat | None]:
-    room = live.rooms.get(occurrence_id)
-    return room, (room.seats.get(target_id) if room is not None else None)
-
-
-async def _store(live: Live, room: Room | None, service: storing.Service, *args: Any, **details: Any) -> Done:
-    """Stores an action in its turn: what was asked first about this meeting is stored and applied first."""
-    if room is None:
-        return await live.database(storing.act, service, *args, **details)
-    async with room.lock:
-        return await live.database(storing.act, service, *args, **details)
 
 
 def _now() -> datetime:

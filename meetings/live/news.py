@@ -88,7 +88,7 @@ class News:
     def _tell_differences(self, seat: Seat, changed: Iterable[str], meeting_changed: bool, by: str | None) -> None:
         if seat.capabilities != seat.told_capabilities:
             seat.told_capabilities = seat.capabilities
-            seat.tell({"type": "capabilities", "capabilities": views.capabilities(seat.capabilities)})
+            seat.tell({"type": "capabilities", "capabilities": views.capabilities(seat.capabilities), "by": by})
         if meeting_changed and self.room.meeting is not None:
             seat.tell({"type": "meeting", "meeting": views.meeting(self.room.meeting), "by": by})
         for pid in changed:

@@ -23,7 +23,7 @@ from meetings.live.cautions import Named, name_cautions
 from meetings.live.facts import MeetingFacts, Verdicts
 from meetings.live.group import Group
 from meetings.live.news import News
-from meetings.live.seats import NOTHING, Connection, Person, Seat
+from meetings.live.seats import NOTHING, Connection, Person, Seat, off_without
 from meetings.signaling.protocol import Close
 
 log = logging.getLogger("lintel.live")
@@ -253,6 +253,8 @@ class Room:
         seat.inside = True
         seat.wait = seat.told_door = None
         seat.capabilities = capabilities
+        # A right that comes back switches nothing on: its owner does.
+        seat.switches.on -= off_without(capabilities)
         seat.lease_until = lease_until
         if became_host:
             seat.told_room = False  # hosts see the queue and addresses: tell them everything anew
@@ -314,9 +316,12 @@ class Room:
     # What people switch
 
     def switch(self, seat: Seat, wanted: Mapping[Source, bool]) -> None:
-        """Switches sources on or off at the person's own wish, which also lifts a host's stop."""
+        """Switches sources on or off at the person's own wish, which also lifts a host's stop. What they may not stays
+        off.
+        """
+        closed = off_without(seat.capabilities)
         for source, on in wanted.items():
-            if on:
+            if on and source not in closed:
                 seat.switches.on.add(source)
                 seat.switches.stopped_by_host.discard(source)
             else:

@@ -22,6 +22,12 @@ SOURCES_OF: tuple[tuple[str, tuple[Source, ...]], ...] = (
 )
 
 
+def off_without(capabilities: Capabilities) -> frozenset[Source]:
+    """The sources that these capabilities don't open."""
+    closed = [sources for name, sources in SOURCES_OF if not getattr(capabilities, name)]
+    return frozenset(source for sources in closed for source in sources)
+
+
 class Connection(Protocol):
     """A socket as `live` sees it. Neither method waits for the other side, and neither raises."""
 
@@ -76,6 +82,7 @@ class Person:
     invitation_id: str | None
     user_id: str | None
     may_know: bool
+    organiser: bool
     knocked_at: datetime | None
     entered_at: datetime | None
     host_message: str

@@ -46,6 +46,7 @@ def meeting(facts: MeetingFacts) -> dict[str, Any]:
         "mics_start_off": facts.mics_start_off,
         "capacity": facts.capacity,
         "door": dict(facts.door),
+        "rights": dict(facts.rights),
     }
 
 
@@ -94,6 +95,7 @@ def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
         "name": who.name,
         "kind": who.kind,
         "host": seat.capabilities.host,
+        "organiser": who.organiser,
         "guest": who.is_guest,
         "provenance": who.provenance_for_hosts if for_host else who.provenance,
         "email": who.email if for_host else None,
@@ -106,6 +108,7 @@ def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
         "cautions": cautions(seat) if for_host else None,
         "link": link_use(who.link) if for_host else None,
         "identity": seat.identity if for_host else None,
+        "capabilities": capabilities(seat.capabilities) if for_host else None,
     }
 
 

@@ -34,8 +34,10 @@ def set_rules(door: DoorColumns, rules: Rules) -> None:
     door.door_anyone = rules.anyone
     door.door_opens_minutes = rules.opens_minutes
     door.without_host = rules.without_host
-    door.allow_share = rules.allow_share
-    door.allow_chat = rules.allow_chat
+    door.may_speak = rules.speak
+    door.may_show = rules.show
+    door.may_share = rules.share
+    door.may_chat = rules.chat
     door.mics_start_off = rules.mics_start_off
     door.lock_after_minutes = rules.lock_after_minutes
     door.capacity = rules.capacity
@@ -44,8 +46,10 @@ def set_rules(door: DoorColumns, rules: Rules) -> None:
 FIELDS = {
     "opens_minutes": "door_opens_minutes",
     "without_host": "options.without_host",
-    "allow_share": "options.allow_share",
-    "allow_chat": "options.allow_chat",
+    "speak": "options.speak",
+    "show": "options.show",
+    "share": "options.share",
+    "chat": "options.chat",
     "mics_start_off": "options.mics_start_off",
     "lock_after_minutes": "options.lock_after_minutes",
     "capacity": "options.capacity",

@@ -11,6 +11,7 @@ from meetings import audit, lifecycle, tasks
 from meetings.admission import Event
 from meetings.door import Row, Way
 from meetings.models import Block, Meeting, Occurrence, Participant
+from meetings.services import cohosts
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host
 from meetings.services.seats import answering, move, occurrence_locked, write
@@ -20,14 +21,17 @@ SOURCES = frozenset({"microphone", "camera", "screen"})
 
 
 def remove(by: Any, target: Participant, *, note: str = "", block: bool = True) -> Participant:
-    """Take somebody out. With `block` account, invitation and device stay out; without, a host decides if they return.
+    """Take somebody out, and with that the host's role; the organiser is removed by nobody. With `block` account,
+    invitation and device stay out; without, a host decides if they return.
 
     Where anyone with the link walks in, that becomes a knock: whoever is blocked, or came by the meeting link alone,
     would only need another browser to walk in again.
     """
     with answering(by, target) as (account, occurrence):
         _not_oneself(by, account, target)
+        cohosts.refuse_organiser(occurrence.meeting, target, account)
         move(target, Event.REMOVE)
+        hosted = cohosts.take_role(occurrence.meeting, target)
         target.left_at = timezone.now()
         target.let_in_at = None
         target.must_knock = True
@@ -46,6 +50,7 @@ def remove(by: Any, target: Participant, *, note: str = "", block: bool = True) 
             )
         closed = (block or target.kind == Row.ANYONE) and let_anyone_knock(occurrence.meeting)
         facts = {"door_set_to_knock": True} if closed else {}
+        facts |= {"hosts_no_longer": True} if hosted else {}
         kind = "door.removed_and_blocked" if block else "door.removed"
         write(kind, occurrence, target, by=account, note=target.note, **facts)
     return target
@@ -211,6 +216,14 @@ def close(occurrence: Occurrence, account: Any, now: datetime) -> None:
         seat.left_at = now
         seat.save(update_fields=["state", "left_at"])
     tasks.tell_turned_away.using(run_after=now + TOLD_AFTER).enqueue(str(occurrence.pk))
+
+
+def ask_recorded(by: Any, target: Participant, source: str) -> None:
+    """Write down that a host asked somebody to switch something on."""
+    if source not in SOURCES:
+        raise Wrong("source", "unknown_source", f"{source[:20]!r} is none of microphone, camera and screen")
+    with answering(by, target) as (account, occurrence):
+        write("host.asked", occurrence, target, by=account, source=source)
 
 
 def mute_recorded(by: Any, target: Participant, source: str) -> None:

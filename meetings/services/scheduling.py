@@ -252,9 +252,11 @@ def _change_rules(by: Any, meeting: Meeting, rules: Rules) -> dict[str, Any]:
 def _change_hosts(
     by: Any, meeting: Meeting, occurrence: Occurrence, hosts: Iterable[Any], *, tell: bool
 ) -> dict[str, Any]:
-    """Whoever changes a meeting stays its host: nobody can leave it without one by mistake."""
+    """Whoever changes a meeting stays its host, and so does the organiser: nobody leaves it without one by mistake, and
+    no other host takes it from who made it.
+    """
     before = set(meeting.hosts.all())
-    after = set(_accounts([by, *hosts]))
+    after = set(_accounts([by, *hosts])) | {host for host in before if host.pk == meeting.created_by_id}
     if before == after:
         return {}
     meeting.hosts.set(after)

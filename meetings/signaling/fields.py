@@ -81,6 +81,11 @@ def boolean(value: Any) -> bool:
     return value
 
 
+def maybe(check: Check) -> Check:
+    """The same check, or null."""
+    return lambda value: None if value is None else check(value)
+
+
 def whole(smallest: int, largest: int) -> Check:
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):

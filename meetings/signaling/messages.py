@@ -7,13 +7,27 @@ from types import MappingProxyType
 from typing import Final
 
 from meetings.signaling import group_messages
-from meetings.signaling.fields import Field, boolean, encoded, number_in_text, one_of, prose, sdp, sources, text, whole
+from meetings.signaling.fields import (
+    Field,
+    boolean,
+    encoded,
+    maybe,
+    number_in_text,
+    one_of,
+    prose,
+    sdp,
+    sources,
+    text,
+    whole,
+)
 
 MAX_CHAT_LENGTH: Final = 4_000
 MAX_NOTE_LENGTH: Final = 300
 
 REACTIONS: Final = ("👍", "👏", "😂", "😮", "❤️", "🎉")
 MUTABLE_SOURCES: Final = ("microphone", "camera", "screen")
+RIGHTS: Final = ("speak", "show", "share", "chat")
+AUDIENCES: Final = ("everyone", "signed_in", "hosts")
 
 PARTICIPANT: Final = Field(text(1, 64))
 WORD: Final = Field(encoded(1, group_messages.MAX_WORD_BYTES), default=None)
@@ -34,7 +48,14 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "door.message": {"participant": PARTICIPANT, "text": Field(prose(0, MAX_NOTE_LENGTH))},
         "door.lock": {"locked": Field(boolean)},
         "host.mute": {"participant": PARTICIPANT, "source": Field(one_of(MUTABLE_SOURCES))},
-        "host.mute_all": {},
+        "host.mute_all": {"unmute": Field(boolean, default=True)},
+        "host.ask": {"participant": PARTICIPANT, "source": Field(one_of(MUTABLE_SOURCES))},
+        "host.rights": {right: Field(one_of(AUDIENCES), default="") for right in RIGHTS},
+        "host.person_rights": {
+            "participant": PARTICIPANT,
+            **{right: Field(maybe(boolean), default="") for right in RIGHTS},
+        },
+        "host.role": {"participant": PARTICIPANT, "host": Field(boolean)},
         "host.remove": {"participant": PARTICIPANT, "block": Field(boolean, default=True), "note": NOTE},
         "host.to_door": {"participant": PARTICIPANT},
         "host.lower_hand": {"participant": PARTICIPANT},
@@ -69,8 +90,9 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "gone": frozenset({"participant", "why", "by"}),
         "waiting": frozenset({"waiting", "answered"}),
         "meeting": frozenset({"meeting", "by"}),
-        "capabilities": frozenset({"capabilities"}),
+        "capabilities": frozenset({"capabilities", "by"}),
         "muted": frozenset({"source", "by"}),
+        "host.asked": frozenset({"source", "by"}),
         "authorization": frozenset({"outcome", "reason", "participant", "name", "track", "of"}),
         "turned_away": frozenset({"tries", "history"}),
         "reaction": frozenset({"participant", "emoji"}),
@@ -82,11 +104,11 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 MEETING_FIELDS: Final = frozenset(
     {"title", "organisation", "code", "starts_at", "ends_at", "started_at", "encryption", "locked", "suspended"}
-    | {"mics_start_off", "door", "capacity"}
+    | {"mics_start_off", "door", "rights", "capacity"}
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
-    | {"camera", "screen", "hand", "cautions", "link", "identity"}
+    | {"camera", "screen", "hand", "cautions", "link", "identity", "organiser", "capabilities"}
 )
 WAITING_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}

@@ -193,6 +193,10 @@ class Talk:
                 return found
         raise AssertionError(f"closed with {self.code} before {kind}; heard {[m['type'] for m in self.heard]}")
 
+    def last(self, kind: str) -> Json:
+        """The newest message of this type among those that were read already."""
+        return next(message for message in reversed(self.heard) if message["type"] == kind)
+
     async def ask(self, kind: str, **fields: Any) -> Json:
         """The `ok` or `error` to a message."""
         self._number += 1

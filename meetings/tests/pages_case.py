@@ -51,8 +51,10 @@ def filled(**changes: Any) -> dict[str, Any]:
         "opens": "10",
         "without_host": "wait",
         "encryption": "transport",
-        "allow_share": "on",
-        "allow_chat": "on",
+        "speak": "everyone",
+        "show": "everyone",
+        "share": "everyone",
+        "chat": "everyone",
     } | changes
     return {name: value for name, value in fields.items() if value is not None}
 

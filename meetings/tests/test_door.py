@@ -19,6 +19,7 @@ from meetings.door import (
     REASONS,
     RULES,
     Admit,
+    Capabilities,
     Decision,
     Facts,
     Refuse,
@@ -36,6 +37,7 @@ from meetings.door import (
     with_preset,
 )
 from meetings.doorlimits import Limits, within
+from meetings.rights import Audience, Own
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MOMENTS = st.sampled_from([NOON + timedelta(minutes=minutes) for minutes in (-60, -10, -1, 0, 1, 60)])
@@ -50,8 +52,10 @@ any_rules = st.builds(
     guests_verified=st.booleans(),
     opens_minutes=st.none() | st.integers(0, 60),
     without_host=st.sampled_from(WithoutHost),
-    allow_share=st.booleans(),
-    allow_chat=st.booleans(),
+    speak=st.sampled_from(Audience),
+    show=st.sampled_from(Audience),
+    share=st.sampled_from(Audience),
+    chat=st.sampled_from(Audience),
 )
 ordered_rules = any_rules.filter(is_ordered)
 any_facts = st.builds(
@@ -81,6 +85,7 @@ any_facts = st.builds(
     came_second=st.booleans(),
     move_refused_until=MAYBE_MOMENTS,
     signed_in=st.booleans(),
+    own=st.builds(Own, *[st.none() | st.booleans()] * 4),
     active_account=st.booleans(),
     may_receive_mail=st.booleans(),
     exception=st.none() | st.sampled_from(Way),
@@ -135,7 +140,7 @@ def test_only_hosts_get_a_hosts_capabilities(some: Facts) -> None:
     decision = decide(some)
     if isinstance(decision, Admit):
         assert decision.capabilities.host == (some.row is Row.HOST)
-        assert decision.capabilities.share == (some.row is Row.HOST or some.rules.allow_share)
+        assert decision.capabilities == capabilities(some)
 
 
 @given(any_facts)
@@ -266,7 +271,7 @@ TABLE = {
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_answer_as_the_form_promises(preset: str) -> None:
     assert tuple(decide(facts(row, preset)).reason for row in COLUMN) == TABLE[preset]
-    assert decide(facts(Row.HOST, preset)) == Admit(capabilities(Rules(), Row.HOST), "host")
+    assert decide(facts(Row.HOST, preset)) == Admit(Capabilities(True, True, True, True, host=True), "host")
 
 
 LOCKED = NOON - timedelta(minutes=5)
@@ -395,7 +400,7 @@ ADMITTED = [
 
 @pytest.mark.parametrize(("some", "reason"), ADMITTED)
 def test_admissions(some: Facts, reason: str) -> None:
-    assert decide(some) == Admit(capabilities(some.rules, some.row), reason)
+    assert decide(some) == Admit(capabilities(some), reason)
 
 
 @given(any_facts)

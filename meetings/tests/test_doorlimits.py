@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meetings.door import COLUMN, EASE, PRESETS, Row, Rules, Way, WithoutHost, is_ordered, ordered, with_preset
-from meetings.doorlimits import ALL_OPEN, SETTLEABLE, Limits, broken, within
+from meetings.doorlimits import ALL_OPEN, RIGHTS, SETTLEABLE, Limits, broken, within
+from meetings.rights import WIDTH
 from meetings.tests.test_door import any_rules, ordered_rules
 
 any_options = st.fixed_dictionaries(
@@ -30,8 +31,8 @@ def test_a_limit_only_closes(rules: Rules, some: Limits) -> None:
     for row in COLUMN:
         assert EASE[held.way(row)] <= min(EASE[rules.way(row)], EASE[some.most.way(row)])
     assert held.guests_verified >= rules.guests_verified
-    assert held.allow_share <= rules.allow_share
-    assert held.allow_chat <= rules.allow_chat
+    for name in RIGHTS:
+        assert WIDTH[getattr(held, name)] <= WIDTH[getattr(rules, name)]
     assert held.mics_start_off >= rules.mics_start_off
     assert held.without_host in {rules.without_host, WithoutHost.WAIT}
     for name in ("opens_minutes", "lock_after_minutes"):

@@ -120,7 +120,7 @@ class ComingTests(GroupCase):
                 self.assertEqual((kind, (await host.ask(kind, **fields))["code"]), (kind, "wrong_state"))
 
     async def test_chat_needs_its_right_also_when_it_is_sealed(self) -> None:
-        self.occurrence.meeting.allow_chat = False
+        self.occurrence.meeting.may_chat = "hosts"
         await self.occurrence.meeting.asave()
         async with running_live() as live:
             host = await self.founded(live)

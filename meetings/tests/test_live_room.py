@@ -32,6 +32,7 @@ MEETING = MeetingFacts(
     suspended_by=None,
     mics_start_off=False,
     door={"preset": "guests_knock"},
+    rights={"speak": "everyone", "show": "everyone", "share": "everyone", "chat": "everyone"},
     hosts=("Ingrid Sæther",),
     ended_by=None,
 )
@@ -70,6 +71,7 @@ def person(who: str, **changes: Any) -> Person:
         invitation_id=f"invitation of {who}",
         user_id=None,
         may_know=True,
+        organiser=False,
         knocked_at=NOW,
         entered_at=NOW,
         host_message="",

@@ -22,7 +22,8 @@ class Scheduling(PagesCase):
             notes="Bring the figures.",
             mics_start_off="on",
             lock_after="10",
-            allow_chat=None,
+            share="signed_in",
+            chat="hosts",
         )
         assert meeting.title == "Trial safety board"
         assert meeting.duration_minutes == 45
@@ -32,7 +33,7 @@ class Scheduling(PagesCase):
             (GUEST, None),
         }
         assert (meeting.mics_start_off, meeting.lock_after_minutes) == (True, 10)
-        assert (meeting.allow_share, meeting.allow_chat) == (True, False)
+        assert (meeting.may_speak, meeting.may_share, meeting.may_chat) == ("everyone", "signed_in", "hosts")
         assert self.door(meeting) == ("walks_in", "walks_in", "knocks", "turned_away")
 
     def test_the_clock_is_that_of_the_meetings_place(self) -> None:

@@ -14,6 +14,7 @@ from meetings import selectors, tasks
 from meetings.admission import IllegalEvent
 from meetings.door import Refuse, Row, Rules, Way, ordered, preset_of, with_preset
 from meetings.models import AuditEntry, Change, Meeting, Participant
+from meetings.rights import Audience
 from meetings.services import invitations, scheduling
 from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
 from meetings.tests.domain_case import DomainCase
@@ -282,7 +283,7 @@ class SelectorTests(DomainCase, TestCase):
 
     def test_presets_survive_being_stored(self) -> None:
         for name in ("named_people", "guests_knock", "everyone_knocks", "anyone_with_link"):
-            rules = with_preset(Rules(opens_minutes=0, allow_chat=False), name)
+            rules = with_preset(Rules(opens_minutes=0, chat=Audience.HOSTS), name)
             meeting = self.meeting(rules=rules)
             meeting.refresh_from_db()
             self.assertEqual(selectors.rules_of(meeting), rules)

@@ -102,6 +102,11 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "host.remove": row(hosts(), "inside", block=True),
         "host.to_door": row(hosts(), "inside"),
         "host.lower_hand": row(hosts(), "inside"),
+        "host.ask": row(hosts(), "inside", source="microphone"),
+        "host.rights": row(hosts(elsewhere=OK), share="hosts"),
+        "host.person_rights": row(hosts(), "inside", chat=False),
+        # Known to the meeting, but a guest: only people with an account can host.
+        "host.role": row(hosts("wrong_state"), "inside", host=True),
         "host.suspend": row(hosts(elsewhere=OK)),
         "host.resume": row(hosts(elsewhere=OK), quiet=True),
         "host.end": row(hosts(ENDED, elsewhere=ENDED)),

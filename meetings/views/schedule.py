@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from meetings import directory, door_templates, listing, localtime
 from meetings.door import COLUMN, EASE, ORDER, Row, Rules, Way
-from meetings.doorlimits import ALL_OPEN, Limits, presets_offered
+from meetings.doorlimits import ALL_OPEN, RIGHTS, Limits, presets_offered
 from meetings.doortable import MOST_INSIDE
 from meetings.foretelling import Foreteller
 from meetings.forms import ScheduleForm
@@ -140,6 +140,7 @@ def _page(
         "row_words": {"host": words.names([_("You"), *(host.name for host in hosts[1:])], most=4)},
         "exceptions": form.exceptions,
         "ways": words.ways(),
+        "rights": [form[name] for name in RIGHTS],
         "options": _options(form),
         "most_inside": form.limits.most.capacity or MOST_INSIDE,
         "preview": _preview(form, shown, listed=listed, guests=known.emails, example=example),
@@ -206,8 +207,6 @@ def _personal_links(count: int) -> str:
 
 def _options(form: ScheduleForm) -> list[dict[str, Any]]:
     labels = {
-        "allow_share": _("Everyone can share their screen"),
-        "allow_chat": _("Everyone can chat"),
         "mics_start_off": _("Microphones start off"),
     }
     return [

@@ -1,4 +1,4 @@
-"""The live meeting: who is there, let in, turn away, remove, mute, lock, suspend, end. Hosts only.
+"""The live meeting's door: who is there, let in, turn away, remove, send back, lock, end. Hosts only.
 
 These run on the server's loop, because live meetings do; every database question goes to a thread. The role is read
 before anything happens and once more inside the service that stores the action.
@@ -6,40 +6,19 @@ before anything happens and once more inside the service that stores the action.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from django.http import HttpRequest
 from ninja import Router
 
-from meetings.live import Live, current_live, hosting
-from meetings.live.storing import Actor
-from meetings.models import Occurrence, Participant
-from meetings.signaling.protocol import ProtocolError
-from portal.api import access
-from portal.api.meetings import status_of
+from meetings.live import hosting
+from portal.api.live import ACTIONS, HOSTS_ONLY, TAG, actor_of, hosted, live_now, state_of, target_of, told
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cursor_of, position
-from portal.api.problems import Problem
-from portal.api.schemas import AnswerIn, Done, MeetingState, MuteIn, Participants, RemovalIn, ResumeIn
+from portal.api.schemas import AnswerIn, Done, MeetingState, Participants, RemovalIn
 
 router = Router()
-TAG: Final = "The live meeting"
-HOSTS_ONLY: Final = ("not_found", "not_a_host")
-ACTIONS: Final = (*HOSTS_ONLY, "wrong_state")
-
-PROBLEM_OF: Final = {
-    "not_a_host": "not_a_host",
-    "no_such_participant": "not_found",
-    "wrong_state": "wrong_state",
-    "not_inside": "wrong_state",
-    "suspended": "wrong_state",
-    "try_again": "try_again",
-    "busy": "try_again",
-    "too_many": "too_many",
-}
 
 
 @operation(
@@ -56,8 +35,8 @@ async def list_participants(request: HttpRequest, meeting_id: UUID, page: PageQu
 
     Empty when nobody is. Ids are those that pages carry as `data-participant`.
     """
-    seen = await _hosted(request, meeting_id)
-    now = hosting.participants(_live(), str(seen.occurrence.pk))
+    seen = await hosted(request, meeting_id)
+    now = hosting.participants(live_now(), str(seen.occurrence.pk))
     rows = sorted(
         [_row(one, state) for state in ("inside", "waiting") for one in now[state]], key=lambda one: one["id"]
     )
@@ -82,8 +61,8 @@ async def list_participants(request: HttpRequest, meeting_id: UUID, page: PageQu
 )
 async def admit_participant(request: HttpRequest, meeting_id: UUID, participant_id: UUID) -> dict[str, Any]:
     """Let somebody in who is at the door"""
-    target = await _target(request, meeting_id, participant_id)
-    await _told(hosting.admit(_live(), str(target.occurrence_id), _actor(request), str(target.pk)))
+    target = await target_of(request, meeting_id, participant_id)
+    await told(hosting.admit(live_now(), str(target.occurrence_id), actor_of(request), str(target.pk)))
     return {"participant": str(participant_id), "state": "inside"}
 
 
@@ -104,9 +83,9 @@ async def refuse_participant(
     They may knock again in two minutes, unless `block` is set.
     """
     data = data or AnswerIn()
-    target = await _target(request, meeting_id, participant_id)
+    target = await target_of(request, meeting_id, participant_id)
     where = str(target.occurrence_id)
-    await _told(hosting.refuse(_live(), where, _actor(request), str(target.pk), note=data.note, block=data.block))
+    await told(hosting.refuse(live_now(), where, actor_of(request), str(target.pk), note=data.note, block=data.block))
     return {"participant": str(participant_id), "state": "refused"}
 
 
@@ -127,32 +106,10 @@ async def remove_participant(
     Their media stop before this is answered. With `block` (the default) they can't come back.
     """
     data = data or RemovalIn()
-    target = await _target(request, meeting_id, participant_id, others_only=True)
+    target = await target_of(request, meeting_id, participant_id, others_only=True)
     where = str(target.occurrence_id)
-    await _told(hosting.remove(_live(), where, _actor(request), str(target.pk), note=data.note, block=data.block))
+    await told(hosting.remove(live_now(), where, actor_of(request), str(target.pk), note=data.note, block=data.block))
     return {"participant": str(participant_id), "state": "removed"}
-
-
-@operation(
-    router,
-    "POST",
-    "/meetings/{meeting_id}/participants/{participant_id}/mute",
-    scope="door",
-    answer=Done,
-    problems=ACTIONS,
-    tag=TAG,
-)
-async def mute_participant(
-    request: HttpRequest, meeting_id: UUID, participant_id: UUID, data: MuteIn | None = None
-) -> dict[str, Any]:
-    """Stop somebody's microphone, camera or screen
-
-    Until they switch it on again themselves.
-    """
-    source = hosting.Source((data or MuteIn()).source)
-    target = await _target(request, meeting_id, participant_id)
-    await _told(hosting.mute(_live(), str(target.occurrence_id), _actor(request), str(target.pk), source))
-    return {"participant": str(participant_id), "state": "inside"}
 
 
 @operation(
@@ -169,9 +126,9 @@ async def move_participant_to_door(request: HttpRequest, meeting_id: UUID, parti
 
     Their media stop before this is answered. A host decides whether they come in again.
     """
-    live, target = _live(), await _target(request, meeting_id, participant_id, others_only=True)
+    live, target = live_now(), await target_of(request, meeting_id, participant_id, others_only=True)
     where = str(target.occurrence_id)
-    await _told(hosting.move_to_door(live, where, _actor(request), str(target.pk)))
+    await told(hosting.move_to_door(live, where, actor_of(request), str(target.pk)))
     # The media are gone already; the door is asked before the answer, so that the lists say "waiting" as it does.
     await live.reconcile(where)
     return {"participant": str(participant_id), "state": "waiting"}
@@ -183,9 +140,9 @@ async def lock_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]
 
     Nobody else gets in, invited or not. Whoever is inside stays, and keeps the seat across a cut.
     """
-    seen = await _hosted(request, meeting_id)
-    await _told(hosting.lock(_live(), str(seen.occurrence.pk), _actor(request), locked=True))
-    return await _state(seen)
+    seen = await hosted(request, meeting_id)
+    await told(hosting.lock(live_now(), str(seen.occurrence.pk), actor_of(request), locked=True))
+    return await state_of(seen)
 
 
 @operation(
@@ -193,9 +150,9 @@ async def lock_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]
 )
 async def unlock_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]:
     """Unlock the door"""
-    seen = await _hosted(request, meeting_id)
-    await _told(hosting.lock(_live(), str(seen.occurrence.pk), _actor(request), locked=False))
-    return await _state(seen)
+    seen = await hosted(request, meeting_id)
+    await told(hosting.lock(live_now(), str(seen.occurrence.pk), actor_of(request), locked=False))
+    return await state_of(seen)
 
 
 @operation(router, "POST", "/meetings/{meeting_id}/end", scope="door", answer=MeetingState, problems=ACTIONS, tag=TAG)
@@ -204,85 +161,9 @@ async def end_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]:
 
     Everybody is out before this is answered, and nobody gets in again.
     """
-    seen = await _hosted(request, meeting_id)
-    await _told(hosting.end(_live(), str(seen.occurrence.pk), _actor(request)))
-    return await _state(seen)
-
-
-@operation(
-    router, "POST", "/meetings/{meeting_id}/suspend", scope="door", answer=MeetingState, problems=ACTIONS, tag=TAG
-)
-async def suspend_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]:
-    """Stop everything at once
-
-    Before this is answered no picture, sound or message passes between anybody, hosts included, and nobody but hosts
-    gets in, until `resume`. It outlives a restart. Suspending twice is no error.
-    """
-    seen = await _hosted(request, meeting_id)
-    await _told(hosting.suspend(_live(), str(seen.occurrence.pk), _actor(request)))
-    return await _state(seen)
-
-
-@operation(
-    router, "POST", "/meetings/{meeting_id}/resume", scope="door", answer=MeetingState, problems=ACTIONS, tag=TAG
-)
-async def resume_meeting(request: HttpRequest, meeting_id: UUID, data: ResumeIn | None = None) -> dict[str, Any]:
-    """Let a suspended meeting go on
-
-    What was allowed before is allowed again; whoever switched something off finds it off. With `quiet` everybody's
-    microphone and camera are off until they switch them on.
-    """
-    seen = await _hosted(request, meeting_id)
-    quiet = (data or ResumeIn()).quiet
-    await _told(hosting.resume(_live(), str(seen.occurrence.pk), _actor(request), quiet=quiet))
-    return await _state(seen)
-
-
-async def _hosted(request: HttpRequest, meeting_id: UUID) -> access.Seen:
-    return await database_sync_to_async(access.hosted_by)(request.auth.user, meeting_id)  # type: ignore[attr-defined]
-
-
-def _actor(request: HttpRequest) -> Actor:
-    return Actor(user_id=str(request.auth.user.pk))  # type: ignore[attr-defined]
-
-
-def _live() -> Live:
-    live = current_live()
-    if live is None:
-        # Started without its live part, or stopping. Nothing is half done: no live part, no action.
-        raise Problem("try_again", retry_after_seconds=1)
-    return live
-
-
-async def _told(action: Awaitable[None]) -> None:
-    """Awaits a host's action; its stable refusals become problems."""
-    try:
-        await action
-    except ProtocolError as refused:
-        raise Problem(PROBLEM_OF.get(refused.code, "wrong_state"), refused.message) from None
-
-
-@database_sync_to_async
-def _target(request: HttpRequest, meeting_id: UUID, participant_id: UUID, *, others_only: bool = False) -> Participant:
-    """The participant of this very meeting. Raises Problem; `others_only`: also when it is the token's owner."""
-    user = request.auth.user  # type: ignore[attr-defined]
-    seen = access.hosted_by(user, meeting_id)
-    target = Participant.objects.filter(pk=participant_id, occurrence=seen.occurrence).first()
-    if target is None:
-        raise Problem("not_found")
-    if others_only and target.user_id == user.pk:
-        raise Problem("wrong_state", "That is you: leave instead.")
-    return target
-
-
-async def _state(seen: access.Seen) -> dict[str, Any]:
-    occurrence = await Occurrence.objects.select_related("meeting").aget(pk=seen.occurrence.pk)
-    return {
-        "id": seen.meeting.pk,
-        "status": status_of(occurrence.meeting, occurrence),
-        "locked": occurrence.locked_at is not None,
-        "suspended": occurrence.suspended_at is not None,
-    }
+    seen = await hosted(request, meeting_id)
+    await told(hosting.end(live_now(), str(seen.occurrence.pk), actor_of(request)))
+    return await state_of(seen)
 
 
 def _row(one: dict[str, Any], state: str) -> dict[str, Any]:
@@ -302,4 +183,7 @@ def _row(one: dict[str, Any], state: str) -> dict[str, Any]:
         "screen": one.get("screen", False),
         "hand": one.get("hand"),
         "cautions": one.get("cautions") or [],
+        "host": one.get("host", False),
+        "organiser": one.get("organiser", False),
+        "rights": {name: value for name, value in (one.get("capabilities") or {}).items() if name != "host"} or None,
     }

@@ -18,8 +18,10 @@ from ninja import Router
 
 from meetings import door_templates, selectors
 from meetings.door import Rules, Way, WithoutHost, is_ordered, preset_of, with_preset
+from meetings.doorlimits import RIGHTS
 from meetings.lifecycle import stage_of
 from meetings.models import Meeting, Occurrence, PeopleGroup
+from meetings.rights import Audience
 from meetings.services import scheduling
 from meetings.services.lists import Wanted
 from portal.api import access, schemas
@@ -226,7 +228,11 @@ def shown_door(rules: Rules) -> dict[str, Any]:
 
 
 def shown_options(rules: Rules) -> dict[str, Any]:
-    return {"without_host": rules.without_host, **{name: getattr(rules, name) for name in OPTIONS}}
+    return {
+        "without_host": rules.without_host,
+        **{name: getattr(rules, name) for name in (*RIGHTS, *OPTIONS)},
+        **{older: getattr(rules, name) is not Audience.HOSTS for older, name in OLDER_FORMS.items()},
+    }
 
 
 def status_of(meeting: Meeting, occurrence: Occurrence) -> str:
@@ -240,7 +246,8 @@ def status_of(meeting: Meeting, occurrence: Occurrence) -> str:
 DoorBody = MeetingIn | MeetingChange | DoorPolicyIn | DoorTemplateIn | DoorTemplateChange
 """Bodies that carry a door, its opening and its options."""
 
-OPTIONS: Final = ("allow_share", "allow_chat", "mics_start_off", "lock_after_minutes", "capacity")
+OPTIONS: Final = ("mics_start_off", "lock_after_minutes", "capacity")
+OLDER_FORMS: Final = {"allow_share": "share", "allow_chat": "chat"}
 
 
 def _listed(entries: list[str]) -> list[Wanted]:
@@ -269,9 +276,22 @@ def rules_from(
     if "options" in given:
         named = data.options.model_fields_set
         rules = replace(rules, **{name: getattr(data.options, name) for name in OPTIONS if name in named})
+        rules = replace(rules, **_audiences(data.options))
         if "without_host" in named:
             rules = replace(rules, without_host=WithoutHost(data.options.without_host))
     return rules
+
+
+def _audiences(options: schemas.OptionsIn) -> dict[str, Audience]:
+    """Who may do what, of the options that are named; the older forms count where the newer ones are absent."""
+    named = options.model_fields_set
+    found = {name: Audience(getattr(options, name)) for name in RIGHTS if name in named}
+    for older, name in OLDER_FORMS.items():
+        if older in named and name in named:
+            raise invalid(f"options.{older}", f"Name either this or `{name}`, not both.")
+        if older in named:
+            found[name] = Audience.EVERYONE if getattr(options, older) else Audience.HOSTS
+    return found
 
 
 def _with_door(rules: Rules, door: str | schemas.DoorTable | schemas.DoorTemplateRef) -> Rules:

@@ -14,6 +14,7 @@ WAYS = Literal["walks_in", "knocks", "turned_away"]
 PRESET = Literal["named_people", "guests_knock", "everyone_knocks", "anyone_with_link"]
 ENCRYPTION = Literal["e2ee", "sealed", "transport"]
 WITHOUT_HOST = Literal["wait", "listed_start"]
+AUDIENCE = Literal["everyone", "signed_in", "hosts"]
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -110,11 +111,24 @@ def _without_any_default(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
+def _one_or_more(schema: dict[str, Any]) -> None:
+    _without_any_default(schema)
+    schema["minProperties"] = 1
+
+
 class OptionsIn(Input):
     """Only the options that are named are set; of a new meeting the others are as the organisation settled them."""
 
-    allow_share: StrictBool = True
-    allow_chat: StrictBool = True
+    speak: AUDIENCE = Field("everyone", description="Who can turn on their microphone. Hosts always can.")
+    show: AUDIENCE = Field("everyone", description="Who can turn on their camera.")
+    share: AUDIENCE = Field("everyone", description="Who can share their screen.")
+    chat: AUDIENCE = Field("everyone", description="Who can chat.")
+    allow_share: StrictBool = Field(
+        True,
+        description="Older form of `share`: true is `everyone`, false is `hosts`.",
+        json_schema_extra={"deprecated": True},
+    )
+    allow_chat: StrictBool = Field(True, description="Older form of `chat`.", json_schema_extra={"deprecated": True})
     mics_start_off: StrictBool = False
     lock_after_minutes: Annotated[StrictInt, Field(ge=1, le=1440)] | None = Field(
         None, description="Locks the meeting this long after its start; null: never."
@@ -219,8 +233,14 @@ class DoorOut(Output):
 
 
 class OptionsOut(Output):
-    allow_share: bool
-    allow_chat: bool
+    speak: AUDIENCE
+    show: AUDIENCE
+    share: AUDIENCE
+    chat: AUDIENCE
+    allow_share: bool = Field(
+        description="Whether `share` is more than `hosts`.", json_schema_extra={"deprecated": True}
+    )
+    allow_chat: bool = Field(description="Whether `chat` is more than `hosts`.", json_schema_extra={"deprecated": True})
     mics_start_off: bool
     lock_after_minutes: int | None
     capacity: int | None
@@ -333,6 +353,15 @@ class LinkPreview(Output):
 # ---- the live meeting
 
 
+class RightsOut(Output):
+    """What somebody may do now."""
+
+    speak: bool
+    show: bool
+    share: bool
+    chat: bool
+
+
 class ParticipantOut(Output):
     """Somebody inside or at the door. `id` is what pages carry as `data-participant`."""
 
@@ -350,6 +379,9 @@ class ParticipantOut(Output):
     screen: bool
     hand: datetime | None
     cautions: list[str]
+    host: bool
+    organiser: bool = Field(description="Made the meeting; no other host removes them.")
+    rights: RightsOut | None = Field(description="Null for people at the door.")
 
 
 class Participants(Output):
@@ -370,6 +402,25 @@ class RemovalIn(Input):
 
 class MuteIn(Input):
     source: Literal["microphone", "camera", "screen"] = "microphone"
+
+
+class MuteAllIn(Input):
+    unmute: StrictBool = Field(True, description="People may switch their microphone on again themselves.")
+
+
+class AskIn(Input):
+    source: Literal["microphone", "camera", "screen"] = "microphone"
+
+
+class PersonRightsIn(Input):
+    """Only the rights that are named are changed: true gives, false takes, null lets the meeting's rule hold."""
+
+    speak: StrictBool | None = None
+    show: StrictBool | None = None
+    share: StrictBool | None = None
+    chat: StrictBool | None = None
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_one_or_more)
 
 
 class ResumeIn(Input):
@@ -428,7 +479,7 @@ class Most(Input):
 
 
 SETTLEABLE_NAMES = Literal[
-    "listed", "colleagues", "guests", "anyone", "opens_minutes", "without_host", "allow_share", "allow_chat",
+    "listed", "colleagues", "guests", "anyone", "opens_minutes", "without_host", "speak", "show", "share", "chat",
     "mics_start_off", "lock_after_minutes", "capacity",
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.responses import NinjaJSONEncoder
 
-from portal.api import door, exceptions, invitations, links, meetings, organisation, record, streams, templates
+from portal.api import door, exceptions, invitations, links, meetings, organisation, powers, record, streams, templates
 from portal.api.problems import ProblemDocument, answer_for
 from portal.api.requests import StrictParser
 
@@ -71,6 +71,7 @@ for _router in (
     organisation.router,
     templates.router,
     door.router,
+    powers.router,
     record.router,
     streams.router,
 ):

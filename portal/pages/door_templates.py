@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from meetings import door_templates, doorform
 from meetings.door import COLUMN, EASE, ORDER, Row, Rules, Way
 from meetings.doorfields import DoorForm, text_input
-from meetings.doorlimits import Limits, presets_offered
+from meetings.doorlimits import RIGHTS, Limits, presets_offered
 from meetings.models import DoorTemplate
 from meetings.rulebook import stored_rules
 from meetings.selectors import limits_now
@@ -156,8 +156,8 @@ def _page(
         "template": template,
         "presets": words.presets(presets_offered(limits)),
         "rows": [_row(form, limits, row) for row in doorform.ROWS],
-        "options": [form[name] for name in ("opens", "without_host", "lock_after", "capacity")],
-        "switches": [form[name] for name in ("allow_share", "allow_chat", "mics_start_off")],
+        "options": [form[name] for name in ("opens", "without_host", "lock_after", "capacity", *RIGHTS)],
+        "switches": [form["mics_start_off"]],
         "page_data": {
             "presets": words.preset_tables(),
             "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from meetings import directory, domains, doorform
 from meetings.door import COLUMN, EASE, ORDER, Row, Way, is_ordered
 from meetings.doorfields import CapacityField, DoorForm, select
-from meetings.doorlimits import ALL_OPEN, GuestAddresses, Limits
+from meetings.doorlimits import ALL_OPEN, RIGHTS, GuestAddresses, Limits
 from meetings.doormodels import Addresses
 from meetings.selectors import limits_now
 from meetings.services import organisation
@@ -129,8 +129,8 @@ def door(request: HttpRequest) -> HttpResponse:
         "presets": words.presets(),
         "ways": words.ways(),
         "rows": [_row(form, row) for row in doorform.ROWS],
-        "options": [_option(form, name) for name in ("opens", "without_host", "lock_after", "capacity")],
-        "switches": [_option(form, name) for name in ("allow_share", "allow_chat", "mics_start_off")],
+        "options": [_option(form, name) for name in ("opens", "without_host", "lock_after", "capacity", *RIGHTS)],
+        "switches": [_option(form, "mics_start_off")],
         "page_data": {
             "presets": words.preset_tables(),
             "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],

@@ -108,6 +108,8 @@ class Forms(ApiCase):
             ("door_opens_minutes", {"door_opens_minutes": -1}),
             ("options.allow_chat", {"options": {"allow_chat": "yes"}}),
             ("options.allow_chat", {"options": {"allow_chat": 1}}),
+            ("options.allow_chat", {"options": {"allow_chat": True, "chat": "hosts"}}),
+            ("options.speak", {"options": {"speak": "nobody"}}),
             ("options.lock_after_minutes", {"options": {"lock_after_minutes": 0}}),
             ("encryption", {"encryption": "none"}),
         ]

@@ -131,6 +131,61 @@ class AtTheDoor(Speaks, LiveCase):
             assert (await guest.message("muted"))["by"] == "Ingrid Sæther"
             assert (await self.people())["Peter"]["microphone"] is False
 
+    async def test_rights_are_given_and_taken_and_a_host_can_ask_but_not_switch(self) -> None:
+        await self.prepared()
+        async with running_live() as live:
+            await self.second_inside(live)
+            _, guest, who = await self.inside(live)
+            await guest.ask("media.state", microphone=True, camera=True)
+            assert await self.act(who, "rights", {"speak": False, "chat": False}) == (200, "inside")
+            peter = (await self.people())["Peter"]
+            assert peter["rights"] == {"speak": False, "show": True, "share": True, "chat": False}
+            assert (peter["microphone"], peter["camera"]) == (False, True)
+            assert await self.act(who, "rights", {}) == (422, "invalid")
+            assert await self.act(who, "ask", {"source": "microphone"}) == (200, "inside")
+            assert (await guest.message("host.asked"))["by"] == "Ingrid Sæther"
+            peter = (await self.people())["Peter"]
+            assert (peter["rights"]["speak"], peter["microphone"]) == (True, False)
+            answer = await self.call("PATCH", self.path, self.token, {"options": {"show": "hosts"}, "notify": False})
+            assert answer.status == 200
+            await live.reconcile(self.id)
+            assert (await self.people())["Peter"]["camera"] is False
+            answer = await self.call("POST", f"{self.path}/mute-all", self.token, {"unmute": False})
+            assert answer.status == 200
+            answer = await self.call("GET", self.path, self.token)
+            assert answer.body["options"]["speak"] == "hosts"
+
+    async def test_a_co_host_is_made_and_unmade_and_the_organiser_is_nobodys(self) -> None:
+        await self.prepared()
+        async with running_live() as live:
+            mine = await (await Browser(live).sign_in(self.host)).join(self.code)
+            me = (await mine.message("room"))["you"]
+            talk = await (await Browser(live).sign_in(await sync_to_async(make_user)("Ada Colleague"))).join(self.code)
+            ada = (await talk.message("room"))["you"]
+            assert await self.act(ada, "make-host") == (200, "inside")
+            assert talk.last("room")["capabilities"]["host"] or (await talk.message("room"))["capabilities"]["host"]
+            assert {one["name"] for one in (await self.people()).values() if one["host"]} == {
+                "Ada Colleague",
+                "Ingrid Sæther",
+            }
+            assert await self.act(ada, "take-host") == (200, "inside")
+            assert await self.act(me, "take-host") == (409, "wrong_state")
+            assert (await self.people())["Ingrid Sæther"]["organiser"] is True
+
+    async def test_everything_is_suspended_before_it_is_answered_and_resumed_the_same_way(self) -> None:
+        await self.prepared()
+        async with running_live() as live:
+            await self.second_inside(live)
+            _, guest, _ = await self.inside(live)
+            answer = await self.call("POST", f"{self.path}/suspend", self.token)
+            assert (answer.status, answer.body["suspended"], answer.body["status"]) == (200, True, "live")
+            assert (await guest.ask("chat", text="hello"))["code"] == "suspended"
+            assert (await Browser(live).arrive(self.code, "Leila"))["reason"] == "suspended"
+            answer = await self.call("POST", f"{self.path}/resume", self.token, {"quiet": True})
+            assert (answer.status, answer.body["suspended"]) == (200, False)
+            await live.reconcile(self.id)
+            assert (await guest.ask("chat", text="hello"))["type"] == "ok"
+
     async def test_a_locked_door_stays_shut_until_it_is_unlocked(self) -> None:
         await self.prepared()
         async with running_live() as live:

@@ -40,7 +40,8 @@ class Meetings(ApiCase):
             door={"listed": "walks_in", "colleagues": "turned_away", "guests": "knocks", "anyone": "turned_away"},
             door_opens_minutes=None,
             options={
-                "allow_share": False,
+                "speak": "signed_in",
+                "share": "hosts",
                 "allow_chat": False,
                 "mics_start_off": True,
                 "lock_after_minutes": 15,
@@ -57,6 +58,10 @@ class Meetings(ApiCase):
         assert made["door"]["colleagues"] == "turned_away"
         assert made["door_opens_minutes"] is None
         assert made["options"] == {
+            "speak": "signed_in",
+            "show": "everyone",
+            "share": "hosts",
+            "chat": "hosts",
             "allow_share": False,
             "allow_chat": False,
             "mics_start_off": True,

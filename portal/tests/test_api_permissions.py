@@ -94,6 +94,12 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", SEAT + "/remove"): Row(HOSTS, {"block": False}),
     ("POST", SEAT + "/mute"): Row(HOSTS, {"source": "camera"}),
     ("POST", SEAT + "/move-to-door"): Row(HOSTS),
+    ("POST", SEAT + "/ask"): Row(HOSTS, {"source": "camera"}),
+    ("POST", SEAT + "/rights"): Row(HOSTS, {"speak": False, "chat": None}),
+    # Somebody without an account is there: only people who have one can host.
+    ("POST", SEAT + "/make-host"): Row(hosts(409)),
+    ("POST", SEAT + "/take-host"): Row(HOSTS),
+    ("POST", MEETING + "/mute-all"): Row(HOSTS, {"unmute": False}),
     ("POST", MEETING + "/lock"): Row(HOSTS),
     ("POST", MEETING + "/unlock"): Row(HOSTS),
     ("POST", MEETING + "/end"): Row(HOSTS),
@@ -113,7 +119,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("DELETE", "/api/v1/organisation/groups/{group_id}"): Row(admins(204)),
 }
 IDS = ("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id", "template_id")
-NEEDS_INSIDE = {"remove", "mute", "move-to-door"}
+NEEDS_INSIDE = {"remove", "mute", "move-to-door", "ask", "rights"}
 
 
 def operations() -> dict[tuple[str, str], dict[str, Any]]:
@@ -241,7 +247,7 @@ class OtherMeetingsIds(ApiCase):
     async def test_another_meetings_participant_is_not_found(self) -> None:
         token = await token_of(self.host)
         async with running_live():
-            for action in ("admit", "refuse", "remove", "mute", "move-to-door"):
+            for action in ("admit", "refuse", "remove", "mute", "move-to-door", "ask", "make-host", "take-host"):
                 path = f"/meetings/{self.mine.pk}/participants/{self.there.pk}/{action}"
                 answer = await self.call("POST", path, token)
                 assert (answer.status, answer.code) == (404, "not_found"), (action, answer.body)

@@ -12,6 +12,7 @@ from meetings import audit, door_templates
 from meetings.door import Rules, Way, WithoutHost, with_preset
 from meetings.doorlimits import ALL_OPEN, Limits
 from meetings.models import AuditEntry, DoorTemplate, Meeting
+from meetings.rights import Audience
 from meetings.rulebook import stored_rules
 from meetings.selectors import rules_of
 from meetings.services import organisation, templates
@@ -27,7 +28,7 @@ HEARING = replace(
     colleagues=Way.TURNED_AWAY,
     opens_minutes=30,
     without_host=WithoutHost.WAIT,
-    allow_chat=False,
+    chat=Audience.HOSTS,
     lock_after_minutes=20,
     capacity=12,
 )

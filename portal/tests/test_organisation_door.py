@@ -28,9 +28,10 @@ def policy_form(**changes: Any) -> dict[str, Any]:
     """The form as it is posted untouched; None leaves a field out."""
     rows = ("listed", "colleagues", "guests", "anyone")
     fields = {name: value for name, value in filled().items() if name in (*rows, "preset", "was_preset", "was_rows")}
-    fields |= {"opens": "10", "without_host": "wait", "lock_after": "", "allow_share": "on", "allow_chat": "on"}
+    fields |= {"opens": "10", "without_host": "wait", "lock_after": ""}
+    fields |= dict.fromkeys(("speak", "show", "share", "chat"), "everyone")
     fields |= {f"most_{row}": "walks_in" for row in rows}
-    options = ("opens", "without_host", "lock_after", "capacity", "allow_share", "allow_chat", "mics_start_off")
+    options = ("opens", "without_host", "lock_after", "capacity", "speak", "show", "share", "chat", "mics_start_off")
     fields |= {f"free_{name}": "on" for name in (*rows, *options)}
     return {name: value for name, value in (fields | changes).items() if value is not None}
 
@@ -133,7 +134,7 @@ class TheHostsForm(SchedulePages):
         assert scheduling.start_now(self.ingrid).door_listed == Way.KNOCKS
 
     def test_what_is_turned_off_is_shown_disabled_with_the_reason(self) -> None:
-        self.settle(replace(NO_STRANGERS, fixed=frozenset({"without_host", "allow_chat"})))
+        self.settle(replace(NO_STRANGERS, fixed=frozenset({"without_host", "mics_start_off"})))
         text = self.client.get("/meetings/new/").content.decode()
         preset = re.search(r'<label class="preset"><input[^>]*value="anyone_with_link"[^>]*>.*?</label>', text)[0]
         assert " disabled" in preset
@@ -141,7 +142,7 @@ class TheHostsForm(SchedulePages):
         assert re.search(r'name="anyone" value="walks_in" disabled', text)
         assert "Walks in: turned off by your administrator." in text
         assert re.search(r'<select name="without_host"[^>]*disabled', text)
-        assert re.search(r'name="allow_chat" checked disabled', text)
+        assert re.search(r'name="mics_start_off" disabled', text)
 
     def test_a_form_that_asks_for_more_all_the_same_is_refused(self) -> None:
         self.settle(NO_STRANGERS)
@@ -151,9 +152,9 @@ class TheHostsForm(SchedulePages):
         assert "Turned off by your administrator" in errors["anyone"][0]
 
     def test_what_a_disabled_option_posts_does_not_count(self) -> None:
-        self.settle(Limits(fixed=frozenset({"without_host", "allow_share", "opens_minutes"})))
-        meeting = self.scheduled(without_host="listed_start", allow_share=None, opens="any")
-        assert (meeting.without_host, meeting.allow_share, meeting.door_opens_minutes) == ("wait", True, 10)
+        self.settle(Limits(fixed=frozenset({"without_host", "share", "opens_minutes"})))
+        meeting = self.scheduled(without_host="listed_start", share="hosts", opens="any")
+        assert (meeting.without_host, meeting.may_share, meeting.door_opens_minutes) == ("wait", "everyone", 10)
 
     def test_a_code_for_guests_is_asked_where_the_organisation_asks_for_it(self) -> None:
         self.settle(Limits(most=replace(ALL_OPEN, guests_verified=True)))

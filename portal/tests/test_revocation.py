@@ -15,6 +15,7 @@ from django.test import TestCase
 from meetings.door import Rules, Way, with_preset
 from meetings.live import upkeep
 from meetings.models import Invitation, Meeting
+from meetings.rights import Audience
 from meetings.services import invitations, scheduling
 from meetings.tests.live_case import Browser, Json, running_live
 from portal.accounts import services
@@ -132,7 +133,7 @@ class Loss(TestCase):
 
     async def test_sharing_that_is_switched_off(self) -> None:
         meeting = await sync_to_async(meeting_of)(self.ingrid, rules=KNOCK)
-        rules = Rules(opens_minutes=None, allow_share=False)
+        rules = Rules(opens_minutes=None, share=Audience.HOSTS)
         with still_ticks():
             async with running_live() as live:
                 host = await (await Browser(live).sign_in(self.ingrid)).join(meeting.code)
