@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.intruder.case import HOST
+from meetings.tests.answering_service import answer, raw, stall
+from tests.intruder.case import HOST, AskingCase
 from tests.intruder.engine_case import CAMERA, MICROPHONE, EngineCase
 from tests.intruder.media_case import MediaCase
 from tests.support.engine_room import settle, talk_once
@@ -81,3 +82,39 @@ class T42LeaseAtTheEngine(EngineCase):
         for _ in range(5):
             talk_once([self.alice])
         await self.assert_hears_nothing_from(self.bob, "alice")
+
+
+class T42AuthorizationService(AskingCase):
+    async def test_a_service_that_fails_in_any_way_lets_nobody_in_and_puts_nobody_out(self) -> None:
+        """Guards: `protocol.read_answer`; an entry is stored after the yes (`facts.judge`), a lease runs to its end."""
+        peter = await self.guest("Peter")
+        await peter.message("room")
+        for number, reply in enumerate(
+            (
+                answer(500, {"result": True}),
+                answer(200, b"true"),
+                answer(200, {"result": "yes"}),
+                answer(200, {"result": 1}),
+                answer(200, {}),
+                raw(b""),
+                raw(b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n"),
+                stall,
+            )
+        ):
+            self.service.reply = reply
+            late = await self.guest(f"Late {number}")
+            await late.message("door", reason="authorization")
+            self.assertEqual((await late.ask("ping"))["type"], "ok")
+            self.assertEqual(late.count("room"), 0)
+            await late.send("leave")
+        await self.host.message("authorization", outcome="unanswered")
+        self.assertEqual((await peter.ask("ping"))["type"], "ok")
+        self.assertEqual(peter.count("refused"), 0)
+
+    async def test_a_no_is_a_no_for_hosts_too(self) -> None:
+        """Guard: nobody's role stands above the service that the organisation set."""
+        self.service.reply = answer(200, {"result": False, "reason": "The seat is sold."})
+        guest = await self.guest()
+        refused = await guest.message("refused")
+        self.assertEqual((refused["reason"], refused["note"]), ("not_authorized", "The seat is sold."))
+        self.assertEqual(await guest.closed(), 4403)
