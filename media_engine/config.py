@@ -49,3 +49,6 @@ class EngineConfig:
     """Under load the port is read this often instead of for every packet; 0 reads at once, always."""
     socket_buffer_bytes: int = 4 * 1024 * 1024
     trace_events: int = 256
+    """Events that are remembered of each session."""
+    kept_traces: int = 50
+    """Sessions that are over whose events are remembered."""

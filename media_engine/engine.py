@@ -7,7 +7,7 @@ the loop's thread right after the current callback, so that the owner may call t
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,10 +15,13 @@ from media_engine.config import EngineConfig
 from media_engine.errors import OfferRejected
 from media_engine.events import Event, SubscribeOffer
 from media_engine.fanout import FanOut
+from media_engine.figures import EngineFigures
 from media_engine.grants import Grants, Source
 from media_engine.link import Link
 from media_engine.mux import UdpMux
+from media_engine.packet_trace import MAX_SECONDS, PacketTrace
 from media_engine.session import MediaSession
+from media_engine.statistics import peer_report
 from media_engine.wiring import Wiring
 
 _SUMMARY_SECONDS = 30.0
@@ -52,6 +55,8 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._past: dict[str, deque[dict[str, Any]]] = {}
+        self._packets: PacketTrace | None = None
         self._summary_at = 0.0
         self._summarised: dict[str, int] = {}
 
@@ -67,11 +72,6 @@ class Engine:
     def dropped(self) -> dict[str, int]:
         """What the port dropped before it reached any peer, by reason."""
         return dict(self._mux.dropped)
-
-    @property
-    def send_failures(self) -> int:
-        """How often sending to one receiver has gone wrong in a way that it must not."""
-        return self._wiring.fan_out.failures
 
     async def start(self) -> None:
         """Bind the UDP port and begin to serve. Raises OSError whose text an operator can act on."""
@@ -123,6 +123,7 @@ class Engine:
         session = self._sessions.pop(session_id, None)
         if session is not None:
             session.close()
+            self._keep_trace(session)
 
     def answer_publish(self, session_id: str, peer_id: str, offer_sdp: str, sources: Mapping[str, Source]) -> str:
         """Answer a publisher's offer; `sources` maps the mid of each sending m-line to what it carries.
@@ -148,10 +149,58 @@ class Engine:
         session = self._sessions.get(session_id)
         return session.stats() if session is not None else {}
 
-    def trace(self, session_id: str) -> list[dict[str, Any]]:
-        """The last things that happened in a session, oldest first; never SDP, credentials or addresses."""
+    def report(self, session_id: str, peer_id: str) -> list[dict[str, Any]]:
+        """Statistics of one peer in the terms of W3C webrtc-stats (`statistics.py`); empty for an unknown one."""
         session = self._sessions.get(session_id)
-        return list(session.trace) if session is not None else []
+        peer = session.peers.get(peer_id) if session is not None else None
+        now = self.clock()
+        offset = time.time() - now
+        return peer_report(peer.links, lambda at: round((at + offset) * 1000, 1), now) if peer is not None else []
+
+    def figures(self) -> EngineFigures:
+        """What the engine is doing and has done, for a graph."""
+        links = [link for session in self._sessions.values() for peer in session.peers.values() for link in peer.links]
+        counted = self._wiring.retired.copy()
+        for link in links:
+            if link.state != "closed":
+                counted.update(link.counted())
+        dropped = Counter(self._mux.dropped)
+        dropped["send_failed"] = self._wiring.fan_out.failures
+        for name in [name for name in counted if name.startswith("dropped_")]:
+            dropped[name.removeprefix("dropped_")] += counted.pop(name)
+        return EngineFigures(
+            sessions=len(self._sessions),
+            peers=sum(len(session.peers) for session in self._sessions.values()),
+            transports=dict(Counter(link.state or "new" for link in links)),
+            counted=counted,
+            dropped=dropped,
+            waits=self._mux.waits,
+            busy_seconds=self._mux.busy_seconds,
+        )
+
+    def trace(self, session_id: str) -> list[dict[str, Any]]:
+        """The last things that happened in a session, oldest first; never SDP, credentials or addresses.
+
+        Of sessions that are over, the last `config.kept_traces` are known.
+        """
+        session = self._sessions.get(session_id)
+        return list(session.trace if session is not None else self._past.get(session_id, ()))
+
+    def trace_packets(self, session_id: str, seconds: float) -> bool:
+        """Note the headers of this session's packets for so long (at most `packet_trace.MAX_SECONDS`).
+
+        One session at a time; a new trace replaces the one before. False when there is no such session.
+        """
+        session = self._sessions.get(session_id)
+        if session is not None:
+            until = self.clock() + min(max(seconds, 0.0), MAX_SECONDS)
+            self._wiring.fan_out.trace = self._packets = PacketTrace(session, until)
+        return session is not None
+
+    def traced_packets(self) -> list[dict[str, Any]]:
+        """The headers that the latest packet trace has noted, oldest first. They are forgotten with this."""
+        trace, self._packets, self._wiring.fan_out.trace = self._packets, None, None
+        return trace.packets() if trace is not None else []
 
     def _made(self, session_id: str) -> MediaSession:
         session = self._sessions.get(session_id)
@@ -167,6 +216,12 @@ class Engine:
         if session is None:
             raise OfferRejected("no_grant", "this peer may not exchange media here")
         return session
+
+    def _keep_trace(self, session: MediaSession) -> None:
+        self._past.pop(session.session_id, None)
+        self._past[session.session_id] = session.trace
+        while len(self._past) > self.config.kept_traces:
+            del self._past[next(iter(self._past))]
 
     def _emit(self, event: Event) -> None:
         if not self._events and self._loop is not None:
@@ -207,6 +262,10 @@ class Engine:
                 _log.exception("a media session's tick failed")
             if not session.peers and not session.held:
                 self._sessions.pop(session_id, None)
+                self._keep_trace(session)
+        trace = self._wiring.fan_out.trace
+        if trace is not None and now >= trace.until:
+            self._wiring.fan_out.trace = None
         if now >= self._summary_at:
             self._summary_at = now + _SUMMARY_SECONDS
             self._summarise()

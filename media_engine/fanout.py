@@ -11,6 +11,7 @@ from media_engine.burst import Burst
 from media_engine.datagrams import Outbox
 from media_engine.forwarder import rewrite_picture
 from media_engine.packet_cache import Packet
+from media_engine.packet_trace import PacketTrace
 from media_engine.srtp import TRAILER_BYTES, length
 from media_engine.tracks import DownTrack, UpTrack
 
@@ -40,6 +41,8 @@ class FanOut:
         self._now = 0.0
         self.failures = 0
         """How often sending to one receiver has raised; the others got theirs."""
+        self.trace: PacketTrace | None = None
+        """Where the headers of one session's packets are noted, while somebody wants to see them."""
 
     def collect(self, packet: Packet, track: UpTrack, now: float) -> None:
         """Send `packet` of `track` with the next `flush`."""
@@ -99,6 +102,8 @@ class FanOut:
                     self._send_apart(burst, down)
                     continue
                 outbox.used = at
+                if self.trace is not None:
+                    self._note(self.trace, burst, down, start)
                 for packets, total, largest in runs:
                     run = total + packets * overhead
                     add((destination, start, run, largest + overhead))
@@ -110,6 +115,13 @@ class FanOut:
             down.octets += octets
             if newest.sequence + sequence_offset > forwarder.last_sequence:
                 forwarder.note(newest, now)
+
+    def _note(self, trace: PacketTrace, burst: Burst, down: DownTrack, start: int) -> None:
+        link = down.link
+        if link.session is trace.session and link.srtp is not None:
+            for _, size, _, _, _ in burst.parts:
+                trace.note(self._now, "out", link.peer_id, self._outbox.view[start : start + size], size)
+                start += size + link.srtp.overhead
 
     def _send_apart(self, burst: Burst, down: DownTrack) -> None:
         """Send packets one by one, as libsrtp has refused one of them (too old, most likely): the others are good."""
@@ -173,3 +185,4 @@ class FanOut:
             outbox.used = start + datagram
             outbox.runs.append((destination, start, datagram, datagram))
             down.retransmitted += 1
+            down.retransmitted_octets += len(data) - head

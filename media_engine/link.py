@@ -6,6 +6,7 @@
 import asyncio
 import secrets
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -69,6 +70,7 @@ class Link:
         self.config = config = wiring.config
         self.fan_out = wiring.fan_out
         self._mux = wiring.mux
+        self._retired = wiring.retired
         self.ice = IceTransport(wiring.mux.send, wiring.clock())
         self.dtls = RtpTransport(self.ice, self._on_dtls)
         self.srtp: SrtpPair | None = None
@@ -78,7 +80,7 @@ class Link:
         self.sdp_session = secrets.randbits(62)
         self.sdp_version = 0
         self.dropped = dict.fromkeys(("rate", "unprotected", "srtp", "rtp", "rtcp", "ssrc"), 0)
-        self.packets_in = self.octets_in = 0
+        self.packets_in = self.octets_in = self.reports_out = self.report_octets_out = 0
         self._packets = Allowance(config.max_packets_per_second_per_transport)
         self._rtcp = Allowance(config.max_rtcp_per_second_per_transport)
         self._ssrcs: set[int] = set()
@@ -87,6 +89,17 @@ class Link:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state}>"
+
+    @property
+    def session(self) -> object:
+        """What it belongs to, by identity."""
+        return self.owner
+
+    def counted(self) -> Counter[str]:
+        """What it has counted so far: see `EngineFigures.counted`; what it has dropped as `dropped_` and a reason."""
+        counted = Counter({f"dropped_{reason}": count for reason, count in self.dropped.items()})
+        counted.update(packets_in=self.packets_in, octets_in=self.octets_in, reports_out=self.reports_out)
+        return counted
 
     def local(self) -> LocalTransport:
         """Our end, for SDP."""
@@ -178,6 +191,8 @@ class Link:
         if self.srtp is not None and packet:
             protected = self.srtp.protect_rtcp(packet)
             if protected:
+                self.reports_out += 1
+                self.report_octets_out += len(protected)
                 self.ice.send(protected)
 
     def tick(self, now: float) -> None:
@@ -200,6 +215,7 @@ class Link:
             return
         if farewell:
             self.dtls.say_goodbye()
+        self._retired.update(self.counted())
         self.srtp = None
         self.ice.close()
         self._mux.forget(self)

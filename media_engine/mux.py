@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from media_engine import stun
 from media_engine.config import EngineConfig
 from media_engine.datagrams import Address, Inbox, Outbox, Slot
+from media_engine.figures import Waits
 from media_engine.ice import IceTransport
 from media_engine.native import DATAGRAM_BYTES
 
@@ -57,6 +59,8 @@ class UdpMux:
         self.dropped: dict[str, int] = dict.fromkeys(_REASONS, 0)
         self._inbox = Inbox(config.receive_batch_packets)
         self.outbox = Outbox(self.dropped)
+        self.waits = Waits()
+        self.busy_seconds = 0.0
         self.addresses: tuple[str, ...] = ()
         self.after_batch: Callable[[], None] = lambda: None
         self._hold: asyncio.TimerHandle | None = None
@@ -138,11 +142,12 @@ class UdpMux:
 
     def _drain(self) -> None:
         """Read up to one batch, pass on what came of it, and arrange for the next."""
-        read = 0
+        read, began = 0, time.perf_counter()
         try:
             read = self._read_batch()
         finally:
             self.after_batch()
+            self.busy_seconds += time.perf_counter() - began
             self._arrange(read)
 
     def _arrange(self, read: int) -> None:
@@ -178,6 +183,7 @@ class UdpMux:
         if not slots:
             return 0
         now = self._clock()
+        self.waits.note(slots[0].waited_seconds())
         sender: DatagramReceiver | None = None
         media: list[Slot] = []
         for slot in slots:

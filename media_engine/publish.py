@@ -6,6 +6,7 @@ says it.
 """
 
 import struct
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -146,7 +147,7 @@ class PublishLink(Link):
 
     def on_rtp(self, srtp: SrtpPair, slots: Sequence[Slot], now: float) -> None:
         """Decrypt and route packets: feedback, track, retransmission, duplicate, then out to whoever may have them."""
-        header, known, by_ssrc = self._header, self._ssrcs, self._by_ssrc
+        header, known, by_ssrc, trace = self._header, self._ssrcs, self._by_ssrc, self.fan_out.trace
         for slot in slots:
             view = slot.view
             ssrc = SSRC.unpack_from(view, 8)[0]
@@ -163,6 +164,8 @@ class PublishLink(Link):
                 self.dropped["rtp"] += 1
                 continue
             arrived_at = now - slot.waited_seconds()
+            if trace is not None and trace.session is self.session:
+                trace.note(arrived_at, "in", self.peer_id, view, size)
             if header.transport_sequence >= 0:
                 self._feedback.record(header.transport_sequence, arrived_at)
             bound = by_ssrc.get(ssrc) or self._learn(view, header)
@@ -181,7 +184,9 @@ class PublishLink(Link):
         sequence = log.add(header.sequence, now)
         if sequence is None:
             return
-        if arrived_at is not None and header.timestamp != log.timestamp:
+        if arrived_at is None:
+            track.repaired += 1
+        elif header.timestamp != log.timestamp:
             log.measure_jitter(header.timestamp, arrived_at)
         track.last_packet_at = now
         track.packets += 1
@@ -267,12 +272,23 @@ class PublishLink(Link):
         due_at = track.key_frame_asked_at + self.config.key_frame_interval_seconds
         if track.ssrc and now >= due_at and self.srtp is not None:
             track.key_frame_asked_at = now
+            track.key_frames_asked += 1
             self.send_rtcp(rtcp.picture_loss(self.ssrc, track.ssrc))
 
     def _request_missing(self, track: UpTrack, now: float) -> None:
         due = track.log.due_requests(now)
         if due:
+            track.nacks += 1
             self.send_rtcp(rtcp.nack(self.ssrc, track.ssrc, due[:_MAX_REQUESTS]))
+
+    def counted(self) -> Counter[str]:
+        """See `Link.counted`."""
+        counted = super().counted()
+        for track in self.tracks.values():
+            counted["nacks_out"] += track.nacks
+            counted["key_frames_asked_out"] += track.key_frames_asked
+            counted["repaired"] += track.repaired
+        return counted
 
     def close(self, *, farewell: bool = True) -> None:
         """End the transport; what it has received and not yet sent on goes to nobody."""

@@ -108,6 +108,16 @@ class ReceiveLog:
         if difference < self._clock_rate * 4:  # a wrapped or jumped timestamp says nothing about the network
             self._jitter += (difference - self._jitter) / 16
 
+    @property
+    def lost(self) -> int:
+        """Packets that never came (cumulative; RFC 3550, section 6.4.1). Duplicates do not count against it."""
+        return self.highest - self._base - self.received if self.received else 0
+
+    @property
+    def jitter_seconds(self) -> float:
+        """The present interarrival jitter."""
+        return self._jitter / self._clock_rate
+
     def due_requests(self, now: float) -> list[int]:
         """16-bit sequence numbers to ask for now, oldest first. Asking counts as a try; after 8 it is given up."""
         due: list[int] = []

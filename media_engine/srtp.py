@@ -15,6 +15,8 @@ import pylibsrtp
 from media_engine import native
 from media_engine.native import DATAGRAM_BYTES, IN_PLACE, Memory
 
+_TAG_BYTES = {"SRTP_AES128_CM_SHA1_80": 10}
+_GCM_TAG_BYTES = 16
 TRAILER_BYTES = 160
 """Room for tag, SRTCP index and MKI behind a packet (srtp.h: SRTP_MAX_TRAILER_LEN and SRTP_MAX_SRTCP_TRAILER_LEN)."""
 
@@ -25,8 +27,10 @@ length: Any = native.ffi.new("int *") if IN_PLACE else [0]
 class SrtpPair(Protocol):
     """The two directions of one transport. Sizes are in bytes; a result of 0 means refused, and nothing was written."""
 
+    cipher: str
+    """The name of its profile (RFC 5764, RFC 7714)."""
     overhead: int
-    """Bytes that `protect` adds to an RTP packet."""
+    """Bytes that `protect` adds to an RTP packet: the profile's tag."""
     tx: Any
     seal: Any
     """What the fan-out calls itself: `seal(tx, place, length)` encrypts the packet of `length[0]` bytes at `place` and
@@ -54,9 +58,10 @@ class _Sessions:
     tx: Any
     seal: Any
 
-    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, overhead: int) -> None:
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
         self._rx_session, self._tx_session = rx, tx
-        self.overhead = overhead
+        self.cipher = cipher
+        self.overhead = _TAG_BYTES.get(cipher, _GCM_TAG_BYTES)
 
     def protect(self, place: Any, size: int) -> int:
         """See SrtpPair."""
@@ -78,8 +83,8 @@ class InPlaceSrtp(_Sessions):
 
     seal = native.srtp_protect if IN_PLACE else None
 
-    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, overhead: int) -> None:
-        super().__init__(rx, tx, overhead)
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
+        super().__init__(rx, tx, cipher)
         self._rx: Any = rx._srtp[0]  # noqa: SLF001
         self.tx: Any = tx._srtp[0]  # noqa: SLF001
 
@@ -114,8 +119,8 @@ class InPlaceSrtp(_Sessions):
 class PublicSrtp(_Sessions):
     """The same by pylibsrtp's public functions: slower, and packets above 1,356 bytes are refused by its buffer."""
 
-    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, overhead: int) -> None:
-        super().__init__(rx, tx, overhead)
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
+        super().__init__(rx, tx, cipher)
         self.tx = tx
         self.seal = self._seal
 
@@ -151,6 +156,6 @@ def _replace(place: Any, size: int, function: Callable[[bytes], bytes]) -> int:
     return len(result)
 
 
-def srtp_pair(rx: pylibsrtp.Session, tx: pylibsrtp.Session, overhead: int) -> SrtpPair:
-    """The fastest way that this pylibsrtp allows. `overhead` is the size of the profile's tag."""
-    return InPlaceSrtp(rx, tx, overhead) if IN_PLACE else PublicSrtp(rx, tx, overhead)
+def srtp_pair(rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> SrtpPair:
+    """The fastest way that this pylibsrtp allows. `cipher` is the name of the profile that both sessions have."""
+    return InPlaceSrtp(rx, tx, cipher) if IN_PLACE else PublicSrtp(rx, tx, cipher)

@@ -5,6 +5,7 @@ One offer is in flight at a time; changes in between go into the next.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -43,6 +44,7 @@ class SubscribeLink(Link):
         self._offered: tuple[TrackKey | None, ...] = ()
         self._by_ssrc: dict[int, DownTrack] = {}
         self._reports: dict[int, float] = {}
+        self._past: Counter[str] = Counter()
         self._retransmissions = Allowance(self.config.max_retransmissions_per_second_per_peer)
 
     def want(self, keys: Sequence[TrackKey]) -> None:
@@ -77,6 +79,7 @@ class SubscribeLink(Link):
         """Fresh SSRCs for an m-line that was inactive. Chromium makes a new receive stream for it, and connects that to
         the page's track only when the SSRC has changed: with the old one it decodes frames that nobody sees.
         """
+        self._past.update(_counted(down))
         self._by_ssrc.pop(down.ssrc, None)
         if self.srtp is not None:
             self.srtp.retire((down.ssrc, down.rtx_ssrc))
@@ -167,17 +170,26 @@ class SubscribeLink(Link):
         if down is None or down.up is None:
             return
         if isinstance(item, rtcp.KeyFrameRequest):
+            down.key_frames_asked += 1
             if down.video:
                 self.subscribe_owner.request_key_frame(down.up, now)
         elif down.rtx_payload_type >= 0 and down.video:
+            down.nacks += 1
             # What is asked for counts, found or not: looking it up costs too.
             allowed = [sequence for sequence in item.sequences if self._retransmissions.take()]
             self.fan_out.retransmit(down, allowed, now)
 
     def _on_report(self, block: rtcp.ReportBlock, now: float) -> None:
+        down = self._by_ssrc.get(block.ssrc)
+        if down is None:
+            return
+        down.reported, down.reported_at = block, now
         sent_at = self._reports.get(block.last_report)
         if sent_at is not None:
-            self.round_trip_seconds = max(0.0, now - sent_at - block.delay / 65536)
+            self.round_trip_seconds = round_trip = max(0.0, now - sent_at - block.delay / 65536)
+            down.round_trips += 1
+            down.round_trips_seconds += round_trip
+            down.last_round_trip_seconds = round_trip
 
     def send_due_reports(self, now: float) -> None:
         """Sender reports for the m-lines that have a new one, or have begun: the publisher's clock, our numbers."""
@@ -201,9 +213,27 @@ class SubscribeLink(Link):
                 compound = []
         self.send_rtcp(b"".join(compound))
 
+    def counted(self) -> Counter[str]:
+        """See `Link.counted`."""
+        counted = super().counted() + self._past
+        for down in self.downs:
+            counted.update(_counted(down))
+        return counted
+
     def tick(self, now: float) -> None:
         """Refill the retransmission allowance and send the reports that are due."""
         super().tick(now)
         self._retransmissions.refill(self.config.tick_seconds)
         if self.srtp is not None:
             self.send_due_reports(now)
+
+
+def _counted(down: DownTrack) -> dict[str, int]:
+    return {
+        "packets_out": down.packets,
+        "octets_out": down.octets,
+        "retransmitted": down.retransmitted,
+        "nacks_in": down.nacks,
+        "key_frames_asked_in": down.key_frames_asked,
+        "dropped_refused": down.refused,
+    }

@@ -12,7 +12,7 @@ from media_engine.grants import Source
 from media_engine.ice import IceTransport
 from media_engine.packet_cache import PacketCache
 from media_engine.receive_log import ReceiveLog
-from media_engine.rtcp import SenderReport
+from media_engine.rtcp import ReportBlock, SenderReport
 from media_engine.sdp_write import RTX_PAYLOAD_TYPE
 from media_engine.srtp import SrtpPair
 
@@ -28,12 +28,21 @@ TrackKey = tuple[str, Source]
 class ReceiverLink(Protocol):
     """The way to one receiver, as the hot path sees it."""
 
+    peer_id: str
     srtp: SrtpPair | None
     ice: IceTransport
 
+    @property
+    def session(self) -> object:
+        """What it belongs to, by identity."""
+
 
 class UpTrack:
-    """One published m-line. `downs` is replaced as a whole, never changed: a loop over it sees one state."""
+    """One published m-line. `downs` is replaced as a whole, never changed: a loop over it sees one state.
+
+    Counters are those of the present SSRC: `packets` and the `octets` of their payloads, without duplicates; how many
+    of them were `repaired` by a retransmission; how many `nacks` and requests for key frames went to the publisher.
+    """
 
     __slots__ = (
         "cache",
@@ -41,13 +50,16 @@ class UpTrack:
         "key",
         "key_frame_asked_at",
         "key_frame_wanted",
+        "key_frames_asked",
         "last_packet_at",
         "live",
         "log",
         "mid",
+        "nacks",
         "octets",
         "packets",
         "payload_type",
+        "repaired",
         "report_arrived_at",
         "rtx_payload_type",
         "sender_report",
@@ -64,8 +76,6 @@ class UpTrack:
         self.downs: tuple[DownTrack, ...] = ()
         self.live = False
         self.last_packet_at = 0.0
-        self.packets = 0
-        self.octets = 0
         self.key_frame_wanted = False
         self.key_frame_asked_at = float("-inf")
         self.bind(0)
@@ -81,6 +91,8 @@ class UpTrack:
     def bind(self, ssrc: int) -> None:
         """Take packets of `ssrc` from now on; what was known about an earlier SSRC no longer counts."""
         self.ssrc = ssrc
+        self.packets = self.octets = self.repaired = 0
+        self.nacks = self.key_frames_asked = 0
         self.log = ReceiveLog(self.clock_rate, wants_nack=self.video)
         self.cache = PacketCache(_VIDEO_CACHE_PACKETS if self.video else _AUDIO_CACHE_PACKETS)
         self.sender_report: SenderReport | None = None
@@ -88,20 +100,33 @@ class UpTrack:
 
 
 class DownTrack:
-    """One m-line of one receiver. Its SSRCs stay while it is active, and are new when it comes back into use."""
+    """One m-line of one receiver. Its SSRCs stay while it is active, and are new when it comes back into use.
+
+    Counters are those of the present SSRC: `packets` and the `octets` of their payloads, first time and
+    `retransmitted`; what libsrtp has `refused`; `nacks` and requests for key frames from the receiver. `reported` is
+    the receiver's latest report block, `round_trips` are measured with them.
+    """
 
     __slots__ = (
         "forwarder",
         "freed",
         "key",
+        "key_frames_asked",
         "kind",
+        "last_round_trip_seconds",
         "link",
         "mid",
+        "nacks",
         "negotiated",
         "octets",
         "packets",
         "refused",
+        "reported",
+        "reported_at",
         "retransmitted",
+        "retransmitted_octets",
+        "round_trips",
+        "round_trips_seconds",
         "rtx_payload_type",
         "rtx_sequence",
         "rtx_ssrc",
@@ -124,8 +149,6 @@ class DownTrack:
         self.freed = True
         self.up: UpTrack | None = None
         self.renumber()
-        self.packets = self.octets = self.refused = self.retransmitted = 0
-        self.wants_report = False
 
     def __repr__(self) -> str:
         state = "forwarding" if self.up and self.forwarder.epoch else "waiting" if self.up else "idle"
@@ -135,6 +158,12 @@ class DownTrack:
         """Count from a new start, as a new SSRC has to."""
         self.forwarder = Forwarder(VIDEO_CLOCK_RATE if self.video else AUDIO_CLOCK_RATE)
         self.rtx_sequence = random.randrange(0x8000)  # noqa: S311 - not a secret
+        self.packets = self.octets = self.refused = self.retransmitted = self.retransmitted_octets = 0
+        self.nacks = self.key_frames_asked = 0
+        self.reported: ReportBlock | None = None
+        self.reported_at = 0.0
+        self.round_trips, self.round_trips_seconds, self.last_round_trip_seconds = 0, 0.0, 0.0
+        self.wants_report = False
 
     def begun(self) -> None:
         """A new stretch begins: the receiver needs the mapping of its timestamps to the publisher's clock."""

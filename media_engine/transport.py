@@ -39,8 +39,6 @@ PRIVATE_NAMES = (
 )
 """Of `RTCDtlsTransport`; of the ICE transport it uses `_recv`, `_send`, `role`."""
 
-_TAG_BYTES = {b"SRTP_AES128_CM_SHA1_80": 10}
-_GCM_TAG_BYTES = 16
 _MAX_DATAGRAM_BYTES = 1200
 _RECORD_HEADER_BYTES = 13
 
@@ -100,8 +98,7 @@ class RtpTransport(RTCDtlsTransport):
         super()._set_state(state)
         if state is State.CONNECTED:
             profile = self._ssl.get_selected_srtp_profile() if self._ssl is not None else b""
-            tag_bytes = _TAG_BYTES.get(profile, _GCM_TAG_BYTES)
-            self.srtp = srtp_pair(self._rx_srtp, self._tx_srtp, tag_bytes)
+            self.srtp = srtp_pair(self._rx_srtp, self._tx_srtp, profile.decode())
             self._on_state("connected")
         elif state in (State.FAILED, State.CLOSED) and not self._ended:
             self._ended = True

@@ -1,7 +1,8 @@
 """What every part of one engine shares."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from media_engine.config import EngineConfig
 from media_engine.fanout import FanOut
@@ -16,3 +17,5 @@ class Wiring:
     config: EngineConfig
     clock: Callable[[], float]
     fan_out: FanOut
+    retired: Counter[str] = field(default_factory=Counter)
+    """What transports that are gone have counted, as `Link.counted` names it."""

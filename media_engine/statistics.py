@@ -1,0 +1,188 @@
+"""What the engine knows about one peer's media, in the words of W3C webrtc-stats. Pure.
+
+Types and members are those of https://www.w3.org/TR/webrtc-stats/, seen from the engine: `inbound-rtp` is what the peer
+publishes, `outbound-rtp` what it is sent, `remote-inbound-rtp` what it reports about that. Sizes are in bytes, times in
+seconds, timestamps in milliseconds since 1970. Members that an engine which decodes nothing cannot know are absent.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from media_engine import sdp_write
+from media_engine.link import Link
+from media_engine.publish import PublishLink
+from media_engine.srtp import SrtpPair
+from media_engine.subscribe import SubscribeLink
+from media_engine.tracks import DownTrack, UpTrack
+
+Report = dict[str, Any]
+"""One stats object: always with `id`, `type` and `timestamp`."""
+
+_HEADER_BYTES = 20
+_CODECS = {
+    "audio": {"mimeType": "audio/opus", "payloadType": sdp_write.OPUS_PAYLOAD_TYPE, "clockRate": 48000, "channels": 2},
+    "video": {"mimeType": "video/VP8", "payloadType": sdp_write.VP8_PAYLOAD_TYPE, "clockRate": 90000},
+}
+_DTLS_STATES = {None: "new", "disconnected": "connected"}
+_ICE_STATES = {None: "new", "connecting": "checking"}
+
+
+def peer_report(links: list[Link], unix_ms: Callable[[float], float], now: float) -> list[Report]:
+    """Everything about the transports of one peer. `unix_ms` turns engine time, as is `now`, into milliseconds."""
+    found: list[Report] = []
+    for link in links:
+        objects = [*_transport(link, unix_ms), *_tracks(link, unix_ms)]
+        for entry in objects:
+            entry.setdefault("timestamp", unix_ms(now))
+        found += objects
+    return found
+
+
+def _transport(link: Link, unix_ms: Callable[[float], float]) -> Iterator[Report]:
+    name, state = f"T-{link.name}", link.state
+    downs = link.downs if isinstance(link, SubscribeLink) else []
+    media = sum(down.packets + down.retransmitted for down in downs)
+    octets = sum(down.octets + down.retransmitted_octets for down in downs) + _HEADER_BYTES * media
+    pair: Report = {
+        "id": f"P-{link.name}",
+        "type": "candidate-pair",
+        "transportId": name,
+        "state": "succeeded" if link.ice.destination is not None and not link.ice.closed else "in-progress",
+        "nominated": link.ice.destination is not None,
+        "lastPacketReceivedTimestamp": unix_ms(link.ice.last_consent_at),
+    }
+    if isinstance(link, SubscribeLink):
+        if link.round_trip_seconds:
+            pair["currentRoundTripTime"] = round(link.round_trip_seconds, 4)
+        if link.bandwidth_bits_per_second:
+            pair["availableOutgoingBitrate"] = link.bandwidth_bits_per_second
+    yield {
+        "id": name,
+        "type": "transport",
+        "packetsReceived": link.packets_in,
+        "bytesReceived": link.octets_in,
+        "packetsSent": media + link.reports_out,
+        "bytesSent": octets + link.report_octets_out,
+        "dtlsState": _DTLS_STATES.get(state, state),
+        "dtlsRole": "server",
+        "iceState": _ICE_STATES.get(state, state),
+        "iceRole": "controlled",
+        "selectedCandidatePairId": pair["id"],
+        **_cipher(link.srtp),
+    }
+    yield pair
+
+
+def _cipher(srtp: SrtpPair | None) -> Report:
+    return {"srtpCipher": srtp.cipher} if srtp is not None else {}
+
+
+def _tracks(link: Link, unix_ms: Callable[[float], float]) -> Iterator[Report]:
+    if isinstance(link, PublishLink):
+        for up in link.tracks.values():
+            yield from _codec(link, up.key[1].kind)
+            yield from _inbound(up, link.name, unix_ms)
+    elif isinstance(link, SubscribeLink):
+        for down in link.downs:
+            if down.key is not None:
+                yield from _codec(link, down.kind)
+                yield from _outbound(down, link.name, unix_ms)
+
+
+def _codec(link: Link, kind: str) -> Iterator[Report]:
+    yield {"id": f"C-{link.name}-{kind}", "type": "codec", "transportId": f"T-{link.name}", **_CODECS[kind]}
+
+
+def _inbound(up: UpTrack, link_name: str, unix_ms: Callable[[float], float]) -> Iterator[Report]:
+    log, kind = up.log, up.key[1].kind
+    entry: Report = {
+        "id": f"I-{up.mid}",
+        "type": "inbound-rtp",
+        "ssrc": up.ssrc,
+        "kind": kind,
+        "mid": up.mid,
+        "trackIdentifier": f"{up.key[0]}:{up.key[1].value}",
+        "transportId": f"T-{link_name}",
+        "codecId": f"C-{link_name}-{kind}",
+        "packetsReceived": log.received,
+        "packetsLost": log.lost,
+        "jitter": round(log.jitter_seconds, 6),
+        "bytesReceived": up.octets,
+        "headerBytesReceived": _HEADER_BYTES * up.packets,
+        "retransmittedPacketsReceived": up.repaired,
+        "nackCount": up.nacks,
+    }
+    if up.packets:
+        entry["lastPacketReceivedTimestamp"] = unix_ms(up.last_packet_at)
+    if up.video:
+        entry["pliCount"] = up.key_frames_asked
+    yield entry
+    report = up.sender_report
+    if report is not None:
+        yield {
+            "id": f"RO-{up.mid}",
+            "type": "remote-outbound-rtp",
+            "timestamp": unix_ms(up.report_arrived_at),
+            "ssrc": up.ssrc,
+            "kind": kind,
+            "localId": entry["id"],
+            "packetsSent": report.packets,
+            "bytesSent": report.octets,
+            "remoteTimestamp": _unix_ms_of(report.ntp_time),
+        }
+
+
+def _outbound(down: DownTrack, link_name: str, unix_ms: Callable[[float], float]) -> Iterator[Report]:
+    key = down.key
+    assert key is not None  # noqa: S101 - see `_tracks`
+    entry: Report = {
+        "id": f"O-{down.mid}",
+        "type": "outbound-rtp",
+        "ssrc": down.ssrc,
+        "kind": down.kind,
+        "mid": down.mid,
+        "trackIdentifier": f"{key[0]}:{key[1].value}",
+        "transportId": f"T-{link_name}",
+        "codecId": f"C-{link_name}-{down.kind}",
+        "active": down.up is not None and down.forwarder.epoch is not None,
+        "packetsSent": down.packets + down.retransmitted,
+        "bytesSent": down.octets + down.retransmitted_octets,
+        "headerBytesSent": _HEADER_BYTES * (down.packets + down.retransmitted),
+        "retransmittedPacketsSent": down.retransmitted,
+        "retransmittedBytesSent": down.retransmitted_octets,
+        "nackCount": down.nacks,
+    }
+    if down.video:
+        entry |= {"rtxSsrc": down.rtx_ssrc, "pliCount": down.key_frames_asked}
+    yield entry
+    report = down.reported
+    if report is not None:
+        rate = 90000 if down.video else 48000
+        yield {
+            "id": f"RI-{down.mid}",
+            "type": "remote-inbound-rtp",
+            "timestamp": unix_ms(down.reported_at),
+            "ssrc": down.ssrc,
+            "kind": down.kind,
+            "localId": entry["id"],
+            "packetsLost": report.cumulative_lost,
+            "fractionLost": report.fraction_lost / 256,
+            "jitter": round(report.jitter / rate, 6),
+            **_round_trips(down),
+        }
+
+
+def _round_trips(down: DownTrack) -> Report:
+    count, total = down.round_trips, down.round_trips_seconds
+    if not count:
+        return {"roundTripTimeMeasurements": 0, "totalRoundTripTime": 0.0}
+    return {
+        "roundTripTimeMeasurements": count,
+        "totalRoundTripTime": round(total, 4),
+        "roundTripTime": round(down.last_round_trip_seconds, 4),
+    }
+
+
+def _unix_ms_of(ntp_time: int) -> float:
+    """32.32 fixed point since 1900 (RFC 3550, section 4) as milliseconds since 1970."""
+    return round((ntp_time / (1 << 32) - 2_208_988_800) * 1000, 3)
