@@ -8,11 +8,13 @@ from media_engine.config import EngineConfig
 from media_engine.engine import Engine
 from media_engine.errors import OfferRejected
 from media_engine.events import Event, OfferedTrack, SourceLive, SubscribeOffer, TransportState
+from media_engine.figures import EngineFigures, Waits
 from media_engine.grants import Grants, Source
 
 __all__ = [
     "Engine",
     "EngineConfig",
+    "EngineFigures",
     "Event",
     "Grants",
     "OfferRejected",
@@ -21,4 +23,5 @@ __all__ = [
     "SourceLive",
     "SubscribeOffer",
     "TransportState",
+    "Waits",
 ]

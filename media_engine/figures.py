@@ -3,6 +3,8 @@
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
+from math import inf
 
 WAIT_BOUNDS_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 
@@ -21,6 +23,10 @@ class Waits:
         """Count one batch."""
         self.counts[bisect_left(WAIT_BOUNDS_SECONDS, seconds)] += 1
         self.seconds += seconds
+
+    def cumulative(self) -> list[tuple[float, int]]:
+        """How many batches waited no longer than each bound; the last bound is infinity, so the last number is all."""
+        return list(zip((*WAIT_BOUNDS_SECONDS, inf), accumulate(self.counts), strict=True))
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ log = structlog.get_logger("lintel.server")
 access = structlog.get_logger("lintel.access")
 
 STOP_WITHIN_S = 4.5
+FIGURES_WITHIN_S = 1.0
 QUIET_PATHS = ("/static/", "/livez", "/readyz")
 
 
@@ -77,6 +78,7 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
         self.connections: dict[Any, dict[str, Any]] = {}
         self.ports: list[Any] = []
         self.metrics: Any = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.exit_code = 0
         self.stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,12 +108,13 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
         task.add_done_callback(self._tasks.discard)
 
     async def _begin(self) -> None:
+        self.loop = asyncio.get_running_loop()
         try:
             if self.live is not None:
                 await self._start_media()
             self._listen()
             if self.config.metrics_port:
-                self.metrics = serve_metrics(self.config.metrics_port, self._count_connections)
+                self.metrics = serve_metrics(self.config.metrics_port, self._count_connections, self._media_figures)
         except ConfigError as wrong:
             for problem in wrong.problems:
                 sys.stderr.write(f"{problem}\n")
@@ -231,6 +234,20 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             if not waiting:
                 return
             await asyncio.wait(waiting, timeout=max(0.0, until - time.monotonic()))
+
+    def _media_figures(self) -> Any:
+        """The engine's figures, for a thread: they belong to the loop. None when it doesn't answer in time."""
+        if self.live is None:
+            return None
+
+        async def ask() -> Any:
+            return self.live.engine.figures()
+
+        assert self.loop is not None  # noqa: S101 - the page is served by `_begin`
+        try:
+            return asyncio.run_coroutine_threadsafe(ask(), self.loop).result(FIGURES_WITHIN_S)
+        except (TimeoutError, RuntimeError):
+            return None
 
     def _count_connections(self) -> dict[str, int]:
         sockets = sum(isinstance(protocol, GuardedSocket) for protocol in tuple(self.connections))

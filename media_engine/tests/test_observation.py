@@ -150,6 +150,7 @@ class FiguresTests(EngineTestCase):
             waits.note(seconds)
         self.assertEqual(waits.counts[:2] + waits.counts[-2:], [2, 1, 1, 1])
         self.assertEqual(len(waits.counts), len(WAIT_BOUNDS_SECONDS) + 1)
+        self.assertEqual((waits.cumulative()[0], waits.cumulative()[-1]), ((0.0005, 2), (float("inf"), 5)))
 
 
 class TraceTests(EngineTestCase):

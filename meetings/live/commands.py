@@ -272,6 +272,11 @@ async def _media_state(turn: Turn) -> Fields:
     return {source.value: source in on for source in (Source.MICROPHONE, Source.CAMERA, Source.SCREEN)}
 
 
+async def _media_stats(turn: Turn) -> Fields:
+    _spend(turn.seat.small_bucket, turn.live.clock())
+    return {"stats": turn.live.engine.report(turn.room.id, turn.seat.id)}
+
+
 async def _identify(turn: Turn) -> Fields:
     """Takes a device's identity key and says what the portal attests about whoever holds it."""
     if turn.room.group is None:
@@ -336,6 +341,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "media.publish": (INSIDE, _media_publish),
     "media.answer": (INSIDE, _media_answer),
     "media.state": (INSIDE, _media_state),
+    "media.stats": (INSIDE, _media_stats),
     "door.admit": (HOSTS, _door_admit),
     "door.refuse": (HOSTS, _door_refuse),
     "door.message": (HOSTS, _door_message),

@@ -23,6 +23,7 @@ from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportS
 from meetings import changes
 from meetings.live import facts, storing, views
 from meetings.live.authorization import Authorization
+from meetings.live.diagnosis import Diagnosis
 from meetings.live.room import LEASE_SECONDS, MOST_WAITING, Room
 from meetings.live.seats import Connection, Seat
 from meetings.live.sockets import Sockets
@@ -67,6 +68,7 @@ class Live:
         self.sockets = Sockets()
         self.turned_away = TurnedAway(self)
         self.upkeep = Upkeep(self)
+        self.diagnosis = Diagnosis(self.engine, lambda: self.rooms)
         self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._due: set[str] = set()
@@ -82,6 +84,7 @@ class Live:
         self._loop = asyncio.get_running_loop()
         await self.engine.start()
         await self.upkeep.begin_to_listen()
+        await self.diagnosis.begin()
         await self._keep_interrupted_seats()
         changes.changed.connect(self._on_changed)
         self._own(self.upkeep.tick_changes())
@@ -96,6 +99,7 @@ class Live:
         self._is_closing = True
         changes.changed.disconnect(self._on_changed)
         self.upkeep.stop_listening()
+        self.diagnosis.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

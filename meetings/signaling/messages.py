@@ -70,6 +70,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
             "camera": Field(boolean),
             "screen": Field(boolean, default=False),
         },
+        "media.stats": {},
         **group_messages.CLIENT_MESSAGES,
     }
 )

@@ -93,6 +93,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         # Nothing was offered to them: that they are told so, and not that they may not answer, is what counts here.
         "media.answer": row(inside("bad_sdp"), offer=7, sdp="v=0"),
         "media.state": row(inside(OK), microphone=True, camera=True),
+        "media.stats": row(inside(OK)),
         "door.admit": row(hosts(), "waiting"),
         "door.refuse": row(hosts(), "waiting", note="Not today.", block=True),
         "door.message": row(hosts(), "waiting", text="Five more minutes."),

@@ -14,12 +14,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from portal.tests.process import Server, answer_to, run_manage
+from portal.tests.process import Server, answer_to, free_port, run_manage
+
+METRICS_PORT = free_port()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("server") / "data") as running:
+    with Server(tmp_path_factory.mktemp("server") / "data", LINTEL_METRICS_PORT=str(METRICS_PORT)) as running:
         yield running
 
 
@@ -49,6 +51,20 @@ class TestStart:
         assert get(server, "/livez").status == 200
         answer = get(server, "/readyz")
         assert answer.status == 200, answer.body  # type: ignore[attr-defined]
+
+    def test_figures_for_a_graph_are_served_on_a_port_of_their_own(self, server: Server) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", METRICS_PORT, timeout=30)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        for line in (
+            "lintel_ready 1.0",
+            "lintel_media_sessions 0.0",
+            'lintel_media_packets_total{direction="out"} 0.0',
+            'lintel_media_dropped_total{reason="stranger"} 0.0',
+            'lintel_media_wait_seconds_bucket{le="+Inf"} 0.0',
+        ):
+            assert line in text.splitlines(), line
 
     def test_secrets_and_data_are_for_the_owner_alone(self, server: Server) -> None:
         assert server.data_dir.stat().st_mode & 0o777 == 0o700

@@ -5,6 +5,7 @@ Frames and samples are counted by the browsers (video elements, getStats), never
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -291,7 +292,9 @@ def test_a_host_mutes_and_removes_somebody_whose_frames_stop(
     colleague.state("removed")
 
 
-def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(portal: Portal, seat: Callable[..., Seat]) -> None:
+def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(
+    portal: Portal, seat: Callable[..., Seat], artifacts: Path
+) -> None:
     host, colleague = seat(), seat()
     url = schedule(portal, host, "Come back", MARCUS)
     come_in(host)
@@ -299,6 +302,15 @@ def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(portal: Portal, seat: 
     walk_in(portal, colleague, MARCUS, url)
     host.sees("Marcus Bell")
     colleague.sees("Ingrid Sæther")
+
+    # The network panel says what arrives at the server, so that it is plain on which way something is lost.
+    host.page.get_by_role("button", name="Your network").click()
+    host.page.get_by_text("Details", exact=True).click()
+    numbers = host.page.locator("dl.numbers")
+    expect(numbers).to_contain_text(re.compile(r"Arrives at the server\s*[\d.]+ Mbit/s"), timeout=15_000)
+    expect(numbers).to_contain_text(re.compile(r"Missing at the server\s*0\.0 %"))
+    expect(numbers).to_contain_text(re.compile(r"Sent to you by the server\s*[\d.]+ Mbit/s"))
+    host.page.screenshot(path=str(artifacts / "room-network.png"))
     own = colleague.page.locator('[data-self="true"]').get_attribute("data-participant")
 
     # Five seconds without network: the same media connections go on afterwards.

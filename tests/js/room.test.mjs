@@ -6,6 +6,7 @@ import { withLinks } from "../../static/js/lib/links.js";
 import { countdown, gettext, initials, listOf, ngettext, useCatalogue } from "../../static/js/lib/i18n.js";
 import { litSegments, SpeechDetector } from "../../static/js/media/levels.js";
 import { judge } from "../../static/js/media/quality.js";
+import { between, counted, ServerView } from "../../static/js/media/server_view.js";
 import { cameraBudget } from "../../static/js/media/publisher.js";
 import { CLOSE } from "../../static/js/signaling/protocol.js";
 import { triedWords, warningWords } from "../../static/js/elements/turned_away_words.js";
@@ -107,6 +108,31 @@ test("a level lights segments on the scale of ears", () => {
 });
 
 const fine = { roundTripMs: 20, lostUp: 0, lostDown: 0, sentKbps: 900, receivedKbps: 900, canSendKbps: 2000, limitedBy: "none", cameraOn: true };
+
+const told = (/** @type {number} */ at, /** @type {number} */ packets, /** @type {number} */ lost) => [
+  { id: "T-publish", type: "transport", timestamp: at },
+  { id: "I-0", type: "inbound-rtp", timestamp: at, packetsReceived: packets, packetsLost: lost, bytesReceived: packets * 1000 },
+  { id: "O-1", type: "outbound-rtp", timestamp: at, bytesSent: packets * 2000 },
+];
+
+test("what the server says becomes rates between two looks", () => {
+  const before = counted(told(1000, 100, 2));
+  assert.deepEqual(between(before, counted(told(3000, 190, 12))), { arrivingKbps: 360, missing: 0.1, sendingKbps: 720 });
+  assert.equal(between(before, counted(told(3000, 105, 2)))?.missing, null, "too few to say");
+  assert.equal(between(before, before), null);
+  assert.equal(between(before, counted(told(3000, 5, 0))), null, "a stream has begun anew");
+});
+
+test("a server that gives no answer is asked again, and rates begin anew", async () => {
+  const answers = [{ stats: told(1000, 100, 0) }, null, { stats: told(5000, 300, 0) }, { stats: told(7000, 400, 0) }];
+  const view = new ServerView((type) => {
+    assert.equal(type, "media.stats");
+    const answer = answers.shift();
+    return answer ? Promise.resolve(answer) : Promise.reject(new Error("no_answer"));
+  });
+  assert.deepEqual([await view.look(), await view.look(), await view.look()], [null, null, null]);
+  assert.equal((await view.look())?.arrivingKbps, 400);
+});
 
 test("the network's word names the worst cause, and a silent camera is no slow upload", () => {
   assert.deepEqual(judge(fine), { word: "good", cause: "none" });

@@ -51,8 +51,11 @@ export class NetworkPanel {
     this.#turnOffCamera = turnOffCamera;
   }
 
-  /** @param {Verdict & {sample: Sample | null}} verdict */
-  show({ cause, sample }) {
+  /**
+   * @param {Verdict & {sample: Sample | null}} verdict
+   * @param {import("../media/server_view.js").ServerSample | null} [server] what the server says, where it is known
+   */
+  show({ cause, sample }, server = null) {
     const upload = sample?.canSendKbps ? megabits(sample.canSendKbps) : "";
     setText(
       this.#sentence,
@@ -75,6 +78,9 @@ export class NetworkPanel {
       [gettext("There and back"), sample.roundTripMs === null ? null : gettext("{count} ms", { count: sample.roundTripMs })],
       [gettext("Lost from you"), sample.lostUp === null ? null : percent(sample.lostUp)],
       [gettext("Lost to you"), sample.lostDown === null ? null : percent(sample.lostDown)],
+      [gettext("Arrives at the server"), server && megabits(server.arrivingKbps)],
+      [gettext("Missing at the server"), server === null || server.missing === null ? null : percent(server.missing)],
+      [gettext("Sent to you by the server"), server && megabits(server.sendingKbps)],
     ]);
     put(this.#numbers, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value ?? gettext("not known yet"))]));
   }

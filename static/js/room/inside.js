@@ -2,6 +2,7 @@
 import { byId, put, setText } from "../lib/h.js";
 import { gettext, ngettext } from "../lib/i18n.js";
 import { Quality } from "../media/quality.js";
+import { ServerView } from "../media/server_view.js";
 import { Hosting } from "../signaling/hosting.js";
 import { Banners } from "../elements/banners.js";
 import { ChatPanel } from "../elements/chat_panel.js";
@@ -52,6 +53,7 @@ export class Inside {
   #chat;
   #host;
   #network;
+  #server;
   #panels;
   #settings;
   #bar;
@@ -134,6 +136,7 @@ export class Inside {
       () => ({ publish: call.publisher?.connection ?? null, subscribe: call.subscriber?.connection ?? null }),
       () => participation.camera,
     );
+    this.#server = new ServerView((type) => client.request(type));
     this.#bar = new Bar({
       devices, participation, roster,
       toggleMicrophone: () => void deeds.turn("microphone"), toggleCamera: () => void deeds.turn("camera"), toggleShare: () => void deeds.share(),
@@ -256,7 +259,7 @@ export class Inside {
     this.#devices.on("change", () => this.#audio.through(this.#devices.speaker));
     this.#quality.on("verdict", (verdict) => {
       this.#top.network(verdict.word);
-      if (this.#panels.current === "network") this.#network.show(verdict);
+      if (this.#panels.current === "network") void this.#server.look().then((server) => this.#network.show(verdict, server));
     });
     this.#preferences.on("change", () => {
       this.#stage.ownView = this.#preferences.get("ownView");

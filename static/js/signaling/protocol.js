@@ -37,7 +37,7 @@
  * @typedef {{link: "meeting" | "former" | "personal" | null, name: string | null, count: number, networks: number, at: string,
  *   warned_at: string | null, replace: string | null}} Tried
  * @typedef {{type: "turned_away", tries: Tried[], history: string}} TurnedAwayMessage
- * @typedef {{type: "ok", id?: string, sdp?: string}} OkMessage
+ * @typedef {{type: "ok", id?: string, sdp?: string, stats?: object[]}} OkMessage
  * @typedef {{type: "error", id?: string, code: string, message: string, field?: string}} ErrorMessage
  * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | ChatMessage | OkMessage | ErrorMessage
  *   | {type: "link.asked", wish: string | null, network: string | null, at: string | null, until: string | null}
