@@ -22,10 +22,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import channel, machine, peers, process
 from benchmarks.camera import LARGE
 from benchmarks.control import Server
+from benchmarks.decision import measure_decision
 from benchmarks.load import Load, Measured, measure
 from benchmarks.memory import measure_memory
 from benchmarks.relay_load import measure_relay
-from benchmarks.tables import print_capacity, print_growth, print_memory, print_product, print_relay, print_steady
+from benchmarks.tables import (
+    print_capacity,
+    print_decision,
+    print_growth,
+    print_memory,
+    print_product,
+    print_relay,
+    print_steady,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
@@ -42,7 +51,7 @@ GROWTH = [
     FAN_OUT_16,
 ]
 COMPARED = [FAN_OUT_16, MEETING_OF_8]
-PARTS = ("growth", "steady", "capacity", "relay", "memory", "product")
+PARTS = ("growth", "steady", "capacity", "relay", "memory", "product", "decision")
 
 
 async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> dict[str, Any]:
@@ -70,6 +79,10 @@ async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> d
         results["memory"] = asdict(memory)
     if "product" in parts:
         results["product"] = await run_product()
+    if "decision" in parts:
+        decision = measure_decision()
+        print_decision(decision)
+        results["decision"] = decision.as_json()
     results["machine"]["load_average_after"] = [round(value, 2) for value in os.getloadavg()]
     return results
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.decision import DecisionMeasured
 from benchmarks.memory import MemoryMeasured
 from benchmarks.peers import Row
 from benchmarks.relay_load import RelayMeasured
 
 COLUMNS = "{:<16}{:<15}{:>10}{:>11}{:>12}{:>12}{:>8}{:>8}{:>8}{:>8}{:>8}"
+
+
+def print_decision(measured: DecisionMeasured) -> None:
+    """One answer of the door."""
+    print(f"\nOne decision of the door, CPU, over {measured.cases} cases\n")
+    print(f"  median {measured.us_median} µs, slowest {measured.us_slowest} µs ({measured.slowest})")
+    print(f"  a meeting's rules within the organisation's limits: {measured.us_within_limits} µs")
 
 
 def print_growth(rows: Iterable[Row], loop_name: str) -> None:

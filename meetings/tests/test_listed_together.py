@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from meetings import audit, directory, domains, selectors
 from meetings.door import Admit, Refuse, Row
 from meetings.doorlimits import GuestAddresses, Limits
-from meetings.models import AuditEntry, Invitation, ListedTogether, Meeting, Participant, PeopleGroup
+from meetings.models import AuditEntry, Change, Invitation, ListedTogether, Meeting, Participant, PeopleGroup
 from meetings.services import groups, invitations, lists, organisation, scheduling
 from meetings.services.errors import NotAHost, NotAnAdministrator, Wrong
 from meetings.tests.domain_case import DomainCase
@@ -176,6 +176,15 @@ class Groups(Case):
                 groups.make_group(self.admin, name, [])
             self.assertEqual(wrong.exception.code, code)
         self.assertEqual(PeopleGroup.objects.count(), 1)
+
+    def test_a_change_wakes_every_live_meeting(self) -> None:
+        for act in (
+            lambda: groups.change_group(self.admin, self.team, members=[]),
+            lambda: groups.delete_group(self.admin, self.team),
+        ):
+            Change.objects.all().delete()
+            act()
+            self.assertTrue(Change.objects.filter(occurrence=None).exists())
 
     def test_what_is_typed_is_a_group_a_domain_a_person_or_nothing(self) -> None:
         self.person("safety@nordhavn.example", "Board")
