@@ -15,6 +15,7 @@ from meetings.attempts import Attempt
 from meetings.models import Invitation, InvitationToken, Occurrence, Participant, RetiredCode
 from meetings.services import door as door_services
 from meetings.services import invitations, mailed_codes, moves
+from meetings.settled import WITH_NAMES
 from meetings.visitors import Visitor
 
 CLOSED = door.Refuse("closed", unknown=True)
@@ -89,7 +90,19 @@ def look(code: str, visitor: Visitor, device: str, host_inside: HostInside, now:
     occurrence = selectors.occurrence_for_code(normal, now)
     if occurrence is None:
         return _look_by_retired_code(normal, visitor, device, host_inside, now)
-    return _look_at(occurrence, visitor, device, host_inside, now)
+    return _look_at(_by_link(visitor, occurrence, now), visitor, device, host_inside, now)
+
+
+def _by_link(visitor: Visitor, occurrence: Occurrence, now: datetime) -> Occurrence:
+    """Of a meeting that repeats, a guest's link leads to the occurrence that it is for, if that is still to come."""
+    if visitor.user is not None or visitor.link is None:
+        return occurrence
+    theirs = InvitationToken.objects.filter(pk=visitor.link, invitation__occurrence__meeting=occurrence.meeting_id)
+    key = theirs.values_list("invitation__occurrence", flat=True).first()
+    if key is None or key == occurrence.pk:
+        return occurrence
+    found = Occurrence.objects.select_related("meeting", "series", *WITH_NAMES).get(pk=key)
+    return occurrence if selectors.takes_place_no_more(found, now) else found
 
 
 def _look_by_retired_code(code: str, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:
@@ -98,7 +111,8 @@ def _look_by_retired_code(code: str, visitor: Visitor, device: str, host_inside:
     retired = RetiredCode.objects.filter(code=code).select_related("meeting").first()
     if retired is None:
         return NOTHING_HERE
-    seen = _look_at(selectors.occurrence_now(retired.meeting, now), visitor, device, host_inside, now)
+    occurrence = _by_link(visitor, selectors.occurrence_now(retired.meeting, now), now)
+    seen = _look_at(occurrence, visitor, device, host_inside, now)
     if seen.tried is not None and seen.tried.link == "meeting":
         seen = replace(seen, tried=replace(seen.tried, link="former"))
     has_seat = seen.participant is not None and seen.participant.state in PRESENT

@@ -33,6 +33,9 @@ class Invitation(models.Model):
     claimed_device = models.CharField(max_length=43, blank=True, help_text="RFC 7638 thumbprint of the device key.")
     claimed_network = models.CharField(max_length=45, blank=True, help_text="Of the claim. Truncated: /24 or /48.")
     revoked_at = models.DateTimeField(null=True, blank=True)
+    standing = models.BooleanField(default=True, help_text="To the later occurrences of its series too.")
+    by_mail = models.BooleanField(default=True, help_text="Their links are mailed to them.")
+    awaits_link = models.BooleanField(default=False, help_text="Mail the link when this occurrence comes near.")
     asked_again_at = models.DateTimeField(null=True, blank=True, help_text="When they last asked for a newer link.")
 
     class Meta:

@@ -1,8 +1,9 @@
-"""Mails about a meeting: invitation, change, cancellation, and a guest's code. Builds and sends; decides nothing."""
+"""Mails about a meeting: what it is now, one occurrence of it, its end, and a guest's code. Builds and sends; decides
+nothing.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,26 +11,17 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from meetings import ics
+from meetings import calendars, recurrence, recurrencewords
 from meetings.audit.words import link_words, tries_words
 from meetings.models import Occurrence
+from meetings.readers import Reader
+from meetings.seriesmodels import Series
 
-METHODS = {"invitation": ics.REQUEST, "change": ics.REQUEST, "link": ics.REQUEST, "cancellation": ics.CANCEL}
-
-
-@dataclass(frozen=True)
-class Reader:
-    """To whom a mail goes. `personal`: the link in it is theirs alone; otherwise they sign in."""
-
-    email: str
-    name: str
-    link: str
-    personal: bool = False
-    hosting: bool = False
+OVER = frozenset({"cancellation", "called_off"})
+"""Mails about what doesn't take place: without a link."""
 
 
 def subject_of(what: str, title: str) -> str:
@@ -37,24 +29,37 @@ def subject_of(what: str, title: str) -> str:
         "invitation": _("Invitation: %(title)s"),
         "change": _("Changed: %(title)s"),
         "link": _("New link: %(title)s"),
+        "next": _("Your link: %(title)s"),
+        "moved": _("Other time: %(title)s"),
+        "called_off": _("Called off once: %(title)s"),
+        "ends": _("Ends: %(title)s"),
+        "replaced": _("Changes later: %(title)s"),
         "cancellation": _("Cancelled: %(title)s"),
     }[what] % {"title": title}
 
 
-def send(what: str, occurrence: Occurrence, reader: Reader) -> None:
-    """Mail an invitation, change or cancellation: text, HTML and calendar entry. Raises OSError (SMTP's are such)."""
+def send(what: str, occurrence: Occurrence, reader: Reader, series: Series | None = None) -> None:
+    """Mail one of the kinds of `subject_of`: text, HTML and calendar. `series`: the one that ends, of "ends" and
+    "replaced". Raises OSError (SMTP's are such).
+    """
     meeting = occurrence.meeting
+    about = series or occurrence.series
+    whole = about is not None and reader.standing and what not in calendars.OF_ONE_OCCURRENCE
     context = {
         "what": what,
+        "is_over": what in OVER,
         "title": meeting.title,
         "notes": meeting.notes,
         "when": when(occurrence.starts_at, occurrence.ends_at, meeting.time_zone),
+        "rhythm": rhythm(about) if about is not None and whole else "",
+        "repeats": about is not None and reader.standing,
+        "last_day": last_day(about) if about is not None and what in {"ends", "replaced"} else "",
         "hosts": [host.name for host in meeting.hosts.order_by("name")],
         "inviter": meeting.created_by.name,
         "organisation": settings.LINTEL.organisation,
         "reader": reader,
     }
-    calendar = ics.calendar(entry_of(occurrence, reader), METHODS[what]).decode()
+    method, calendar = calendars.for_mail(what, occurrence, reader, series)
     message = EmailMultiAlternatives(
         subject=subject_of(what, meeting.title),
         body=render_to_string("meetings/mail/meeting.txt", context),
@@ -64,8 +69,8 @@ def send(what: str, occurrence: Occurrence, reader: Reader) -> None:
     )
     message.attach_alternative(render_to_string("meetings/mail/meeting.html", context), "text/html")
     # As an alternative for calendars that read the mail, and as a file for people whose program does not.
-    message.attach_alternative(calendar, f"text/calendar; method={METHODS[what]}")
-    message.attach("invite.ics", calendar.encode(), "application/ics")
+    message.attach_alternative(calendar.decode(), f"text/calendar; method={method}")
+    message.attach("invite.ics", calendar, "application/ics")
     message.send()
 
 
@@ -128,28 +133,6 @@ def _plain(to: str, subject: str, template: str, **context: Any) -> None:
     ).send()
 
 
-def entry_of(occurrence: Occurrence, reader: Reader) -> ics.Entry:
-    """The calendar entry that this reader gets."""
-    meeting = occurrence.meeting
-    organiser: Any = meeting.created_by
-    lines = [meeting.notes, _("Come in: %(link)s") % {"link": reader.link}]
-    return ics.Entry(
-        uid=ics.uid_of(occurrence.pk, settings.LINTEL.public_url),
-        sequence=meeting.calendar_sequence,
-        title=meeting.title,
-        starts_at=occurrence.starts_at,
-        ends_at=occurrence.ends_at,
-        time_zone=meeting.time_zone,
-        description="\n\n".join(line for line in lines if line),
-        url=reader.link,
-        organiser_name=organiser.name,
-        organiser_email=organiser.email,
-        attendee_name=reader.name,
-        attendee_email=reader.email,
-        stamp=timezone.now(),
-    )
-
-
 def when(starts_at: datetime, ends_at: datetime, time_zone: str) -> str:
     """Day and times in the meeting's own zone, which is named because the reader's may differ."""
     zone = ZoneInfo(time_zone)
@@ -160,3 +143,21 @@ def when(starts_at: datetime, ends_at: datetime, time_zone: str) -> str:
         "end": f"{end:%H:%M}",
         "zone": time_zone,
     }
+
+
+def rhythm(series: Series) -> str:
+    """How a meeting repeats: "Every Tuesday at 09:00, 10 times"."""
+    return _("%(rhythm)s, at %(clock)s (%(zone)s)") % {
+        "rhythm": recurrencewords.said(series.parsed),
+        "clock": f"{series.starts:%H:%M}",
+        "zone": series.time_zone,
+    }
+
+
+def last_day(series: Series) -> str:
+    """The last day on which a series that ended takes place; empty if it does not at all."""
+    if not calendars.takes_place(series):
+        return ""
+    last = series.occurrences.filter(original_at__isnull=False, cancelled_at=None).order_by("-original_at").first()
+    assert last is not None and last.original_at is not None  # noqa: S101 - for the type checker
+    return date_format(recurrence.local_time(last.original_at, series.time_zone), "l j F Y")

@@ -27,6 +27,7 @@ from meetings.doormodels import (
 )
 from meetings.linkmodels import EmailCode, Invitation, InvitationToken, RetiredCode, SecondDevice
 from meetings.retentionmodels import Retention
+from meetings.seriesmodels import Series
 
 __all__ = [
     "Audience",
@@ -49,6 +50,7 @@ __all__ = [
     "Retention",
     "RetiredCode",
     "SecondDevice",
+    "Series",
     "Stay",
     "Way",
 ]
@@ -73,7 +75,6 @@ class Meeting(DoorColumns):
     duration_minutes = models.PositiveSmallIntegerField(
         _("length"), validators=[MinValueValidator(5), MaxValueValidator(24 * 60)]
     )
-    recurrence = models.CharField(max_length=200, blank=True)
     encryption = models.CharField(max_length=9, choices=Encryption, default=Encryption.TRANSPORT)
 
     door_changed_at = models.DateTimeField(null=True, blank=True, help_text="Empty: as it was scheduled.")
@@ -94,6 +95,8 @@ class Occurrence(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="occurrences")
+    series = models.ForeignKey(Series, null=True, blank=True, on_delete=models.SET_NULL, related_name="occurrences")
+    original_at = models.DateTimeField(null=True, blank=True, help_text="When the rule of its series has it.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True, help_text="When somebody first came in.")
@@ -120,6 +123,7 @@ class Occurrence(models.Model):
         ordering = ("starts_at",)
         constraints = (
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="occurrence_ends_after_its_start"),
+            models.UniqueConstraint(fields=("series", "original_at"), name="one_occurrence_per_time_of_a_series"),
         )
 
     def __str__(self) -> str:

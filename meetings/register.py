@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from meetings.doorlist import DoorList
 from meetings.models import Block, EmailCode, Invitation, Occurrence, Participant, SecondDevice
@@ -24,22 +24,25 @@ from meetings.rulebook import limits_now, rules_of
 
 @dataclass(frozen=True)
 class Proofs:
-    """Everything by which somebody may be known here: keys of accounts and invitations, and their device ("": none)."""
+    """Everything by which somebody may be known here: keys of accounts, invited addresses, and their device ("": none).
+
+    Addresses, because the same person has another invitation to every occurrence of a meeting.
+    """
 
     accounts: frozenset[Any]
-    invitations: frozenset[Any]
+    addresses: frozenset[str]
     device: str
 
     def fit(self, row: Participant | Block) -> bool:
         """Whether a row is about somebody with one of these proofs. Says the same as `query`."""
         return (
             row.user_id in self.accounts
-            or row.invitation_id in self.invitations
+            or (row.invitation is not None and row.invitation.email in self.addresses)
             or (bool(self.device) and row.device == self.device)
         )
 
     def query(self) -> Q:
-        same = Q(user__in=self.accounts) | Q(invitation__in=self.invitations)
+        same = Q(user__in=self.accounts) | Q(invitation__email__in=self.addresses)
         return same | Q(device=self.device) if self.device else same
 
 
@@ -56,7 +59,7 @@ class Register:
         self.seats = list(occurrence.participants.select_related("user", "invitation__user", "let_in_by"))
         self._active_hosts = {host.pk for host in self.hosts if host.is_active}
         self._invitations = list(occurrence.invitations.select_related("user"))
-        self._blocks = list(Block.objects.filter(occurrence=occurrence, lifted_at=None))
+        self._blocks = list(blocks_in(occurrence.meeting_id))
         self._addresses = _verified_addresses({seat.user for seat in self.seats if seat.user is not None})
         self._accounts = accounts_of({one.email for one in self._invitations if one.user_id is None})
         self._verified: set[tuple[UUID, str]] = set()
@@ -123,6 +126,11 @@ class Register:
 
     def has_failed_mail(self, invitation: Invitation, device: str) -> bool:
         return self._failed.get((invitation.pk, device), False)
+
+
+def blocks_in(meeting_id: UUID) -> QuerySet[Block]:
+    """Blocks that hold in a meeting: whoever was blocked stays out of its later occurrences too."""
+    return Block.objects.filter(occurrence__meeting=meeting_id, lifted_at=None).select_related("invitation")
 
 
 def accounts_of(addresses: Iterable[str]) -> dict[str, Any]:

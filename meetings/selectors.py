@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Q, QuerySet
+from django.db.models import Case, DateTimeField, F, IntegerField, Q, QuerySet, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,7 +26,7 @@ from meetings.models import (
     Participant,
     SecondDevice,
 )
-from meetings.register import Proofs, Register, accounts_of
+from meetings.register import Proofs, Register, accounts_of, blocks_in
 from meetings.rights import Own, combined
 from meetings.rulebook import limits_now, rules_of, stored_rules
 from meetings.settled import WITH_NAMES, settled_by
@@ -55,17 +55,29 @@ def occurrence_for_code(code: str, now: datetime | None = None) -> Occurrence | 
 
 def occurrence_now(meeting: Meeting, now: datetime | None = None) -> Occurrence:
     """The occurrence that a meeting is about: the live one, else the next, else the last."""
-    now = now or timezone.now()
-    occurrences = meeting.occurrences.select_related("meeting", *WITH_NAMES)
-    going_on = occurrences.filter(ended_at=None, cancelled_at=None)
-    found = (
-        going_on.exclude(started_at=None).order_by("starts_at").first()
-        or going_on.filter(started_at=None, ends_at__gt=now - OVERRUN).order_by("starts_at").first()
-        or occurrences.filter(cancelled_at=None).order_by("-starts_at").first()
-        or occurrences.order_by("-starts_at").first()
-    )
+    occurrences = by_nearness(meeting.occurrences.all(), now or timezone.now())
+    found = occurrences.select_related("meeting", "series", *WITH_NAMES).first()
     assert found is not None, "a meeting has an occurrence"  # noqa: S101 - for the type checker
     return found
+
+
+def by_nearness(occurrences: QuerySet[Occurrence], now: datetime) -> QuerySet[Occurrence]:
+    """The one on first that a meeting is about: whose time it is, else the live one, the next, the last.
+
+    One that goes on after its time so makes room for the one that follows.
+    """
+    is_open = Q(ended_at=None, cancelled_at=None)
+    to_come = is_open & Q(started_at=None, ends_at__gt=now - OVERRUN)
+    rank = Case(
+        When(is_open & Q(starts_at__lte=now, ends_at__gt=now), then=0),
+        When(is_open & ~Q(started_at=None), then=1),
+        When(to_come, then=2),
+        When(cancelled_at=None, then=3),
+        default=4,
+        output_field=IntegerField(),
+    )
+    soonest = Case(When(to_come, then=F("starts_at")), default=None, output_field=DateTimeField())
+    return occurrences.alias(rank=rank, soonest=soonest).order_by("rank", "soonest", "-starts_at")
 
 
 def _ended(occurrence: Occurrence) -> datetime:
@@ -359,7 +371,7 @@ def _proofs(
         accounts |= set((register.accounts_of(unnamed) if register is not None else accounts_of(unnamed)).values())
     if user is not None:
         accounts.add(user.pk)
-    return Proofs(frozenset(accounts), frozenset(link.pk for link in links), device)
+    return Proofs(frozenset(accounts), frozenset(link.email for link in links), device)
 
 
 def _blocks(
@@ -378,7 +390,7 @@ def _blocks(
         proofs = _proofs(occurrence, user, invitation, device, register)
     if register is not None:
         return register.blocks(proofs)
-    return list(Block.objects.filter(proofs.query(), occurrence=occurrence, lifted_at=None))
+    return list(blocks_in(occurrence.meeting_id).filter(proofs.query()))
 
 
 def _is_verified(

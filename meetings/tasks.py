@@ -17,6 +17,8 @@ from django_tasks import task
 
 from meetings import audit, changes, mail
 from meetings.models import EmailCode, Invitation, Occurrence
+from meetings.readers import Reader
+from meetings.seriesmodels import Series
 
 log = logging.getLogger("lintel.mail")
 
@@ -42,37 +44,62 @@ def send_new_link(invitation_id: str, attempt: int = 0) -> None:
 
 
 @task()
+def send_next_link(invitation_id: str, attempt: int = 0) -> None:
+    """Mail a guest the link for the next occurrence of a meeting that repeats."""
+    _about_invitation("next", invitation_id, attempt)
+
+
+@task()
 def send_cancellation(invitation_id: str, attempt: int = 0) -> None:
     """Mail that a meeting does not take place, or that somebody is no longer invited."""
     invitation = _invitation(invitation_id)
-    if invitation is None or invitation.sent_at is None:
+    if invitation is None or not _was_told(invitation):
         return
-    reader = mail.Reader(invitation.email, _name(invitation), _meeting_link(invitation.occurrence))
+    reader = _reader(invitation, "")
     _try("cancellation", invitation, attempt, lambda: mail.send("cancellation", invitation.occurrence, reader))
 
 
 @task()
-def tell_host(occurrence_id: str, user_id: str, what: str, attempt: int = 0) -> None:
-    """Mail a host who did not act: invitation, change or cancellation."""
-    if not _told_account(occurrence_id, user_id, what, hosting=True) and attempt < len(PAUSES):
-        _again(tell_host, attempt, occurrence_id, user_id, what)
+def tell_invitee(invitation_id: str, what: str, series_id: str = "", attempt: int = 0) -> None:
+    """Mail somebody that one occurrence is moved or called off ("moved", "called_off"), or that what repeats ends, or
+    goes on differently ("ends", "replaced", with the series that it is about)."""
+    invitation = _invitation(invitation_id)
+    if invitation is None or invitation.revoked_at is not None or not _was_told(invitation):
+        return
+    if series_id and not invitation.standing:
+        return
+    series = Series.objects.filter(pk=series_id).first() if series_id else None
+    reader = _reader(invitation, _link_for(invitation) if what == "moved" else "")
+    if not _delivered(lambda: mail.send(what, invitation.occurrence, reader, series)) and attempt < len(PAUSES):
+        _again(tell_invitee, attempt, invitation_id, what, series_id)
 
 
 @task()
-def tell_member(occurrence_id: str, user_id: str, what: str, attempt: int = 0) -> None:
-    """Mail somebody who is on the list by a group: invitation, change or cancellation. They come in by signing in."""
-    if not _told_account(occurrence_id, user_id, what, hosting=False) and attempt < len(PAUSES):
-        _again(tell_member, attempt, occurrence_id, user_id, what)
+def tell_host(occurrence_id: str, user_id: str, what: str, series_id: str = "", attempt: int = 0) -> None:
+    """Mail a host who did not act: invitation, change, cancellation, or what `tell_invitee` has."""
+    told = _told_account(occurrence_id, user_id, what, series_id, hosting=True)
+    if not told and attempt < len(PAUSES):
+        _again(tell_host, attempt, occurrence_id, user_id, what, series_id)
 
 
-def _told_account(occurrence_id: str, user_id: str, what: str, *, hosting: bool) -> bool:
+@task()
+def tell_member(occurrence_id: str, user_id: str, what: str, series_id: str = "", attempt: int = 0) -> None:
+    """Mail somebody who is on the list by a group, as `tell_host` does. They come in by signing in."""
+    told = _told_account(occurrence_id, user_id, what, series_id, hosting=False)
+    if not told and attempt < len(PAUSES):
+        _again(tell_member, attempt, occurrence_id, user_id, what, series_id)
+
+
+def _told_account(occurrence_id: str, user_id: str, what: str, series_id: str, *, hosting: bool) -> bool:
     """Whether the mail went out, or is not needed any more."""
-    occurrence = Occurrence.objects.select_related("meeting__created_by").filter(pk=occurrence_id).first()
+    found = Occurrence.objects.select_related("meeting__created_by", "series")
+    occurrence = found.filter(pk=occurrence_id).first()
     account = get_user_model().objects.filter(pk=user_id, is_active=True).first()
     if occurrence is None or account is None:
         return True
-    reader = mail.Reader(account.email, account.name, _meeting_link(occurrence), hosting=hosting)
-    return _delivered(lambda: mail.send(what, occurrence, reader))
+    series = Series.objects.filter(pk=series_id).first() if series_id else None
+    reader = Reader(account.email, account.name, _meeting_link(occurrence), hosting=hosting)
+    return _delivered(lambda: mail.send(what, occurrence, reader, series))
 
 
 @task()
@@ -126,19 +153,40 @@ def send_email_code(code_id: int, attempt: int = 0) -> None:
 
 
 def _about_invitation(what: str, invitation_id: str, attempt: int) -> None:
-    from meetings.services.invitations import mint_link
-
     invitation = _invitation(invitation_id)
     if invitation is None or invitation.revoked_at is not None:
         return
     occurrence = invitation.occurrence
     if occurrence.cancelled_at is not None or occurrence.ended_at is not None:
         return
-    # Whoever has an account comes in by signing in: a link in their mail would only be something to forward.
-    personal = invitation.user is None
-    link = mint_link(invitation, via="mail") if personal else _meeting_link(occurrence)
-    reader = mail.Reader(invitation.email, _name(invitation), link, personal=personal)
+    reader = _reader(invitation, _link_for(invitation))
     _try(what, invitation, attempt, lambda: mail.send(what, occurrence, reader))
+
+
+def _link_for(invitation: Invitation) -> str:
+    """Whoever has an account comes in by signing in: a link in their mail would only be something to forward. A guest
+    whose link is to come with a later mail has none yet."""
+    from meetings.services.invitations import mint_link
+
+    if invitation.user is not None:
+        return _meeting_link(invitation.occurrence)
+    return "" if invitation.awaits_link else mint_link(invitation, via="mail")
+
+
+def _reader(invitation: Invitation, link: str) -> Reader:
+    return Reader(
+        invitation.email,
+        _name(invitation),
+        link,
+        is_guest=invitation.user_id is None,
+        standing=invitation.standing,
+    )
+
+
+def _was_told(invitation: Invitation) -> bool:
+    """Whether a mail about this meeting ever reached them: by this invitation, or by one to another occurrence."""
+    told = Invitation.objects.filter(occurrence__meeting=invitation.occurrence.meeting_id, email=invitation.email)
+    return told.exclude(sent_at=None).exists()
 
 
 def _try(what: str, invitation: Invitation, attempt: int, deliver: Callable[[], None]) -> None:
@@ -146,6 +194,7 @@ def _try(what: str, invitation: Invitation, attempt: int, deliver: Callable[[], 
         "invitation": send_invitation,
         "change": send_change,
         "link": send_new_link,
+        "next": send_next_link,
         "cancellation": send_cancellation,
     }
     if _delivered(deliver):
@@ -173,7 +222,8 @@ def _again(job: Any, attempt: int, *ids: str) -> None:
 
 
 def _invitation(invitation_id: str) -> Invitation | None:
-    return Invitation.objects.select_related("user", "occurrence__meeting__created_by").filter(pk=invitation_id).first()
+    related = ("user", "occurrence__meeting__created_by", "occurrence__series")
+    return Invitation.objects.select_related(*related).filter(pk=invitation_id).first()
 
 
 def _name(invitation: Invitation) -> str:

@@ -1,7 +1,7 @@
-"""What the server does once a day: act on retention, and forget sessions and jobs that are over.
+"""What the server does in time: each minute what meetings that repeat need, and once a day what is kept too long.
 
-The worker asks every few minutes whether a day has gone by; the job itself is queued, so that a process that is killed
-in the middle takes it up again.
+The worker asks every few minutes whether a day has gone by; the day's job is queued, so that a process that is killed
+in the middle takes it up again. The minute's work is done at once: what it misses is due in the next minute too.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from django.contrib.sessions.models import Session
 from django_tasks_db.models import DBTaskResult
 
 from meetings.models import Retention
-from meetings.services import retention
+from meetings.services import occurrences, retention
 
 A_DAY: Final = timedelta(days=1)
 JOBS_KEPT: Final = timedelta(days=14)
 ASKED_EVERY_S: Final = 600.0
+MINUTE_S: Final = 60.0
 
 
 def queue_if_due(now: datetime) -> bool:
@@ -32,6 +33,13 @@ def queue_if_due(now: datetime) -> bool:
         return False
     daily.enqueue()
     return True
+
+
+def do_the_minutes_work(now: datetime, *, make_ahead: bool) -> None:
+    """Guests get their link for the next occurrence; with `make_ahead`, occurrences to come are made too."""
+    if make_ahead:
+        occurrences.make_ahead(now)
+    occurrences.mail_next_links(now)
 
 
 def do(now: datetime) -> None:

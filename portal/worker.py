@@ -27,6 +27,7 @@ class BackgroundWorker:
         self._thread = threading.Thread(target=self._run, name="lintel-worker", daemon=True)
         self._inner: Any = None
         self._asks_again_at = 0.0
+        self._minute_ends_at = 0.0
 
     @property
     def running(self) -> bool:
@@ -47,7 +48,7 @@ class BackgroundWorker:
         self._take_up_again()
         while not self._stop.is_set():
             try:
-                self._ask_for_the_days_work()
+                self._keep_house()
                 self._run_due()
             except DatabaseError as problem:
                 log.warning("jobs wait for the database", problem=type(problem).__name__)
@@ -58,10 +59,14 @@ class BackgroundWorker:
             self._stop.wait(self.interval_s)
         connections.close_all()
 
-    def _ask_for_the_days_work(self) -> None:
-        if time.monotonic() >= self._asks_again_at:
+    def _keep_house(self) -> None:
+        asks = time.monotonic() >= self._asks_again_at
+        if asks:
             self._asks_again_at = time.monotonic() + housekeeping.ASKED_EVERY_S
             housekeeping.queue_if_due(timezone.now())
+        if time.monotonic() >= self._minute_ends_at:
+            self._minute_ends_at = time.monotonic() + housekeeping.MINUTE_S
+            housekeeping.do_the_minutes_work(timezone.now(), make_ahead=asks)
 
     def _run_due(self) -> None:
         # Looking takes no lock; the worker's own claim is an exclusive transaction, too dear for every half second.

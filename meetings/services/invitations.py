@@ -20,11 +20,12 @@ from meetings.door import Refuse
 from meetings.models import Invitation, InvitationToken, Occurrence, Participant
 from meetings.selectors import account_for, invitations_of, limits_now, takes_place_no_more
 from meetings.services import door as door_services
+from meetings.services import following
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host_of
+from meetings.services.values import MAX_INVITED
 from meetings.text import clean_line
 
-MAX_INVITED = 200
 MAX_LIVE_LINKS = 20
 MAX_SECRET_LENGTH = 100
 PAUSE_BETWEEN_LINKS = timedelta(minutes=5)
@@ -40,19 +41,31 @@ def meeting_link(occurrence: Occurrence) -> str:
     return f"{public_url()}/m/{occurrence.meeting.code}"
 
 
-def invite(by: Any, occurrence: Occurrence, email: str, name: str = "", *, send: bool = True) -> Invitation:
+def invite(
+    by: Any, occurrence: Occurrence, email: str, name: str = "", *, send: bool = True, and_later: bool = True
+) -> Invitation:
     """Ask one person. The same address again gives the same invitation, restored if it had been revoked.
 
-    `send` mails it. Raises `NotAHost`, or `Wrong` for what is no address and for too many people.
+    `send` mails it. and_later: to the later occurrences of a meeting that repeats too. Raises `NotAHost`, or `Wrong`
+    for what is no address and for too many people.
     """
     with transaction.atomic():
         account = require_host_of(by, occurrence.meeting)
-        invitation = add(account, occurrence, email, name, send=send)
+        invitation = add(account, occurrence, email, name, send=send, and_later=and_later)
         changes.touch(occurrence.pk)
     return invitation
 
 
-def add(by: Any, occurrence: Occurrence, email: str, name: str = "", *, user: Any = None, send: bool) -> Invitation:
+def add(
+    by: Any,
+    occurrence: Occurrence,
+    email: str,
+    name: str = "",
+    *,
+    user: Any = None,
+    send: bool,
+    and_later: bool = True,
+) -> Invitation:
     """As `invite`, in the transaction of a caller that has checked who acts and announces the change itself."""
     address = address_of(email)
     user = user or account_for(address)
@@ -60,13 +73,20 @@ def add(by: Any, occurrence: Occurrence, email: str, name: str = "", *, user: An
         check_address(address)
     existing = occurrence.invitations.filter(email=address).first()
     if existing is not None:
-        return reinstate(by, existing, send=send) if existing.revoked_at is not None else existing
+        return _ask_again(by, existing, send=send, and_later=and_later)
     if occurrence.invitations.count() >= MAX_INVITED:
         raise Wrong("people", "too_many", _("At most %(count)d people can be invited.") % {"count": MAX_INVITED})
     invitation = Invitation.objects.create(
-        occurrence=occurrence, email=address, name=clean_line(name, 120) or (user.name if user else ""), user=user
+        occurrence=occurrence,
+        email=address,
+        name=clean_line(name, 120) or (user.name if user else ""),
+        user=user,
+        standing=and_later,
+        by_mail=send,
     )
     _write("invitation.created", invitation, by=by)
+    if and_later:
+        following.add(invitation)
     if send:
         tasks.send_invitation.enqueue(str(invitation.pk))
     return invitation
@@ -77,6 +97,15 @@ def check_address(address: str) -> None:
     if account_for(address) is None and not limits_now().guest_addresses.take(address):
         told = _("Turned off by your administrator: no guests with an address at %(domain)s. Use another address.")
         raise Wrong("email", "not_taken", told % {"domain": address.rpartition("@")[2]})
+
+
+def _ask_again(by: Any, invitation: Invitation, *, send: bool, and_later: bool) -> Invitation:
+    if and_later and not invitation.standing:
+        invitation.standing = True
+        invitation.save(update_fields=["standing"])
+        if invitation.revoked_at is None:
+            following.add(invitation)
+    return reinstate(by, invitation, send=send) if invitation.revoked_at is not None else invitation
 
 
 def address_of(email: str) -> str:
@@ -130,7 +159,17 @@ def send_again(by: Any, invitation: Invitation) -> None:
         if invitation.revoked_at is not None:
             raise Wrong("invitation", "revoked", _("This invitation is revoked. Restore it first."))
         _write("invitation.sent_again", invitation, by=account)
+        _has_link(invitation, by_mail=True)
         tasks.send_invitation.enqueue(str(invitation.pk))
+
+
+def _has_link(invitation: Invitation, *, by_mail: bool) -> None:
+    """A link for this occurrence is on its way, and the later ones bring theirs as well if that is `by_mail`."""
+    invitation.awaits_link, invitation.by_mail = False, by_mail
+    invitation.save(update_fields=["awaits_link", "by_mail"])
+    if by_mail:
+        keys = [one.pk for one in following.invitations_of(invitation) if not one.by_mail and one.user_id is None]
+        Invitation.objects.filter(pk__in=keys).update(by_mail=True, awaits_link=True)
 
 
 def own_invitation(occurrence: Occurrence, user: Any, invitation: Invitation | None) -> Invitation | None:
@@ -163,13 +202,25 @@ def revoke(by: Any, invitation: Invitation) -> Invitation:
 
 
 def withdraw(by: Any, invitation: Invitation) -> None:
-    """As `revoke`, in the transaction of a caller that has checked who acts and announces the change itself."""
+    """As `revoke`, in the transaction of a caller that has checked who acts and announces the change itself.
+
+    In a meeting that repeats it holds for the later occurrences too.
+    """
     invitation.refresh_from_db()
     if invitation.revoked_at is None:
-        invitation.revoked_at = timezone.now()
-        invitation.save(update_fields=["revoked_at"])
-        invitation.tokens.filter(killed_at=None).update(killed_at=invitation.revoked_at)
+        end(invitation)
+        for one in following.invitations_of(invitation):
+            if one.revoked_at is None:
+                end(one)
+                changes.touch(one.occurrence_id)
         _write("invitation.revoked", invitation, by=by)
+
+
+def end(invitation: Invitation) -> None:
+    """This one alone, without a word in the audit log."""
+    invitation.revoked_at = timezone.now()
+    invitation.save(update_fields=["revoked_at"])
+    invitation.tokens.filter(killed_at=None).update(killed_at=invitation.revoked_at)
 
 
 def restore(by: Any, invitation: Invitation, *, send: bool = True) -> Invitation:
@@ -185,13 +236,23 @@ def restore(by: Any, invitation: Invitation, *, send: bool = True) -> Invitation
 
 def reinstate(by: Any, invitation: Invitation, *, send: bool) -> Invitation:
     """As `restore`, in the transaction of a caller that has checked who acts and announces the change itself."""
-    start_afresh(invitation)
-    invitation.revoked_at = None
-    invitation.save(update_fields=["revoked_at"])
+    _begin_anew(invitation, by_mail=send, awaits_link=False)
+    for one in following.invitations_of(invitation):
+        if one.revoked_at is not None:
+            _begin_anew(one, by_mail=send, awaits_link=send and one.user_id is None)
+            changes.touch(one.occurrence_id)
+    if invitation.standing:
+        following.add(invitation)
     _write("invitation.restored", invitation, by=by)
     if send:
         tasks.send_invitation.enqueue(str(invitation.pk))
     return invitation
+
+
+def _begin_anew(invitation: Invitation, *, by_mail: bool, awaits_link: bool) -> None:
+    start_afresh(invitation)
+    invitation.revoked_at, invitation.by_mail, invitation.awaits_link = None, by_mail, awaits_link
+    invitation.save(update_fields=["revoked_at", "by_mail", "awaits_link"])
 
 
 def start_afresh(invitation: Invitation) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from meetings import audit, changes, codes, selectors, tasks
 from meetings.models import EmailCode, Invitation, Meeting, Occurrence, Participant, RetiredCode
-from meetings.services import invitations
+from meetings.services import following, invitations
 from meetings.services.errors import Wrong
 from meetings.services.exceptions import follow_address
 from meetings.services.roles import require_host_of
@@ -65,6 +65,12 @@ def replace_all_links(by: Any, occurrence: Occurrence) -> int:
 
 def _replace(by: Any, invitation: Invitation, *, send: bool) -> None:
     invitations.start_afresh(invitation)
+    for later in following.invitations_of(invitation):
+        if later.tokens.filter(killed_at=None).exists():
+            invitations.start_afresh(later)
+            later.awaits_link = later.by_mail and later.user_id is None
+            later.save(update_fields=["awaits_link"])
+            changes.touch(later.occurrence_id)
     _write("invitation.link_replaced", invitation, by=by)
     if send:
         tasks.send_new_link.enqueue(str(invitation.pk))
@@ -134,30 +140,55 @@ def change_person(
     with transaction.atomic():
         account = require_host_of(by, invitation.occurrence.meeting)
         locked = _locked(invitation)
+        later = following.invitations_of(locked)
         if name is not None and clean_line(name, 120) != locked.name:
             locked.name = clean_line(name, 120)
-            locked.save(update_fields=["name"])
+            Invitation.objects.filter(pk__in=[one.pk for one in (locked, *later)]).update(name=locked.name)
             _write("invitation.renamed", locked, by=account)
         address = invitations.address_of(email) if email is not None else locked.email
         if address != locked.email:
+            if locked.occurrence.invitations.filter(email=address).exists():
+                raise Wrong("email", "already_invited", _("This address is invited already."))
+            for one in later:
+                _change_later_address(one, address)
             _change_address(account, locked, address, send=send)
         changes.touch(locked.occurrence_id)
     return locked
 
 
-def _change_address(by: Any, invitation: Invitation, address: str, *, send: bool) -> None:
+def _change_later_address(invitation: Invitation, address: str) -> None:
+    """To a later occurrence of a meeting that repeats. Its link is mailed when that comes near."""
     if invitation.occurrence.invitations.filter(email=address).exists():
-        raise Wrong("email", "already_invited", _("This address is invited already."))
+        invitations.end(invitation)
+    else:
+        _put_address(invitation, address)
+        invitation.awaits_link = invitation.by_mail and invitation.user_id is None
+        invitation.save(update_fields=["awaits_link"])
+    changes.touch(invitation.occurrence_id)
+
+
+def _change_address(by: Any, invitation: Invitation, address: str, *, send: bool) -> None:
+    invitations.check_address(address)
+    follow_address(by, invitation.occurrence.meeting, invitation, address)
+    old = _put_address(invitation, address)
+    _write("invitation.address_changed", invitation, by=by)
+    if old.sent_at is not None and send:
+        tasks.send_cancellation.enqueue(str(old.pk))
+    if send:
+        tasks.send_invitation.enqueue(str(invitation.pk))
+
+
+def _put_address(invitation: Invitation, address: str) -> Invitation:
+    """Returns the old address's invitation, which is revoked."""
     old = Invitation(
         occurrence=invitation.occurrence,
         email=invitation.email,
         name=invitation.name,
         user=invitation.user,
         sent_at=invitation.sent_at,
+        standing=invitation.standing,
         revoked_at=timezone.now(),
     )
-    invitations.check_address(address)
-    follow_address(by, invitation.occurrence.meeting, invitation, address)
     invitation.email, invitation.user, invitation.sent_at = address, selectors.account_for(address), None
     invitation.save(update_fields=["email", "user", "sent_at"])
     invitations.start_afresh(invitation)
@@ -166,11 +197,7 @@ def _change_address(by: Any, invitation: Invitation, address: str, *, send: bool
     # The old address stays on the list as revoked: an account of that address is refused like everybody revoked.
     old.save(force_insert=True)
     Participant.objects.filter(invitation=invitation).update(invitation=old)
-    _write("invitation.address_changed", invitation, by=by)
-    if old.sent_at is not None and send:
-        tasks.send_cancellation.enqueue(str(old.pk))
-    if send:
-        tasks.send_invitation.enqueue(str(invitation.pk))
+    return old
 
 
 def breaks_of_link(invitation: Invitation) -> Breaks:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from meetings import audit, changes, domains, tasks
 from meetings.models import ListedTogether, Meeting, Occurrence, PeopleGroup
+from meetings.selectors import takes_place_no_more
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host_of
 
@@ -63,12 +64,12 @@ def add_lists(by: Any, meeting: Meeting, wanted: Sequence[Wanted]) -> bool:
     return change_lists(by, meeting, [*there, *wanted], tell=True)
 
 
-def tell_members(by: Any, occurrence: Occurrence, what: str) -> None:
-    """Mail the members of all groups on the list, each once: a change or a cancellation."""
+def tell_members(by: Any, occurrence: Occurrence, what: str, series_id: str = "") -> None:
+    """Mail the members of all groups on the list, each once: a change, a cancellation, or what else hosts are told."""
     groups = PeopleGroup.objects.filter(listings__meeting=occurrence.meeting)
     for user in _members(occurrence.meeting, groups):
         if user.pk != by.pk:
-            tasks.tell_member.enqueue(str(occurrence.pk), str(user.pk), what)
+            tasks.tell_member.enqueue(str(occurrence.pk), str(user.pk), what, series_id)
 
 
 def count_of(listed: ListedTogether | Wanted) -> int:
@@ -111,9 +112,16 @@ def _members(meeting: Meeting, groups: Iterable[PeopleGroup] | QuerySet[PeopleGr
 def _mail(by: Any, meeting: Meeting, group: PeopleGroup, what: str, *, without: ListedTogether) -> None:
     others = PeopleGroup.objects.filter(listings__meeting=meeting).exclude(listings=without)
     already = _members(meeting, others).values("pk")
-    for occurrence in meeting.occurrences.filter(ended_at=None, cancelled_at=None):
+    for occurrence in _entries(meeting):
         for user in _members(meeting, [group]).exclude(pk__in=already).exclude(pk=by.pk):
             tasks.tell_member.enqueue(str(occurrence.pk), str(user.pk), what)
+
+
+def _entries(meeting: Meeting) -> Iterable[Occurrence]:
+    """An open occurrence for each entry in people's calendars: what repeats is one."""
+    latest_first = meeting.occurrences.select_related("meeting").order_by("-starts_at")
+    now = timezone.now()
+    return {one.series_id or one.pk: one for one in latest_first if not takes_place_no_more(one, now)}.values()
 
 
 def _write(kind: str, by: Any, listed: ListedTogether) -> None:

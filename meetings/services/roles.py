@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from meetings.models import Block, Meeting, Occurrence, Participant
+from meetings.models import Meeting, Occurrence, Participant
+from meetings.register import blocks_in
 from meetings.services.errors import NotAHost
 
 
@@ -21,7 +22,7 @@ def require_host(by: Any, occurrence: Occurrence) -> Any:
     else:
         account_id = by.pk if by is not None else None
     account = _host(account_id, occurrence.meeting_id)
-    if Block.objects.filter(occurrence=occurrence, user=account, lifted_at=None).exists():
+    if blocks_in(occurrence.meeting_id).filter(user=account).exists():
         raise NotAHost
     return account
 

@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from meetings import audit, changes, codes, lifecycle, tasks
+from meetings import audit, changes, codes, lifecycle, selectors, tasks
 from meetings.door import COLUMN, Rules, Way
 from meetings.doorlimits import OPTIONS, Limits, broken, within
-from meetings.models import Encryption, Meeting, Occurrence
+from meetings.models import Encryption, Meeting, Occurrence, RetiredCode
 from meetings.selectors import limits_now, rules_of
-from meetings.services import hosting, invitations
+from meetings.services import hosting, invitations, occurrences, retiming, series, values
 from meetings.services.doorrules import beyond, check_rules, set_rules
 from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
 from meetings.services.exceptions import change_exceptions
 from meetings.services.lists import Wanted, change_lists, tell_members
 from meetings.services.roles import require_host_of
-from meetings.text import clean_line, clean_text
+from meetings.text import clean_text
 
 __all__ = ["ModeUnavailable", "NotAHost", "Wrong", "cancel_meeting", "change_meeting", "schedule_meeting", "start_now"]
 
-TITLE_LENGTH = 120
 NOTES_LENGTH = 2000
-SHORTEST_MINUTES, LONGEST_MINUTES = 5, 24 * 60
 INSTANT_MINUTES = 60
 CODE_ATTEMPTS = 5
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody to invite: an address with the name that goes with it, and the account where there is one."""
-
-    email: str
-    name: str = ""
-    user: Any = None
 
 
 def schedule_meeting(
@@ -57,38 +46,43 @@ def schedule_meeting(
     listed: Sequence[Wanted] = (),
     encryption: str = "transport",
     notes: str = "",
+    recurrence: str | None = None,
     send: bool = True,
 ) -> Meeting:
-    """A meeting with one occurrence. `by` always hosts. `people` are addresses, (address, name) pairs or accounts;
-    `exceptions` say for some of them, or for others, what happens at the door whatever their row says. `listed` are
-    groups and domains whose people are on the list too.
+    """A meeting. `by` always hosts. `people` are addresses, (address, name) pairs or accounts; `exceptions` say for
+    some of them, or for others, what happens at the door whatever their row says. `listed` are groups and domains whose
+    people are on the list too.
 
-    With `send` everybody asked gets a mail. Raises `ModeUnavailable` for an encryption that does not exist here, and
-    `Wrong` for values that make no meeting; after either nothing is stored.
+    recurrence: RRULE text of a meeting that repeats; `starts_at` is its first time. With `send` everybody asked gets a
+    mail. Raises `ModeUnavailable` for an encryption that does not exist here, and `Wrong` for values that make no
+    meeting; after either nothing is stored.
     """
     _check_encryption(encryption)
     if not by.is_active:
         raise NotAHost
-    starts_at, ends_at = _times(starts_at, duration_minutes)
+    starts_at, ends_at = values.times(starts_at, duration_minutes)
     if ends_at <= timezone.now():
         raise Wrong("starts_at", "past", _("This time is over."))
     meeting = Meeting(
-        title=_title(title),
+        title=values.title(title),
         notes=clean_text(notes, NOTES_LENGTH),
         created_by=by,
-        time_zone=_zone(time_zone),
+        time_zone=values.zone(time_zone),
         duration_minutes=duration_minutes,
         encryption=encryption,
     )
+    rule = series.rule_from(recurrence, starts_at.astimezone(ZoneInfo(time_zone))) if recurrence is not None else None
     limits = limits_now()
     set_rules(meeting, _checked(rules or limits.start, limits))
     with transaction.atomic():
         _save_with_code(meeting)
-        meeting.hosts.set(_accounts([by, *hosts]))
+        meeting.hosts.set(values.accounts([by, *hosts]))
         occurrence = Occurrence.objects.create(meeting=meeting, starts_at=starts_at, ends_at=ends_at)
         audit.record("meeting.scheduled", actor=by, occurrence=occurrence, title=meeting.title, starts_at=starts_at)
-        _invite_all(by, occurrence, _people(people), send=send)
+        _invite_all(by, occurrence, values.people(people), send=send)
         change_exceptions(by, meeting, list(exceptions))
+        if rule is not None:
+            series.begin(meeting, occurrence, rule)
         change_lists(by, meeting, listed, tell=send)
         if send:
             _tell_hosts(by, occurrence, meeting.hosts.all(), "invitation")
@@ -110,14 +104,17 @@ def start_now(by: Any) -> Meeting:
     )
 
 
-CALENDAR_FIELDS = frozenset({"title", "notes", "starts_at", "duration_minutes", "time_zone"})
+CALENDAR_FIELDS = frozenset({"title", "notes", "starts_at", "duration_minutes", "time_zone", "recurrence"})
 CHANGEABLE = CALENDAR_FIELDS | {"hosts", "people", "rules", "exceptions", "listed"}
 
 
-def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> Meeting:
+def change_meeting(
+    by: Any, meeting: Meeting, *, tell: bool, start_from: Occurrence | None = None, **wanted: Any
+) -> Meeting:
     """Change what is given; what is not given stays. `people` is everybody to be invited: who is missing is revoked.
     `exceptions` and `listed` are all that there are afterwards.
 
+    start_from: the occurrence from which on times and `recurrence` change, of a meeting that repeats; else the next.
     With `tell`, people learn of it by mail (new ones are invited, revoked ones told, the others if the calendar
     entry changed). Raises `NotAHost`, `Wrong`, or `IllegalEvent` for a meeting that is over or a live one's time.
     """
@@ -129,9 +126,11 @@ def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> M
         Meeting.objects.select_for_update().get(pk=meeting.pk)
         meeting.refresh_from_db()
         occurrence = _current(meeting)
-        before = list(occurrence.invitations.filter(revoked_at=None))
-        changed = _change_times(meeting, occurrence, wanted)
-        changed |= _change_fields(meeting, wanted)
+        anchor = retiming.first_to_move(meeting, occurrence) if start_from is None else _locked(meeting, start_from.pk)
+        before = list(anchor.invitations.filter(revoked_at=None))
+        changed = _change_fields(meeting, wanted)
+        retimed = retiming.change_times(account, meeting, anchor, wanted)
+        changed |= retimed.changed
         if wanted.get("rules") is not None:
             changed |= _change_rules(account, meeting, wanted["rules"])
         if wanted.get("hosts") is not None:
@@ -141,7 +140,7 @@ def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> M
             meeting.calendar_sequence += 1
         meeting.save()
         if wanted.get("people") is not None:
-            changed |= _change_people(account, occurrence, _people(wanted["people"]), tell=tell)
+            changed |= _change_people(account, occurrence, values.people(wanted["people"]), tell=tell)
         if wanted.get("exceptions") is not None and change_exceptions(account, meeting, wanted["exceptions"]):
             changed["exceptions"] = True
         if wanted.get("listed") is not None and change_lists(account, meeting, wanted["listed"], tell=tell):
@@ -150,10 +149,12 @@ def change_meeting(by: Any, meeting: Meeting, *, tell: bool, **wanted: Any) -> M
             audit.record("meeting.changed", actor=account, occurrence=occurrence, changes=changed)
             changes.touch_meeting(meeting)
         if tell and in_calendar:
+            for ended in retimed.ended:
+                occurrences.tell_all(account, anchor, "replaced", ended)
             for invitation in before:
                 tasks.send_change.enqueue(str(invitation.pk))
-            _tell_hosts(account, occurrence, meeting.hosts.all(), "change")
-            tell_members(account, occurrence, "change")
+            _tell_hosts(account, anchor, meeting.hosts.all(), "change")
+            tell_members(account, anchor, "change")
     return meeting
 
 
@@ -166,20 +167,13 @@ def cancel_meeting(by: Any, meeting: Meeting, *, tell: bool = True) -> Meeting:
         if meeting.cancelled_at is not None:
             return meeting
         now = timezone.now()
-        for occurrence in meeting.occurrences.filter(ended_at=None, cancelled_at=None):
-            if hosting.stage(occurrence) is lifecycle.Stage.LIVE:
-                hosting.close(occurrence, account, now)
-                audit.record("meeting.ended", actor=account, occurrence=occurrence)
-            else:
-                lifecycle.after(hosting.stage(occurrence), lifecycle.Event.CANCEL)
-                occurrence.cancelled_at = now
-                occurrence.save(update_fields=["cancelled_at"])
-            changes.touch(occurrence.pk)
-            if tell:
-                for invitation in occurrence.invitations.filter(revoked_at=None):
-                    tasks.send_cancellation.enqueue(str(invitation.pk))
-                _tell_hosts(account, occurrence, meeting.hosts.all(), "cancellation")
-                tell_members(account, occurrence, "cancellation")
+        open_still = [
+            one for one in meeting.occurrences.select_related("meeting") if not selectors.takes_place_no_more(one, now)
+        ]
+        for occurrence in open_still:
+            series.call_off(occurrence, account, now)
+        if tell:
+            _tell_cancelled(account, meeting, open_still)
         meeting.cancelled_at = now
         meeting.calendar_sequence += 1
         meeting.save(update_fields=["cancelled_at", "calendar_sequence"])
@@ -189,40 +183,38 @@ def cancel_meeting(by: Any, meeting: Meeting, *, tell: bool = True) -> Meeting:
 
 def _current(meeting: Meeting) -> Occurrence:
     """The occurrence that a change is about. Raises `IllegalEvent` when there is none left to change."""
-    open_ones = meeting.occurrences.select_for_update().filter(ended_at=None, cancelled_at=None)
-    found = open_ones.order_by("starts_at").first()
-    if found is None or meeting.cancelled_at is not None:
-        over = lifecycle.Stage.CANCELLED if meeting.cancelled_at is not None else lifecycle.Stage.ENDED
-        lifecycle.after(over, lifecycle.Event.MOVE)
-    if found is None:
-        raise Wrong("meeting", "over", _("This meeting is over."))
-    return found
+    occurrence = _locked(meeting, selectors.occurrence_now(meeting).pk)
+    stage = lifecycle.Stage.CANCELLED if meeting.cancelled_at is not None else hosting.stage(occurrence)
+    if stage is not lifecycle.Stage.LIVE:
+        lifecycle.after(stage, lifecycle.Event.MOVE)
+    return occurrence
 
 
-def _change_times(meeting: Meeting, occurrence: Occurrence, wanted: dict[str, Any]) -> dict[str, Any]:
-    starts_at = wanted.get("starts_at", occurrence.starts_at)
-    minutes = wanted.get("duration_minutes", meeting.duration_minutes)
-    starts_at, ends_at = _times(starts_at, minutes)
-    changed: dict[str, Any] = {}
-    if starts_at != occurrence.starts_at:
-        lifecycle.after(hosting.stage(occurrence), lifecycle.Event.MOVE)
-        if ends_at <= timezone.now():
-            raise Wrong("starts_at", "past", _("This time is over."))
-        changed["starts_at"] = starts_at
-    if minutes != meeting.duration_minutes:
-        changed["duration_minutes"] = minutes
-    if changed:
-        meeting.duration_minutes = minutes
-        occurrence.starts_at, occurrence.ends_at = starts_at, ends_at
-        occurrence.save(update_fields=["starts_at", "ends_at"])
-    return changed
+def _locked(meeting: Meeting, key: Any) -> Occurrence:
+    return meeting.occurrences.select_for_update(of=("self",)).select_related("meeting", "series").get(pk=key)
+
+
+def _tell_cancelled(by: Any, meeting: Meeting, called_off: list[Occurrence]) -> None:
+    """Everybody once for each entry in their calendar: a meeting that repeats is one, and so is a single occurrence."""
+    told: set[tuple[Any, str]] = set()
+    for occurrence in called_off:
+        whole = occurrence.series_id or occurrence.pk
+        for invitation in occurrence.invitations.filter(revoked_at=None):
+            entry = (whole if invitation.standing else occurrence.pk, invitation.email)
+            if entry not in told:
+                tasks.send_cancellation.enqueue(str(invitation.pk))
+            told.add(entry)
+        if (whole, "") not in told:
+            _tell_hosts(by, occurrence, meeting.hosts.all(), "cancellation")
+            tell_members(by, occurrence, "cancellation")
+        told.add((whole, ""))
 
 
 def _change_fields(meeting: Meeting, wanted: dict[str, Any]) -> dict[str, Any]:
     checks = {
-        "title": _title,
+        "title": values.title,
         "notes": lambda text: clean_text(text, NOTES_LENGTH),
-        "time_zone": _zone,
+        "time_zone": values.zone,
     }
     changed: dict[str, Any] = {}
     for name, check in checks.items():
@@ -256,7 +248,7 @@ def _change_hosts(
     no other host takes it from who made it.
     """
     before = set(meeting.hosts.all())
-    after = set(_accounts([by, *hosts])) | {host for host in before if host.pk == meeting.created_by_id}
+    after = set(values.accounts([by, *hosts])) | {host for host in before if host.pk == meeting.created_by_id}
     if before == after:
         return {}
     meeting.hosts.set(after)
@@ -265,7 +257,7 @@ def _change_hosts(
     return {"hosts": True}
 
 
-def _change_people(by: Any, occurrence: Occurrence, people: list[Person], *, tell: bool) -> dict[str, Any]:
+def _change_people(by: Any, occurrence: Occurrence, people: list[values.Person], *, tell: bool) -> dict[str, Any]:
     wanted = {person.email.lower() for person in people}
     accounts = {person.user.pk for person in people if person.user is not None}
     present = list(occurrence.invitations.filter(revoked_at=None))
@@ -285,7 +277,7 @@ def _change_people(by: Any, occurrence: Occurrence, people: list[Person], *, tel
     return {"people": True} if gone or new else {}
 
 
-def _invite_all(by: Any, occurrence: Occurrence, people: list[Person], *, send: bool) -> None:
+def _invite_all(by: Any, occurrence: Occurrence, people: list[values.Person], *, send: bool) -> None:
     hosts = {host.email.lower() for host in occurrence.meeting.hosts.all()}
     for person in people:
         if person.email.lower() not in hosts:
@@ -299,34 +291,12 @@ def _tell_hosts(by: Any, occurrence: Occurrence, hosts: Iterable[Any], what: str
             tasks.tell_host.enqueue(str(occurrence.pk), str(host.pk), what)
 
 
-def _people(people: Sequence[Any]) -> list[Person]:
-    found: dict[str, Person] = {}
-    for one in people:
-        match one:
-            case str():
-                person = Person(one.strip())
-            case (str(email), str(name)):
-                person = Person(email.strip(), name)
-            case _:
-                person = Person(one.email, one.name, one)
-        found.setdefault(person.email.lower(), person)
-    if len(found) > invitations.MAX_INVITED:
-        count = {"count": invitations.MAX_INVITED}
-        raise Wrong("people", "too_many", _("At most %(count)d people can be invited.") % count)
-    return list(found.values())
-
-
-def _accounts(hosts: Iterable[Any]) -> list[Any]:
-    found = {host.pk: host for host in hosts}
-    if not all(host.is_active for host in found.values()):
-        raise Wrong("hosts", "inactive", _("A deactivated account cannot host."))
-    return list(found.values())
-
-
 def _save_with_code(meeting: Meeting) -> None:
     """Codes are drawn at random; one that exists is drawn again."""
     for _attempt in range(CODE_ATTEMPTS):
         meeting.code = codes.new_meeting_code()
+        if RetiredCode.objects.filter(code=meeting.code).exists():
+            continue
         try:
             with transaction.atomic():
                 meeting.save(force_insert=True)
@@ -353,31 +323,3 @@ def _checked(rules: Rules, limits: Limits, kept: Rules | None = None) -> Rules:
         (field, message), *more = wrong
         raise Wrong(field, "limited", message, more=more)
     return rules
-
-
-def _title(title: str) -> str:
-    cleaned = clean_line(title, TITLE_LENGTH + 1)
-    if not cleaned:
-        raise Wrong("title", "required", _("Give the meeting a title."))
-    if len(cleaned) > TITLE_LENGTH:
-        raise Wrong("title", "too_long", _("At most %(count)d characters.") % {"count": TITLE_LENGTH})
-    return cleaned
-
-
-def _times(starts_at: datetime, minutes: int) -> tuple[datetime, datetime]:
-    if starts_at.tzinfo is None:
-        raise Wrong("starts_at", "time_zone", _("Say in which time zone this time is."))
-    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
-        raise Wrong("duration_minutes", "range", _("A meeting lasts 5 minutes to 24 hours."))
-    try:
-        return starts_at, starts_at + timedelta(minutes=minutes)
-    except OverflowError:
-        raise Wrong("starts_at", "range", _("This date is too far away.")) from None
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Wrong("time_zone", "unknown", _("There is no such time zone.")) from None
-    return name

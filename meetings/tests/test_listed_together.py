@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from meetings import audit, directory, domains, selectors
 from meetings.door import Admit, Refuse, Row
 from meetings.doorlimits import GuestAddresses, Limits
 from meetings.models import AuditEntry, Change, Invitation, ListedTogether, Meeting, Participant, PeopleGroup
-from meetings.services import groups, invitations, lists, organisation, scheduling
+from meetings.services import groups, invitations, lists, occurrences, organisation, scheduling
 from meetings.services.errors import NotAHost, NotAnAdministrator, Wrong
 from meetings.tests.domain_case import DomainCase
 from meetings.tests.live_case import Browser, LiveCase, make_user, running_live
 from meetings.tests.pages_case import GUEST, PagesCase, filled
+from meetings.tests.test_scheduling import run_jobs
 
 CLOSED = Refuse("closed", unknown=True)
 
@@ -128,6 +130,15 @@ class WhatTheySee(Case):
                 ]
             ),
         )
+
+    def test_members_hear_of_what_repeats_once_and_of_each_date_that_moves(self) -> None:
+        meeting = self.meeting(listed=[self.team], recurrence="FREQ=DAILY;COUNT=5", send=True)
+        second, third, *_rest = meeting.occurrences.order_by("starts_at")[1:]
+        occurrences.move(self.ingrid, second, second.starts_at + timedelta(hours=1), 30, tell=True)
+        occurrences.cancel_following(self.ingrid, third, tell=True)
+        scheduling.change_meeting(self.ingrid, meeting, tell=True, listed=[])
+        told = [sent.subject.partition(":")[0] for sent in run_jobs() if sent.to == [self.yuki.email]]
+        self.assertEqual(sorted(told), ["Cancelled", "Ends", "Invitation", "Other time"])
 
 
 class ListsOfAMeeting(Case):

@@ -20,10 +20,14 @@ from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
 from meetings.tests.domain_case import DomainCase
 
 JOBS = {
+    "meetings.tasks.tell_invitee": tasks.tell_invitee,
+    "meetings.tasks.send_next_link": tasks.send_next_link,
+    "meetings.tasks.send_new_link": tasks.send_new_link,
     "meetings.tasks.send_invitation": tasks.send_invitation,
     "meetings.tasks.send_change": tasks.send_change,
     "meetings.tasks.send_cancellation": tasks.send_cancellation,
     "meetings.tasks.tell_host": tasks.tell_host,
+    "meetings.tasks.tell_member": tasks.tell_member,
 }
 
 

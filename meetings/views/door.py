@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
-from meetings import arrivals, codes, door, ics, mail, selectors, visitors
+from meetings import arrivals, calendars, codes, door, selectors, visitors
 from meetings.arrivals import Seen, Wish
 from meetings.live import Live, current_live
 from meetings.models import Invitation
@@ -145,8 +145,7 @@ async def calendar(request: HttpRequest, code: str) -> HttpResponse:
 
 def _calendar_file(occurrence: Any) -> bytes:
     # The meeting's link, not the personal one: a calendar is often shared.
-    reader = mail.Reader(name="", email="", link=invitations.meeting_link(occurrence))
-    return ics.calendar(mail.entry_of(occurrence, reader), ics.PUBLISH)
+    return calendars.published(occurrence, invitations.meeting_link(occurrence))
 
 
 # Asking the door

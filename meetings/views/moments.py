@@ -41,6 +41,8 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "meeting": ("calendar", ""),
     "meeting.scheduled": ("calendar-plus", "good"),
     "meeting.cancelled": ("calendar-x", "bad"),
+    "meeting.occurrence_cancelled": ("calendar-x", "bad"),
+    "meeting.series_ended": ("calendar-x", "bad"),
     "meeting.started": ("video", "good"),
     "meeting.ended": ("phone-off", ""),
     "meeting.ended_empty": ("phone-off", ""),

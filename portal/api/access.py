@@ -8,8 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db.models import Min, Q, QuerySet
-from django.utils import timezone
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from meetings import selectors
 from meetings.models import Invitation, Meeting, Occurrence
@@ -31,7 +30,7 @@ def seen_by(user: Any, meeting_id: UUID) -> Seen:
     meeting = selectors.meeting_for(user, meeting_id)
     if meeting is None:
         raise Problem("not_found")
-    return Seen(meeting, occurrence_of(meeting, timezone.now()), is_host=selectors.is_host(user, meeting))
+    return Seen(meeting, selectors.occurrence_now(meeting), is_host=selectors.is_host(user, meeting))
 
 
 def hosted_by(user: Any, meeting_id: UUID) -> Seen:
@@ -42,27 +41,30 @@ def hosted_by(user: Any, meeting_id: UUID) -> Seen:
     return seen
 
 
-def occurrence_of(meeting: Meeting, now: datetime) -> Occurrence:
-    """The live occurrence, else the next, else the last: what the meeting's code leads to, whatever its age."""
-    occurrences = list(meeting.occurrences.all())
-    going_on = [one for one in occurrences if one.ended_at is None and one.cancelled_at is None]
-    live = [one for one in going_on if one.started_at is not None]
-    to_come = [one for one in going_on if not selectors.is_over(one, now)]
-    return next(iter([*live, *to_come, *reversed(occurrences)]))
+def occurrence_named(seen: Seen, occurrence_id: UUID | None) -> Occurrence:
+    """An occurrence of this very meeting, the current one where none is named. Raises Problem("not_found")."""
+    if occurrence_id is None:
+        return seen.occurrence
+    found = seen.meeting.occurrences.select_related("meeting", "series").filter(pk=occurrence_id).first()
+    if found is None:
+        raise Problem("not_found")
+    return found
 
 
-def meetings_of(user: Any) -> QuerySet[Meeting]:
-    """Meetings that `user` hosts or is invited to, with their first start as `starts`, in that order."""
+def meetings_of(user: Any, now: datetime) -> QuerySet[Meeting]:
+    """Meetings that `user` hosts or is invited to, in the order of `starts`: when their current occurrence, `current`,
+    does."""
     own = Q(user=user) | Q(user=None, email__in=selectors.verified_addresses(user))
     invited = Invitation.objects.filter(own, revoked_at=None).values("occurrence__meeting")
+    current = selectors.by_nearness(Occurrence.objects.filter(meeting=OuterRef("pk")), now)
     return (
         Meeting.objects.filter(
             Q(pk__in=Meeting.objects.filter(hosts=user).values("pk"))
             | Q(pk__in=invited)
             | Q(pk__in=selectors.meetings_listing(user).values("pk"))
         )
-        .annotate(starts=Min("occurrences__starts_at"))
-        .prefetch_related("hosts", "occurrences")
+        .annotate(current=Subquery(current.values("pk")[:1]), starts=Subquery(current.values("starts_at")[:1]))
+        .prefetch_related("hosts")
         .order_by("starts", "pk")
     )
 

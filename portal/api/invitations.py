@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -27,15 +28,17 @@ HOSTS_ONLY: Final = ("not_found", "not_a_host")
 @operation(
     router, "GET", "/meetings/{meeting_id}/invitations", scope="read", answer=Invitations, problems=HOSTS_ONLY, tag=TAG
 )
-def list_invitations(request: HttpRequest, meeting_id: UUID, page: PageQuery) -> dict[str, Any]:
+def list_invitations(
+    request: HttpRequest, meeting_id: UUID, page: PageQuery, occurrence_id: UUID | None = None
+) -> dict[str, Any]:
     """Who is invited
 
-    In the order of invitation; revoked ones too. Links are not shown again.
+    To the current occurrence, or the one that is named. In the order of invitation; revoked ones too. Links are not
+    shown again.
     """
     seen = access.hosted_by(request.auth.user, meeting_id)  # type: ignore[attr-defined]
-    rows = (
-        Invitation.objects.filter(occurrence__meeting=seen.meeting).select_related("user").order_by("created_at", "pk")
-    )
+    asked = access.occurrence_named(seen, occurrence_id).invitations
+    rows = asked.select_related("user").order_by("created_at", "pk")
     after = position(page.cursor, datetime.fromisoformat, UUID)
     if after is not None:
         rows = rows.filter(Q(created_at__gt=after[0]) | Q(created_at=after[0], pk__gt=after[1]))
@@ -61,7 +64,8 @@ def make_invitation(request: HttpRequest, meeting_id: UUID, data: InvitationIn) 
     Knock with any of them ends the others.
     """
     user = request.auth.user  # type: ignore[attr-defined]
-    seen = access.hosted_by(user, meeting_id)
+    hosted = access.hosted_by(user, meeting_id)
+    seen = replace(hosted, occurrence=access.occurrence_named(hosted, data.occurrence_id))
     must_be_open(seen)
     with transaction.atomic():
         if Invitation.objects.filter(occurrence=seen.occurrence, email=data.email).exists():
@@ -70,7 +74,9 @@ def make_invitation(request: HttpRequest, meeting_id: UUID, data: InvitationIn) 
             access.make_host(user, seen, data.email)
         try:
             with transaction.atomic():
-                invitation = invitations.invite(user, seen.occurrence, data.email, data.name, send=data.notify)
+                invitation = invitations.invite(
+                    user, seen.occurrence, data.email, data.name, send=data.notify, and_later=data.and_later
+                )
         except IntegrityError:
             raise Problem("already_invited") from None
         join_url = invitations.mint_link(invitation, by=user, via="api")
@@ -116,8 +122,7 @@ def restore_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UU
     """
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    must_be_open(seen)
-    invitation = access.invitation_of(seen, invitation_id)
+    invitation = open_invitation(seen, invitation_id)
     if invitation.revoked_at is not None:
         invitation = invitations.restore(user, invitation)
     return shown(invitation, host_ids(seen))
@@ -139,8 +144,7 @@ def resend_invitation(request: HttpRequest, meeting_id: UUID, invitation_id: UUI
     """
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    must_be_open(seen)
-    invitation = access.invitation_of(seen, invitation_id)
+    invitation = open_invitation(seen, invitation_id)
     if invitation.revoked_at is not None:
         raise Problem("wrong_state", "The invitation is revoked: restore it first.")
     with transaction.atomic():
@@ -158,6 +162,7 @@ def shown(invitation: Invitation, hosts: set[UUID]) -> dict[str, Any]:
         "name": account.name if account else invitation.name,
         "role": "host" if invitation.user_id in hosts else "attendee" if account else "guest",
         "state": state_of(invitation),
+        "occurrence_id": invitation.occurrence_id,
         "created_at": invitation.created_at,
         "sent_at": invitation.sent_at,
         "opened_at": invitation.opened_at,
@@ -180,6 +185,13 @@ def state_of(invitation: Invitation) -> str:
 
 def host_ids(seen: access.Seen) -> set[UUID]:
     return set(seen.meeting.hosts.values_list("pk", flat=True))
+
+
+def open_invitation(seen: access.Seen, invitation_id: UUID) -> Invitation:
+    """An invitation of this meeting to an occurrence that is still open. Raises Problem."""
+    invitation = access.invitation_of(seen, invitation_id)
+    must_be_open(replace(seen, occurrence=invitation.occurrence))
+    return invitation
 
 
 def must_be_open(seen: access.Seen) -> None:

@@ -12,8 +12,8 @@ from ninja import Router
 from meetings.services import invitations, links
 from meetings.views import breaks
 from portal.api import access
-from portal.api.invitations import HOSTS_ONLY, host_ids, must_be_open, shown
-from portal.api.meetings import shown as meeting_shown
+from portal.api.invitations import HOSTS_ONLY, host_ids, must_be_open, open_invitation, shown
+from portal.api.meetings import shown_to
 from portal.api.operations import operation
 from portal.api.problems import Problem, invalid
 from portal.api.schemas import (
@@ -94,7 +94,7 @@ def rotate_meeting_link(request: HttpRequest, meeting_id: UUID) -> dict[str, Any
     seen = access.hosted_by(user, meeting_id)
     must_be_open(seen)
     links.replace_meeting_link(user, seen.meeting)
-    return meeting_shown(access.seen_by(user, meeting_id).meeting, user)
+    return shown_to(user, access.seen_by(user, meeting_id))
 
 
 @operation(
@@ -172,8 +172,7 @@ def rotate_link(
     """
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    must_be_open(seen)
-    invitation = access.invitation_of(seen, invitation_id)
+    invitation = open_invitation(seen, invitation_id)
     if invitation.revoked_at is not None:
         raise Problem("wrong_state", "The invitation is revoked: restore it first.")
     with transaction.atomic():
@@ -201,14 +200,13 @@ def change_invitation(
     """
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    must_be_open(seen)
     given = data.model_fields_set - {"notify"}
     if not given:
         raise invalid("", "Name at least one field to change.")
-    invitation = access.invitation_of(seen, invitation_id)
+    invitation = open_invitation(seen, invitation_id)
     if invitation.revoked_at is not None:
         raise Problem("wrong_state", "The invitation is revoked: restore it first.")
-    others = seen.occurrence.invitations.exclude(pk=invitation.pk)
+    others = invitation.occurrence.invitations.exclude(pk=invitation.pk)
     if "email" in given and others.filter(email=data.email).exists():
         raise Problem("already_invited")
     with transaction.atomic():

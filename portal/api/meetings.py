@@ -54,10 +54,11 @@ def list_meetings(
 ) -> dict[str, Any]:
     """Meetings that the token's owner hosts or is invited to
 
-    In the order of their start; cancelled and ended ones too.
+    In the order of their start; cancelled and ended ones too. Of a meeting that repeats, `starts_at` is that of the
+    occurrence that goes on, comes next, or was the last.
     """
     user = request.auth.user  # type: ignore[attr-defined]
-    rows = access.meetings_of(user)
+    rows = access.meetings_of(user, timezone.now())
     if starts_from is not None:
         rows = rows.filter(starts__gte=starts_from)
     if starts_before is not None:
@@ -70,7 +71,8 @@ def list_meetings(
         page.limit,
         lambda one: (one.starts.isoformat(), one.pk),  # type: ignore[attr-defined]
     )
-    return {"items": [shown(one, user) for one in found], "next": following}
+    current = Occurrence.objects.select_related("series").in_bulk([one.current for one in found])  # type: ignore[attr-defined]
+    return {"items": [shown(one, current[one.current], user) for one in found], "next": following}  # type: ignore[attr-defined]
 
 
 @operation(
@@ -86,11 +88,12 @@ def list_meetings(
 def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
     """Schedule a meeting
 
-    The token's owner hosts it. Nobody is invited by this: add invitations afterwards.
+    The token's owner hosts it. Nobody is invited by this: add invitations afterwards. With `recurrence` it repeats, and
+    `starts_at` is its first time.
     """
     user = request.auth.user  # type: ignore[attr-defined]
-    _refuse_unavailable(data.encryption, data.recurrence)
-    _check_start(data.starts_at)
+    _refuse_unavailable(data.encryption)
+    check_start(data.starts_at)
     zone = data.time_zone or user.time_zone or "UTC"
     _check_zone(zone)
     rules = rules_from(selectors.limits_now().start, data)
@@ -105,15 +108,16 @@ def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
         listed=_listed(data.listed),
         encryption=data.encryption,
         notes=data.notes,
+        recurrence=data.recurrence,
     )
-    return shown(meeting, user)
+    return shown(meeting, selectors.occurrence_now(meeting), user)
 
 
 @operation(router, "GET", "/meetings/{meeting_id}", scope="read", answer=MeetingOut, problems=("not_found",), tag=TAG)
 def read_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]:
     """One meeting"""
     user = request.auth.user  # type: ignore[attr-defined]
-    return shown(access.seen_by(user, meeting_id).meeting, user)
+    return shown_to(user, access.seen_by(user, meeting_id))
 
 
 @operation(
@@ -129,24 +133,28 @@ def change_meeting(request: HttpRequest, meeting_id: UUID, data: MeetingChange) 
     """Change a meeting
 
     Fields that are absent stay as they are. A change of the door acts at once, on people inside too. Hosts only.
+
+    Of a meeting that repeats, `starts_at`, `duration_minutes`, `time_zone` and `recurrence` change from the occurrence
+    `from_occurrence` on, else from the next one that has not begun; `recurrence` null ends it after that one. What
+    comes before stays as it is. Everything else changes for the whole meeting.
     """
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    given = data.model_fields_set - {"notify"}
+    given = data.model_fields_set - {"notify", "from_occurrence"}
     if not given:
         raise invalid("", "Name at least one field to change.")
     if "encryption" in given and data.encryption != seen.meeting.encryption:
-        _refuse_unavailable(data.encryption, None)
+        _refuse_unavailable(data.encryption)
         raise invalid("encryption", "The encryption of a meeting can’t be changed.")
-    _refuse_unavailable("transport", data.recurrence)
+    start_from = access.occurrence_named(seen, data.from_occurrence) if data.from_occurrence is not None else None
     changes: dict[str, Any] = {
-        name: getattr(data, name) for name in ("title", "notes", "duration_minutes") if name in given
+        name: getattr(data, name) for name in ("title", "notes", "duration_minutes", "recurrence") if name in given
     }
     if "time_zone" in given:
         _check_zone(data.time_zone)
         changes["time_zone"] = data.time_zone
-    if "starts_at" in given and data.starts_at != seen.occurrence.starts_at:
-        _check_start(data.starts_at)
+    if "starts_at" in given and data.starts_at != (start_from or seen.occurrence).starts_at:
+        check_start(data.starts_at)
         changes["starts_at"] = data.starts_at
     if "hosts" in given:
         changes["hosts"] = _accounts(data.hosts)
@@ -157,8 +165,8 @@ def change_meeting(request: HttpRequest, meeting_id: UUID, data: MeetingChange) 
     if rules != before:
         changes["rules"] = rules
     if changes:
-        scheduling.change_meeting(user, seen.meeting, tell=data.notify, **changes)
-    return shown(access.seen_by(user, meeting_id).meeting, user)
+        scheduling.change_meeting(user, seen.meeting, tell=data.notify, start_from=start_from, **changes)
+    return shown_to(user, access.seen_by(user, meeting_id))
 
 
 @operation(
@@ -185,11 +193,14 @@ def cancel_meeting(request: HttpRequest, meeting_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def shown(meeting: Meeting, user: Any) -> dict[str, Any]:
+def shown_to(user: Any, seen: access.Seen) -> dict[str, Any]:
+    return shown(seen.meeting, seen.occurrence, user)
+
+
+def shown(meeting: Meeting, occurrence: Occurrence, user: Any) -> dict[str, Any]:
     """The meeting as `user` may see it. The options and the lock are the hosts' business."""
     hosts = list(meeting.hosts.all())
     is_host = any(host.pk == user.pk for host in hosts)
-    occurrence = access.occurrence_of(meeting, timezone.now())
     rules = selectors.rules_of(meeting)
     return {
         "id": meeting.pk,
@@ -197,11 +208,12 @@ def shown(meeting: Meeting, user: Any) -> dict[str, Any]:
         "url": f"{settings.LINTEL.public_url}/m/{meeting.code}",
         "title": meeting.title,
         "notes": meeting.notes,
+        "occurrence_id": occurrence.pk,
         "starts_at": occurrence.starts_at,
         "ends_at": occurrence.ends_at,
-        "duration_minutes": meeting.duration_minutes,
+        "duration_minutes": int((occurrence.ends_at - occurrence.starts_at).total_seconds() // 60),
         "time_zone": meeting.time_zone,
-        "recurrence": meeting.recurrence or None,
+        "recurrence": occurrence.series.rule if occurrence.series is not None else None,
         "status": status_of(meeting, occurrence),
         "locked": (occurrence.locked_at is not None) if is_host else None,
         "suspended": (occurrence.suspended_at is not None) if is_host else None,
@@ -326,17 +338,13 @@ def _with_door(rules: Rules, door: str | schemas.DoorTable | schemas.DoorTemplat
     return rules
 
 
-def _refuse_unavailable(encryption: str, recurrence: str | None) -> None:
-    errors = []
+def _refuse_unavailable(encryption: str) -> None:
     if encryption != "transport":
-        errors.append(("encryption", f"“{encryption}” is not available on this server yet; “transport” is."))
-    if recurrence is not None:
-        errors.append(("recurrence", "Recurring meetings are not available on this server yet."))
-    if errors:
-        raise Problem("mode_unavailable", errors=errors)
+        told = f"“{encryption}” is not available on this server yet; “transport” is."
+        raise Problem("mode_unavailable", errors=[("encryption", told)])
 
 
-def _check_start(starts_at: datetime) -> None:
+def check_start(starts_at: datetime) -> None:
     now = timezone.now()
     if starts_at < now - PAST_GRACE:
         raise invalid("starts_at", "This time has passed.")

@@ -145,7 +145,12 @@ _TITLE = Field(min_length=1, max_length=120)
 _NOTES = Field(max_length=2000)
 _DURATION = Field(ge=5, le=1440)
 _ZONE = Field(min_length=1, max_length=64, description="A name of the IANA time zone database, such as Europe/Oslo.")
-_RECURRENCE = Field(max_length=200, description="RRULE text. Not available yet: anything but null answers 422.")
+_RECURRENCE = Field(
+    min_length=1,
+    max_length=200,
+    description="RRULE text (RFC 5545), such as FREQ=WEEKLY;BYDAY=TU,TH;UNTIL=20270630: DAILY, WEEKLY or MONTHLY, with "
+    "INTERVAL, BYDAY, BYMONTHDAY, and COUNT or UNTIL. Without an end it goes on for five years.",
+)
 _OPENS = Field(ge=0, le=1440)
 _HOSTS = Field(max_length=20, description="Addresses of accounts. The token's owner is always one of the hosts.")
 _ENCRYPTION = Field(description="A mode that this server can't offer answers 422, never a weaker mode.")
@@ -212,6 +217,9 @@ class MeetingChange(Input):
         "transport", description="Settled when the meeting is made; another mode than its own answers 422."
     )
     options: OptionsIn = Field(default_factory=OptionsIn)
+    from_occurrence: UUID | None = Field(
+        None, description="Of a meeting that repeats: the first occurrence whose time, length and rhythm change."
+    )
     notify: StrictBool = Field(True, description="Tell invited people by email.")
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
@@ -255,11 +263,12 @@ class MeetingOut(Output):
     url: str = Field(description="The meeting link. It admits only as the door says.")
     title: str
     notes: str
+    occurrence_id: UUID = Field(description="The occurrence that goes on, comes next, or was the last.")
     starts_at: datetime
     ends_at: datetime
     duration_minutes: int
     time_zone: str
-    recurrence: str | None
+    recurrence: str | None = Field(description="RRULE text, its UNTIL a day in the meeting's time zone.")
     status: Literal["scheduled", "live", "ended", "cancelled"]
     locked: bool | None
     suspended: bool | None
@@ -278,6 +287,30 @@ class Meetings(Output):
     next: str | None = Field(description="Give it as `cursor` to read on; null at the end.")
 
 
+class OccurrenceOut(Output):
+    id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    duration_minutes: int
+    original_starts_at: datetime = Field(description="When the meeting's rule has it.")
+    status: Literal["scheduled", "live", "ended", "cancelled"]
+
+
+class Occurrences(Output):
+    items: list[OccurrenceOut]
+    next: str | None
+
+
+class OccurrenceChange(Input):
+    """Fields that are absent stay as they are."""
+
+    starts_at: Moment = Field(default=datetime.min)
+    duration_minutes: Annotated[StrictInt, _DURATION] = 60
+    notify: StrictBool = Field(True, description="Tell invited people by email.")
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
+
+
 # ---- invitations
 
 
@@ -291,10 +324,15 @@ class InvitationIn(Input):
     notify: StrictBool = Field(
         True, description="Send the invitation by email. The link in the mail is one of its own."
     )
+    occurrence_id: UUID | None = Field(
+        None, description="To which occurrence of a meeting that repeats; by default to the current one."
+    )
+    and_later: StrictBool = Field(True, description="To the occurrences that follow it too, each with its own link.")
 
 
 class InvitationOut(Output):
     id: UUID
+    occurrence_id: UUID
     email: str
     name: str
     role: Literal["attendee", "guest", "host"] = Field(

@@ -12,7 +12,19 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.responses import NinjaJSONEncoder
 
-from portal.api import door, exceptions, invitations, links, meetings, organisation, powers, record, streams, templates
+from portal.api import (
+    door,
+    exceptions,
+    invitations,
+    links,
+    meetings,
+    occurrences,
+    organisation,
+    powers,
+    record,
+    streams,
+    templates,
+)
 from portal.api.problems import ProblemDocument, answer_for
 from portal.api.requests import StrictParser
 
@@ -65,6 +77,7 @@ for _kind in (Exception, Http404, HttpError, ValidationError):  # those that nin
     api.add_exception_handler(_kind, answer_for)
 for _router in (
     meetings.router,
+    occurrences.router,
     invitations.router,
     links.router,
     exceptions.router,

@@ -122,7 +122,7 @@ class Meetings(ApiCase):
             ({"title": None}, "invalid"),
             ({"title": "x", "starts_at": "2020-01-01T00:00:00Z"}, "invalid"),
             ({"title": "x", "encryption": "e2ee"}, "mode_unavailable"),
-            ({"title": "x", "recurrence": "FREQ=DAILY"}, "mode_unavailable"),
+            ({"title": "x", "recurrence": "FREQ=YEARLY"}, "invalid"),
             ({"title": "x", "time_zone": "Nowhere"}, "invalid"),
             ({"title": "x", "hosts": ["nobody@example.org"]}, "invalid"),
             ({"title": "x", "id": made["id"]}, "invalid"),

@@ -71,6 +71,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", MEETING): Row(HOSTS_AND_LISTED),
     ("PATCH", MEETING): Row(HOSTS, {"title": "Renamed"}),
     ("DELETE", MEETING): Row(hosts(204)),
+    ("GET", MEETING + "/occurrences"): Row(HOSTS_AND_LISTED),
+    ("PATCH", MEETING + "/occurrences/{occurrence_id}"): Row(HOSTS, {"duration_minutes": 60}),
+    ("DELETE", MEETING + "/occurrences/{occurrence_id}"): Row(hosts(204)),
     ("GET", MEETING + "/invitations"): Row(HOSTS),
     ("POST", MEETING + "/invitations"): Row(hosts(201), {"email": "new@elsewhere.example"}),
     ("POST", GUEST + "/revoke"): Row(HOSTS),
@@ -118,7 +121,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("PATCH", "/api/v1/organisation/groups/{group_id}"): Row(ADMINS, {"name": "Safety"}),
     ("DELETE", "/api/v1/organisation/groups/{group_id}"): Row(admins(204)),
 }
-IDS = ("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id", "template_id")
+IDS = ("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id", "template_id", "occurrence_id")
 NEEDS_INSIDE = {"remove", "mute", "move-to-door", "ask", "rights"}
 
 
@@ -178,6 +181,7 @@ class EveryCaller(ApiCase):
             exception_id=self.exception.pk,
             group_id=self.group.pk,
             template_id=self.template.pk,
+            occurrence_id=there.occurrence_id,
         )
         async with running_live() as live:
             await live.reconcile(str(there.occurrence_id))
