@@ -26,6 +26,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "account.signed_in": gettext_lazy("{target} signed in"),
     "account.signed_out": gettext_lazy("{target} signed out"),
     "account.sign_in_refused": gettext_lazy("Somebody tried to sign in as {target} and was refused"),
+    "person.exported": gettext_lazy("{actor} exported everything about {target}"),
+    "person.erased": gettext_lazy("{actor} erased everything about one person"),
     "token.made": gettext_lazy("{actor} made the API token {target}"),
     "token.revoked": gettext_lazy("{actor} revoked the API token {target}"),
     "audit.opened": gettext_lazy("{actor} opened the audit log"),

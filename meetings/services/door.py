@@ -141,6 +141,7 @@ def _refused(
             move(seat, Event.SHUT_OUT)
             seat.left_at = now
             seat.save(update_fields=["state", "left_at"])
+    known = {"invitation": invitation.pk, "email": invitation.email} if invitation is not None else {}
     audit.record_refusal(
         "door.refused",
         now=now,
@@ -152,6 +153,7 @@ def _refused(
         reason=decision.reason,
         row=row,
         because=written(decision.because),
+        **known,
     )
     return seat
 

@@ -228,6 +228,8 @@ def restore(by: Any, invitation: Invitation, *, send: bool = True) -> Invitation
     with transaction.atomic():
         account = require_host_of(by, invitation.occurrence.meeting)
         invitation.refresh_from_db()
+        if invitation.is_erased:
+            raise Wrong("invitation", "erased", _("Who this was is erased. Invite them anew."))
         if invitation.revoked_at is not None:
             reinstate(account, invitation, send=send)
             changes.touch(invitation.occurrence_id)

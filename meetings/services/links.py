@@ -123,7 +123,7 @@ def restore_all(by: Any, occurrence: Occurrence) -> int:
     """Everybody who had been invited, each with a new link by mail. Returns how many."""
     with transaction.atomic():
         account = require_host_of(by, occurrence.meeting)
-        found = list(occurrence.invitations.exclude(revoked_at=None))
+        found = [one for one in occurrence.invitations.exclude(revoked_at=None) if not one.is_erased]
         for invitation in found:
             invitations.reinstate(account, invitation, send=True)
         changes.touch(occurrence.pk)

@@ -21,6 +21,8 @@ from meetings.audit.log import DETAILS, NETWORKS
 from meetings.models import (
     AuditDetail,
     AuditEntry,
+    Block,
+    DoorException,
     EmailCode,
     Invitation,
     InvitationToken,
@@ -92,7 +94,7 @@ def due(days: Days, now: datetime) -> Due:
         details=_details(days, now).count(),
         networks=_networks(days, now).count() + sum(rows.count() for rows, _column in _rows_with_network(days, now)),
         attendance=_seats(days, now).count(),
-        addresses=_invitations(days, now).count(),
+        addresses=_invitations(days, now).count() + _exceptions(days, now).count(),
     )
 
 
@@ -111,8 +113,11 @@ def apply(now: datetime) -> Due:
             rows.update(**{column: ""})
     if gone.attendance:
         _in_batches(_seats(days, now), lambda keys: Participant.objects.filter(pk__in=keys).delete())
+    if days.attendance is not None:
+        Block.objects.filter(occurrence__in=_over(days.attendance, now)).delete()
     if gone.addresses:
         _in_batches(_invitations(days, now), erase_addresses)
+        _exceptions(days, now).delete()
     with transaction.atomic():
         if gone.attendance or gone.addresses:
             audit.record("retention.applied", attendance=gone.attendance, addresses=gone.addresses)
@@ -194,3 +199,11 @@ def _invitations(days: Days, now: datetime) -> QuerySet[Invitation]:
         return Invitation.objects.none()
     over = Invitation.objects.filter(occurrence__in=_over(days.addresses, now))
     return over.exclude(email__endswith=f"@{ERASED_DOMAIN}")
+
+
+def _exceptions(days: Days, now: datetime) -> QuerySet[DoorException]:
+    """Exceptions for addresses, of meetings whose every occurrence is over."""
+    if days.addresses is None:
+        return DoorException.objects.none()
+    still = Occurrence.objects.exclude(pk__in=_over(days.addresses, now).values("pk"))
+    return DoorException.objects.exclude(email="").exclude(meeting__occurrences__in=still)

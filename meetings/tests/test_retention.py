@@ -12,9 +12,12 @@ from django.test import TestCase
 
 from meetings import audit
 from meetings.audit import log
+from meetings.door import Way
 from meetings.models import (
     AuditDetail,
     AuditEntry,
+    Block,
+    DoorException,
     Invitation,
     InvitationToken,
     Occurrence,
@@ -22,7 +25,7 @@ from meetings.models import (
     Retention,
     Stay,
 )
-from meetings.services import invitations, retention
+from meetings.services import exceptions, invitations, retention
 from meetings.services.errors import NotAnAdministrator, Wrong
 from meetings.services.retention import Days
 from meetings.tests.domain_case import DomainCase
@@ -153,6 +156,19 @@ class AfterMeetings(RetentionCase):
         page = self.client.get(f"/meetings/{self.board.pk}/")
         row = page.context["invitations"][0]
         self.assertEqual((row["name"], row["about"]), ("Erased", "Guest · personal link"))
+
+    def test_exceptions_for_addresses_and_blocks_of_devices_go_with_the_meeting(self) -> None:
+        exceptions.set_exception(self.ingrid, self.board, "leila@medreg.example", Way.WALKS_IN)
+        exceptions.set_exception(self.ingrid, self.board, self.person("m@nordhavn.example", "Marcus"), Way.KNOCKS)
+        Block.objects.create(occurrence=self.there, device="device-1")
+        self.settle(addresses=30, attendance=30)
+        self.end(NEW)
+        self.apply()
+        self.assertEqual((DoorException.objects.count(), Block.objects.count()), (2, 1))
+        self.end(OLD)
+        self.assertEqual(self.apply().addresses, 2)
+        self.assertEqual(DoorException.objects.get().email, "")
+        self.assertFalse(Block.objects.exists())
 
     def test_networks_of_seats_go_too(self) -> None:
         self.settle(networks=30)

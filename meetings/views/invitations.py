@@ -133,8 +133,13 @@ def revoke(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRes
 def restore(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpResponse:
     """Takes a revocation back and mails a new link. Old links stay dead."""
     meeting, invitation = invitation_of(request.user, meeting_id, invitation_id)
-    invitations.restore(request.user, invitation)
-    messages.success(request, _("%(name)s is invited again. A new link is on its way.") % {"name": name_of(invitation)})
+    try:
+        invitations.restore(request.user, invitation)
+    except Wrong as wrong:
+        messages.error(request, str(wrong))
+    else:
+        told = _("%(name)s is invited again. A new link is on its way.")
+        messages.success(request, told % {"name": name_of(invitation)})
     return redirect(back_to(meeting))
 
 

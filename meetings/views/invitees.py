@@ -34,7 +34,7 @@ def region(occurrence: Occurrence, door: DoorOf, now: datetime) -> dict[str, Any
         "invitations": shown,
         "has_guest_links": any(row["guest"] and not row["revoked"] for row in shown),
         "has_live": any(not row["revoked"] for row in shown),
-        "has_revoked": any(row["revoked"] for row in shown),
+        "has_revoked": any(row["revoked"] and not row["erased"] for row in shown),
     }
 
 
@@ -68,6 +68,7 @@ def _row(row: listing.Invited, door: DoorOf, now: datetime) -> dict[str, Any]:
         "state": _state(row, now),
         "second_use": _second_use(row, now),
         "revoked": invitation.revoked_at is not None,
+        "erased": invitation.is_erased,
     }
 
 

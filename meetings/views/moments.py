@@ -35,6 +35,8 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "account.signed_out": ("log-out", ""),
     "account.password_changed": ("key-round", ""),
     "account.password_reset": ("key-round", ""),
+    "person": ("user", ""),
+    "person.erased": ("trash-2", "bad"),
     "token": ("key-round", ""),
     "organisation": ("sliders-horizontal", ""),
     "audit": ("scroll-text", ""),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from allauth.account.models import EmailAddress
@@ -140,7 +140,7 @@ def invite_again(user: User, by: User) -> str:
     _require_admin(by)
     with transaction.atomic():
         SetupLink.objects.filter(user=user, used_at=None).delete()
-        record("account.link_made", actor=by, target=user.name)
+        record("account.link_made", actor=by, target=user.name, account=user.pk)
         return _new_link(user, INVITATION_LASTS)
 
 
@@ -158,7 +158,7 @@ def deactivate(user: User, by: User | None, *, label: str = "") -> None:
         SetupLink.objects.filter(user=user, used_at=None).delete()
         ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
         end_sessions(user)
-        record("account.deactivated", actor=by, actor_label=label, target=user.name)
+        record("account.deactivated", actor=by, actor_label=label, target=user.name, account=user.pk)
 
 
 def reactivate(user: User, by: User | None, *, label: str = "") -> None:
@@ -167,7 +167,7 @@ def reactivate(user: User, by: User | None, *, label: str = "") -> None:
     with transaction.atomic():
         user.is_active = True
         user.save(update_fields=["is_active"])
-        record("account.reactivated", actor=by, actor_label=label, target=user.name)
+        record("account.reactivated", actor=by, actor_label=label, target=user.name, account=user.pk)
 
 
 def change_role(user: User, role: str, by: User) -> None:
@@ -179,17 +179,24 @@ def change_role(user: User, role: str, by: User) -> None:
     with transaction.atomic():
         user.role = role
         user.save(update_fields=["role"])
-        record("account.role_changed", actor=by, target=user.name, role=role)
+        record("account.role_changed", actor=by, target=user.name, account=user.pk, role=role)
 
 
 def end_sessions(user: User, keep: str = "") -> int:
     """Deletes every portal session of `user` but `keep` (a session key); returns how many there were."""
     ended = 0
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
-        if session.session_key != keep and session.get_decoded().get("_auth_user_id") == str(user.pk):
+    for session in sessions_of(user):
+        if session.session_key != keep:
             session.delete()
             ended += 1
     return ended
+
+
+def sessions_of(user: User) -> Iterator[Session]:
+    """Every portal session in which `user` is signed in."""
+    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if session.get_decoded().get("_auth_user_id") == str(user.pk):
+            yield session
 
 
 def _require_admin(by: User | None) -> None:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
+from meetings.retentionmodels import ERASED_DOMAIN
 from meetings.views.moments import short_moment
 from portal.accounts import services
 from portal.models import User
@@ -58,7 +59,7 @@ class PersonForm(forms.Form):
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody with an account, found by a part of the name or address."""
     sought = request.GET.get("q", "").strip()[:100]
-    found = User.objects.order_by("-is_active", "name", "email")
+    found = User.objects.exclude(email__endswith=f"@{ERASED_DOMAIN}").order_by("-is_active", "name", "email")
     if sought:
         found = found.filter(Q(name__icontains=sought) | Q(email__icontains=sought))
     page = Paginator(found, PEOPLE_PER_PAGE).get_page(request.GET.get("page"))
@@ -108,7 +109,7 @@ def _link_page(request: HttpRequest, name: str, link: str) -> HttpResponse:
 
 
 def _person(person_id: Any) -> User:
-    person = User.objects.filter(pk=person_id).first()
+    person = User.objects.filter(pk=person_id).exclude(email__endswith=f"@{ERASED_DOMAIN}").first()
     if person is None:
         raise Http404
     return person

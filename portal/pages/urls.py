@@ -10,6 +10,7 @@ from portal.pages import (
     organisation,
     organisation_authorization,
     organisation_door,
+    organisation_person,
     organisation_retention,
     organisation_streams,
     people,
@@ -37,6 +38,9 @@ urlpatterns = [
     path("organisation/groups/<uuid:group_id>/delete/", groups.delete, name="organisation-group-delete"),
     path("organisation/door/", organisation_door.door, name="organisation-door"),
     path("organisation/retention/", organisation_retention.retention_page, name="organisation-retention"),
+    path("organisation/person/", organisation_person.person, name="organisation-person"),
+    path("organisation/person/export/", organisation_person.export, name="organisation-person-export"),
+    path("organisation/person/erase/", organisation_person.erase, name="organisation-person-erase"),
     path("organisation/authorization/", organisation_authorization.authorization, name="organisation-authorization"),
     path(
         "organisation/authorization/secret/",
