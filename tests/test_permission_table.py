@@ -309,7 +309,7 @@ def been_to_the_door(name: str, occurrence: Occurrence, host: User) -> str:
         device=device,
         name=name,
         knocked_at=timezone.now(),
-        refused_until=timezone.now() + timedelta(minutes=2) if refused else None,
+        refused_until=timezone.now() + timedelta(hours=2) if refused else None,
     )
     if name == "removed":
         Block.objects.create(occurrence=occurrence, invitation=invitation, device=device, removed=True)
