@@ -64,9 +64,11 @@ def _address(value: str) -> str:
 Moment = Annotated[
     datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
 ]
-OneLine = Annotated[str, AfterValidator(_one_line)]
-LineOrNothing = Annotated[str, AfterValidator(_line_or_nothing)]
-Paragraphs = Annotated[str, AfterValidator(_paragraphs)]
+ONE_LINE: Final = AfterValidator(_one_line)
+LINE_OR_NOTHING: Final = AfterValidator(_line_or_nothing)
+PARAGRAPHS: Final = AfterValidator(_paragraphs)
+"""What a text may hold. They follow its length in `Annotated`: the length is that of what was sent, as the document
+says, not of what is left when spaces are taken out."""
 Address = Annotated[
     str,
     Field(min_length=3, max_length=254),
@@ -101,7 +103,7 @@ class DoorTable(Input):
 
 
 class DoorTemplateRef(Input):
-    template: Annotated[OneLine, Field(min_length=1, max_length=60)] = Field(
+    template: Annotated[str, Field(min_length=1, max_length=60), ONE_LINE] = Field(
         description="The name of a door template, as `GET /door-templates` lists them."
     )
 
@@ -174,18 +176,18 @@ def _without_defaults_of_the_door(schema: dict[str, Any]) -> None:
 class MeetingIn(Input):
     """Fields of the door that are absent, and absent options, are as the organisation settled them."""
 
-    title: Annotated[OneLine, _TITLE]
+    title: Annotated[str, _TITLE, ONE_LINE]
     starts_at: Moment
     duration_minutes: Annotated[StrictInt, _DURATION] = 60
     time_zone: Annotated[str, _ZONE] | None = Field(None, description="IANA name; by default the owner's, or UTC.")
-    notes: Annotated[Paragraphs, _NOTES] = ""
+    notes: Annotated[str, _NOTES, PARAGRAPHS] = ""
     hosts: Annotated[list[Address], _HOSTS] = Field(default_factory=list)
     recurrence: Annotated[str, _RECURRENCE] | None = None
     door: Annotated[PRESET | DoorTable | DoorTemplateRef, _DOOR] = "guests_knock"
     door_opens_minutes: Annotated[StrictInt, _OPENS] | None = Field(
         10, description="Minutes before the start at which the door opens; null: at any time."
     )
-    listed: Annotated[list[Annotated[OneLine, Field(max_length=254)]], _LISTED] = Field(default_factory=list)
+    listed: Annotated[list[Annotated[str, Field(max_length=254), ONE_LINE]], _LISTED] = Field(default_factory=list)
     encryption: Annotated[ENCRYPTION, _ENCRYPTION] = "transport"
     options: OptionsIn = Field(default_factory=OptionsIn)
 
@@ -203,16 +205,16 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 class MeetingChange(Input):
     """Fields that are absent stay as they are."""
 
-    title: Annotated[OneLine, _TITLE] = ""
+    title: Annotated[str, _TITLE, ONE_LINE] = ""
     starts_at: Moment = Field(default=datetime.min)
     duration_minutes: Annotated[StrictInt, _DURATION] = 60
     time_zone: Annotated[str, _ZONE] = ""
-    notes: Annotated[Paragraphs, _NOTES] = ""
+    notes: Annotated[str, _NOTES, PARAGRAPHS] = ""
     hosts: Annotated[list[Address], _HOSTS] = Field(default_factory=list)
     recurrence: Annotated[str, _RECURRENCE] | None = None
     door: Annotated[PRESET | DoorTable | DoorTemplateRef, _DOOR] = "guests_knock"
     door_opens_minutes: Annotated[StrictInt, _OPENS] | None = None
-    listed: Annotated[list[Annotated[OneLine, Field(max_length=254)]], _LISTED] = Field(default_factory=list)
+    listed: Annotated[list[Annotated[str, Field(max_length=254), ONE_LINE]], _LISTED] = Field(default_factory=list)
     encryption: Annotated[ENCRYPTION, _ENCRYPTION] = Field(
         "transport", description="Settled when the meeting is made; another mode than its own answers 422."
     )
@@ -316,7 +318,7 @@ class OccurrenceChange(Input):
 
 class InvitationIn(Input):
     email: Address
-    name: Annotated[LineOrNothing, Field(max_length=120)] = ""
+    name: Annotated[str, Field(max_length=120), LINE_OR_NOTHING] = ""
     role: Literal["attendee", "guest", "host"] = Field(
         "attendee",
         description="`attendee`, `guest`: whoever has the address. `host`: an account's address; it then hosts.",
@@ -362,7 +364,7 @@ class InvitationChange(Input):
     """Fields that are absent stay as they are."""
 
     email: Address = ""
-    name: Annotated[LineOrNothing, Field(max_length=120)] = ""
+    name: Annotated[str, Field(max_length=120), LINE_OR_NOTHING] = ""
     role: Literal["host"] = Field("host", description="Makes the account of this address a host of the meeting.")
     notify: StrictBool = Field(True, description="Mail the invitation to a new address, and tell the old one.")
 
@@ -429,12 +431,12 @@ class Participants(Output):
 
 
 class AnswerIn(Input):
-    note: Annotated[LineOrNothing, Field(max_length=300)] = Field("", description="What the person is told.")
+    note: Annotated[str, Field(max_length=300), LINE_OR_NOTHING] = Field("", description="What the person is told.")
     block: StrictBool = Field(False, description="They can't come back to this meeting.")
 
 
 class RemovalIn(Input):
-    note: Annotated[LineOrNothing, Field(max_length=300)] = Field("", description="What the person is told.")
+    note: Annotated[str, Field(max_length=300), LINE_OR_NOTHING] = Field("", description="What the person is told.")
     block: StrictBool = Field(True, description="They can't come back to this meeting.")
 
 
@@ -587,8 +589,8 @@ _TEMPLATE_NAME = Field(min_length=1, max_length=60)
 
 
 class DoorTemplateIn(Input):
-    name: Annotated[OneLine, _TEMPLATE_NAME]
-    about: Annotated[LineOrNothing, Field(max_length=160)] = ""
+    name: Annotated[str, _TEMPLATE_NAME, ONE_LINE]
+    about: Annotated[str, Field(max_length=160), LINE_OR_NOTHING] = ""
     door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
     door_opens_minutes: Annotated[StrictInt, _OPENS] | None = 10
     options: OptionsIn = Field(default_factory=OptionsIn)
@@ -603,8 +605,8 @@ def _without_defaults_at_all(schema: dict[str, Any]) -> None:
 class DoorTemplateChange(Input):
     """Fields that are absent stay as they are."""
 
-    name: Annotated[OneLine, _TEMPLATE_NAME] = ""
-    about: Annotated[LineOrNothing, Field(max_length=160)] = ""
+    name: Annotated[str, _TEMPLATE_NAME, ONE_LINE] = ""
+    about: Annotated[str, Field(max_length=160), LINE_OR_NOTHING] = ""
     door: Annotated[PRESET | DoorTable, _DOOR] = "guests_knock"
     door_opens_minutes: Annotated[StrictInt, _OPENS] | None = 10
     options: OptionsIn = Field(default_factory=OptionsIn)
@@ -617,14 +619,14 @@ _MEMBERS = Field(max_length=1000, description="Addresses of accounts.")
 
 
 class GroupIn(Input):
-    name: Annotated[OneLine, _GROUP_NAME]
+    name: Annotated[str, _GROUP_NAME, ONE_LINE]
     members: Annotated[list[Address], _MEMBERS] = Field(default_factory=list)
 
 
 class GroupChange(Input):
     """Fields that are absent stay as they are; `members` replaces everybody who is in it."""
 
-    name: Annotated[OneLine, _GROUP_NAME] = ""
+    name: Annotated[str, _GROUP_NAME, ONE_LINE] = ""
     members: Annotated[list[Address], _MEMBERS] = Field(default_factory=list)
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults_at_all)

@@ -8,11 +8,12 @@ from uuid import uuid4
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
+from pydantic import ValidationError
 
 from meetings.models import Meeting
 from meetings.signaling.rates import Budgets, Rate
 from portal.accounts.services import deactivate
-from portal.api import auth
+from portal.api import auth, schemas
 from portal.api.problems import PROBLEMS
 from portal.models import ApiToken, User
 from portal.tests.api_case import ApiCase, meeting_of, person, token_of
@@ -268,3 +269,39 @@ def test_every_problem_has_a_status_and_a_sentence() -> None:
         assert code == code.lower()
         assert 400 <= status < 600
         assert title.endswith(".")
+
+
+def every_input() -> list[type[schemas.Input]]:
+    found, left = [], [schemas.Input]
+    while left:
+        kinds = left.pop().__subclasses__()
+        found += kinds
+        left += kinds
+    return found
+
+
+def test_the_length_of_a_text_is_that_of_what_was_sent() -> None:
+    tried = 0
+    for kind in every_input():
+        for name, field in kind.model_json_schema()["properties"].items():
+            schema = next((one for one in field.get("anyOf", [field]) if one.get("type") == "string"), {})
+            if "format" in schema or "enum" in schema or "const" in schema:
+                continue
+            if schema:
+                most = schema["maxLength"]
+                wrong = errors_of(kind, name, "a" + " " * most)
+            elif field.get("items", {}).get("maxLength") and "format" not in field["items"]:
+                wrong = errors_of(kind, name, ["a" + " " * field["items"]["maxLength"]])
+            else:
+                continue
+            assert "string_too_long" in wrong, (kind.__name__, name, wrong)
+            tried += 1
+    assert tried > 15
+
+
+def errors_of(kind: type[schemas.Input], name: str, value: Any) -> list[str]:
+    try:
+        kind.model_validate({name: value})
+    except ValidationError as error:
+        return [one["type"] for one in error.errors() if one["loc"][:1] == (name,)]
+    return []
