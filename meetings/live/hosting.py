@@ -76,7 +76,7 @@ async def remove(live: Live, occurrence_id: str, actor: Actor, target_id: str, *
     if seat is not None and not seat.inside:
         raise ProtocolError("wrong_state", "they are at the door: turn them away")
     if seat is not None and seat.person.organiser:
-        raise ProtocolError("wrong_state", "they made this meeting: only they can leave it")
+        raise ProtocolError("organiser", "they made this meeting: only they can leave it")
     if room is not None and seat is not None:
         room.expel(target_id)
     live.tickets.forget(target_id)

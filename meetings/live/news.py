@@ -56,6 +56,7 @@ class News:
             if not seat.inside:
                 self._tell_door(seat)
             elif not seat.told_room:
+                self._tell_capabilities(seat, by)
                 self._tell_room(seat, waiting)
             else:
                 self._tell_differences(seat, changed, meeting_changed, by)
@@ -86,13 +87,18 @@ class News:
             seat.tell(self.room.turned_away)
 
     def _tell_differences(self, seat: Seat, changed: Iterable[str], meeting_changed: bool, by: str | None) -> None:
-        if seat.capabilities != seat.told_capabilities:
-            seat.told_capabilities = seat.capabilities
-            seat.tell({"type": "capabilities", "capabilities": views.capabilities(seat.capabilities), "by": by})
         if meeting_changed and self.room.meeting is not None:
             seat.tell({"type": "meeting", "meeting": views.meeting(self.room.meeting), "by": by})
+        self._tell_capabilities(seat, by)
         for pid in changed:
             seat.tell({"type": "person", "person": views.person(self.room.seats[pid], for_host=seat.is_host)})
+
+    @staticmethod
+    def _tell_capabilities(seat: Seat, by: str | None) -> None:
+        """Who was inside before hears by whom it changed, also when everything is told anew because they host now."""
+        if seat.told_capabilities not in (None, seat.capabilities):
+            seat.told_capabilities = seat.capabilities
+            seat.tell({"type": "capabilities", "capabilities": views.capabilities(seat.capabilities), "by": by})
 
     def _waiting_views(self) -> list[Json]:
         cautions = self.room.cautions()

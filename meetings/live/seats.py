@@ -31,11 +31,6 @@ def off_without(capabilities: Capabilities) -> frozenset[Source]:
 class Connection(Protocol):
     """A socket as `live` sees it. Neither method waits for the other side, and neither raises."""
 
-    @property
-    def word(self) -> str:
-        """A host's word for this person in an encrypted meeting; empty where none was given."""
-        return self.person.word
-
     def tell(self, message: Mapping[str, Any]) -> None: ...
 
     def close(self, code: int) -> None: ...

@@ -26,6 +26,9 @@ from meetings.signaling.protocol import ProtocolError
 
 log = logging.getLogger("lintel.live")
 
+TOLD_AS_THEY_ARE = frozenset({"suspended", "limited", "organiser"})
+"""Codes of services that the protocol has too: people are told why, not only that it did not work."""
+
 FORGOTTEN_AFTER = timedelta(hours=1)
 
 
@@ -67,7 +70,7 @@ def act(service: Service, occurrence_id: str, actor: Actor, target_id: str | Non
     except NotAHost:
         raise ProtocolError("not_a_host", "only hosts may do this") from None
     except Wrong as wrong:
-        raise ProtocolError("suspended" if wrong.code == "suspended" else "wrong_state", wrong.message) from None
+        raise ProtocolError(wrong.code if wrong.code in TOLD_AS_THEY_ARE else "wrong_state", wrong.message) from None
     except IllegalEvent:
         raise ProtocolError("wrong_state", "that does not fit the state they are in") from None
     except (Participant.DoesNotExist, Occurrence.DoesNotExist, ValidationError, ValueError):

@@ -117,5 +117,6 @@ WAITING_FIELDS: Final = frozenset(
 )
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}
-    | {"no_such_participant", "wrong_state", "suspended", "bad_sdp", "no_grant", "busy", "try_again", "conflict"}
+    | {"no_such_participant", "wrong_state", "suspended", "limited", "organiser", "bad_sdp", "no_grant", "busy"}
+    | {"try_again", "conflict"}
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -19,9 +20,27 @@ from tests.browser.test_room_main_job import (
     eventually,
     personal_link,
     schedule,
+    walk_in,
 )
 
 pytestmark = pytest.mark.timeout(300)
+
+SEND_ALL_THE_SAME = """async () => {
+  const {0: track} = (await navigator.mediaDevices.getUserMedia({audio: true})).getAudioTracks();
+  for (const connection of connections.filter(({connectionState}) => connectionState !== "closed"))
+    for (const {direction, sender, receiver} of connection.getTransceivers())
+      if (direction === "sendonly" && receiver.track.kind === "audio") await sender.replaceTrack(track);
+  lines.at(-1).send(JSON.stringify({type: "media.state", microphone: true, camera: true, screen: false}));
+}"""
+"""A page that somebody changed: it sends sound whatever its buttons say, and tells the server that it is on."""
+
+PACKETS = """async ([direction, kind]) => {
+  let sum = 0;
+  for (const connection of connections.filter(({connectionState}) => connectionState !== "closed"))
+    for (const {type, kind: its, packetsSent, packetsReceived} of (await connection.getStats()).values())
+      if (type === `${direction}-rtp` && its === kind) sum += packetsSent ?? packetsReceived;
+  return sum;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +85,12 @@ def stands_still(who: Seat, seconds: float = 1.0) -> None:
     assert who.stats()["packetsReceived"] == before
 
 
+def packets(who: Seat, direction: str, kind: str) -> int:
+    """How many packets of sound or pictures this browser has sent ("outbound") or got ("inbound")."""
+    counted: int = who.page.evaluate(PACKETS, [direction, kind])
+    return counted
+
+
 def test_suspend_stops_everything_says_so_and_goes_on_as_it_was(portal: Portal, seat: Callable[..., Seat]) -> None:
     host, guest = host_and_guest(portal, seat, "Suspended and resumed")
     host.tool("Host").click()
@@ -105,3 +130,108 @@ def test_suspend_stops_everything_says_so_and_goes_on_as_it_was(portal: Portal, 
             lambda who=who: who.button("Camera").get_attribute("aria-pressed") == "false", 10, "camera that is off"
         )
     stands_still(guest)
+
+
+def test_a_host_says_who_may_speak_and_whoever_may_not_is_told_and_asks(
+    portal: Portal, seat: Callable[..., Seat], artifacts: Path
+) -> None:
+    host, guest = host_and_guest(portal, seat, "Who may speak")
+    peter = host.page.get_by_role("region", name="People").get_by_role("button", name="Actions for Peter Lindqvist")
+    host.tool("People").click()
+    peter.click()
+    host.page.get_by_role("menuitem", name="Mute", exact=True).click()
+    expect(guest.page.get_by_text("Ingrid Sæther muted you.").first).to_be_visible()
+    guest.button("Mic").click()
+    expect(guest.button("Mic")).to_have_attribute("aria-pressed", "true")
+    host.hears()
+
+    host.button("Mute everyone").click()
+    dialog = host.page.get_by_role("dialog", name="Mute everyone?")
+    dialog.get_by_role("checkbox", name="Let people unmute themselves").uncheck()
+    dialog.get_by_role("button", name="Mute everyone").click()
+    expect(guest.page.get_by_text("You can’t speak now.").first).to_be_visible()
+    expect(guest.button("Mic")).to_have_attribute("aria-pressed", "false")
+    expect(guest.button("Mic")).to_be_disabled()
+    expect(guest.button("Mic")).to_have_accessible_description(
+        "Only hosts can speak in this meeting. Raise your hand to ask."
+    )
+    guest.button("Mic").click(force=True)
+    expect(guest.button("Mic")).to_have_attribute("aria-pressed", "false")
+    guest.page.screenshot(path=str(artifacts / "room-hosts-only.png"))
+
+    time.sleep(0.3)  # what was under way before has arrived
+    heard, seen, sent = (
+        packets(host, "inbound", "audio"),
+        packets(host, "inbound", "video"),
+        packets(guest, "outbound", "audio"),
+    )
+    guest.page.evaluate(SEND_ALL_THE_SAME)
+    eventually(lambda: packets(guest, "outbound", "audio") > sent + 40, 10, "sound that a changed page sends")
+    eventually(lambda: packets(host, "inbound", "video") > seen, 10, "picture, which Peter may still show")
+    assert packets(host, "inbound", "audio") == heard
+
+    guest.button("Raise hand").click()
+    expect(guest.button("Hand")).to_have_attribute("aria-pressed", "true")
+
+    peter.click()
+    host.page.get_by_role("menuitem", name="Ask to unmute").click()
+    expect(guest.page.get_by_text("Ingrid Sæther asks you to speak").first).to_be_visible()
+    guest.page.screenshot(path=str(artifacts / "room-asked.png"))
+    guest.button("Turn on microphone").click()
+    expect(guest.button("Mic")).to_have_attribute("aria-pressed", "true")
+    expect(guest.button("Hand")).to_have_attribute("aria-pressed", "false")
+    host.hears()
+
+    peter.click()
+    host.page.get_by_role("menuitem", name="What they may do…").click()
+    dialog = host.page.get_by_role("dialog", name="What may Peter Lindqvist do?")
+    expect(dialog.get_by_role("checkbox", name="Speak")).to_be_checked()
+    dialog.get_by_role("checkbox", name="Show video").uncheck()
+    host.page.screenshot(path=str(artifacts / "room-what-they-may.png"))
+    dialog.get_by_role("button", name="Save").click()
+    expect(guest.button("Camera")).to_have_attribute("aria-pressed", "false")
+    expect(guest.button("Camera")).to_have_accessible_description(
+        "A host has switched video off for you. Raise your hand to ask."
+    )
+
+    host.tool("Host").click()
+    expect(host.page.get_by_role("combobox", name="Speak")).to_have_value("hosts")
+    host.page.get_by_role("combobox", name="Write in the chat").select_option("hosts")
+    guest.tool("Chat").click()
+    expect(guest.page.get_by_text("Only hosts can write in this chat.", exact=True)).to_be_visible()
+    expect(guest.page.get_by_role("textbox", name="Message")).to_be_disabled()
+
+
+def test_a_co_host_is_made_answers_the_door_and_loses_it_at_once(portal: Portal, seat: Callable[..., Seat]) -> None:
+    host, colleague = seat(), seat()
+    url = schedule(portal, host, "Two hosts", MARCUS, PETER)
+    come_in(host)
+    host.state("connected")
+    walk_in(portal, colleague, MARCUS, url)
+    host.tool("People").click()
+    marcus = host.page.get_by_role("region", name="People").get_by_role("button", name="Actions for Marcus Bell")
+    marcus.click()
+    host.page.get_by_role("menuitem", name="Make host…").click()
+    host.button("Make Marcus Bell a host").click()
+    expect(colleague.page.get_by_text("Ingrid Sæther made you a host.").first).to_be_visible()
+
+    guest = seat()
+    guest.page.goto(personal_link(portal, PETER))
+    come_in(guest, "Knock to join", "Peter Lindqvist")
+    for who in (host, colleague):
+        expect(who.page.get_by_role("region", name="At the door")).to_have_count(1)
+    colleague.button("Let in Peter Lindqvist").click()
+    guest.state("connected")
+    expect(host.page.get_by_text("Marcus Bell let Peter Lindqvist in.").first).to_be_visible()
+    colleague.tool("People").click()
+    people = colleague.page.get_by_role("region", name="People")
+    people.get_by_role("button", name="Actions for Ingrid Sæther").click()
+    # Ingrid made the meeting: nobody puts her out of it.
+    expect(colleague.page.get_by_role("menuitem", name="Remove…")).to_have_count(0)
+    colleague.page.keyboard.press("Escape")
+
+    marcus.click()
+    host.page.get_by_role("menuitem", name="Take back the host’s role").click()
+    expect(colleague.page.get_by_text("Ingrid Sæther took the host’s role back.").first).to_be_visible()
+    expect(colleague.button("Host")).to_be_hidden()
+    colleague.state("connected")

@@ -3,6 +3,7 @@ import { h, icon, put, setText } from "../lib/h.js";
 import { clockTime, gettext } from "../lib/i18n.js";
 import { withLinks } from "../lib/links.js";
 import { LONGEST_CHAT } from "../signaling/protocol.js";
+import { whyNot } from "./rights_words.js";
 
 /** @typedef {import("../signaling/protocol.js").ChatMessage} ChatMessage */
 
@@ -61,7 +62,7 @@ export class ChatPanel {
   render() {
     const { suspended } = this.#roster;
     const may = this.#roster.capabilities.chat && !suspended;
-    setText(this.#off, suspended ? gettext("Nobody can write while the meeting is suspended.") : gettext("The host has switched chat off for you."));
+    setText(this.#off, suspended ? gettext("Nobody can write while the meeting is suspended.") : whyNot(this.#roster, "chat"));
     this.#text.disabled = !may;
     this.#off.hidden = may;
   }

@@ -14,16 +14,16 @@ let count = 0;
 /**
  * @param {{
  *   title: string, body?: string, answers: Answer[], cancel?: string,
- *   text?: TextField, choice?: ChoiceField, tick?: TickField,
+ *   text?: TextField, choice?: ChoiceField, ticks?: TickField[],
  * }} question
- * @returns {Promise<{answer: string, text: string, choice: string, tick: boolean} | null>} null: nothing was decided
+ * @returns {Promise<{answer: string, text: string, choice: string, ticks: Record<string, boolean>} | null>} null: nothing was decided
  */
-export function ask({ title, body, answers, cancel, text, choice, tick }) {
+export function ask({ title, body, answers, cancel, text, choice, ticks = [] }) {
   const id = `ask-${++count}`;
   const area = text
     ? h("textarea", { class: "input", id: `${id}-text`, rows: 3, maxlength: text.longest ?? 300, "aria-describedby": text.hint ? `${id}-hint` : null })
     : null;
-  const box = tick ? h("input", { type: "checkbox", checked: tick.checked }) : null;
+  const boxes = ticks.map(({ id: name, checked }) => h("input", { type: "checkbox", name, checked }));
   const radios = (choice?.options ?? []).map(([value, label], index) =>
     h("label", { class: "check" }, h("input", { type: "radio", name: `${id}-choice`, value, checked: index === 0 }), h("span", {}, label)),
   );
@@ -40,7 +40,7 @@ export function ask({ title, body, answers, cancel, text, choice, tick }) {
     text
       ? h("div", { class: "field mt-4" }, h("label", { for: `${id}-text` }, text.label), text.hint ? h("p", { class: "hint", id: `${id}-hint` }, text.hint) : null, area)
       : null,
-    tick ? h("label", { class: "check mt-4" }, box, h("span", {}, tick.label)) : null,
+    ticks.length ? h("div", { class: "stack gap-2 mt-4" }, ...ticks.map(({ label }, index) => h("label", { class: "check" }, boxes[index], h("span", {}, label)))) : null,
     h("div", { class: "row row-wrap" }, cancelButton, ...buttons),
   );
   const back = /** @type {HTMLElement | null} */ (document.activeElement);
@@ -52,7 +52,8 @@ export function ask({ title, body, answers, cancel, text, choice, tick }) {
       const answer = dialog.returnValue;
       dialog.remove();
       if (back?.isConnected) back.focus();
-      resolve(answer ? { answer, text: area?.value.trim() ?? "", choice: checked?.value ?? "", tick: box?.checked ?? false } : null);
+      const ticked = Object.fromEntries(boxes.map((box) => [box.name, box.checked]));
+      resolve(answer ? { answer, text: area?.value.trim() ?? "", choice: checked?.value ?? "", ticks: ticked } : null);
     };
     dialog.showModal();
     (area ?? cancelButton).focus();

@@ -2,6 +2,7 @@
 import { h, icon, put, setAttr, setIcon, setText } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
 import { DoorRules } from "./info_panels.js";
+import { RIGHTS, audienceNames, rightNames } from "./rights_words.js";
 import { triedWords } from "./turned_away_words.js";
 
 export class HostPanel {
@@ -13,6 +14,8 @@ export class HostPanel {
   #hands;
   #suspend;
   #suspendWord = h("span");
+  /** @type {Map<import("../signaling/protocol.js").Right, HTMLSelectElement>} */
+  #audiences = new Map();
   #tries = h("ul", { class: "stack gap-2" });
   #history = h("a", { target: "_blank", rel: "noopener" }, gettext("See them in the history"));
   #turnedAway = h("section", { hidden: true, "aria-labelledby": "turned-away-title" }, h("h3", { class: "sub-h sub-gap", id: "turned-away-title" }, gettext("Turned away")), this.#tries, h("p", { class: "meta mt-2" }, this.#history));
@@ -23,11 +26,11 @@ export class HostPanel {
   /**
    * @param {{
    *   roster: import("../signaling/roster.js").Roster,
-   *   suspend: () => void,
-   *   deeds: {resume: (quiet: boolean) => void, lock: () => void, muteEveryone: () => void, lowerHands: () => void, end: () => Promise<void>},
+   *   suspend: () => void, give: (rights: Partial<import("../signaling/protocol.js").Rights>) => Promise<void>,
+   *   deeds: {resume: (quiet: boolean) => void, lock: () => void, muteEveryone: () => Promise<void>, lowerHands: () => void, end: () => Promise<void>},
    * }} parts
    */
-  constructor({ roster, suspend, deeds }) {
+  constructor({ roster, suspend, give, deeds }) {
     this.#roster = roster;
     this.#lock = h("button", { class: "btn", type: "button", onclick: () => deeds.lock() }, icon("lock"), this.#lockWord);
     this.#suspend = h("button", { class: "btn", type: "button", onclick: () => (roster.suspended ? deeds.resume(false) : suspend()) }, icon("octagon-pause"), this.#suspendWord);
@@ -37,11 +40,12 @@ export class HostPanel {
       { class: "body" },
       h("h3", { class: "sub-h" }, gettext("The door")),
       h("div", { class: "stack gap-3" }, this.#rules.node, this.#lock, this.#lockNote),
+      this.#whoMay(give),
       h("h3", { class: "sub-h sub-gap" }, gettext("Everyone")),
       h(
         "div",
         { class: "stack gap-2" },
-        h("button", { class: "btn", type: "button", onclick: () => deeds.muteEveryone() }, icon("mic-off"), gettext("Mute everyone")),
+        h("button", { class: "btn", type: "button", onclick: () => void deeds.muteEveryone() }, icon("mic-off"), gettext("Mute everyone")),
         this.#hands,
         this.#suspend,
         h("p", { class: "meta" }, gettext("Suspend stops every picture, sound, message and share at once, yours too, and asks you what next.")),
@@ -62,6 +66,32 @@ export class HostPanel {
     this.#lockNote.hidden = !meeting.locked;
     this.#tell(this.#roster.turnedAway);
     setAttr(this.#hands, "aria-disabled", this.#roster.hands.length ? null : "true");
+    for (const [right, select] of this.#audiences) if (!select.disabled) select.value = meeting.rights[right];
+  }
+
+  /** @param {(rights: Partial<import("../signaling/protocol.js").Rights>) => Promise<void>} give */
+  #whoMay(give) {
+    const rows = RIGHTS.map((right) => {
+      const id = `may-${right}`;
+      /** The list says what the meeting says: until that is answered, nothing else is chosen. */
+      const chosen = async () => {
+        select.disabled = true;
+        await give({ [right]: select.value });
+        select.disabled = false;
+        this.render();
+        select.focus();
+      };
+      const select = h("select", { class: "input", id, onchange: () => void chosen() }, ...audienceNames().map(([value, label]) => h("option", { value }, label)));
+      this.#audiences.set(right, /** @type {HTMLSelectElement} */ (select));
+      return h("div", { class: "may-row" }, h("label", { for: id }, rightNames()[right]), select);
+    });
+    return h(
+      "section",
+      { "aria-labelledby": "who-may" },
+      h("h3", { class: "sub-h sub-gap", id: "who-may" }, gettext("Who may")),
+      h("div", { class: "stack gap-2" }, ...rows),
+      h("p", { class: "meta mt-2" }, gettext("Hosts always may. For one person: the menu behind their name, under People.")),
+    );
   }
 
   /** @param {import("../signaling/protocol.js").TurnedAwayMessage | null} message */

@@ -9,7 +9,8 @@ import { Subscriber, trackKey } from "./subscriber.js";
  * @typedef {import("../signaling/protocol.js").MediaState} MediaState
  * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
  * @typedef {import("./publisher.js").Request} Request
- * @typedef {{tracks: null, state: {sending: string, receiving: string}, failed: unknown}} CallEvents
+ * @typedef {{tracks: null, state: {sending: string, receiving: string}, refused: import("../signaling/protocol.js").OwnSource, failed: unknown}} CallEvents
+ *   `refused`: said to be on, and the server keeps it off
  */
 
 /** After this many failures in a row the page stops trying by itself and says so. */
@@ -97,7 +98,18 @@ export class Call extends Emitter {
    */
   async tell(change) {
     this.state = { ...this.state, ...change };
-    await this.#request("media.state", this.state).catch(unlessCut);
+    await this.#tell().catch(unlessCut);
+  }
+
+  /** Says what is on, and takes the server's word for what may be. */
+  async #tell() {
+    const told = this.state;
+    const answer = await this.#request("media.state", told);
+    for (const source of /** @type {const} */ (["microphone", "camera", "screen"])) {
+      if (!told[source] || answer?.[source] !== false || !this.state[source]) continue;
+      this.state = { ...this.state, [source]: false };
+      this.emit("refused", source);
+    }
   }
 
   /** @param {number} people how many are inside */
@@ -133,7 +145,7 @@ export class Call extends Emitter {
         publisher = this.publisher;
       }
       await this.#request("media.start", { fresh: !kept });
-      await this.#request("media.state", this.state);
+      await this.#tell();
       if (!kept) await publisher?.negotiate();
     } catch (error) {
       if (publisher !== this.publisher || (error instanceof RequestFailed && error.code === "cut")) return;

@@ -36,6 +36,7 @@ export class Participation extends Emitter {
     this.#call = call;
     this.#capabilities = capabilities;
     this.#suspended = suspended;
+    call.on("refused", (source) => void this.stopped(source));
     devices.on("track", ({ kind, track }) => void this.#call.send([kind, track]).catch((error) => this.#failed(kind, error)));
     devices.on("lost", (kind) => void this.#tell(kind, false));
     devices.on("change", () => this.emit("change", null));
@@ -202,6 +203,7 @@ export class Participation extends Emitter {
   async #tell(kind, on) {
     try {
       await this.#call.tell({ [kind]: on });
+      if (on && !this.#call.state[kind]) this.#failed(kind, new RequestFailed("not_allowed", "not allowed"));
     } catch (error) {
       this.#call.state = { ...this.#call.state, [kind]: false };
       await this.#devices.toggle(kind, false);

@@ -5,7 +5,7 @@ import { isAlive, makePeerConnection } from "./peer.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").Source} Source
- * @typedef {(type: string, fields?: object) => Promise<{sdp?: string}>} Request
+ * @typedef {(type: string, fields?: object) => Promise<{sdp?: string} & Partial<import("../signaling/protocol.js").MediaState>>} Request
  */
 
 /**

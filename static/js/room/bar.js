@@ -1,8 +1,9 @@
 // The control bar and the small buttons of the top bar: their state, their menus, their counts.
-import { byId, setAttr, setIcon, setText, h } from "../lib/h.js";
+import { byId, h, icon, setAttr, setIcon, setText } from "../lib/h.js";
 import { gettext, ngettext } from "../lib/i18n.js";
 import { EMOJI } from "../signaling/protocol.js";
 import { showMenu } from "../elements/menu.js";
+import { whyNot } from "../elements/rights_words.js";
 import { rovingToolbar } from "../elements/toolbar.js";
 
 /** @typedef {import("../elements/menu.js").Entry} Entry */
@@ -58,8 +59,9 @@ export class Bar {
     this.#device("camera", participation.camera, "video", "video-off", capabilities.show && (participation.camera || !roster.suspended), devices.trouble.camera);
     const mic = participation.microphone ? gettext("Turn off microphone") : gettext("Turn on microphone");
     const camera = participation.camera ? gettext("Turn off camera") : gettext("Turn on camera");
-    setAttr(byId("bar-mic"), "title", `${mic} (Ctrl+D)`);
-    setAttr(byId("bar-camera"), "title", `${camera} (Ctrl+E)`);
+    this.#may("mic", "speak", `${mic} (Ctrl+D)`);
+    this.#may("camera", "show", `${camera} (Ctrl+E)`);
+    this.#may("share", "share", null);
     setAttr(byId("bar-share"), "aria-pressed", String(participation.sharing));
     setAttr(byId("bar-share"), "aria-disabled", capabilities.share && !roster.suspended ? null : "true");
     setAttr(byId("bar-hand"), "aria-pressed", String(Boolean(roster.self?.hand)));
@@ -104,6 +106,23 @@ export class Bar {
     byId(`bar-${name}-menu`).classList.toggle("is-off", !on);
   }
 
+  /**
+   * The name of a button never changes: what stands in its way is a lock on it, and said with it.
+   * @param {"mic" | "camera" | "share"} name
+   * @param {import("../signaling/protocol.js").Right} right
+   * @param {string | null} title where nothing does
+   */
+  #may(name, right, title) {
+    const { roster } = this.#parts;
+    const button = byId(`bar-${name}`);
+    const why = roster.capabilities[right] ? "" : `${whyNot(roster, right)} ${gettext("Raise your hand to ask.")}`;
+    setAttr(button, "title", why || title);
+    setAttr(button, "aria-description", why || null);
+    let lock = button.querySelector(".badge");
+    if (!why) lock?.remove();
+    else if (!lock) button.append((lock = h("span", { class: "badge", "aria-hidden": "true" }, icon("lock"))));
+  }
+
   /** @returns {Entry[]} */
   #soundEntries() {
     const { devices, openSettings } = this.#parts;
@@ -143,7 +162,7 @@ export class Bar {
     const narrow = innerWidth < 900;
     const phone = innerWidth <= 640;
     return [
-      phone && canShare() && roster.capabilities.share
+      phone && canShare()
         ? { label: participation.sharing ? gettext("Stop sharing") : gettext("Share"), icon: participation.sharing ? "monitor-x" : "monitor-up", run: toggleShare }
         : null,
       phone ? { label: gettext("React"), icon: "smile", run: () => this.openReactions() } : null,

@@ -2,6 +2,9 @@
 import { gettext, ngettext } from "../lib/i18n.js";
 import { RequestFailed } from "../signaling/protocol.js";
 import { ask } from "../elements/dialog.js";
+import { RIGHT_OF, whyNot } from "../elements/rights_words.js";
+
+/** @typedef {import("../signaling/protocol.js").OwnSource} OwnSource */
 
 export class Deeds {
   #client;
@@ -36,6 +39,7 @@ export class Deeds {
   /** @param {"microphone" | "camera"} kind */
   async turn(kind) {
     const on = !this.#participation[kind];
+    if (on && !this.#may(kind)) return;
     const words = kind === "microphone" ? [gettext("Microphone off"), gettext("Microphone on")] : [gettext("Camera off"), gettext("Camera on")];
     await this.#participation.turn(kind, on);
     const is = this.#participation[kind];
@@ -44,16 +48,37 @@ export class Deeds {
   }
 
   async share() {
-    if (this.#roster.suspended) {
-      this.#failed(new RequestFailed("suspended", "suspended"));
-      return;
-    }
-    if (!this.#roster.capabilities.share) {
-      this.#banners.show("device", { icon: "info", title: gettext("Only hosts can share in this meeting."), forMs: 5000 });
-      return;
-    }
     if (this.#participation.sharing) await this.#participation.stopSharing();
-    else await this.#participation.share();
+    else if (this.#may("screen")) await this.#participation.share();
+  }
+
+  /**
+   * Whether this source may be switched on now. Where not, it is said why, and the raised hand is the way.
+   * @param {OwnSource} source
+   */
+  #may(source) {
+    const { suspended, capabilities, self } = this.#roster;
+    if (suspended) {
+      this.#failed(new RequestFailed("suspended", "suspended"));
+      return false;
+    }
+    const right = RIGHT_OF[source];
+    if (capabilities[right]) return true;
+    const title = whyNot(this.#roster, right);
+    const actions = self?.hand ? [] : [{ label: gettext("Raise hand"), run: () => (this.#banners.hide("rights"), void this.raiseHand(true)) }];
+    this.#banners.show("rights", { icon: "lock", title, text: self?.hand ? gettext("Your hand is raised.") : gettext("Raise your hand to ask."), actions, forMs: 10_000, closable: true });
+    this.#announcer.alert(title);
+    return false;
+  }
+
+  /**
+   * A host asked for it, and it was accepted: what the raised hand was for.
+   * @param {OwnSource} source
+   */
+  async accept(source) {
+    if (source === "screen") await this.share();
+    else if (!this.#participation[source]) await this.turn(source);
+    if (this.#roster.self?.hand) await this.raiseHand(false);
   }
 
   /** @param {boolean} raised */
@@ -119,8 +144,21 @@ export class Deeds {
     void this.#hosting.lock(!this.#roster.meeting?.locked).catch(this.#failed);
   }
 
-  muteEveryone() {
-    void this.#hosting.muteEveryone().then(() => this.#announcer.say(gettext("Everyone is muted")), this.#failed);
+  async muteEveryone() {
+    const onlyHosts = this.#roster.meeting?.rights.speak === "hosts";
+    const given = await ask({
+      title: gettext("Mute everyone?"),
+      body: gettext("Every microphone but yours is switched off. People are told that you did it."),
+      ticks: onlyHosts ? [] : [{ id: "unmute", label: gettext("Let people unmute themselves"), checked: true }],
+      answers: [{ value: "mute", label: gettext("Mute everyone"), primary: true }],
+    });
+    if (!given) return;
+    await this.#hosting.muteEveryone(onlyHosts || given.ticks.unmute).then(() => this.#announcer.say(gettext("Everyone is muted")), this.#failed);
+  }
+
+  /** @param {Partial<import("../signaling/protocol.js").Rights>} rights whom the meeting lets, from now on */
+  async give(rights) {
+    await this.#hosting.give(rights).catch(this.#failed);
   }
 
   lowerHands() {

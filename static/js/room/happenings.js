@@ -79,7 +79,7 @@ function tellOfTheDoor({ roster, announcer, banners, notices, chat }) {
 }
 
 /** @param {Parts} parts */
-function tellOfMedia({ call, devices, participation, announcer, banners, notices }) {
+function tellOfMedia({ roster, call, devices, participation, announcer, banners, notices }) {
   call.on("state", ({ sending, receiving }) => {
     const broken = [sending, receiving].some((state) => state === "failed" || state === "disconnected");
     if (broken) banners.show("media", { spin: true, title: gettext("Video and sound are interrupted."), text: gettext("Trying again by itself.") });
@@ -87,6 +87,7 @@ function tellOfMedia({ call, devices, participation, announcer, banners, notices
   });
   participation.on("failed", ({ what, error }) => notices.deviceFailed(what, error));
   participation.on("mutedByHost", ({ source, by }) => notices.wasMuted(source, by));
+  roster.on("rights", (change) => notices.rightsChanged(change));
   participation.on("shareEnded", () => announcer.say(gettext("You stopped sharing")));
   devices.on("fellBack", ({ label }) => {
     banners.show("device", { icon: "info", title: gettext("A device was unplugged."), text: gettext("Now using {device}.", { device: label }), forMs: 8000, closable: true });

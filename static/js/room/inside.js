@@ -47,6 +47,7 @@ export class Inside {
   #preferences;
   #announcer;
   #hosting;
+  #deeds;
   #stage;
   #queue;
   #people;
@@ -105,11 +106,11 @@ export class Inside {
       stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
       ownStream: () => this.#ownStream, openMenu: (person, button) => openMenu(person, button),
     });
-    const deeds = new Deeds({ client, talk, roster, participation, hosting: this.#hosting, banners: this.#banners, announcer, failed });
-    const openMenu = personMenu({ roster, hosting: this.#hosting, talk, stage: this.#stage, failed, lowerOwnHand: () => void deeds.raiseHand(false) });
+    const deeds = (this.#deeds = new Deeds({ client, talk, roster, participation, hosting: this.#hosting, banners: this.#banners, announcer, failed }));
+    const openMenu = personMenu({ roster, hosting: this.#hosting, talk, stage: this.#stage, failed, say: (text) => announcer.say(text), lowerOwnHand: () => void deeds.raiseHand(false) });
     this.#panels = new Panels(byId("panel"), () => this.#render());
     this.#queue = new DoorQueue({ roster, hosting: this.#hosting, toast: byId("toast"), openPeople: () => this.#panels.open("people"), failed });
-    this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => deeds.muteEveryone() });
+    this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => void deeds.muteEveryone() });
     this.#chat = new ChatPanel({ roster, send: (text) => talk.chat(text), onUnread: () => this.#render() });
     this.#suspended = new SuspendedCard({
       roster, participation,
@@ -118,7 +119,7 @@ export class Inside {
         openPanel: (name) => this.#panels.open(name), switchOff: () => void deeds.switchOff(),
       },
     });
-    this.#host = new HostPanel({ roster, deeds, suspend: () => void deeds.suspend().then(() => this.#suspended.focus()) });
+    this.#host = new HostPanel({ roster, deeds, give: (rights) => deeds.give(rights), suspend: () => void deeds.suspend().then(() => this.#suspended.focus()) });
     this.#sharingNote = new SharingNote({ participation, banners: this.#banners, say: (text) => announcer.say(text) });
     this.#cut = new Cut({ client, banners: this.#banners, announcer });
     this.#hearing = new Hearing({
@@ -231,6 +232,7 @@ export class Inside {
       }
     } else if (message.type === "reaction") this.#stage.react(message.participant, message.emoji);
     else if (message.type === "muted") void this.#participation.mutedByHost(message);
+    else if (message.type === "host.asked") this.#notices.asked(message.source, message.by, () => void this.#deeds.accept(message.source));
     else if (message.type === "authorization") this.#authorized(message);
   }
 

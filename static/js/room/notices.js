@@ -2,9 +2,14 @@
 import { gettext } from "../lib/i18n.js";
 import { RequestFailed } from "../signaling/protocol.js";
 import { chime } from "../elements/sounds.js";
+import { RIGHT_OF, changeWords, whyNot } from "../elements/rights_words.js";
 import { authorizationWords } from "./authorization_words.js";
 
-/** @typedef {import("../signaling/protocol.js").Waiter} Waiter */
+/**
+ * @typedef {import("../signaling/protocol.js").Waiter} Waiter
+ * @typedef {import("../signaling/protocol.js").OwnSource} OwnSource
+ * @typedef {import("../signaling/protocol.js").Capabilities} Capabilities
+ */
 
 const KNOCK_AGAIN_AFTER_MS = 60_000;
 
@@ -65,9 +70,41 @@ export class Notices {
   wasMuted(source, by) {
     const who = { name: by ?? gettext("A host") };
     const title = { microphone: gettext("{name} muted you.", who), camera: gettext("{name} stopped your video.", who), screen: gettext("{name} stopped your sharing.", who) }[source];
-    const text = source === "microphone" ? gettext("Turn your microphone on when you want to speak.") : "";
-    this.#banners.show("muted", { icon: source === "microphone" ? "mic-off" : "video-off", title, text, forMs: 10_000, closable: true });
+    const mayAgain = this.#roster.capabilities[RIGHT_OF[source]];
+    const text = source === "microphone" && mayAgain ? gettext("Turn your microphone on when you want to speak.") : "";
+    const icon = { microphone: "mic-off", camera: "video-off", screen: "monitor-x" }[source];
+    this.#banners.show("muted", { icon, title, text, forMs: 10_000, closable: true });
     this.#announcer.alert(title);
+  }
+
+  /**
+   * A host can ask, never switch on.
+   * @param {OwnSource} source
+   * @param {string | null} by
+   * @param {() => void} accept
+   */
+  asked(source, by, accept) {
+    const who = { name: by ?? gettext("A host") };
+    const title = { microphone: gettext("{name} asks you to speak", who), camera: gettext("{name} asks you to turn on your camera", who), screen: gettext("{name} asks you to share your screen", who) }[source];
+    const yes = { microphone: gettext("Turn on microphone"), camera: gettext("Turn on camera"), screen: gettext("Share") }[source];
+    const over = () => this.#banners.hide("asked");
+    this.#banners.hide("rights");
+    this.#banners.hide("muted");
+    this.#banners.show("asked", {
+      icon: { microphone: "mic", camera: "video", screen: "monitor-up" }[source], title,
+      actions: [{ label: yes, run: () => (over(), accept()) }, { label: gettext("Not now"), run: over }],
+    });
+    this.#announcer.alert(title);
+  }
+
+  /** @param {{was: Capabilities, capabilities: Capabilities, by: string | null}} change of one's own rights */
+  rightsChanged(change) {
+    const words = changeWords(this.#roster, change);
+    if (!words) return;
+    if (!change.capabilities.speak) this.#banners.hide("muted"); // one note about it, and this one says more
+    const icon = change.capabilities.host !== change.was.host ? "key-round" : words.lost ? "lock" : "lock-open";
+    this.#banners.show("rights", { icon, title: words.title, text: words.text, forMs: words.lost ? 15_000 : 8000, closable: true });
+    this.#announcer.alert(`${words.title} ${words.text}`.trim());
   }
 
   /** @param {import("../signaling/protocol.js").AuthorizationMessage} message */
@@ -89,7 +126,7 @@ export class Notices {
     }
     const allowed = !(error instanceof RequestFailed && error.code === "not_allowed");
     const title = !allowed
-      ? { microphone: gettext("You can’t turn on your microphone in this meeting."), camera: gettext("You can’t turn on your camera in this meeting."), screen: gettext("You can’t share in this meeting.") }[what]
+      ? whyNot(this.#roster, RIGHT_OF[what])
       : {
           microphone: gettext("Your microphone didn’t start."),
           camera: gettext("Your camera didn’t start."),
@@ -117,6 +154,8 @@ export class Notices {
         no_answer: gettext("The server didn’t answer. Try again."),
         not_a_host: gettext("Only hosts can do that."),
         not_allowed: gettext("That isn’t allowed in this meeting."),
+        limited: gettext("Your administrator has settled that for every meeting."),
+        organiser: gettext("They made this meeting, so they keep the host’s role."),
         suspended: gettext("The meeting is suspended. Wait until a host resumes it."),
         no_such_participant: gettext("They aren’t here any more."),
         too_many: gettext("Too fast. Wait a moment."),

@@ -44,8 +44,38 @@ export class Hosting {
     return this.#request("host.mute", { participant, source });
   }
 
-  muteEveryone() {
-    return this.#request("host.mute_all");
+  /** @param {boolean} unmute people may switch theirs on again themselves */
+  muteEveryone(unmute) {
+    return this.#request("host.mute_all", { unmute });
+  }
+
+  /**
+   * @param {string} participant
+   * @param {"microphone" | "camera" | "screen"} source
+   */
+  ask(participant, source) {
+    return this.#request("host.ask", { participant, source });
+  }
+
+  /** @param {Partial<import("./protocol.js").Rights>} rights */
+  give(rights) {
+    return this.#request("host.rights", rights);
+  }
+
+  /**
+   * @param {string} participant
+   * @param {Partial<Record<import("./protocol.js").Right, boolean | null>>} words null: the meeting's rule
+   */
+  giveOne(participant, words) {
+    return this.#request("host.person_rights", { participant, ...words });
+  }
+
+  /**
+   * @param {string} participant
+   * @param {boolean} host
+   */
+  setHost(participant, host) {
+    return this.#request("host.role", { participant, host });
   }
 
   /**

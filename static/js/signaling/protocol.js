@@ -12,12 +12,16 @@
  * @typedef {{speak: boolean, show: boolean, share: boolean, chat: boolean, host: boolean}} Capabilities
  * @typedef {{preset: string, listed: string, colleagues: string, guests: string, anyone: string}} DoorTable
  * @typedef {{at: string, by: string | null}} Suspended
+ * @typedef {"speak" | "show" | "share" | "chat"} Right
+ * @typedef {"everyone" | "signed_in" | "hosts"} Audience
+ * @typedef {Record<Right, Audience>} Rights
  * @typedef {{title: string, organisation: string, code: string, starts_at: string, ends_at: string,
  *   started_at: string | null, encryption: string, locked: boolean, suspended: Suspended | null, mics_start_off: boolean, capacity: number,
- *   door: DoorTable}} Meeting
- * @typedef {{participant: string, name: string, kind: string, host: boolean, guest: boolean, provenance: string,
+ *   door: DoorTable, rights: Rights}} Meeting
+ * @typedef {{participant: string, name: string, kind: string, host: boolean, organiser: boolean, guest: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
- *   hand: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null}} Person
+ *   hand: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,
+ *   capabilities?: Capabilities | null}} Person
  * @typedef {{participant: string, name: string, kind: string, provenance: string, email: string | null,
  *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, identity?: string | null, link?: LinkUse | null}} Waiter
  * @typedef {{participant: string, name: string, by: string | null, answer: string}} Answered
@@ -37,7 +41,7 @@
  * @typedef {{link: "meeting" | "former" | "personal" | null, name: string | null, count: number, networks: number, at: string,
  *   warned_at: string | null, replace: string | null}} Tried
  * @typedef {{type: "turned_away", tries: Tried[], history: string}} TurnedAwayMessage
- * @typedef {{type: "ok", id?: string, sdp?: string, stats?: object[]}} OkMessage
+ * @typedef {{type: "ok", id?: string, sdp?: string, stats?: object[], microphone?: boolean, camera?: boolean, screen?: boolean}} OkMessage
  * @typedef {{type: "error", id?: string, code: string, message: string, field?: string}} ErrorMessage
  * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | ChatMessage | OkMessage | ErrorMessage
  *   | {type: "link.asked", wish: string | null, network: string | null, at: string | null, until: string | null}
@@ -45,8 +49,9 @@
  *   | {type: "gone", participant: string, why: string, by: string | null}
  *   | {type: "waiting", waiting: Waiter[], answered: Answered | null}
  *   | {type: "meeting", meeting: Meeting, by: string | null}
- *   | {type: "capabilities", capabilities: Capabilities}
+ *   | {type: "capabilities", capabilities: Capabilities, by: string | null}
  *   | {type: "muted", source: "microphone" | "camera" | "screen", by: string | null}
+ *   | {type: "host.asked", source: OwnSource, by: string | null}
  *   | AuthorizationMessage
  *   | TurnedAwayMessage
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage

@@ -19,6 +19,7 @@ import { Emitter } from "../lib/emitter.js";
  *   knocked: Waiter,
  *   answered: Answered,
  *   meeting: {meeting: Meeting, was: Meeting, by: string | null},
+ *   rights: {capabilities: Capabilities, was: Capabilities, by: string | null},
  *   tried: import("./protocol.js").Tried,
  *   whole: null,
  * }} RosterEvents
@@ -83,9 +84,9 @@ export class Roster extends Emitter {
       case "room":
         this.you = message.you;
         this.meeting = message.meeting;
-        this.capabilities = message.capabilities;
         this.#served = new Map(message.people.map((person) => [person.participant, person]));
         this.people = new Map(message.people.map((person) => [person.participant, this.#shown(person)]));
+        this.#may(message.capabilities, null);
         this.#queue(message.waiting ?? []);
         if (!message.capabilities.host) this.turnedAway = null;
         this.aheadMs = Date.parse(message.now) - now || 0;
@@ -114,11 +115,11 @@ export class Roster extends Emitter {
         break;
       }
       case "capabilities":
-        this.capabilities = message.capabilities;
         if (!message.capabilities.host) {
           this.waiting = [];
           this.turnedAway = null;
         }
+        this.#may(message.capabilities, message.by);
         break;
       case "turned_away": {
         const was = this.turnedAway?.tries ?? [];
@@ -185,6 +186,18 @@ export class Roster extends Emitter {
     if (person.hand && !was.hand) this.emit("hand", person);
     if (was.connected && !person.connected) this.emit("cut", person);
     if (person.screen !== was.screen) this.emit("sharing", { person, on: person.screen });
+  }
+
+  /**
+   * What one may oneself. Told when it changes; on the first entry nothing was before.
+   * @param {Capabilities} capabilities
+   * @param {string | null} by
+   */
+  #may(capabilities, by) {
+    const was = this.capabilities;
+    this.capabilities = capabilities;
+    const differs = Object.entries(capabilities).some(([right, may]) => was[/** @type {keyof Capabilities} */ (right)] !== may);
+    if (was !== NOTHING && differs) this.emit("rights", { capabilities, was, by });
   }
 
   /** @param {Waiter[]} waiting */
