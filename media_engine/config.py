@@ -43,6 +43,11 @@ class EngineConfig:
     max_packets_per_second_per_transport: int = 4000
     max_rtcp_per_second_per_transport: int = 400
     max_retransmissions_per_second_per_peer: int = 500
+    max_checks_per_second_per_transport: int = 400
+    """STUN datagrams from addresses of one transport. Browsers send one every 2.5 seconds."""
+    max_dtls_per_second_per_transport: int = 200
+    max_checks_per_second_of_strangers: int = 2000
+    """STUN datagrams from addresses that nobody has proved yet, all of them together."""
 
     receive_batch_packets: int = 64
     receive_hold_seconds: float = 0.002

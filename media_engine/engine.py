@@ -255,6 +255,7 @@ class Engine:
             return
         self._timer = self._loop.call_later(self.config.tick_seconds, self._tick)
         now = self.clock()
+        self._mux.refill()
         for session_id, session in tuple(self._sessions.items()):
             try:
                 session.tick(now)

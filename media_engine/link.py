@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from media_engine import rtcp
+from media_engine.allowance import Allowance
 from media_engine.datagrams import Slot
 from media_engine.events import TransportName, TransportStateName
 from media_engine.ice import IceTransport
@@ -38,26 +39,6 @@ class LinkOwner(Protocol):
         """A transport changed its state."""
 
 
-class Allowance:
-    """So many per second, with a burst of a quarter of a second's worth."""
-
-    __slots__ = ("_burst", "_per_second", "left")
-
-    def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
-        self._burst = max(1, per_second // 4)
-        self.left = self._burst
-
-    def take(self) -> bool:
-        """Use one up; False when none is left."""
-        self.left -= 1
-        return self.left >= 0
-
-    def refill(self, seconds: float) -> None:
-        """Add what `seconds` are worth."""
-        self.left = min(self._burst, max(0, self.left) + max(1, int(self._per_second * seconds)))
-
-
 class Link:
     """A transport. Closing is synchronous: after `close` not one datagram goes in or out."""
 
@@ -83,6 +64,8 @@ class Link:
         self.packets_in = self.octets_in = self.reports_out = self.report_octets_out = 0
         self._packets = Allowance(config.max_packets_per_second_per_transport)
         self._rtcp = Allowance(config.max_rtcp_per_second_per_transport)
+        self._checks = Allowance(config.max_checks_per_second_per_transport)
+        self._handshake = Allowance(config.max_dtls_per_second_per_transport)
         self._ssrcs: set[int] = set()
         self._task: asyncio.Task[None] | None = None
         self._mux.register(self)
@@ -116,6 +99,17 @@ class Link:
         """New credentials, same association."""
         self.ice.restart()
         self._mux.register(self)
+
+    def may_check(self) -> bool:
+        """Whether one more STUN datagram from one of its addresses is looked at."""
+        return self._checks.take()
+
+    def on_dtls(self, datagram: bytes) -> None:
+        """A DTLS datagram from one of its addresses. After the handshake there is hardly ever one."""
+        if self._handshake.take():
+            self.ice.feed(datagram)
+        else:
+            self.dropped["rate"] += 1
 
     def on_validated(self) -> None:
         """The peer consents to traffic (RFC 7675)."""
@@ -198,7 +192,8 @@ class Link:
     def tick(self, now: float) -> None:
         """Refill the allowances; check consent and the set-up deadline. Call every `config.tick_seconds`."""
         self._packets.refill(self.config.tick_seconds)
-        self._rtcp.refill(self.config.tick_seconds)
+        for allowance in (self._rtcp, self._checks, self._handshake):
+            allowance.refill(self.config.tick_seconds)
         silent_for = now - self.ice.last_consent_at
         config = self.config
         if silent_for > config.consent_timeout_seconds:

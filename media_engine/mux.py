@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from media_engine import stun
+from media_engine.allowance import Allowance
 from media_engine.config import EngineConfig
 from media_engine.datagrams import Address, Inbox, Outbox, Slot
 from media_engine.figures import Waits
@@ -21,7 +22,7 @@ from media_engine.native import DATAGRAM_BYTES
 
 _STEAL_AFTER_SECONDS = 5.0
 _REASONS = (
-    *("stranger", "oversized", "stun_malformed", "stun_unknown", "stun_replayed"),
+    *("stranger", "oversized", "stun_malformed", "stun_unknown", "stun_replayed", "stun_rate"),
     *("send_full", "send_error", "failed"),
 )
 _BUSY_FACTOR = 2
@@ -41,6 +42,12 @@ class DatagramReceiver(Protocol):
     def on_srtp(self, slots: Sequence[Slot], now: float) -> None:
         """SRTP and SRTCP datagrams, in the order in which they came."""
 
+    def on_dtls(self, datagram: bytes) -> None:
+        """A DTLS datagram from a validated address."""
+
+    def may_check(self) -> bool:
+        """Whether one more STUN datagram from a validated address is looked at."""
+
     def on_validated(self) -> None:
         """An authenticated binding request has arrived; the address may be new."""
 
@@ -59,6 +66,7 @@ class UdpMux:
         self.dropped: dict[str, int] = dict.fromkeys(_REASONS, 0)
         self._inbox = Inbox(config.receive_batch_packets)
         self.outbox = Outbox(self.dropped)
+        self._strangers = Allowance(config.max_checks_per_second_of_strangers)
         self.waits = Waits()
         self.busy_seconds = 0.0
         self.addresses: tuple[str, ...] = ()
@@ -123,6 +131,10 @@ class UdpMux:
         for address in receiver.ice.addresses:
             if self._by_address.get(address) is receiver:
                 self._forget_address(address)
+
+    def refill(self) -> None:
+        """Let strangers try again. Call every `config.tick_seconds`."""
+        self._strangers.refill(self._config.tick_seconds)
 
     def send(self, datagram: bytes | memoryview, address: Address) -> None:
         """Send one datagram. A full socket drops it: media that waits is worse than media that is lost."""
@@ -192,7 +204,9 @@ class UdpMux:
                 continue
             first = slot.view[0]
             receiver = by_key.get(inbox.source_key(slot.number))
-            if 128 <= first < 192 and receiver is not None:
+            if receiver is None and first > 3:
+                self.dropped["stranger"] += 1
+            elif 128 <= first < 192 and receiver is not None:
                 if receiver is not sender and sender is not None:
                     self._pass_on(sender, media, now)
                     media = []
@@ -218,12 +232,13 @@ class UdpMux:
         """STUN from anywhere, DTLS from a validated address; nothing else is anything."""
         first = slot.view[0]
         try:
-            if first < 4:
+            if first > 3:
+                if receiver is not None and 20 <= first < 64:
+                    receiver.on_dtls(bytes(slot.view[: slot.size]))
+            elif receiver.may_check() if receiver is not None else self._strangers.take():
                 self._on_stun(bytes(slot.view[: slot.size]), slot.source, now)
-            elif receiver is None:
-                self.dropped["stranger"] += 1
-            elif 20 <= first < 64:
-                receiver.ice.feed(bytes(slot.view[: slot.size]))
+            else:
+                self.dropped["stun_rate"] += 1
         except Exception:  # noqa: BLE001
             self._on_failure()
 

@@ -200,7 +200,7 @@ class PublishLink(Link):
             if track.downs:
                 track.cache.add(packet)
                 self.fan_out.collect(packet, track, now)
-        if log.missing:
+        if log.missing and now >= log.due_at:
             self._request_missing(track, now)
 
     def _learn(self, view: memoryview, header: PacketReader) -> tuple[UpTrack, bool] | None:
@@ -304,7 +304,7 @@ class PublishLink(Link):
         for track in tuple(self.tracks.values()):
             if track.key_frame_wanted and track.downs:
                 self._request_wanted_key_frame(track, now)
-            if track.log.missing:
+            if track.log.missing and now >= track.log.due_at:
                 self._request_missing(track, now)
             if track.live and now - track.last_packet_at > self.config.source_silent_after_seconds:
                 self.publish_owner.on_silence(track)

@@ -29,7 +29,8 @@ class ReceptionReport:
 class ReceiveLog:
     """The memory of one SSRC. Give it every sequence number; it says which are new and which to ask for.
 
-    `missing` is empty when there is nothing to ask for. `timestamp` is the last one whose jitter was measured.
+    `missing` is empty when there is nothing to ask for; before `due_at` nothing needs asking. `timestamp` is the last
+    one whose jitter was measured.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class ReceiveLog:
         "_last_received",
         "_seen",
         "_transit",
+        "due_at",
         "highest",
         "missing",
         "received",
@@ -52,6 +54,7 @@ class ReceiveLog:
         self._clock_rate = clock_rate
         self._seen = [_UNSEEN] * _WINDOW
         self.missing: dict[int, tuple[float, int]] = {}
+        self.due_at = 0.0
         self.highest = _UNSEEN
         self._base = 0
         self.received = 0
@@ -93,6 +96,7 @@ class ReceiveLog:
             return
         for sequence in range(start, end):
             self.missing[sequence] = (now, 0)
+        self.due_at = now
         while len(self.missing) > _MAX_MISSING:
             del self.missing[next(iter(self.missing))]
 
@@ -121,12 +125,15 @@ class ReceiveLog:
     def due_requests(self, now: float) -> list[int]:
         """16-bit sequence numbers to ask for now, oldest first. Asking counts as a try; after 8 it is given up."""
         due: list[int] = []
+        self.due_at = now + _RETRY_SECONDS
         for extended, (next_at, tries) in list(self.missing.items()):
             if tries >= _MAX_TRIES or extended <= self.highest - _WINDOW:
                 del self.missing[extended]
             elif next_at <= now:
                 self.missing[extended] = (now + _RETRY_SECONDS, tries + 1)
                 due.append(extended & 0xFFFF)
+            elif next_at < self.due_at:
+                self.due_at = next_at
         return due
 
     def report(self) -> ReceptionReport:

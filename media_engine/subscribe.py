@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from media_engine import rtcp, sdp, sdp_write
+from media_engine.allowance import Allowance
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack
-from media_engine.link import Allowance, Link, LinkOwner
+from media_engine.link import Link, LinkOwner
 from media_engine.sdp import Description
 from media_engine.sdp_write import OfferedSection
 from media_engine.tracks import DownTrack, TrackKey, UpTrack

@@ -141,7 +141,7 @@ class StrangerTests(EngineTestCase):
         """Guard: the parsers' ValueErrors are caught in `UdpMux` and `Link`; nothing is logged per datagram."""
         anna, ben = await self.pair()
         assert anna.publishing is not None
-        with self.assertNoLogs(level=logging.WARNING):
+        with self.assertNoLogs("media_engine", logging.WARNING), self.assertNoLogs("aiortc", logging.WARNING):
             for round_number in range(40):
                 for datagram in (
                     SHORT_ATTRIBUTE,
@@ -158,6 +158,20 @@ class StrangerTests(EngineTestCase):
                 anna.send_audio(b"%d" % round_number)
                 await asyncio.sleep(0)
             await eventually(lambda: len(ben.packets_of("anna", Source.MICROPHONE)) == 41)
+
+    async def test_strangers_who_ask_without_end_are_counted_and_members_are_still_answered(self) -> None:
+        """Guard: the allowance of strangers in `UdpMux._on_other`, which no proved address draws from."""
+        anna, _ = await self.pair()
+        assert anna.publishing is not None
+        wrong = anna.publishing.binding_request(password="x" * 24)
+        for number in range(3000):
+            self.shout(wrong)
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+        await eventually(lambda: self.engine.dropped["stun_rate"] > 100)
+        answered = len(anna.publishing.stun_answers)
+        anna.publishing.send_raw(anna.publishing.binding_request())
+        await eventually(lambda: len(anna.publishing.stun_answers) > answered)
 
 
 class MemberTests(EngineTestCase):
@@ -192,6 +206,22 @@ class MemberTests(EngineTestCase):
         cleo.send_audio(b"calm")
         await eventually(lambda: [p for p in ben.received if b"calm" in p])
         self.assertGreater(self.engine.stats("session")["anna"]["links"]["publish"]["dropped"]["rate"], 100)
+
+    async def test_a_member_who_asks_or_shakes_hands_without_end_is_counted_alone(self) -> None:
+        """Guard: the allowances in `Link.may_check` and `Link.on_dtls`."""
+        anna, ben = await self.pair()
+        assert anna.publishing is not None and ben.subscribing is not None
+        wrong = anna.publishing.binding_request(password="x" * 24)
+        for number in range(1000):
+            anna.publishing.send_raw(wrong)
+            anna.publishing.send_raw(b"\x16\xfe\xfd" + bytes(60))
+            if number % 20 == 0:
+                await asyncio.sleep(0)
+        await eventually(lambda: self.engine.dropped["stun_rate"] > 100)
+        await eventually(lambda: self.engine.stats("session")["anna"]["links"]["publish"]["dropped"]["rate"] > 100)
+        answered = len(ben.subscribing.stun_answers)
+        ben.subscribing.send_raw(ben.subscribing.binding_request())
+        await eventually(lambda: len(ben.subscribing.stun_answers) > answered)
 
     async def test_malformed_rtcp_and_rtp_from_a_member_end_nowhere(self) -> None:
         """Guard: the ValueErrors caught in `Link.on_srtp` and `PublishLink.on_rtp`."""

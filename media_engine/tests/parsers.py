@@ -1,0 +1,97 @@
+"""Every function of the engine that reads bytes from outside, as something that may be given anything.
+
+Each takes bytes, checks what must hold of whatever comes out, and knows which errors are an answer. Used on the corpus,
+by hypothesis, and by `fuzz.py`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from media_engine import rtcp, sdp, stun
+from media_engine.errors import OfferRejected
+from media_engine.rtp import PacketReader, decode_extensions, decode_header
+from media_engine.vp8 import decode_descriptor
+
+CORPUS = Path(__file__).parent / "corpus"
+
+_reader = PacketReader()
+_reader.number_extensions(3, 1)
+
+
+def read_stun(data: bytes) -> None:
+    try:
+        message = stun.decode(data)
+    except ValueError:
+        return
+    assert len(message.transaction) == 12
+    assert len(message.attributes) <= 24
+    assert isinstance(message.username, str)
+    stun.integrity_holds(data, message, b"password")
+
+
+def read_rtp(data: bytes) -> None:
+    try:
+        slow = decode_header(data, len(data))
+    except ValueError:
+        slow = None
+    try:
+        _reader.read(data, len(data))
+    except ValueError:
+        assert slow is None
+        return
+    assert slow is not None
+    assert 12 <= _reader.payload_start <= _reader.payload_end <= len(data)
+    assert (_reader.payload_start, _reader.payload_end) == (slow.payload_start, slow.payload_end)
+    extensions = decode_extensions(data, slow)
+    sequence, level = extensions.get(3, b""), extensions.get(1, b"")
+    assert _reader.transport_sequence == (int.from_bytes(sequence) if len(sequence) == 2 else -1)
+    assert _reader.audio_level == (level[0] if len(level) == 1 else -1)
+
+
+def read_vp8(data: bytes) -> None:
+    try:
+        descriptor = decode_descriptor(data, 0, len(data))
+    except ValueError:
+        return
+    assert descriptor.picture_id_bits in (0, 7, 15)
+    assert descriptor.picture_id < 1 << max(1, descriptor.picture_id_bits)
+    if descriptor.picture_id_bits:
+        assert descriptor.picture_id_offset + descriptor.picture_id_bits // 8 < len(data)
+    if descriptor.tl0_offset:
+        assert descriptor.tl0_offset < len(data)
+
+
+def read_rtcp(data: bytes) -> None:
+    try:
+        items = rtcp.decode(data)
+    except ValueError:
+        return
+    assert len(items) <= 32 * 34
+    for item in items:
+        if isinstance(item, rtcp.Nack):
+            assert len(item.sequences) <= 512 + 16
+        if isinstance(item, rtcp.BandwidthEstimate):
+            assert item.bits_per_second >= 0
+
+
+def read_sdp(data: bytes) -> None:
+    try:
+        description = sdp.decode(data.decode("utf-8", "replace"), max_bytes=64 * 1024, max_sections=32)
+    except OfferRejected as refusal:
+        assert refusal.code == "bad_sdp"
+        return
+    assert len(description.sections) <= 32
+
+
+PARSERS: dict[str, Callable[[bytes], None]] = {
+    "stun": read_stun,
+    "rtp": read_rtp,
+    "vp8": read_vp8,
+    "rtcp": read_rtcp,
+    "sdp": read_sdp,
+}
+
+
+def seeds(parser: str) -> list[bytes]:
+    """The corpus of one parser, in a stable order."""
+    return [path.read_bytes() for path in sorted((CORPUS / parser).iterdir())]
