@@ -24,12 +24,13 @@ from meetings.tests.live_case import Browser, Json, Talk, make_link, make_meetin
 
 VISITORS = (
     *("nobody", "stranger", "staff", "refused", "removed", "waiting"),
-    *("guest", "listed", "colleague", "admin", "other_host", "host"),
+    *("guest", "listed", "colleague", "admin", "former_host", "other_host", "co_host", "host"),
 )
 """Without a word of the door: nobody (only the socket), stranger (was turned away), staff (signed in, never asked).
 refused, removed: a host turned them away or put them out, and their old socket and ticket are still in their hands.
-waiting: stands at the door. The others are inside, admin and colleague by their account alone; other_host is inside
-a meeting of their own and names the people of this one."""
+waiting: stands at the door. The others are inside, admin and colleague by their account alone. co_host was made a host
+in the room by the one who made the meeting, former_host too, and is none any more; other_host is inside a meeting of
+their own and names the people of this one."""
 
 OUTSIDE = ("nobody", "stranger", "staff")
 PUT_OUT = ("refused", "removed")
@@ -60,7 +61,7 @@ def inside(answer: str) -> Answers:
 
 def hosts(answer: str = OK, *, elsewhere: str = "no_such_participant") -> Answers:
     """`elsewhere`: what a host of another meeting is told in their own, about somebody of this one."""
-    return {**inside("not_a_host"), "host": answer, "other_host": elsewhere}
+    return {**inside("not_a_host"), "host": answer, "co_host": answer, "other_host": elsewhere}
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,23 @@ class World:
     async def _admin(self) -> None:
         await self._join("admin", self.occurrence)
 
+    async def _co_host(self) -> None:
+        await self._join("co_host", self.occurrence)
+        await self.give_role(True)
+
+    async def _former_host(self) -> None:
+        await self._join("former_host", self.occurrence)
+        await self.give_role(True)
+        await self.give_role(False)
+
+    async def give_role(self, host: bool) -> None:
+        """The meeting's own host makes the visitor one, or takes that back; returns when the room has heard of it."""
+        assert self.talk is not None
+        (who,) = {seat.id for seat in self.room.seats.values() if seat.person.name == self.visitor}
+        assert (await self.host.ask("host.role", participant=who, host=host))["type"] == "ok"
+        while (await self.talk.message("room"))["capabilities"]["host"] is not host:
+            pass
+
     async def _other_host(self) -> None:
         await self._join("other_host", self.elsewhere)
 
@@ -322,7 +340,7 @@ class EveryVisitor(TestCase):
 
     @classmethod
     def setUpTestData(cls) -> None:
-        accounts = ("staff", "listed", "colleague", "admin", "other_host", "host")
+        accounts = ("staff", "listed", "colleague", "admin", "former_host", "other_host", "co_host", "host")
         cls.people = {name: make_user(name, **({"role": "admin"} if name == "admin" else {})) for name in accounts}
 
     async def answers(self, visitor: str) -> dict[str, str]:
