@@ -1,0 +1,120 @@
+"""Reads `guards.toml` and writes it as the table of docs/threat-model.md."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+GUARDS = Path(__file__).with_name("guards.toml")
+DOCUMENT = ROOT / "docs" / "threat-model.md"
+BEGIN, END = "<!-- guards: begin -->", "<!-- guards: end -->"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One piece of text in one file, which must be there exactly once, and what is put in its place."""
+
+    file: str
+    old: str
+    new: str
+
+    def apply(self, root: Path) -> str:
+        """Changes the file and returns what it was. Raises ValueError when the text is not there exactly once."""
+        path = root / self.file
+        before = path.read_text()
+        if before.count(self.old) != 1:
+            raise ValueError(f"{self.file} has {before.count(self.old)} times: {self.old}")
+        path.write_text(before.replace(self.old, self.new))
+        return before
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`threat` as it is numbered, `intruder` what somebody wants, `guard` what stops them; `tests` all fail without."""
+
+    threat: str
+    intruder: str
+    guard: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.threat}: {self.intruder}"
+
+    @property
+    def text(self) -> str:
+        """Everything that the row says, for whoever looks for a word in it."""
+        return " ".join((str(self), self.guard, *(edit.file for edit in self.edits), *self.tests))
+
+
+def read() -> list[Guard]:
+    """The rows, by threat. Raises KeyError or TypeError for one that is not complete."""
+    rows = tomllib.loads(GUARDS.read_text())["guard"]
+    found = [
+        Guard(
+            row["threat"], row["intruder"], row["guard"], tuple(Edit(*edit) for edit in row["edits"]),
+            tuple(test_id(name) for name in row["tests"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return sorted(found, key=lambda guard: int(guard.threat.removeprefix("T")))
+
+
+def test_id(name: str) -> str:
+    """`file::name`, or `name` where it is the only one, as pytest addresses it. Raises ValueError.
+
+    A test that its class makes from a table is written whole: `file::class::name`.
+    """
+    if name.count("::") == 2 and name.rpartition("::")[0] in all_tests():
+        return name
+    file, _, test = name.rpartition("::")
+    fitting = [node for node in all_tests() if node.endswith(f"::{test}") and node.startswith(file)]
+    if len(fitting) != 1:
+        raise ValueError(f"{len(fitting)} tests are named {name}: {fitting}")
+    return fitting[0]
+
+
+@functools.cache
+def all_tests() -> tuple[str, ...]:
+    """Every test of the suite, written as pytest does, and every class of tests."""
+    found = []
+    for package in ("media_engine", "meetings", "portal", "tests"):
+        for path in sorted((ROOT / package).rglob("test_*.py")):
+            where = path.relative_to(ROOT)
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef):
+                    found.append(f"{where}::{node.name}")
+                    found += [f"{where}::{node.name}::{name}" for name in _names(node.body)]
+            found += [f"{where}::{name}" for name in _names(ast.parse(path.read_text()).body)]
+    return tuple(found)
+
+
+def _names(body: list[ast.stmt]) -> list[str]:
+    functions = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node.name for node in functions if node.name.startswith("test")]
+
+
+def written(guards: list[Guard]) -> str:
+    """The table as the document has it."""
+    lines = ["| | intruder | guard | test that fails without it |", "| --- | --- | --- | --- |"]
+    for guard in guards:
+        tests = ", ".join(f"`{_short(test)}`" for test in guard.tests)
+        lines.append(f"| {guard.threat} | {guard.intruder} | {guard.guard} | {tests} |")
+    return "\n".join(lines)
+
+
+def _short(test: str) -> str:
+    file, _, rest = test.partition("::")
+    name = rest.rpartition("::")[2]
+    return f"{Path(file).stem.removeprefix('test_')}::{name.removeprefix('test_')}"
+
+
+def document() -> str:
+    """The document with the table as it should be."""
+    text = DOCUMENT.read_text()
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{written(read())}\n{END}{rest.split(END)[1]}"
