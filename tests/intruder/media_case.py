@@ -1,4 +1,4 @@
-"""People inside who speak and hear, as docs/protocol.md section 4 has them, for tests that count packets."""
+"""People inside who speak and hear, for tests that count packets."""
 
 from __future__ import annotations
 
@@ -8,64 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.intruder.case import HOST, IntruderCase
-from tests.support import rtc_client
-from tests.support.client import Json, Socket
+from tests.support.client import Socket
+from tests.support.member import Member
 
-MICROPHONE = "microphone"
 DEADLINE_SECONDS = 20.0
 SILENCE_SECONDS = 0.5
 UNDER_WAY_SECONDS = 0.05  # datagrams that were sent before, in the kernel's queue
-
-
-class Member:
-    """Somebody inside with a socket and two transports. Answers every offer."""
-
-    def __init__(self, socket: Socket, who: str) -> None:
-        self.socket = socket
-        self.id = who
-        self.media = rtc_client.Client(who)
-        self._answered = 0
-        self._answering = asyncio.create_task(self._answer_offers())
-
-    async def _answer_offers(self) -> None:
-        while True:
-            offer = await self.socket.until(self._is_next_offer, seconds=600)
-            self._answered = offer["offer"]
-            sdp = self.media.answer_subscribe(offer["sdp"])
-            await self.socket.send("media.answer", offer=offer["offer"], sdp=sdp)
-
-    def _is_next_offer(self, message: Json) -> bool:
-        return message["type"] == "media.offer" and message["offer"] > self._answered
-
-    async def speak(self) -> None:
-        """Starts media and publishes the microphone."""
-        await self.socket.ask("media.start", fresh=True)
-        await self.publish()
-        await self.switch(True)
-
-    async def publish(self) -> None:
-        sdp, sources = self.media.offer_publish(MICROPHONE)
-        answer = await self.socket.ask("media.publish", sdp=sdp, sources=sources)
-        self.media.accept_publish_answer(answer["sdp"])
-        assert self.media.publish is not None
-        await self.media.publish.connected()
-
-    async def switch(self, on: bool) -> None:
-        await self.socket.ask("media.state", microphone=on, camera=False)
-
-    def say(self) -> None:
-        """Sends a packet of everything that is published, if a transport is there to carry it."""
-        if self.media.publish is not None and self.media.publish.is_connected:
-            for up in self.media.up.values():
-                up.send_something()
-
-    def heard(self, speaker: Member) -> int:
-        stream = self.media.down.get((speaker.id, MICROPHONE))
-        return stream.packets if stream is not None else 0
-
-    def close(self) -> None:
-        self._answering.cancel()
-        self.media.close(politely=False)
 
 
 class MediaCase(IntruderCase):
