@@ -15,7 +15,7 @@ from tests.intruder.media_case import MediaCase
 
 class T38WaysIn(IntruderCase):
     def test_the_process_listens_where_it_was_told_and_nowhere_else(self) -> None:
-        """Guard: one TCP port, one UDP port and the bell: no other port trusts whoever reaches it."""
+        """Guard: one TCP port, one UDP port, the bell and an operator's questions: no other trusts whoever comes."""
         server = self.portal.server
         descriptors = Path(f"/proc/{server.process.pid}/fd").iterdir()
         ours = {link[8:-1] for link in map(link_of, descriptors) if link.startswith("socket:[")}
@@ -23,13 +23,14 @@ class T38WaysIn(IntruderCase):
         self.assertEqual(listening("udp", ours, "07") | listening("udp6", ours, "07"), {server.media_port})
         lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
         named = {line[7] for line in lines if len(line) > 7 and line[6] in ours}
-        self.assertEqual({Path(path).name for path in named}, {"wake.sock"})
+        self.assertEqual({Path(path).name for path in named}, {"wake.sock", "diagnosis.sock"})
 
-    def test_nobody_else_on_the_machine_reaches_data_secrets_or_the_bell(self) -> None:
-        """Guards: `portal.files`; `bell`."""
+    def test_nobody_else_on_the_machine_reaches_data_secrets_or_a_socket(self) -> None:
+        """Guards: `portal.files`; `bell`; `diagnosis`: who enters the directory is this server's own user."""
         data = self.portal.data_dir
         self.assertEqual(stat.S_IMODE(data.stat().st_mode), 0o700)
-        self.assertEqual(stat.S_IMODE((data / "wake.sock").stat().st_mode), 0o600)
+        for name in ("wake.sock", "diagnosis.sock"):
+            self.assertEqual(stat.S_IMODE((data / name).stat().st_mode), 0o600, name)
         for path in (data / "secrets").iterdir():
             self.assertEqual(stat.S_IMODE(path.stat().st_mode) & 0o077, 0, path.name)
 
