@@ -82,6 +82,12 @@ def outcome_of(decision: door.Decision) -> str:
     return {door.Admit: "admit", door.Wait: "wait", door.Refuse: "refuse"}[type(decision)]
 
 
+def is_new_knock(seen: Seen) -> bool:
+    """Whether hosts would see somebody at the door whom they don't see there now."""
+    stands_there = seen.participant is not None and seen.participant.state in PRESENT
+    return isinstance(seen.decision, door.Wait) and not stands_there
+
+
 def look(code: str, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:
     """Says what the door would answer. Writes nothing. `device` is empty while it is unknown."""
     normal = codes.normalise_code(code)

@@ -83,6 +83,11 @@ REQUESTS = Budget(
     Rate.per_minute(300),
     TOO_MANY,
 )
+KNOCKS = Budget("knocks by the meeting link", "meeting and address", Rate.per_minute(60), TOO_MANY)
+KNOCKS_OF_ALL = Budget("the same, from everywhere", "meeting", Rate.per_minute(120), TOO_MANY)
+KNOCKS_OF_ONE = Budget(
+    "knocks of one account, or with one personal link", "meeting and account, or link", Rate.per_minute(10), TOO_MANY
+)
 MAILED_CODES = Budget("codes mailed to a guest", "invitation and address", Rate.per_hour(4), "no further mail")
 MAILED_CODES_OF_ALL = Budget("the same, whoever asks", "invitation", Rate.per_hour(12), "no further mail")
 CODE_TRIES = Budget("digits typed for one mailed code", "code", 5, "the code is dead", unit="")
@@ -96,7 +101,11 @@ MESSAGES = Budget("messages", "socket", Rate(20, 60), "`too_many`; close 4429 at
 STRIKES = Budget("messages that are none", "socket", Rate(10 / 60, 10), "close 4400")
 CHAT = Budget("chat messages", "person", Rate(5, 10), "`too_many`")
 SIGNALS = Budget("hands, reactions, switches", "person", Rate(5, 15), "`too_many`")
-WAITING = Budget("people at the door", "meeting", 100, "`busy`, close 4429")
+WAITING = Budget("people at the door who have the meeting link alone", "meeting", 100, "close 4429")
+WAITING_OF_A_NETWORK = Budget("the same, of one network", "meeting and network", 50, "close 4429")
+WAITING_KNOWN = Budget(
+    "people at the door with an account or a personal link", "meeting", 200, "close 4429; hosts never"
+)
 
 # Accounts
 
@@ -139,8 +148,25 @@ REFUSALS = Budget(
 )
 
 ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
-    ("The door", (TRIES, TRIES_OF_A_SITE, REQUESTS, MAILED_CODES, MAILED_CODES_OF_ALL, CODE_TRIES, MOVES)),
-    ("Sockets", (OPENING_SOCKETS, SOCKETS, MESSAGES, STRIKES, CHAT, SIGNALS, WAITING)),
+    (
+        "The door",
+        (
+            TRIES,
+            TRIES_OF_A_SITE,
+            REQUESTS,
+            KNOCKS,
+            KNOCKS_OF_ALL,
+            KNOCKS_OF_ONE,
+            WAITING,
+            WAITING_OF_A_NETWORK,
+            WAITING_KNOWN,
+            MAILED_CODES,
+            MAILED_CODES_OF_ALL,
+            CODE_TRIES,
+            MOVES,
+        ),
+    ),
+    ("Sockets", (OPENING_SOCKETS, SOCKETS, MESSAGES, STRIKES, CHAT, SIGNALS)),
     (
         "Accounts",
         (

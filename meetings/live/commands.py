@@ -137,7 +137,8 @@ async def _link_answer(turn: Turn) -> Fields:
 
 
 async def _door_admit(turn: Turn) -> Fields:
-    await hosting.admit(turn.live, turn.room.id, turn.actor, turn.target, word=turn.message["word"])
+    word, bulk = turn.message["word"], turn.message["bulk"]
+    await hosting.admit(turn.live, turn.room.id, turn.actor, turn.target, word=word, bulk=bulk)
     return None
 
 

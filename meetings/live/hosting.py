@@ -17,11 +17,18 @@ from meetings.services import door as door_services
 from meetings.signaling.protocol import ProtocolError
 
 
-async def admit(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, word: str | None = None) -> None:
-    """Lets somebody in who waits: stored first, granted after. `word`: for the group of an encrypted meeting."""
+async def admit(
+    live: Live, occurrence_id: str, actor: Actor, target_id: str, *, word: str | None = None, bulk: bool = False
+) -> None:
+    """Lets somebody in who waits: stored first, granted after. `word`: for the group of an encrypted meeting.
+
+    `bulk`: together with others, without a look at each. Then whoever should be looked at is left at the door.
+    """
     room, seat = acting.find(live, occurrence_id, target_id)
     if seat is not None and seat.inside:
         raise ProtocolError("wrong_state", "they are inside")
+    if bulk and (room is None or room.cautions().get(target_id) != []):
+        raise ProtocolError("flagged", "a host looks at this one before letting them in")
     done = await acting.store(live, room, door_services.let_in, occurrence_id, actor, target_id, word=word)
     if room is not None:
         room.forgive(target_id)

@@ -21,11 +21,12 @@ from channels.db import DatabaseSyncToAsync
 
 from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState
 from meetings import changes
+from meetings.door import Admit
 from meetings.live import facts, storing, views
 from meetings.live.authorization import Authorization
 from meetings.live.diagnosis import Diagnosis
-from meetings.live.room import LEASE_SECONDS, MOST_WAITING, Room
-from meetings.live.seats import Connection, Seat
+from meetings.live.room import LEASE_SECONDS, Room
+from meetings.live.seats import Connection, Seat, has_place_at_door
 from meetings.live.sockets import Sockets
 from meetings.live.tries import Tries
 from meetings.live.turned_away import TurnedAway
@@ -152,7 +153,8 @@ class Live:
             judgement = verdicts.judgements.get(bearer.participant_id)
             if judgement is None or bearer.participant_id in room.expelled:
                 raise ProtocolError("not_allowed", "this seat is closed")
-            if bearer.participant_id not in room.seats and len(room.waiting()) >= MOST_WAITING:
+            is_new = bearer.participant_id not in room.seats and not isinstance(judgement.decision, Admit)
+            if is_new and not has_place_at_door(judgement.person, room.waiting()):
                 raise ProtocolError("busy", "too many people are at the door")
             seat = room.take_seat(judgement.person, connection, self.clock())
             if bearer.network:

@@ -30,7 +30,6 @@ log = logging.getLogger("lintel.live")
 
 LEASE_SECONDS = 10.0
 SEAT_SECONDS = 120.0
-MOST_WAITING = 100
 
 GONE_BECAUSE = {"removed": "removed", "link_moved": "moved"}
 """What the others are told about somebody whom the rules put out; "refused" where it isn't here."""

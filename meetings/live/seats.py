@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from media_engine import Source
 from meetings import budgets
-from meetings.door import Capabilities, Wait
+from meetings.door import Capabilities, Row, Wait
 from meetings.signaling.rates import Bucket
 
 NOTHING = Capabilities()
@@ -26,6 +26,20 @@ def off_without(capabilities: Capabilities) -> frozenset[Source]:
     """The sources that these capabilities don't open."""
     closed = [sources for name, sources in SOURCES_OF if not getattr(capabilities, name)]
     return frozenset(source for sources in closed for source in sources)
+
+
+def has_place_at_door(person: Person, waiting: Iterable[Seat]) -> bool:
+    """Whether one more may stand at the door. Strangers keep off no one who is known, a network no other one, and
+    nobody a host.
+    """
+    if person.kind == Row.HOST:
+        return True
+    there = [seat.person for seat in waiting]
+    strangers = [one for one in there if one.kind == Row.ANYONE]
+    if person.kind != Row.ANYONE:
+        return len(there) - len(strangers) < budgets.WAITING_KNOWN.most
+    neighbours = sum(one.network == person.network for one in strangers)
+    return len(strangers) < budgets.WAITING.most and neighbours < budgets.WAITING_OF_A_NETWORK.most
 
 
 class Connection(Protocol):

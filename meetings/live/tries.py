@@ -1,7 +1,8 @@
-"""Tries at the door that open nothing, and questions to it: how many of them somebody has left."""
+"""Tries at the door that open nothing, questions to it, and knocks: how many of them somebody has left."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from meetings import budgets
@@ -17,6 +18,10 @@ class Tries:
         self.refused_of_a_site = Budgets(budgets.TRIES_OF_A_SITE.rate, clock)
         self.requests = Budgets(budgets.REQUESTS.rate, clock)
         self.mailed_codes = Budgets(budgets.MAILED_CODES.rate, clock)
+        self.knocks = Budgets(budgets.KNOCKS.rate, clock)
+        self.knocks_of_all = Budgets(budgets.KNOCKS_OF_ALL.rate, clock)
+        self.knocks_of_one = Budgets(budgets.KNOCKS_OF_ONE.rate, clock)
+        self._knocking = threading.Lock()
 
     def seconds_to_wait(self, visitor: Visitor) -> float:
         """0 while the visitor may try. Ask it before anything is looked at, so that the answer tells nothing."""
@@ -34,6 +39,24 @@ class Tries:
     def ask(self, visitor: Visitor) -> float:
         """Counts a question to the door; 0, or the seconds to wait where there were too many."""
         return 0.0 if self.requests.take(visitor.budget) else self.requests.seconds_until(visitor.budget)
+
+    def knock(self, meeting_id: object, visitor: Visitor) -> float:
+        """Counts that somebody comes to stand at a meeting's door; 0, or the seconds to wait where there were too many.
+
+        People with an account or a personal link have a budget that no stranger uses up. Any thread may ask.
+        """
+        if visitor.brings_proof:
+            who = f"account {visitor.user_id}" if visitor.user is not None else f"link {visitor.link}"
+            asked = [(self.knocks_of_one, (meeting_id, who))]
+        else:
+            asked = [(self.knocks, (meeting_id, visitor.address)), (self.knocks_of_all, (meeting_id, ""))]
+        with self._knocking:
+            # A knock that one of them refuses costs nothing of the other.
+            seconds = max(budget.seconds_until(key) for budget, key in asked)
+            if seconds == 0:
+                for budget, key in asked:
+                    budget.take(key)
+        return seconds
 
     def may_be_mailed(self, invitation_id: object, visitor: Visitor) -> bool:
         """Whether a code may be mailed for them: whoever holds a leaked link must not use up its owner's."""

@@ -43,7 +43,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "hand": {"raised": Field(boolean)},
         "reaction": {"emoji": Field(one_of(REACTIONS))},
         "chat": {"text": Field(prose(1, MAX_CHAT_LENGTH))},
-        "door.admit": {"participant": PARTICIPANT, "word": WORD},
+        "door.admit": {"participant": PARTICIPANT, "bulk": Field(boolean, default=False), "word": WORD},
         "door.refuse": {"participant": PARTICIPANT, "block": Field(boolean, default=False), "note": NOTE},
         "door.message": {"participant": PARTICIPANT, "text": Field(prose(0, MAX_NOTE_LENGTH))},
         "door.lock": {"locked": Field(boolean)},
@@ -118,5 +118,5 @@ WAITING_FIELDS: Final = frozenset(
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}
     | {"no_such_participant", "wrong_state", "suspended", "limited", "organiser", "bad_sdp", "no_grant", "busy"}
-    | {"try_again", "conflict"}
+    | {"try_again", "conflict", "flagged"}
 )

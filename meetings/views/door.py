@@ -41,6 +41,7 @@ from meetings.views.asking import (
     refuse_guessing,
     rfc3339,
     text,
+    too_many,
 )
 from meetings.visitors import Device, Visitor
 
@@ -226,6 +227,8 @@ def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live)
     has_name = wish.name or wish.move or (seen.invitation is not None and seen.invitation.name)
     if visitor.user is None and not has_name:
         raise Problem(400, "bad_request", "name: 1 to 60 visible characters.", field="name")
+    if arrivals.is_new_knock(seen) and (seconds := live.tries.knock(seen.occurrence.pk, visitor)):
+        raise too_many(seconds)
     return arrivals.arrive(code, visitor, device.thumbprint, wish, live.host_inside, now)
 
 

@@ -247,7 +247,7 @@ export class DoorQueue {
   }
 
   #letInUnflagged() {
-    for (const waiter of this.#roster.waiting.filter(mayComeAtOnce)) void this.#letIn(waiter);
+    for (const waiter of this.#roster.waiting.filter(mayComeAtOnce)) void this.#answer(waiter, () => this.#hosting.letIn(waiter.participant, { bulk: true }));
   }
 
   /** @param {Waiter} waiter */

@@ -246,6 +246,11 @@ client.on("state", ({ state, was }) => {
   }
 });
 
+client.on("retry", () => {
+  // On the way to the door: it is crowded, or the line was cut before it answered.
+  if (!waited && !begun) card.question({ busy: true, problem: gettext("The door can’t take you just now. Leave this page open: it tries again by itself.") });
+});
+
 client.on("message", (message) => {
   if (message.type === "door") {
     card.waiting(message, moved);

@@ -158,6 +158,7 @@ export class Notices {
         organiser: gettext("They made this meeting, so they keep the host’s role."),
         suspended: gettext("The meeting is suspended. Wait until a host resumes it."),
         no_such_participant: gettext("They aren’t here any more."),
+        flagged: gettext("Somebody at the door needs a look of their own first."),
         too_many: gettext("Too fast. Wait a moment."),
       }[code] ?? gettext("That didn’t work. Try again.");
     this.#banners.show("failed", { icon: "circle-alert", title, forMs: 6000, closable: true });

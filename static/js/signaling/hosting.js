@@ -10,9 +10,12 @@ export class Hosting {
     this.#request = request;
   }
 
-  /** @param {string} participant */
-  letIn(participant) {
-    return this.#request("door.admit", { participant });
+  /**
+   * @param {string} participant
+   * @param {{bulk?: boolean}} [how] bulk: one of several, without a look at each; the server leaves out whoever needs one
+   */
+  letIn(participant, { bulk = false } = {}) {
+    return this.#request("door.admit", { participant, ...(bulk && { bulk }) });
   }
 
   /**
