@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from meetings.door import Rules, Settled, Way, WithoutHost
 from meetings.doorlimits import GuestAddresses, Limits, within
 from meetings.doormodels import DoorColumns
-from meetings.models import DoorPolicy, Meeting
+from meetings.models import DoorPolicy, Meeting, Occurrence
 from meetings.rights import Audience
 
 
@@ -35,6 +37,21 @@ def stored_rules(door: DoorColumns) -> Rules:
         lock_after_minutes=door.lock_after_minutes,
         capacity=door.capacity,
     )
+
+
+def locks_at(occurrence: Occurrence, rules: Rules) -> datetime | None:
+    """When the door locks by itself; None when it never does, or has done so. What a host undid stays undone."""
+    if not rules.lock_after_minutes or occurrence.started_at is None:
+        return None
+    begun = max(occurrence.started_at, occurrence.starts_at)
+    at = begun + timedelta(minutes=rules.lock_after_minutes)
+    return None if occurrence.rule_locked_at is not None and occurrence.rule_locked_at >= at else at
+
+
+def locked_since(occurrence: Occurrence, rules: Rules, now: datetime) -> datetime | None:
+    """Since when the door is locked, by a host or by the rule, also where nobody was there to write that down."""
+    at = occurrence.locked_at or locks_at(occurrence, rules)
+    return at if at is not None and at <= now else None
 
 
 def limits_now() -> Limits:

@@ -28,7 +28,7 @@ from meetings.models import (
 )
 from meetings.register import Proofs, Register, accounts_of, blocks_in
 from meetings.rights import Own, combined
-from meetings.rulebook import limits_now, rules_of, stored_rules
+from meetings.rulebook import limits_now, locked_since, rules_of, stored_rules
 from meetings.settled import WITH_NAMES, settled_by
 
 __all__ = ["limits_now", "rules_of", "stored_rules"]
@@ -234,7 +234,7 @@ def facts_for(
         starts_at=occurrence.starts_at,
         ended=is_over(occurrence, now),
         cancelled=occurrence.cancelled_at is not None or meeting.cancelled_at is not None,
-        locked_at=occurrence.locked_at,
+        locked_at=locked_since(occurrence, rules, now),
         suspended=occurrence.suspended_at is not None,
         host_inside=host_inside,
         blocked=bool(blocks),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +24,7 @@ from meetings.live.sessions import living_sessions
 from meetings.models import Occurrence, Participant, SecondDevice
 from meetings.register import Register
 from meetings.roundtrip.services import RoundTrip, round_trip_of
+from meetings.rulebook import locked_since, locks_at
 from meetings.services import door as door_services
 
 CLOSED_SEATS = {
@@ -140,7 +141,7 @@ def judge(
     if somebody_entered:
         occurrence.refresh_from_db()
     expected = tuple(Named(name, str(key), str(user_id or "")) for key, user_id, name in register.expected())
-    return Verdicts(_meeting_facts(occurrence, register), _over(occurrence), judgements, expected, round_trip)
+    return Verdicts(_meeting_facts(occurrence, register, now), _over(occurrence), judgements, expected, round_trip)
 
 
 def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door.Decision]:
@@ -192,14 +193,9 @@ def _over(occurrence: Occurrence) -> str | None:
     return "ended" if occurrence.ended_at else None
 
 
-def _meeting_facts(occurrence: Occurrence, register: Register) -> MeetingFacts:
+def _meeting_facts(occurrence: Occurrence, register: Register, now: datetime) -> MeetingFacts:
     meeting = occurrence.meeting
     rules = register.rules
-    locks_at = None
-    if rules.lock_after_minutes and occurrence.started_at:
-        locks_at = max(occurrence.started_at, occurrence.starts_at) + timedelta(minutes=rules.lock_after_minutes)
-        if occurrence.rule_locked_at is not None and occurrence.rule_locked_at >= locks_at:
-            locks_at = None
     return MeetingFacts(
         title=meeting.title,
         organisation=settings.LINTEL.organisation,
@@ -208,8 +204,8 @@ def _meeting_facts(occurrence: Occurrence, register: Register) -> MeetingFacts:
         ends_at=occurrence.ends_at,
         started_at=occurrence.started_at,
         encryption=meeting.encryption,
-        locked_at=occurrence.locked_at,
-        locks_at=locks_at,
+        locked_at=locked_since(occurrence, rules, now),
+        locks_at=locks_at(occurrence, rules),
         suspended_at=occurrence.suspended_at,
         suspended_by=occurrence.suspended_by.name if occurrence.suspended_by else None,
         mics_start_off=rules.mics_start_off,

@@ -217,7 +217,7 @@ class Live:
         return {seat.id for seat in room.seats.values() if seat.connection is not None and seat.id not in room.expelled}
 
     async def _ask(self, room: Room, asked: set[str], present: set[str]) -> facts.Verdicts:
-        kept = {seat.id for seat in room.seats.values() if seat.is_host}
+        kept = {seat.id for seat in room.seats.values() if seat.counts_as_host}
         agreed = self.authorization.agreed(room.id)
         verdicts = await self.database(facts.judge, room.id, asked, present, kept, _now(), agreed=agreed)
         return self.authorization.settle(room, verdicts)

@@ -85,7 +85,7 @@ class Room:
 
     @property
     def host_inside(self) -> bool:
-        return any(self.hosts())
+        return any(seat.counts_as_host for seat in self.seats.values())
 
     @property
     def is_suspended(self) -> bool:

@@ -177,6 +177,16 @@ class Seat:
         """A host's word for this person in an encrypted meeting; empty where none was given."""
         return self.person.word
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is held for somebody who was inside when the server stopped, and the door wasn't asked yet."""
+        return not self.inside and self.wait is None and self.connection is None
+
+    @property
+    def counts_as_host(self) -> bool:
+        """Whether a host is inside here, or their seat is held for them. Whether they still host the door says."""
+        return self.is_host or (self.is_kept and self.person.kind == Row.HOST)
+
     def tell(self, message: Mapping[str, Any]) -> None:
         if self.connection is not None:
             self.connection.tell(message)

@@ -19,6 +19,7 @@ from meetings import audit
 from meetings.admission import IllegalEvent
 from meetings.door import Refuse
 from meetings.models import Occurrence, Participant
+from meetings.rulebook import limits_now, locks_at, rules_of
 from meetings.services import door as door_services
 from meetings.services import moves, roles
 from meetings.services.errors import NotAHost, Wrong
@@ -127,6 +128,16 @@ def put_out(participant_id: str, refusal: Refuse) -> None:
 def lock_by_rule(occurrence_id: str) -> None:
     """Locks the door because the meeting's rules say when."""
     door_services.lock(None, Occurrence.objects.get(pk=occurrence_id))
+
+
+def lock_due(now: datetime) -> None:
+    """Locks the doors whose time has come while nobody was in the meeting, or this process was not there."""
+    begun = Occurrence.objects.filter(started_at__isnull=False, ended_at=None, cancelled_at=None)
+    limits = limits_now()
+    for occurrence in begun.select_related("meeting"):
+        at = locks_at(occurrence, rules_of(occurrence.meeting, limits))
+        if at is not None and at <= now:
+            lock_by_rule(str(occurrence.pk))
 
 
 def unseated(seated: Collection[str]) -> dict[str, str]:

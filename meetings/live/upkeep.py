@@ -97,7 +97,7 @@ class Upkeep:
             await live.reconcile(room.id)
 
     async def clear_up(self) -> None:
-        """Ends seats that stay empty for two rounds, and meetings that everybody has left."""
+        """Ends seats that stay empty for two rounds and meetings that everybody has left, and locks doors."""
         live = self.live
         seated = {participant_id for room in live.rooms.values() for participant_id in room.seats}
         empty = await live.database(storing.unseated, seated)
@@ -111,3 +111,4 @@ class Upkeep:
         # A room without seats is kept only for whom it has to keep out; that must not keep the meeting going.
         live_ids = {room.id for room in live.rooms.values() if room.seats}
         await live.database(storing.end_forgotten, live_ids, datetime.now(UTC))
+        await live.database(storing.lock_due, datetime.now(UTC))

@@ -11,6 +11,7 @@ from meetings import audit, lifecycle, tasks
 from meetings.admission import Event
 from meetings.door import Row, Way
 from meetings.models import Block, Meeting, Occurrence, Participant
+from meetings.rulebook import locks_at, rules_of
 from meetings.services import cohosts
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host
@@ -116,7 +117,9 @@ def lock(by: Any, occurrence: Occurrence) -> Occurrence:
         _still_on(locked)
         now = timezone.now()
         if account is None:
-            locked.rule_locked_at = now
+            # As of its own time: whom a host let in since then is not locked out by when it is written down.
+            at = locks_at(locked, rules_of(locked.meeting)) or now
+            now = locked.rule_locked_at = min(at, now)
             locked.save(update_fields=["rule_locked_at"])
         if locked.locked_at is None:
             locked.locked_at, locked.locked_by = now, account
@@ -131,9 +134,13 @@ def unlock(by: Any, occurrence: Occurrence) -> Occurrence:
     with occurrence_locked(occurrence) as locked:
         account = require_host(by, locked)
         _still_on(locked)
-        if locked.locked_at is not None:
+        at = locks_at(locked, rules_of(locked.meeting))
+        is_due = at is not None and at <= timezone.now()
+        if is_due:
+            locked.rule_locked_at = at  # it has had its turn, though nobody wrote that down
+        if locked.locked_at is not None or is_due:
             locked.locked_at = locked.locked_by = None
-            locked.save(update_fields=["locked_at", "locked_by"])
+            locked.save(update_fields=["locked_at", "locked_by", "rule_locked_at"])
             audit.record("door.unlocked", actor=account, occurrence=locked)
     return locked
 

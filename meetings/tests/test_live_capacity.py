@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -124,6 +124,21 @@ class PlacesTests(CapacityCase):
             earlier = await bo.join(self.code)
             self.assertEqual((await earlier.message("door"))["place"], 1)
 
+    async def test_after_a_restart_the_seat_that_is_kept_for_a_host_counts_from_the_first_question_on(self) -> None:
+        async with running_live() as live:
+            host_browser = await Browser(live).sign_in(self.host)
+            await (await host_browser.join(self.code)).message("room")
+            _, inside = await self.colleague(live, "Anna")
+            await inside.message("room")
+            bo, waits = await self.colleague(live, "Bo")
+            await waits.message("door", place=1)
+        async with running_live() as live:
+            live.wake = lambda occurrence_id: None  # type: ignore[method-assign]  # nobody else's question comes first
+            self.assertTrue(live.host_inside(self.id))
+            bo.live = live
+            told = await (await bo.join(self.code)).message("door")
+            self.assertEqual((told["reason"], told["place"], told["host_here"]), ("full", 1, True))
+
     async def test_raising_the_capacity_lets_the_next_in_at_once(self) -> None:
         async with running_live() as live:
             await self.host_inside(live)
@@ -182,6 +197,54 @@ class LockByRuleTests(LiveCase):
     async def begun_minutes_ago(self, minutes: int) -> None:
         self.occurrence.starts_at = self.occurrence.started_at = timezone.now() - timedelta(minutes=minutes)
         await self.occurrence.asave(update_fields=["starts_at", "started_at"])
+
+    async def ago(self, minutes: int) -> datetime:
+        """Moves the beginning so far into the past and says when the door has locked by itself, as the rule has it."""
+        await self.begun_minutes_ago(minutes)
+        assert self.occurrence.started_at is not None
+        return self.occurrence.started_at + timedelta(minutes=5)
+
+    async def test_it_locks_at_its_time_though_nobody_was_there_and_the_process_was_not(self) -> None:
+        colleague = await sync_to_async(make_user)("Sofie Brandt")
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            await host.send("leave")
+            await host.closed()
+        at = await self.ago(9)
+        async with running_live() as live:
+            # Nothing has ticked yet, and nobody is inside: the door answers by the time all the same.
+            browser = await Browser(live).sign_in(colleague)
+            self.assertEqual((await browser.look(self.code))["reason"], "locked")
+            self.assertEqual((await browser.arrive(self.code))["reason"], "locked")
+            await live.upkeep.clear_up()
+            stored = await self.refresh()
+            self.assertEqual((stored.locked_at, stored.rule_locked_at), (at, at))
+            await live.upkeep.clear_up()
+            self.assertEqual(await AuditEntry.objects.filter(kind="door.locked_by_rule").acount(), 1)
+
+    async def test_between_two_looks_at_the_clock_nobody_slips_in(self) -> None:
+        colleague = await sync_to_async(make_user)("Sofie Brandt")
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            knocker = Browser(live)
+            talk = await knocker.join(self.code, "Leila")
+            who = (await talk.message("door"))["participant"]
+            at = await self.ago(6)
+            browser = await Browser(live).sign_in(colleague)
+            self.assertEqual((await browser.arrive(self.code))["reason"], "locked")
+            # Whom a host lets in after the lock's time comes in, whenever the lock is written down.
+            await host.ask("door.admit", participant=who)
+            await talk.message("room")
+            await live.upkeep.look_after(live.rooms[self.id])
+            self.assertEqual((await self.refresh()).locked_at, at)
+
+    async def test_a_host_unlocks_also_what_nobody_has_written_down(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            await self.ago(6)
+            await host.ask("door.lock", locked=False)
+            await live.upkeep.look_after(live.rooms[self.id])
+            self.assertIsNone((await self.refresh()).locked_at)
 
     async def test_a_lock_that_a_host_undid_stays_undone_after_a_restart(self) -> None:
         async with running_live() as live:
