@@ -7,7 +7,7 @@ publisher and its receiver both hold a live grant. It knows nothing about meetin
 from media_engine.config import EngineConfig
 from media_engine.engine import Engine
 from media_engine.errors import OfferRejected
-from media_engine.events import Event, OfferedTrack, SourceLive, SubscribeOffer, TransportState
+from media_engine.events import Event, OfferedTrack, SourceLive, SubscribeOffer, TransportState, Unsealed
 from media_engine.figures import EngineFigures, Waits
 from media_engine.grants import Grants, Source
 
@@ -23,5 +23,6 @@ __all__ = [
     "SourceLive",
     "SubscribeOffer",
     "TransportState",
+    "Unsealed",
     "Waits",
 ]

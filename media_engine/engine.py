@@ -118,6 +118,14 @@ class Engine:
         if session is not None:
             session.release()
 
+    def seal(self, session_id: str) -> None:
+        """From now on this session carries SFrame only: a source that doesn't is forwarded no more, and said.
+
+        Looked at now and then, for mistakes of clients. Creates the session when missing. Raises OfferRejected("busy")
+        at the limit of sessions.
+        """
+        self._made(session_id).sealed = True
+
     def close_session(self, session_id: str) -> None:
         """Forget a session and everybody in it."""
         session = self._sessions.pop(session_id, None)

@@ -55,4 +55,13 @@ class SourceLive:
     live: bool
 
 
-Event = SubscribeOffer | TransportState | SourceLive
+@dataclass(frozen=True)
+class Unsealed:
+    """A source of a sealed session carries something else than SFrame. It is forwarded no more."""
+
+    session_id: str
+    peer_id: str
+    source: Source
+
+
+Event = SubscribeOffer | TransportState | SourceLive | Unsealed

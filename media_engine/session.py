@@ -14,12 +14,21 @@ from typing import Any
 
 from media_engine import sdp
 from media_engine.errors import OfferRejected
-from media_engine.events import Event, SourceLive, SubscribeOffer, TransportName, TransportState, TransportStateName
+from media_engine.events import (
+    Event,
+    SourceLive,
+    SubscribeOffer,
+    TransportName,
+    TransportState,
+    TransportStateName,
+    Unsealed,
+)
 from media_engine.grants import NOTHING, Grants, Source
 from media_engine.link import Link
 from media_engine.publish import PublishLink
 from media_engine.subscribe import SubscribeLink
 from media_engine.tracks import DownTrack, TrackKey, UpTrack
+from media_engine.tripwire import Tripwire
 from media_engine.wiring import Wiring
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -58,6 +67,7 @@ class MediaSession:
         self.session_id = session_id
         self.peers: dict[str, Peer] = {}
         self.held = False
+        self.sealed = False
         self.lease_floor = math.inf
         self.trace: deque[dict[str, Any]] = deque(maxlen=wiring.config.trace_events)
         self._wiring = wiring
@@ -68,6 +78,8 @@ class MediaSession:
         self._offer_ids = itertools.count(1)
         self._live: set[TrackKey] = set()
         self._seen: set[TrackKey] = set()
+        self._unsealed: set[TrackKey] = set()
+        self._tripwires: dict[TrackKey, tuple[int, Tripwire]] = {}
 
     def __repr__(self) -> str:
         return f"<MediaSession {self.session_id} {len(self.peers)} peers>"
@@ -97,6 +109,7 @@ class MediaSession:
         if peer is None:
             return
         peer.grants = NOTHING
+        self._unsealed = {key for key in self._unsealed if key[0] != peer_id}
         for link in peer.links:
             link.close(farewell=False)
         self._note("revoked", peer_id, **self._counts(peer))
@@ -143,6 +156,8 @@ class MediaSession:
                 fresh.close()
                 raise
             peer.publish = fresh
+            # Another transport begins with a clean sheet; the same one does not.
+            self._unsealed = {key for key in self._unsealed if key[0] != peer_id}
             if link is not None:
                 link.close()
         named = sorted(source.value for source in sources.values())
@@ -243,7 +258,7 @@ class MediaSession:
 
     def _may_publish(self, key: TrackKey, now: float) -> bool:
         peer = self.peers.get(key[0])
-        return peer is not None and peer.grants.may_publish(key[1], now)
+        return peer is not None and key not in self._unsealed and peer.grants.may_publish(key[1], now)
 
     def _wanted_by(self, peer: Peer, published: Mapping[TrackKey, UpTrack], now: float) -> list[TrackKey]:
         """What has an m-line at `peer`: everybody else's tracks that it may have and that have ever been live, sound
@@ -309,6 +324,26 @@ class MediaSession:
             for link in peer.links:
                 if link.state != "closed":
                     link.tick(now)
+        if self.sealed:
+            self._look_at_seals()
+
+    def _look_at_seals(self) -> None:
+        """Sample the newest packet of every stream. Once per tick, never on a packet's way."""
+        published = self._published()
+        for key in self._tripwires.keys() - published.keys():
+            del self._tripwires[key]
+        for key, track in published.items():
+            ssrc, tripwire = self._tripwires.get(key, (0, None))
+            if tripwire is None or ssrc != track.ssrc:
+                tripwire = Tripwire(video=track.video)
+                self._tripwires[key] = (track.ssrc, tripwire)
+            packet = track.cache.get(track.log.highest)
+            if packet is not None and not tripwire.look(packet.sequence, packet.data, packet.payload_start):
+                self._unsealed.add(key)
+                del self._tripwires[key]
+                self._note("unsealed", key[0], source=key[1].value)
+                self._emit(Unsealed(self.session_id, key[0], key[1]))
+                self.reconcile()
 
     def _note(self, event: str, peer_id: str = "", **details: Any) -> None:
         self.trace.append({"at": round(self._clock(), 3), "event": event, "peer": peer_id, **details})

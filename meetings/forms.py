@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from meetings import directory, door_templates, doorform, localtime, selectors
 from meetings.door import COLUMN, Row, Way
 from meetings.doorfields import DoorForm, select, text_input
-from meetings.models import Encryption, Invitation, Meeting
+from meetings.models import OFFERED_ENCRYPTION, Encryption, Invitation, Meeting
 from meetings.services.lists import MAX_LISTED
 from meetings.templatetags.lintel import length_in_full
 
@@ -69,11 +69,11 @@ class ScheduleForm(DoorForm):
     hosts = forms.CharField(max_length=20_000, required=False, widget=_lines(2))
     people = forms.CharField(max_length=50_000, required=False, widget=_lines(3))
     encryption = forms.ChoiceField(
-        choices=[(Encryption.TRANSPORT.value, "")],
+        choices=[(mode.value, "") for mode in OFFERED_ENCRYPTION],
         error_messages={
             "required": gettext_lazy("Choose how the meeting is encrypted."),
             "invalid_choice": gettext_lazy(
-                "That encryption is not available yet on this server. Choose “Encrypted to the server”."
+                "That encryption is not available yet on this server. Choose “End-to-end encrypted”."
             ),
         },
     )
@@ -122,7 +122,7 @@ class ScheduleForm(DoorForm):
             "starts": start.time().replace(second=0, microsecond=0),
             "length": 60,
             "time_zone": zone,
-            "encryption": Encryption.TRANSPORT.value,
+            "encryption": Encryption.E2EE.value,
             **doorform.initial(self.limits.start),
         }
 
@@ -159,6 +159,12 @@ class ScheduleForm(DoorForm):
 
     def clean_title(self) -> str:
         return " ".join(self.cleaned_data["title"].split())
+
+    def clean_encryption(self) -> str:
+        chosen: str = self.cleaned_data["encryption"]
+        if self.meeting is not None and chosen != self.meeting.encryption:
+            raise forms.ValidationError(_("The encryption of a meeting can’t be changed. Schedule a new one."))
+        return chosen
 
     def clean_hosts(self) -> list[Any]:
         typed = directory.find(self.cleaned_data["hosts"])
@@ -262,7 +268,7 @@ class ScheduleForm(DoorForm):
     # ---- what the services take
 
     def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `schedule_meeting`, and of `change_meeting` beside `tell`."""
+        """Keyword arguments of `schedule_meeting`; of `change_meeting`, beside `tell`, without the encryption."""
         data = self.cleaned_data
         typed = data["people"]
         return {
@@ -276,6 +282,7 @@ class ScheduleForm(DoorForm):
             "listed": typed.together,
             "rules": data["rules"],
             **({"exceptions": self.exceptions_typed()} if "exception_person" in self.data else {}),
+            **({} if self.meeting else {"encryption": data["encryption"]}),
         }
 
     def exceptions_typed(self) -> list[tuple[Any, Way]]:

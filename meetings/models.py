@@ -30,6 +30,7 @@ from meetings.retentionmodels import Retention
 from meetings.seriesmodels import Series
 
 __all__ = [
+    "OFFERED_ENCRYPTION",
     "Audience",
     "AuditDetail",
     "AuditEntry",
@@ -60,6 +61,10 @@ class Encryption(models.TextChoices):
     E2EE = "e2ee", _("End-to-end encrypted")
     SEALED = "sealed", _("Sealed")
     TRANSPORT = "transport", _("Encrypted to the server")
+
+
+OFFERED_ENCRYPTION = (Encryption.E2EE, Encryption.TRANSPORT)
+"""What this server can keep: a mode is not offered before all of it is true."""
 
 
 class Meeting(DoorColumns):

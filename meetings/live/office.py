@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from channels.db import DatabaseSyncToAsync
 
-from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState
+from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState, Unsealed
 from meetings import changes
 from meetings.door import Admit
 from meetings.live import facts, storing, views
@@ -297,6 +297,9 @@ class Live:
             seat.tell({"type": "media.offer", "offer": event.offer_id, "sdp": event.sdp, "tracks": tracks})
         elif isinstance(event, TransportState):
             seat.tell({"type": "media.transport", "transport": event.transport, "state": event.state})
+        elif isinstance(event, Unsealed):
+            log.warning("meeting %s: %s of %s is not sealed", event.session_id, event.source.value, event.peer_id)
+            seat.tell({"type": "e2ee.unsealed", "source": event.source.value})
 
 
 def _now() -> datetime:

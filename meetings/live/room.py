@@ -267,6 +267,8 @@ class Room:
             try:
                 if self.is_suspended:
                     self.engine.hold(self.id)
+                if self.group is not None:
+                    self.engine.seal(self.id)
                 self.engine.set_grants(self.id, seat.id, grants)
             except OfferRejected as error:
                 # The engine is full: this person is inside without media, and the others notice nothing.

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from meetings import audit, changes, codes, lifecycle, selectors, tasks
 from meetings.door import COLUMN, Rules, Way
 from meetings.doorlimits import OPTIONS, Limits, broken, within
-from meetings.models import Encryption, Meeting, Occurrence, RetiredCode
+from meetings.models import OFFERED_ENCRYPTION, Encryption, Meeting, Occurrence, RetiredCode
 from meetings.selectors import limits_now, rules_of
 from meetings.services import hosting, invitations, occurrences, retiming, series, values
 from meetings.services.doorrules import beyond, check_rules, set_rules
@@ -100,6 +100,7 @@ def start_now(by: Any) -> Meeting:
         duration_minutes=INSTANT_MINUTES,
         time_zone=by.time_zone or timezone.get_current_timezone_name(),
         rules=within(replace(limits.defaults, opens_minutes=None), limits),
+        encryption=Encryption.E2EE,
         send=False,
     )
 
@@ -311,7 +312,7 @@ def _save_with_code(meeting: Meeting) -> None:
 def _check_encryption(encryption: str) -> None:
     if encryption not in Encryption.values:
         raise Wrong("encryption", "unknown", _("There is no such kind of encryption."))
-    if encryption != Encryption.TRANSPORT:
+    if encryption not in OFFERED_ENCRYPTION:
         raise ModeUnavailable(encryption)
 
 

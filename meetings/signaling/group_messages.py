@@ -63,6 +63,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "e2ee.app": frozenset({"seq", "group", "epoch", "from", "class", "message"}),
         "e2ee.reset": frozenset({"reason"}),
         "e2ee.held": frozenset({"held"}),
+        "e2ee.unsealed": frozenset({"source"}),
     }
 )
 

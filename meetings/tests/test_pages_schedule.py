@@ -86,7 +86,7 @@ class Refusing(PagesCase):
         assert "hosts" in self.errors(hosts="Marcus Bell")
 
     def test_an_encryption_that_this_server_does_not_have(self) -> None:
-        for mode in ("e2ee", "sealed", "none", ""):
+        for mode in ("sealed", "none", ""):
             assert "encryption" in self.errors(encryption=mode)
 
     def test_values_that_no_browser_would_send(self) -> None:
@@ -211,10 +211,30 @@ class TheEmptyForm(PagesCase):
         self.client.cookies["lintel_zone"] = "../../../etc/passwd"
         assert self.client.get("/meetings/new/").context["form"]["time_zone"].value() == "UTC"
 
-    def test_encryption_that_is_not_there_is_shown_with_its_reason(self) -> None:
+    def test_meetings_are_end_to_end_encrypted_unless_the_host_chooses_otherwise(self) -> None:
         answer = self.client.get("/meetings/new/")
-        self.assertContains(answer, "Not available yet on this server", count=2)
-        self.assertNotContains(answer, 'value="e2ee" checked')
+        self.assertContains(answer, "Not available yet on this server", count=1)
+        assert [(mode.value, mode.checked, mode.off) for mode in answer.context["encryptions"]] == [
+            ("e2ee", True, False),
+            ("sealed", False, True),
+            ("transport", False, False),
+        ]
+        self.post_new(encryption="e2ee", title="By itself")
+        assert Meeting.objects.get(title="By itself").encryption == "e2ee"
+
+    def test_the_encryption_of_a_meeting_stays(self) -> None:
+        self.post_new(encryption="e2ee", title="Kept")
+        meeting = Meeting.objects.get(title="Kept")
+        form = self.client.get(f"/meetings/{meeting.pk}/edit/").context
+        assert [(mode.value, mode.checked, mode.off) for mode in form["encryptions"]] == [
+            ("e2ee", True, False),
+            ("sealed", False, True),
+            ("transport", False, True),
+        ]
+        answer = self.client.post(f"/meetings/{meeting.pk}/edit/", filled(encryption="transport", title="Kept"))
+        assert "encryption" in answer.context["form"].errors
+        meeting.refresh_from_db()
+        assert meeting.encryption == "e2ee"
 
     def test_what_will_happen_is_told_also_without_a_script(self) -> None:
         preview = self.post_new(title="", people=f"Yuki Tanaka, {GUEST}").context["preview"]

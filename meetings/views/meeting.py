@@ -23,7 +23,7 @@ from meetings.inviteforms import InviteForm
 from meetings.models import Meeting, Occurrence
 from meetings.selectors import is_host
 from meetings.services import scheduling
-from meetings.views import attendance, history, invitees, roundtrip, turned_away, words
+from meetings.views import attendance, encryption_words, history, invitees, roundtrip, turned_away, words
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
 from meetings.views.meeting_door import DoorOf, ExceptionForm
@@ -58,6 +58,7 @@ def meeting_page(
         "open": not cancelled and occurrence.ended_at is None,
         "when": _when(found, occurrence),
         "hosts_line": _hosts_line(found, request.user),
+        "encryption": encryption_words.mode_of(found),
         "door_url": door_path(found),
     }
     if hosting:

@@ -27,7 +27,7 @@ from meetings.models import Meeting
 from meetings.services import scheduling
 from meetings.services.doorrules import FORM_FIELDS
 from meetings.services.errors import Wrong
-from meetings.views import words
+from meetings.views import encryption_words, words
 from meetings.views.access import for_hosts, open_meeting
 
 _ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
@@ -142,6 +142,7 @@ def _page(
         "ways": words.ways(),
         "rights": [form[name] for name in RIGHTS],
         "options": _options(form),
+        "encryptions": encryption_words.modes(str(form["encryption"].value()), meeting),
         "most_inside": form.limits.most.capacity or MOST_INSIDE,
         "preview": _preview(form, shown, listed=listed, guests=known.emails, example=example),
         "preview_when": _when(form),

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Status
 
 from meetings.live import hosting
+from meetings.models import Encryption
 from portal.api.live import ACTIONS, HOSTS_ONLY, TAG, actor_of, hosted, live_now, state_of, target_of, told
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cursor_of, position
@@ -56,14 +57,21 @@ async def list_participants(request: HttpRequest, meeting_id: UUID, page: PageQu
     "/meetings/{meeting_id}/participants/{participant_id}/admit",
     scope="door",
     answer=Done,
+    also=202,
     problems=ACTIONS,
     tag=TAG,
 )
-async def admit_participant(request: HttpRequest, meeting_id: UUID, participant_id: UUID) -> dict[str, Any]:
-    """Let somebody in who is at the door"""
+async def admit_participant(request: HttpRequest, meeting_id: UUID, participant_id: UUID) -> Status[dict[str, Any]]:
+    """Let somebody in who is at the door
+
+    In an end-to-end encrypted meeting a program can't hand out keys: the answer is 202 and `permitted`, and they see
+    and hear others once a host in the room has confirmed them.
+    """
     target = await target_of(request, meeting_id, participant_id)
     await told(hosting.admit(live_now(), str(target.occurrence_id), actor_of(request), str(target.pk)))
-    return {"participant": str(participant_id), "state": "inside"}
+    is_open = target.occurrence.meeting.encryption == Encryption.TRANSPORT
+    status, state = (200, "inside") if is_open else (202, "permitted")
+    return Status(status, {"participant": str(participant_id), "state": state})
 
 
 @operation(

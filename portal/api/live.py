@@ -64,7 +64,8 @@ def target_of(
     """The participant of this very meeting. Raises Problem; `others_only`: also when it is the token's owner."""
     user = request.auth.user  # type: ignore[attr-defined]
     seen = access.hosted_by(user, meeting_id)
-    found = Participant.objects.filter(pk=participant_id, occurrence=seen.occurrence).first()
+    seats = Participant.objects.select_related("occurrence__meeting")
+    found = seats.filter(pk=participant_id, occurrence=seen.occurrence).first()
     if found is None:
         raise Problem("not_found")
     if others_only and found.user_id == user.pk:

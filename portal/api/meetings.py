@@ -20,7 +20,7 @@ from meetings import door_templates, selectors
 from meetings.door import Rules, Way, WithoutHost, is_ordered, preset_of, with_preset
 from meetings.doorlimits import RIGHTS
 from meetings.lifecycle import stage_of
-from meetings.models import Meeting, Occurrence, PeopleGroup
+from meetings.models import OFFERED_ENCRYPTION, Meeting, Occurrence, PeopleGroup
 from meetings.rights import Audience
 from meetings.services import scheduling
 from meetings.services.lists import Wanted
@@ -339,8 +339,8 @@ def _with_door(rules: Rules, door: str | schemas.DoorTable | schemas.DoorTemplat
 
 
 def _refuse_unavailable(encryption: str) -> None:
-    if encryption != "transport":
-        told = f"“{encryption}” is not available on this server yet; “transport” is."
+    if encryption not in OFFERED_ENCRYPTION:
+        told = f"“{encryption}” is not available on this server yet; “e2ee” and “transport” are."
         raise Problem("mode_unavailable", errors=[("encryption", told)])
 
 

@@ -23,10 +23,14 @@ def operation(
     scope: str,
     answer: Any = None,
     status: int = 200,
+    also: int | None = None,
     problems: tuple[str, ...] = (),
     tag: str,
 ) -> Callable[[F], F]:
-    """Registers an operation with its guard. `problems`: codes beside those that every operation may answer with."""
+    """Registers an operation with its guard. `problems`: codes beside those that every operation may answer with.
+
+    `also`: a second status that the same answer may have.
+    """
 
     def register(view: F) -> F:
         guard = Bearer(scope, writes=method not in READS)
@@ -37,7 +41,7 @@ def operation(
             [method],
             view,
             auth=guard,
-            response={status: answer},
+            response={status: answer, **({} if also is None else {also: answer})},
             operation_id=view.__name__,
             url_name=view.__name__,
             summary=summary,

@@ -471,7 +471,7 @@ class Done(Output):
     """The state after the action."""
 
     participant: str
-    state: Literal["waiting", "inside", "refused", "removed", "left"]
+    state: Literal["waiting", "permitted", "inside", "refused", "removed", "left"]
 
 
 class MeetingState(Output):

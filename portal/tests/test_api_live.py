@@ -70,6 +70,16 @@ class AtTheDoor(Speaks, LiveCase):
             assert (await self.people())["Peter"]["state"] == "inside"
             assert await self.act(who, "admit") == (409, "wrong_state")
 
+    async def test_a_program_permits_and_a_host_confirms_where_the_server_has_no_keys(self) -> None:
+        await sync_to_async(Meeting.objects.update)(encryption="e2ee")
+        await self.prepared()
+        async with running_live() as live:
+            await self.second_inside(live)
+            _, guest, who = await self.knocking(live)
+            assert await self.act(who, "admit") == (202, "permitted")
+            await guest.message("room")
+            assert (await Participant.objects.aget(pk=who)).word == ""
+
     async def test_who_is_refused_is_told_so_and_may_knock_again_later(self) -> None:
         await self.prepared()
         async with running_live() as live:

@@ -121,7 +121,8 @@ class Meetings(ApiCase):
             ({"notify": False}, "invalid"),
             ({"title": None}, "invalid"),
             ({"title": "x", "starts_at": "2020-01-01T00:00:00Z"}, "invalid"),
-            ({"title": "x", "encryption": "e2ee"}, "mode_unavailable"),
+            ({"title": "x", "encryption": "e2ee"}, "invalid"),
+            ({"title": "x", "encryption": "sealed"}, "mode_unavailable"),
             ({"title": "x", "recurrence": "FREQ=YEARLY"}, "invalid"),
             ({"title": "x", "time_zone": "Nowhere"}, "invalid"),
             ({"title": "x", "hosts": ["nobody@example.org"]}, "invalid"),
@@ -130,6 +131,10 @@ class Meetings(ApiCase):
             answer = await self.call("PATCH", f"/meetings/{made['id']}", self.token, body)
             assert (answer.status, answer.code) == (422, code), body
         assert (await self.call("GET", f"/meetings/{made['id']}", self.token)).body == made
+
+    async def test_an_end_to_end_encrypted_meeting_is_made_for_whoever_asks_for_one(self) -> None:
+        assert (await self.scheduled(encryption="e2ee"))["encryption"] == "e2ee"
+        assert (await self.scheduled())["encryption"] == "transport"
 
     async def test_the_same_encryption_may_be_named_again(self) -> None:
         made = await self.scheduled()

@@ -99,8 +99,10 @@ class EverybodysPages(TestCase):
 
     def test_help_never_promises_more_encryption_than_there_is(self) -> None:
         text = self.client.get("/help/encryption/").content.decode()
-        assert "not available yet" in text
+        assert "This mode is not available yet" in text
         assert "holds the keys" in text
+        for limit in ("could serve other pages", "found by comparing the code, not prevented", "can film their screen"):
+            assert limit in text
 
     def test_refusing_pages_tell_nothing_and_have_no_inline_code(self) -> None:
         request = RequestFactory().get("/")

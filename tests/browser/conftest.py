@@ -41,10 +41,11 @@ FLAGS = [
 class Portal:
     """A portal that listens on a port of its own. `url` has no slash at its end."""
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
+    def __init__(self, data_dir: Path, program: list[str] | None = None, **settings: str) -> None:
         self.data_dir = data_dir
+        self.program = program
         self.settings = settings
-        self._server = Server(data_dir, **settings)
+        self._server = Server(data_dir, program, **settings)
         self._server.__enter__()
 
     @property
@@ -99,7 +100,7 @@ class Portal:
         self._server.process.send_signal(signal.SIGKILL)
         self._server.process.wait(10)
         ports = {"LINTEL_PORT": str(self._server.port), "LINTEL_MEDIA_PORT": str(self._server.media_port)}
-        again = Server(self.data_dir, **(self.settings | ports))
+        again = Server(self.data_dir, self.program, **(self.settings | ports))
         again.port, again.media_port = self._server.port, self._server.media_port
         self._server = again
         self._server.__enter__()

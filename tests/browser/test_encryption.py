@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Route, expect
 
-from portal.tests.process import run_manage
-from tests.browser.conftest import Portal
+from tests.browser.conftest import ROOT, Portal
 from tests.browser.test_room_main_job import (
     MARCUS,
     PETER,
@@ -19,43 +19,57 @@ from tests.browser.test_room_main_job import (
     portal,
     schedule,
     seat,
+    server,
     walk_in,
 )
+from tests.support.tap import Tap
 
-__all__ = ["portal", "seat"]
+__all__ = ["portal", "seat", "server"]
 
 pytestmark = pytest.mark.timeout(300)
+E2EE = "End-to-end encrypted"
+MISTAKES = {
+    "transforms": (
+        "end.transform = new RTCRtpScriptTransform(this.worker, line);",
+        "setTimeout(() => (end.transform = new RTCRtpScriptTransform(this.worker, line)));",
+    ),
+    "peer": ("if (encrypted) configuration", "if (!encrypted) configuration"),
+}
 
 
-def encrypted(portal: Portal) -> None:
-    done = run_manage(
-        portal.data_dir,
-        "shell",
-        "-c",
-        "from meetings.models import Meeting; Meeting.objects.update(encryption='e2ee')",
-        **portal.settings,
-    )
-    assert done.returncode == 0, done.stderr
+def code_of(who: Seat) -> str:
+    """The room code that this person sees; opens the panel if need be."""
+    shown = who.page.locator("[data-room-code]")
+    if not shown.count():
+        who.page.locator("#chip-encryption").click()
+    return str(shown.get_attribute("data-room-code"))
 
 
-def test_three_people_see_hear_and_write_each_other(portal: Portal, seat: Callable[..., Seat], artifacts: Path) -> None:
+def chip(who: Seat) -> Locator:
+    return who.page.locator("#chip-encryption")
+
+
+def served(script: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(body=script, content_type="text/javascript")
+
+
+def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[..., Seat], artifacts: Path) -> None:
     host, guest, colleague = seat(), seat(), seat()
-    for who in (host, guest, colleague):
-        who.page.on("console", lambda said: print("CONSOLE", said.text))
-    url = schedule(portal, host, "Trial safety board", MARCUS, PETER)
-    encrypted(portal)
-    host.page.reload()
+    url = schedule(portal, host, "Trial safety board", MARCUS, PETER, encryption=E2EE)
     come_in(host)
     host.state("connected")
+    expect(chip(host)).to_have_attribute("data-encryption", "e2ee")
     guest.page.goto(personal_link(portal, PETER))
+    expect(guest.page.get_by_text("Keys are made on the devices in the room.")).to_be_visible()
     come_in(guest, "Knock to join", "Peter Lindqvist")
     guest.state("waiting")
     host.page.get_by_role("region", name="At the door").get_by_role("button", name="Let in Peter Lindqvist").click()
     guest.state("connected")
-    guest.sees("Ingrid Sæther")
+    guest.sees("Ingrid Sæther", within_s=60)
     guest.hears()
-    host.sees("Peter Lindqvist")
+    host.sees("Peter Lindqvist", within_s=60)
     host.hears()
+    alone = code_of(host)
     walk_in(portal, colleague, MARCUS, url)
     for who, others in (
         (host, ("Peter Lindqvist", "Marcus Bell")),
@@ -64,6 +78,23 @@ def test_three_people_see_hear_and_write_each_other(portal: Portal, seat: Callab
     ):
         for other in others:
             who.sees(other, within_s=60)
+    codes = {code_of(who) for who in (host, guest, colleague)}
+    assert len(codes) == 1
+    assert codes != {alone}
+    assert all(len(code) == 30 and code.isdigit() for code in codes)
+    host.page.screenshot(path=str(artifacts / "encrypted-three.png"))
+
+    host.button("Same for all").click()
+    expect(chip(host)).to_have_text("End-to-end encrypted, compared")
+    expect(host.page.get_by_text("Compared by you")).to_have_count(2)
+    expect(colleague.page.get_by_text("Vouched by Nordhavn")).to_have_count(1)
+    expect(colleague.page.get_by_text("Not compared")).to_have_count(1)
+    guest.button("It differs").click()
+    expect(chip(guest)).to_have_attribute("data-encryption", "broken")
+    guest.page.screenshot(path=str(artifacts / "encrypted-differs.png"))
+    guest.button("I misread it").click()
+    expect(chip(guest)).to_have_attribute("data-encryption", "e2ee")
+
     colleague.tool("Share").click()
     for who in (host, guest):
         who.sees("Marcus Bell", "screen", within_s=60)
@@ -72,4 +103,70 @@ def test_three_people_see_hear_and_write_each_other(portal: Portal, seat: Callab
     guest.button("Send").click()
     host.tool("Chat").click()
     expect(host.page.get_by_role("log", name="Chat messages")).to_contain_text("Sealed hello")
-    host.page.screenshot(path=str(artifacts / "encrypted-three.png"))
+    expect(guest.page.get_by_role("log", name="Chat messages")).to_contain_text("Sealed hello")
+    guest.tool("Hand").click()
+    expect(host.tile("Peter Lindqvist").get_by_text("1st")).to_be_visible()
+
+    # What whoever controls the server could make of it; test_room_main_job.py has the same tap find all three.
+    tap = Tap(portal.data_dir)
+    assert tap.packets(guest.participant, "camera")
+    assert tap.packets(colleague.participant, "screen")
+    assert tap.likeness(guest.participant, "camera", guest.picture()) < 0.5
+    assert tap.packets(guest.participant, "microphone")
+    assert tap.silence(guest.participant) < 0.1
+    assert not tap.holds("Sealed hello")
+    assert tap.holds("Trial safety board")  # the title is the server's
+
+
+def test_a_browser_that_goes_past_the_encryption_is_stopped_and_says_so(
+    portal: Portal, seat: Callable[..., Seat]
+) -> None:
+    """The page is changed as a mistake of ours would: transforms come a moment late, to connections that don't wait."""
+    host, colleague = seat(), seat()
+    for script, (right, wrong) in MISTAKES.items():
+        source = (ROOT / f"static/js/media/{script}.js").read_text()
+        assert source.count(right) == 1
+        body = source.replace(right, wrong)
+        colleague.page.route(f"**/js/media/{script}*.js", served(body))
+    url = schedule(portal, host, "Late", MARCUS, encryption=E2EE)
+    come_in(host)
+    host.state("connected")
+    walk_in(portal, colleague, MARCUS, url)
+    expect(chip(colleague)).to_have_text("Not encrypted", timeout=20_000)
+    expect(colleague.page.get_by_text("This browser sent it past the encryption.").first).to_be_visible()
+    expect(chip(host)).to_have_attribute("data-encryption", "e2ee")
+    assert host.frames("Marcus Bell") == 0
+    # What had left until then was plain: the tap can find such a thing, and does.
+    assert Tap(portal.data_dir).likeness(colleague.participant, "camera", host.picture()) > 0.8
+
+
+def test_a_browser_that_cant_encrypt_is_not_let_in(portal: Portal, seat: Callable[..., Seat]) -> None:
+    host = seat()
+    host.page.add_init_script(
+        "delete window.RTCRtpScriptTransform; delete RTCRtpSender.prototype.createEncodedStreams;"
+    )
+    schedule(portal, host, "Only sealed", encryption=E2EE)
+    host.state("refused")
+    expect(host.page.get_by_role("heading", name="This browser can’t keep the meeting encrypted")).to_be_visible()
+    expect(host.page.get_by_text("We won’t let you in unencrypted.")).to_be_visible()
+    expect(host.button("Join")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "height", "theme"), [(1440, 900, "dark"), (390, 844, "light")])
+def test_the_panel_is_accessible(
+    portal: Portal, seat: Callable[..., Seat], artifacts: Path, width: int, height: int, theme: str
+) -> None:
+    host = seat()
+    host.page.emulate_media(color_scheme=theme)
+    schedule(portal, host, "Looked at", MARCUS, encryption=E2EE)
+    come_in(host)
+    host.state("connected")
+    host.page.set_viewport_size({"width": width, "height": height})
+    expect(chip(host)).to_have_attribute("data-encryption", "e2ee")
+    chip(host).click()
+    expect(host.page.locator("[data-room-code]")).to_be_visible()
+    host.page.screenshot(path=str(artifacts / f"encryption-panel-{width}-{theme}.png"))
+    assert Axe().run(host.page).response["violations"] == []
+    host.button("It differs").click()
+    assert Axe().run(host.page).response["violations"] == []
+    host.page.screenshot(path=str(artifacts / f"encryption-differs-{width}-{theme}.png"))

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.conftest import Portal
+from tests.support.tap import HEIGHT, WIDTH, Tap
 
 INGRID = "ingrid@nordhavn.example"
 MARCUS = "marcus@nordhavn.example"
@@ -52,6 +53,16 @@ STATS = """async () => {
     }
   }
   return sum;
+}"""
+
+
+PICTURE = """(video, [width, height]) => {
+  const canvas = Object.assign(document.createElement("canvas"), {width, height});
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0, width, height);
+  const {data} = context.getImageData(0, 0, width, height);
+  const grey = (at) => Math.round(0.3 * data[at] + 0.59 * data[at + 1] + 0.11 * data[at + 2]);
+  return Array.from({length: width * height}, (_, i) => grey(4 * i));
 }"""
 
 
@@ -95,6 +106,17 @@ class Seat:
         )
         return shown
 
+    @property
+    def participant(self) -> str:
+        """The id of this person, inside."""
+        return str(self.page.locator('[data-self="true"][data-source="camera"]').get_attribute("data-participant"))
+
+    def picture(self) -> list[int]:
+        """What this person's camera films, as the tap has its pictures."""
+        own = self.page.locator('[data-self="true"][data-source="camera"] video')
+        seen: list[int] = own.evaluate(PICTURE, [WIDTH, HEIGHT])
+        return seen
+
     def sees(self, name: str, source: str = "camera", within_s: float = 20) -> None:
         """Waits until frames of `name` advance."""
         first = eventually(lambda: self.frames(name, source), within_s, f"a picture of {name}")
@@ -117,6 +139,15 @@ def eventually(ask: Callable[[], Any], within_s: float, what: str) -> Any:
 
 
 @pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """A portal that writes down what its server could read."""
+    program = ["-m", "tests.support.tapped_portal"]
+    portal = Portal(tmp_path_factory.mktemp("portal") / "data", program, LINTEL_ORGANISATION="Nordhavn")
+    yield portal
+    portal.close()
+
+
+@pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
     server.create_person(INGRID, "Ingrid Sæther", role="admin")
     server.create_person(MARCUS, "Marcus Bell")
@@ -136,7 +167,9 @@ def seat(visitor: Visitor) -> Iterator[Callable[..., Seat]]:
     assert [wrong for one in made for wrong in one.wrong] == []
 
 
-def schedule(portal: Portal, host: Seat, title: str, *people: str, preset: str = "") -> str:
+def schedule(
+    portal: Portal, host: Seat, title: str, *people: str, preset: str = "", encryption: str = "Encrypted to the server"
+) -> str:
     """Schedules a meeting that begins in a minute and opens its door page. Returns the address of that page."""
     page = host.page
     portal.sign_in(page, INGRID)
@@ -152,6 +185,7 @@ def schedule(portal: Portal, host: Seat, title: str, *people: str, preset: str =
         invite.press("Enter")
     if preset:
         page.get_by_role("radio", name=preset).check()
+    page.get_by_role("radio", name=encryption, exact=True).check()
     page.get_by_role("button", name="Schedule and send invitations").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     page.get_by_role("button", name="Open the room").or_(page.get_by_role("link", name="Open the room")).click()
@@ -237,6 +271,12 @@ def test_three_people_meet_from_invitation_to_the_end(
     messages = host.page.get_by_role("log", name="Chat messages")
     expect(messages.get_by_role("link")).to_have_attribute("href", "https://medreg.example/annex-3")
     expect(messages.get_by_role("link")).to_have_attribute("rel", "noopener noreferrer")
+
+    # Whoever controls the server of such a meeting can see, hear and read it; see test_encryption.py for the others.
+    tap = Tap(portal.data_dir)
+    assert tap.likeness(guest.participant, "camera", guest.picture()) > 0.8
+    assert tap.silence(guest.participant) > 0.5
+    assert tap.holds("See https://medreg.example/annex-3.")
 
     host.tool("Host").click()
     host.button("End for everyone…").click()

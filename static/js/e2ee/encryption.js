@@ -121,17 +121,20 @@ export class Encryption extends Emitter {
     for (const worker of [group, media]) worker.onerror = () => this.#enter("stuck");
     this.transforms = new Transforms(media);
     const watchdog = new Watchdog(this.transforms);
-    watchdog.on("leak", (source) => {
-      this.leaks.add(source);
-      this.emit("leak", source);
-      this.emit("change", null);
-    });
+    watchdog.on("leak", (source) => this.#leak(source));
     media.onmessage = ({ data }) => {
       if (data.type !== "lines") return;
       this.#report(data.lines);
       void watchdog.take(data.lines);
     };
     return group;
+  }
+
+  /** @param {Source} source */
+  #leak(source) {
+    this.leaks.add(source);
+    this.emit("leak", source);
+    this.emit("change", null);
   }
 
   /** Settles with the next phase that isn't a way to another. @returns {Promise<void>} */
@@ -175,7 +178,8 @@ export class Encryption extends Emitter {
     if (message.type === "e2ee.held") {
       this.held = new Set(message.held);
       this.emit("change", null);
-    } else this.#tell({ type: "take", message });
+    } else if (message.type === "e2ee.unsealed") this.#leak(message.source);
+    else this.#tell({ type: "take", message });
     return true;
   }
 

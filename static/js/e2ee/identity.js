@@ -1,9 +1,8 @@
 // This device's identity key: it signs the leaf in the group, and other people's devices remember it. It can't be read out.
 // An account keeps one per browser profile; a guest's lasts for a meeting.
 import { base64url } from "./bytes.js";
+import { inStore } from "./store.js";
 
-const DATABASE = "lintel-identity";
-const STORE = "keys";
 /** A guest who comes again tomorrow is a new device: nothing should link their meetings. */
 const GUEST_KEY_LASTS_MS = 24 * 3600 * 1000;
 
@@ -11,33 +10,6 @@ const GUEST_KEY_LASTS_MS = 24 * 3600 * 1000;
  * @typedef {{keys: CryptoKeyPair, publicKey: Uint8Array<ArrayBuffer>, key: string}} Identity
  * @typedef {{keys: CryptoKeyPair, usedAt: number}} Stored
  */
-
-/** @returns {Promise<IDBDatabase>} */
-function openDatabase() {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-/**
- * @template T
- * @param {IDBDatabase} database
- * @param {IDBTransactionMode} mode
- * @param {(store: IDBObjectStore) => IDBRequest<T>} use
- * @returns {Promise<T>}
- */
-function inStore(database, mode, use) {
-  return new Promise((resolve, reject) => {
-    const transaction = database.transaction(STORE, mode);
-    const request = use(transaction.objectStore(STORE));
-    transaction.oncomplete = () => resolve(request.result);
-    transaction.onabort = () => reject(transaction.error);
-    transaction.onerror = () => reject(transaction.error);
-  });
-}
 
 /** @returns {Promise<CryptoKeyPair>} */
 const makeKeys = () => /** @type {Promise<any>} */ (crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]));
@@ -60,16 +32,11 @@ export async function loadIdentity({ account, code }) {
  * @param {number} lastsMs
  */
 async function stored(name, lastsMs) {
-  const database = await openDatabase();
-  try {
-    /** @type {Stored | undefined} */
-    const found = await inStore(database, "readonly", (store) => store.get(name));
-    const keys = found && Date.now() - found.usedAt < lastsMs ? found.keys : await makeKeys();
-    await inStore(database, "readwrite", (store) => store.put({ keys, usedAt: Date.now() }, name));
-    return keys;
-  } finally {
-    database.close();
-  }
+  /** @type {Stored | undefined} */
+  const found = await inStore("keys", "readonly", (store) => store.get(name));
+  const keys = found && Date.now() - found.usedAt < lastsMs ? found.keys : await makeKeys();
+  await inStore("keys", "readwrite", (store) => store.put({ keys, usedAt: Date.now() }, name));
+  return keys;
 }
 
 /** Whether this browser has what an encrypted meeting needs. @returns {Promise<boolean>} */

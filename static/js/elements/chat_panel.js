@@ -15,6 +15,8 @@ export class ChatPanel {
   #roster;
   #send;
   #onUnread;
+  #isSealed;
+  #kept = h("span");
   #empty = h("p", { class: "empty" }, gettext("No messages yet."));
   #log = h("div", { class: "chat", role: "log", "aria-label": gettext("Chat messages"), tabindex: 0 });
   #text = h("textarea", { class: "input", id: "chat-text", rows: 1, maxlength: LONGEST_CHAT, placeholder: gettext("Message everyone") });
@@ -35,14 +37,15 @@ export class ChatPanel {
 
   /**
    * @param {{
-   *   roster: import("../signaling/roster.js").Roster, send: (text: string) => Promise<unknown>, onUnread: () => void,
+   *   roster: import("../signaling/roster.js").Roster, isSealed: () => boolean, send: (text: string) => Promise<unknown>, onUnread: () => void,
    * }} parts
    */
-  constructor({ roster, send, onUnread }) {
+  constructor({ roster, isSealed, send, onUnread }) {
     this.#roster = roster;
+    this.#isSealed = isSealed;
     this.#send = send;
     this.#onUnread = onUnread;
-    put(this.#log, h("p", { class: "note" }, icon("lock"), h("span", {}, gettext("Not kept. Gone when you leave. People who join later can’t read it."))), this.#empty);
+    put(this.#log, h("p", { class: "note" }, icon("lock"), this.#kept), this.#empty);
     this.#text.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
@@ -60,6 +63,12 @@ export class ChatPanel {
   }
 
   render() {
+    setText(
+      this.#kept,
+      this.#isSealed()
+        ? gettext("End-to-end encrypted like the call, and not kept. Gone when you leave. People who join later can’t read it.")
+        : gettext("Not kept. Gone when you leave. People who join later can’t read it."),
+    );
     const { suspended } = this.#roster;
     const may = this.#roster.capabilities.chat && !suspended;
     setText(this.#off, suspended ? gettext("Nobody can write while the meeting is suspended.") : whyNot(this.#roster, "chat"));

@@ -1,27 +1,10 @@
-// Panels that explain: what the encryption does, how the network is, what the door does. True sentences only.
+// Panels that explain: how the network is, what the door does. True sentences only.
 import { h, icon, put, setText } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
 import { doorRows, wayChip } from "./door_words.js";
 
 /** @typedef {import("../media/quality.js").Verdict} Verdict */
 /** @typedef {import("../media/quality.js").Sample} Sample */
-
-/** @param {string} organisation */
-export function encryptionBody(organisation) {
-  return h(
-    "div",
-    { class: "body" },
-    h(
-      "div",
-      { class: "seal" },
-      h("span", { class: "glyph" }, icon("lock")),
-      h("b", {}, gettext("Encrypted to the server")),
-      h("p", {}, gettext("Video and sound are encrypted on the way. {org}’s server can open them.", { org: organisation })),
-    ),
-    h("p", { class: "note" }, icon("info"), h("span", {}, gettext("The server passes everything on to the people inside, and keeps nothing of it. Someone in the meeting could still film their own screen."))),
-    h("p", { class: "mt-4" }, h("a", { href: "/help/encryption/", target: "_blank", rel: "noopener" }, gettext("More about encryption"))),
-  );
-}
 
 const WORDS = () => ({
   good: { icon: "signal", text: gettext("Good") },

@@ -81,7 +81,7 @@ export class PeoplePanel {
     if (row.dataset.drawn === state) return;
     row.dataset.drawn = state;
     const focused = row.contains(document.activeElement);
-    const about = [person.host && gettext("Host"), person.provenance].filter(Boolean).join(" · ");
+    const about = [person.host && gettext("Host"), person.secured === false && gettext("Connecting securely…"), person.provenance].filter(Boolean).join(" · ");
     const actions = h(
       "button",
       {

@@ -33,6 +33,7 @@ export class Stage {
   #call;
   #ownStream;
   #openMenu;
+  #isUnreadable;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
   /** @type {Map<string, HTMLLIElement>} */
@@ -49,9 +50,10 @@ export class Stage {
    *   stage: HTMLElement, list: HTMLElement, pager: HTMLElement,
    *   roster: import("../signaling/roster.js").Roster, call: import("../media/call.js").Call,
    *   ownStream: () => MediaStream | null, openMenu: (person: Person, button: HTMLElement) => void,
+   *   isUnreadable: (receiver: RTCRtpReceiver) => boolean,
    * }} parts
    */
-  constructor({ stage, list, pager, roster, call, ownStream, openMenu }) {
+  constructor({ stage, list, pager, roster, call, ownStream, openMenu, isUnreadable }) {
     this.#stage = stage;
     this.#list = list;
     this.#pager = pager;
@@ -59,6 +61,7 @@ export class Stage {
     this.#call = call;
     this.#ownStream = ownStream;
     this.#openMenu = openMenu;
+    this.#isUnreadable = isUnreadable;
     pager.append(
       h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Previous page"), onclick: () => this.#turn(-1) }, icon("chevron-left")),
       this.#pagerText,
@@ -78,6 +81,7 @@ export class Stage {
   render() {
     const shown = this.#shown();
     const hands = this.#roster.hands.map((person) => person.participant);
+    const incomings = this.#call.incoming;
     keyed(
       this.#list,
       this.#nodes,
@@ -87,7 +91,8 @@ export class Stage {
       (_, item) => {
         const { person, source } = item;
         const self = person.participant === this.#roster.you;
-        const stream = self ? this.#ownStream() : (this.#call.incoming.get(trackKey(person.participant, source))?.stream ?? null);
+        const incoming = self ? null : incomings.get(trackKey(person.participant, source));
+        const stream = self ? this.#ownStream() : (incoming?.stream ?? null);
         this.#tiles.get(item.key)?.update({
           participant: person.participant,
           source,
@@ -99,6 +104,7 @@ export class Stage {
           microphone: person.microphone,
           hand: hands.indexOf(person.participant) + 1,
           lost: !person.connected && !self,
+          unreadable: Boolean(incoming && (source === "camera" ? person.camera : person.screen) && this.#isUnreadable(incoming.receiver)),
           pinned: this.pinned === person.participant,
           mirrored: this.#mirrored,
           stream: self || (source === "camera" ? person.camera : person.screen) ? stream : null,

@@ -7,7 +7,7 @@ import { mayCover } from "../lib/tiles.js";
  * @typedef {import("../lib/tiles.js").Rect} Rect
  * @typedef {{
  *   participant: string, source: "camera" | "screen", name: string, self: boolean, guest: boolean, host: boolean,
- *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, pinned: boolean, mirrored: boolean,
+ *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, unreadable: boolean, pinned: boolean, mirrored: boolean,
  *   stream: MediaStream | null,
  * }} TileState
  */
@@ -28,6 +28,7 @@ export class Tile {
   #handPill;
   #handRank;
   #lostPill;
+  #unreadablePill;
   #pinPill;
 
   /**
@@ -46,13 +47,14 @@ export class Tile {
     this.#handRank = h("span");
     this.#handPill = h("span", { class: "pill pill-hand", hidden: true }, icon("hand"), this.#handRank);
     this.#lostPill = h("span", { class: "pill", hidden: true }, icon("wifi-off"), gettext("Lost connection"));
+    this.#unreadablePill = h("span", { class: "pill", hidden: true }, icon("key-round"), gettext("Can’t be opened yet"));
     this.#pinPill = h("span", { class: "pill", hidden: true }, icon("pin"), gettext("Pinned"));
     const actions = h(
       "button",
       { class: "pill pill-btn tile-actions", type: "button", tabindex: -1, onclick: () => openMenu(actions) },
       icon("ellipsis"),
     );
-    this.#corner = h("span", { class: "corner" }, this.#pinPill, this.#lostPill, this.#handPill);
+    this.#corner = h("span", { class: "corner" }, this.#pinPill, this.#lostPill, this.#unreadablePill, this.#handPill);
     if (source === "screen") {
       this.#corner.append(
         h("button", { class: "pill pill-btn", type: "button", onclick: () => void this.fullScreen() }, icon("maximize"), gettext("Full screen")),
@@ -92,6 +94,7 @@ export class Tile {
     this.#handPill.hidden = !state.hand || screen;
     setText(this.#handRank, state.hand ? ordinal(state.hand) : "");
     this.#lostPill.hidden = !state.lost;
+    this.#unreadablePill.hidden = !state.unreadable || state.lost;
     this.#pinPill.hidden = !state.pinned;
     setAttr(this.actions, "aria-label", gettext("Actions for {name}", { name: state.name }));
     this.#show(state.stream);
@@ -145,6 +148,7 @@ function label(state) {
     state.self && gettext("you"),
     state.guest && gettext("guest"),
     state.lost && gettext("lost connection"),
+    state.unreadable && gettext("can’t be opened yet"),
     !state.microphone && gettext("microphone off"),
     !state.stream && gettext("camera off"),
     state.hand && gettext("hand raised {place}", { place: placeWord(state.hand) }),

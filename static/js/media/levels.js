@@ -7,6 +7,7 @@ const PAUSE_MS = 700;
 const SILENCE_LEVEL = 0.0008;
 const SILENT_AFTER_MS = 8000;
 const EVERY_MS = 120;
+const LOOK_EVERY_MS = 400;
 
 /** Turns levels into "speaks" and "does not", without flicker. Pure: time is a parameter. */
 export class SpeechDetector {
@@ -108,6 +109,35 @@ export function receivedLevel(receiver) {
   const newest = receiver.getSynchronizationSources()[0];
   if (!newest || performance.timeOrigin + performance.now() - newest.timestamp > 500) return 0;
   return newest.audioLevel ?? 0;
+}
+
+/** What receivers of an encrypted room play: no packet there says how loud it is, but the decoder knows. */
+export class PlayedLevels {
+  /** @type {Map<string, number>} by the receiver's track */
+  #levels = new Map();
+  #lookedAt = -Infinity;
+
+  /**
+   * Statistics cost more than a level is worth, so that most calls do nothing.
+   * @param {RTCPeerConnection | null | undefined} connection
+   * @param {number} now milliseconds
+   */
+  async look(connection, now) {
+    if (!connection || now - this.#lookedAt < LOOK_EVERY_MS || this.#lookedAt === Infinity) return;
+    this.#lookedAt = Infinity;
+    try {
+      for (const report of (await connection.getStats()).values()) {
+        if (report.type === "inbound-rtp" && report.kind === "audio") this.#levels.set(report.trackIdentifier, report.audioLevel ?? 0);
+      }
+    } finally {
+      this.#lookedAt = now;
+    }
+  }
+
+  /** @param {RTCRtpReceiver} receiver */
+  of(receiver) {
+    return this.#levels.get(receiver.track.id) ?? 0;
+  }
 }
 
 /**

@@ -3,10 +3,12 @@ import { byId } from "../lib/h.js";
 import { gettext, listOf, ngettext } from "../lib/i18n.js";
 import { networkWord } from "../elements/info_panels.js";
 import { menuIsOpen } from "../elements/menu.js";
+import { securityWords } from "./security_words.js";
 
 /**
  * @param {{
  *   roster: import("../signaling/roster.js").Roster, participation: import("../media/participation.js").Participation,
+ *   security: import("./security.js").Security, organisation: string,
  *   quality: import("../media/quality.js").Quality, panels: import("../elements/panels.js").Panels,
  *   stage: import("../elements/stage.js").Stage, queue: import("../elements/door_queue.js").DoorQueue,
  *   settings: import("../elements/settings.js").Settings, announcer: import("../elements/announcer.js").Announcer,
@@ -15,7 +17,7 @@ import { menuIsOpen } from "../elements/menu.js";
  * }} parts
  * @returns {(command: import("../elements/shortcuts.js").Command) => void}
  */
-export function commands({ roster, participation, quality, panels, stage, queue, settings, announcer, turn, share, raiseHand, setView, openReactions, pill }) {
+export function commands({ roster, participation, security, organisation, quality, panels, stage, queue, settings, announcer, turn, share, raiseHand, setView, openReactions, pill }) {
   return run;
 
   /** @param {import("../elements/shortcuts.js").Command} command */
@@ -58,7 +60,7 @@ export function commands({ roster, participation, quality, panels, stage, queue,
         roster.self?.hand ? gettext("hand raised") : gettext("hand down"),
         gettext("network {state}", { state: networkWord(quality.verdict.word).text.toLowerCase() }),
         ngettext("{count} person inside", "{count} people inside", roster.people.size),
-        gettext("encrypted to the server"),
+        securityWords(security.status, { organisation, comparedAt: null, changed: security.changed.map(({ who }) => who.name) }).short,
       ].join(", "),
     );
   }

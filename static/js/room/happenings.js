@@ -9,7 +9,7 @@ import { chime } from "../elements/sounds.js";
  *   devices: import("../media/devices.js").Devices, participation: import("../media/participation.js").Participation,
  *   preferences: import("../lib/preferences.js").Preferences, announcer: import("../elements/announcer.js").Announcer,
  *   banners: import("../elements/banners.js").Banners, notices: import("./notices.js").Notices,
- *   chat: import("../elements/chat_panel.js").ChatPanel,
+ *   chat: import("../elements/chat_panel.js").ChatPanel, securing: import("./securing.js").Securing,
  * }} Parts
  */
 
@@ -21,15 +21,15 @@ export function tellHappenings(parts) {
 }
 
 /** @param {Parts} parts */
-function tellOfPeople({ roster, announcer, preferences, devices, chat }) {
+function tellOfPeople({ roster, announcer, preferences, devices, chat, securing }) {
   roster.on("entered", (person) => {
     if (person.participant === roster.you) return;
-    announcer.came(person.name);
+    if (!securing.encryption?.isOn) announcer.came(person.name); // in an encrypted room the group says who came
     if (preferences.get("chimeEnter")) void chime("came", devices.speaker);
   });
   roster.on("gone", ({ person, why, by }) => {
     if (why === "removed") chat.note(by ? gettext("{name} was removed by {host}", { name: person.name, host: by }) : gettext("{name} was removed", { name: person.name }), "user-x");
-    if (why !== "moved") announcer.went(person.name);
+    if (why !== "moved" && !securing.encryption?.isOn) announcer.went(person.name);
   });
   roster.on("hand", (person) => {
     if (person.participant !== roster.you) announcer.say(gettext("{name} raised a hand", { name: person.name }));

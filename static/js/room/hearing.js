@@ -1,6 +1,6 @@
 // Who is speaking, from the levels of what arrives and of the own microphone.
 import { trackKey } from "../media/subscriber.js";
-import { MicrophoneMeter, receivedLevel, SpeechDetector } from "../media/levels.js";
+import { MicrophoneMeter, PlayedLevels, receivedLevel, SpeechDetector } from "../media/levels.js";
 
 const LEVELS_EVERY_MS = 150;
 
@@ -10,6 +10,7 @@ export class Hearing {
   #participation;
   #heard;
   #speech = new SpeechDetector();
+  #played = new PlayedLevels();
   #ownLevel = 0;
   #meter = new MicrophoneMeter((level) => (this.#ownLevel = level));
   /** @type {any} */
@@ -49,11 +50,13 @@ export class Hearing {
     const now = performance.now();
     /** @type {Set<string>} */
     const speaking = new Set();
+    const { originOf, incoming } = this.#call;
+    if (originOf) void this.#played.look(this.#call.subscriber?.connection, now);
     for (const person of this.#roster.people.values()) {
       const id = person.participant;
       const own = id === this.#roster.you;
-      const receiver = this.#call.incoming.get(trackKey(id, "microphone"))?.receiver;
-      const level = own ? (this.#participation.microphone ? this.#ownLevel : 0) : person.microphone && receiver ? receivedLevel(receiver) : 0;
+      const receiver = incoming.get(trackKey(id, "microphone"))?.receiver;
+      const level = own ? (this.#participation.microphone ? this.#ownLevel : 0) : person.microphone && receiver ? (originOf ? this.#played.of(receiver) : receivedLevel(receiver)) : 0;
       if (this.#speech.update(id, level, now)) speaking.add(id);
     }
     this.#heard(speaking, now);

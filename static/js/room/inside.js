@@ -8,6 +8,7 @@ import { Banners } from "../elements/banners.js";
 import { ChatPanel } from "../elements/chat_panel.js";
 import { closeDialogs } from "../elements/dialog.js";
 import { DoorQueue } from "../elements/door_queue.js";
+import { EncryptionPanel } from "../elements/encryption_panel.js";
 import { HostPanel } from "../elements/host_panel.js";
 import { DoorRules, NetworkPanel } from "../elements/info_panels.js";
 import { closeMenu } from "../elements/menu.js";
@@ -29,6 +30,8 @@ import { addPanels } from "./panel_list.js";
 import { personMenu } from "./person_menu.js";
 import { AloneCard, SharingNote } from "./stage_notes.js";
 import { SuspendedCard } from "./suspended_card.js";
+import { Security } from "./security.js";
+import { tellSecurity } from "./security_notes.js";
 import { Talk } from "./talk.js";
 import { TopBar } from "./top.js";
 
@@ -80,6 +83,8 @@ export class Inside {
   #aloneCard = new AloneCard();
   #sharingNote;
   #suspended;
+  #security;
+  #encryption;
 
   /**
    * @param {{
@@ -100,18 +105,19 @@ export class Inside {
     this.#notices = new Notices({ roster, devices, preferences, banners: this.#banners, announcer });
     const failed = (/** @type {unknown} */ error) => this.#notices.failed(error);
     this.#hosting = new Hosting((type, fields) => securing.asHost(type, fields));
+    this.#security = new Security({ securing, roster, call });
     const talk = new Talk({ client, roster, securing });
     talk.on("message", (message) => this.take(message));
     this.#stage = new Stage({
       stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
-      ownStream: () => this.#ownStream, openMenu: (person, button) => openMenu(person, button),
+      ownStream: () => this.#ownStream, isUnreadable: (receiver) => securing.encryption?.isUnreadable(receiver) ?? false, openMenu: (person, button) => openMenu(person, button),
     });
     const deeds = (this.#deeds = new Deeds({ client, talk, roster, participation, hosting: this.#hosting, banners: this.#banners, announcer, failed }));
     const openMenu = personMenu({ roster, hosting: this.#hosting, talk, stage: this.#stage, failed, say: (text) => announcer.say(text), lowerOwnHand: () => void deeds.raiseHand(false) });
     this.#panels = new Panels(byId("panel"), () => this.#render());
     this.#queue = new DoorQueue({ roster, hosting: this.#hosting, toast: byId("toast"), openPeople: () => this.#panels.open("people"), failed });
     this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => void deeds.muteEveryone() });
-    this.#chat = new ChatPanel({ roster, send: (text) => talk.chat(text), onUnread: () => this.#render() });
+    this.#chat = new ChatPanel({ roster, isSealed: () => Boolean(securing.encryption?.isOn), send: (text) => talk.chat(text), onUnread: () => this.#render() });
     this.#suspended = new SuspendedCard({
       roster, participation,
       act: {
@@ -131,7 +137,7 @@ export class Inside {
     });
     this.#network = new NetworkPanel({ turnOffCamera: () => void participation.turn("camera", false) });
     this.#settings = new Settings({ devices, preferences });
-    this.#top = new TopBar(roster);
+    this.#top = new TopBar({ roster, security: this.#security, organisation });
     this.#audio = new AudioOut(byId("sounds"), () => this.#notices.soundBlocked(() => this.#audio.resume()));
     this.#quality = new Quality(
       () => ({ publish: call.publisher?.connection ?? null, subscribe: call.subscriber?.connection ?? null }),
@@ -147,15 +153,21 @@ export class Inside {
       fullScreen: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()).catch(() => undefined),
     });
     this.#run = commands({
-      roster, participation, quality: this.#quality, panels: this.#panels, stage: this.#stage, queue: this.#queue, settings: this.#settings, announcer,
+      roster, participation, security: this.#security, organisation, quality: this.#quality, panels: this.#panels, stage: this.#stage, queue: this.#queue, settings: this.#settings, announcer,
       turn: (kind) => deeds.turn(kind), share: () => deeds.share(), raiseHand: (raised) => deeds.raiseHand(raised),
       setView: (view) => this.#setView(view), openReactions: () => this.#bar.openReactions(), pill: (text) => this.#pill(text),
     });
+    this.#encryption = new EncryptionPanel({
+      security: this.#security, securing, organisation,
+      act: { retry: () => securing.encryption?.retry(), leave: () => void deeds.leave(), switchOff: () => void deeds.switchOff() },
+    });
     addPanels(this.#panels, {
       people: this.#people, queue: this.#queue, chat: this.#chat, host: this.#host, network: this.#network, quality: this.#quality,
-      doorRules: this.#doorRules, organisation,
+      doorRules: this.#doorRules, encryption: this.#encryption,
     });
-    tellHappenings({ roster, call, devices, participation, preferences, announcer, banners: this.#banners, notices: this.#notices, chat: this.#chat });
+    const told = { roster, call, devices, participation, preferences, announcer, securing, banners: this.#banners, notices: this.#notices, chat: this.#chat };
+    tellHappenings(told);
+    tellSecurity({ ...told, security: this.#security, openPanel: () => this.#panels.open("encryption"), failed });
     this.#listen();
   }
 
@@ -170,6 +182,7 @@ export class Inside {
     this.#top.network(this.#quality.verdict.word);
     this.#quality.start();
     this.#hearing.start();
+    this.#security.start();
     this.#minute = setInterval(() => this.#queue.tick(), 15_000);
     this.#stopKeys = listen({
       enabled: () => this.#preferences.get("shortcuts"),
@@ -195,6 +208,7 @@ export class Inside {
     if (!this.#open) return;
     this.#open = false;
     this.#hearing.stop();
+    this.#security.stop();
     this.#cut.clear();
     clearInterval(this.#minute);
     this.#stopKeys?.();
@@ -250,6 +264,10 @@ export class Inside {
   #listen() {
     const roster = this.#roster;
     roster.on("change", () => this.#render());
+    this.#security.on("change", () => {
+      this.#audio.play(this.#call.incoming);
+      this.#render();
+    });
     this.#call.on("tracks", () => {
       this.#audio.play(this.#call.incoming);
       this.#render();
@@ -275,6 +293,7 @@ export class Inside {
     if (!this.#open) return;
     const { meeting } = this.#roster;
     this.#top.render();
+    if (this.#panels.current === "encryption") this.#encryption.render();
     this.#stage.render();
     this.#queue.render();
     this.#people.render();

@@ -262,6 +262,8 @@ client.on("message", (message) => {
   }
   if (securing.take(message)) return;
   roster.take(message);
+  // Made host, or renamed: the key of this device is attested for somebody else, so it comes into the group anew.
+  if (message.type !== "room" && begun && roster.meeting && securing.isOutdated()) void startMedia(roster.meeting);
   if (message.type === "room") void enter(message);
   else if (message.type === "capabilities") void participation.obey();
   call.take(message);

@@ -46,10 +46,7 @@ export class Securing {
 
   /** Strangers aren't told what the meeting needs, so theirs is fetched as well. */
   async fetch() {
-    if (this.#door.encryption !== "transport") await this.#fetch();
-  }
-
-  #fetch() {
+    if (this.#door.encryption === "transport") return;
     this.#fetching ??= import("../e2ee/encryption.js").then(({ Encryption }) => {
       this.encryption = new Encryption({
         request: (type, fields) => this.#client.request(type, fields), code: this.#door.code,
@@ -58,7 +55,7 @@ export class Securing {
       this.encryption.on("change", () => this.#roster.attest(this.encryption?.isOn ? this.encryption.members : null));
     });
     this.#fetching.catch(() => (this.#fetching = null));
-    return this.#fetching;
+    await this.#fetching;
   }
 
   /** At the door, whoever lets this person in signs this device's key; where nothing is encrypted the server says so. */
@@ -77,9 +74,8 @@ export class Securing {
       return { transforms: null, originOf: null };
     }
     remember(meeting.code);
-    if (!(await canEncrypt())) throw new NotSecured("cant_encrypt");
-    await this.#fetch();
-    const encryption = /** @type {Encryption} */ (this.encryption);
+    const { encryption } = this;
+    if (!encryption || !(await canEncrypt())) throw new NotSecured("cant_encrypt");
     await encryption.enter(meeting);
     return { transforms: encryption.transforms, originOf: (receiver) => encryption.originOf(receiver) };
   }
@@ -97,8 +93,8 @@ export class Securing {
 
   /** The name or the row of this person is another than their key is attested for. */
   isOutdated() {
-    const { self } = this.#roster;
-    return Boolean(self && this.encryption?.isOn && this.encryption.isAttestedOtherwise(self));
+    const { servedSelf } = this.#roster;
+    return Boolean(servedSelf && this.encryption?.isOn && this.encryption.isAttestedOtherwise(servedSelf));
   }
 
   /**

@@ -3,17 +3,22 @@ import { byId, setAttr, setIcon, setText } from "../lib/h.js";
 import { clockTime, countdown, gettext } from "../lib/i18n.js";
 import { doorSummary } from "../elements/door_words.js";
 import { networkWord } from "../elements/info_panels.js";
+import { ATTRIBUTE, securityWords } from "./security_words.js";
 
 /** @typedef {import("../signaling/roster.js").Roster} Roster */
 
 export class TopBar {
   #roster;
+  #security;
+  #organisation;
   /** @type {any} */
   #timer = null;
 
-  /** @param {Roster} roster */
-  constructor(roster) {
+  /** @param {{roster: Roster, security: import("./security.js").Security, organisation: string}} parts */
+  constructor({ roster, security, organisation }) {
     this.#roster = roster;
+    this.#security = security;
+    this.#organisation = organisation;
   }
 
   start() {
@@ -35,9 +40,19 @@ export class TopBar {
     setIcon(chip, door.icon);
     setText(/** @type {Element} */ (chip.querySelector("span")), door.text);
     setAttr(chip, "aria-label", gettext("The door: {state}", { state: door.text }));
-    // From what the media path is, never from a wish: this client can only do transport encryption.
-    setAttr(byId("chip-encryption"), "data-encryption", "transport");
-    setAttr(byId("chip-encryption"), "aria-label", gettext("Encrypted to the server"));
+    this.#encryption();
+  }
+
+  /** From what every line of media is, never from a wish. */
+  #encryption() {
+    const { status, compared, changed } = this.#security;
+    const words = securityWords(status, { organisation: this.#organisation, comparedAt: compared?.at ?? null, changed: changed.map(({ who }) => who.name) });
+    const chip = byId("chip-encryption");
+    setIcon(chip, words.icon);
+    setAttr(chip, "data-encryption", ATTRIBUTE[status]);
+    setAttr(chip, "aria-label", words.short);
+    chip.classList.toggle("chip-danger", words.tone === "danger");
+    setText(/** @type {Element} */ (chip.querySelector("span")), words.short);
   }
 
   /** @param {import("../media/quality.js").Verdict["word"]} word */

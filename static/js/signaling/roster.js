@@ -58,6 +58,11 @@ export class Roster extends Emitter {
     return this.people.get(this.you);
   }
 
+  /** This person as the server has them, whatever the group says. @returns {Person | undefined} */
+  get servedSelf() {
+    return this.#served.get(this.you);
+  }
+
   get others() {
     return [...this.people.values()].filter((person) => person.participant !== this.you);
   }

@@ -1,0 +1,188 @@
+// How safe this room is right now, in one word, and what each person's key is to this one. Computed from what the group, the
+// media lines and the people here say; words and pictures are made elsewhere. No DOM.
+import { Emitter } from "../lib/emitter.js";
+import { Pins } from "../e2ee/pins.js";
+
+/**
+ * @typedef {import("../e2ee/tree.js").Member} Member
+ * @typedef {"transport" | "pending" | "on" | "compared" | "check_key" | "differs" | "stuck" | "leaking"} Status
+ * @typedef {"compared" | "vouched" | "not_compared" | "changed"} KeyState
+ * @typedef {{at: Date, keys: Set<string>}} Compared
+ * @typedef {{change: null, key: Member, ghosts: Member[]}} SecurityEvents
+ */
+
+/** A member whom the server doesn't list may just be leaving; longer than this it is something else. */
+const GHOST_AFTER_MS = 5000;
+
+/** @extends {Emitter<SecurityEvents>} */
+export class Security extends Emitter {
+  /** When and with whom the room code was compared. @type {Compared | null} */
+  compared = null;
+  /** Somebody saw another code. */
+  differs = false;
+  /** Who came or went with the newest code. @type {{name: string, came: boolean} | null} */
+  lastStep = null;
+  /** Members whom the server doesn't list. @type {Member[]} */
+  ghosts = [];
+  #securing;
+  #roster;
+  #call;
+  #pins;
+  /** @type {Map<string, number>} */
+  #unlistedSince = new Map();
+  /** Guests have no account to remember; what was compared holds on this page. @type {Set<string>} */
+  #comparedHere = new Set();
+  /** @type {any} */
+  #timer = null;
+
+  /**
+   * @param {{
+   *   securing: import("./securing.js").Securing, roster: import("../signaling/roster.js").Roster,
+   *   call: import("../media/call.js").Call, pins?: Pins,
+   * }} parts
+   */
+  constructor({ securing, roster, call, pins = new Pins() }) {
+    super();
+    this.#securing = securing;
+    this.#roster = roster;
+    this.#call = call;
+    this.#pins = pins;
+    securing.encryption?.on("change", () => this.emit("change", null));
+    securing.encryption?.on("stepped", ({ added, removed, fresh }) => this.#stepped(added, removed, fresh));
+    call.on("tracks", () => this.emit("change", null));
+  }
+
+  get #encryption() {
+    const { encryption } = this.#securing;
+    return encryption?.isOn ? encryption : null;
+  }
+
+  /** Everybody else in the group, by name. @returns {Member[]} */
+  get others() {
+    const encryption = this.#encryption;
+    if (!encryption) return [];
+    return [...encryption.members.values()].filter((member) => member !== encryption.self).sort((a, b) => a.who.name.localeCompare(b.who.name));
+  }
+
+  /** The worst thing first. @returns {Status} */
+  get status() {
+    const encryption = this.#encryption;
+    if (!encryption) return this.#roster.meeting?.encryption === "transport" ? "transport" : "pending";
+    const connections = { publish: this.#call.publisher?.connection ?? null, subscribe: this.#call.subscriber?.connection ?? null };
+    const state = encryption.state(connections);
+    if (state === "broken") return encryption.phase === "stuck" ? "stuck" : "leaking";
+    if (this.differs) return "differs";
+    if (state !== "on") return "pending";
+    if (this.changed.length) return "check_key";
+    return this.isCompared ? "compared" : "on";
+  }
+
+  /** Whether everybody who is here now was here when the code was compared. */
+  get isCompared() {
+    const { compared } = this;
+    return compared !== null && this.others.every((member) => compared.keys.has(keyOf(member)));
+  }
+
+  /** People who are known with another key. @returns {Member[]} */
+  get changed() {
+    return this.others.filter((member) => this.keyState(member) === "changed");
+  }
+
+  /** @param {Member} member @returns {KeyState} */
+  keyState(member) {
+    const { account } = member.who;
+    if (this.#comparedHere.has(keyOf(member))) return "compared";
+    if (account === null) return "not_compared";
+    const state = this.#pins.state(account, member.key);
+    return state === "compared" ? "compared" : state === "known" ? "vouched" : "changed";
+  }
+
+  // ---- what people say about the code
+
+  /** "Same for all". */
+  async same() {
+    this.differs = false;
+    this.compared = { at: new Date(), keys: new Set(this.others.map(keyOf)) };
+    for (const member of this.others) await this.#compare(member);
+    this.emit("change", null);
+  }
+
+  /** "It differs", or taken back. @param {boolean} differs */
+  setDiffers(differs) {
+    this.differs = differs;
+    if (differs) this.compared = null;
+    this.emit("change", null);
+  }
+
+  /** Two people compared their safety number. @param {Member} member */
+  async comparedWith(member) {
+    await this.#compare(member);
+    this.emit("change", null);
+  }
+
+  /** "I know about it". @param {Member} member */
+  async accept({ who: { account }, key }) {
+    if (account !== null) await this.#pins.accept(account, key);
+    this.emit("change", null);
+  }
+
+  /** @param {Member} member */
+  async #compare(member) {
+    this.#comparedHere.add(keyOf(member));
+    if (member.who.account !== null) await this.#pins.compare(member.who.account, member.key);
+  }
+
+  // ---- what the group does
+
+  /**
+   * @param {Member[]} added
+   * @param {Member[]} removed
+   * @param {boolean} fresh
+   */
+  #stepped(added, removed, fresh) {
+    const newest = added.at(-1) ?? removed.at(-1);
+    if (newest && !fresh) this.lastStep = { name: newest.who.name, came: added.length > 0 };
+    for (const member of added) void this.#see(member);
+    this.#look();
+  }
+
+  /** @param {Member} member */
+  async #see(member) {
+    const { account } = member.who;
+    if (account === null || member.who.participant === this.#roster.you) return;
+    const state = await this.#pins.see(account, member.key);
+    if (state === "new" || state === "new_after_compared") this.emit("key", member);
+    this.emit("change", null);
+  }
+
+  /** Compares the group with the server's list; `start` does it again and again. */
+  #look() {
+    const now = performance.now();
+    const unlisted = this.others.filter(({ who }) => !this.#roster.people.has(who.participant));
+    for (const participant of this.#unlistedSince.keys()) if (!unlisted.some(({ who }) => who.participant === participant)) this.#unlistedSince.delete(participant);
+    for (const { who } of unlisted) if (!this.#unlistedSince.has(who.participant)) this.#unlistedSince.set(who.participant, now);
+    const ghosts = unlisted.filter(({ who }) => now - (this.#unlistedSince.get(who.participant) ?? now) > GHOST_AFTER_MS);
+    if (ghosts.map(keyOf).join() === this.ghosts.map(keyOf).join()) return;
+    this.ghosts = ghosts;
+    this.emit("ghosts", ghosts);
+    this.emit("change", null);
+  }
+
+  start() {
+    this.#timer ??= setInterval(() => this.#look(), 1000);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#timer = null;
+    this.compared = null;
+    this.differs = false;
+    this.lastStep = null;
+    this.ghosts = [];
+    this.#unlistedSince.clear();
+    this.#comparedHere.clear();
+  }
+}
+
+/** @param {Member} member */
+const keyOf = ({ who, key }) => `${who.participant} ${key}`;
