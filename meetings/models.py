@@ -298,3 +298,4 @@ from meetings.roundtrip.models import (  # noqa: E402, F401
     StreamAnswers,
     StreamPass,
 )
+from meetings.webhooks.models import Webhook, WebhookDelivery, WebhookEvent  # noqa: E402, F401

@@ -14,6 +14,7 @@ from django_tasks_db.models import DBTaskResult
 
 from meetings.models import Retention
 from meetings.services import occurrences, retention
+from meetings.webhooks import delivery
 
 A_DAY: Final = timedelta(days=1)
 JOBS_KEPT: Final = timedelta(days=14)
@@ -46,4 +47,5 @@ def do(now: datetime) -> None:
     """The day's work."""
     retention.apply(now)
     Session.objects.filter(expire_date__lt=now).delete()
+    delivery.tidy(now)
     DBTaskResult.objects.finished().filter(finished_at__lt=now - JOBS_KEPT).delete()

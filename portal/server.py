@@ -36,7 +36,7 @@ from portal.health import vitals
 from portal.logs import redact_path
 from portal.metrics import serve_metrics
 from portal.tls import context_factory
-from portal.worker import BackgroundWorker
+from portal.worker import workers_of
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
         self.live = live
         self.announcement = announcement
         self.limits = limits or Limits()
-        self.worker = BackgroundWorker(config.node_id)
+        self.workers = workers_of(config.node_id)
         self.connections: dict[Any, dict[str, Any]] = {}
         self.ports: list[Any] = []
         self.metrics: Any = None
@@ -126,7 +126,8 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             self.exit_code = 1
             await self._stop()
             return
-        self.worker.start()
+        for worker in self.workers:
+            worker.start()
         self._spawn(self._measure_lag)
         vitals.serving = True
         lines = await asyncio.to_thread(_closing_connections, self.announcement)
@@ -181,7 +182,7 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             self._close_ports,
             self._close_sockets,
             self._close_media,
-            self._close_worker,
+            self._close_workers,
             self._write_checkpoint,
         ):
             try:
@@ -211,9 +212,9 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             async with asyncio.timeout(1.5):
                 await self.live.aclose()
 
-    async def _close_worker(self, deadline: float) -> None:
-        if self.worker.running:
-            await asyncio.to_thread(self.worker.stop, 0.7)
+    async def _close_workers(self, deadline: float) -> None:
+        running = (worker for worker in self.workers if worker.running)
+        await asyncio.gather(*(asyncio.to_thread(worker.stop, 0.7) for worker in running))
 
     async def _write_checkpoint(self, deadline: float) -> None:
         """Signs the audit chain's present end. When there is no time, the next start does it."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import structlog
 from django.db import DatabaseError, close_old_connections, connections, transaction
@@ -12,19 +14,36 @@ from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
+from meetings.webhooks import delivery
 from portal import housekeeping
 
 log = structlog.get_logger("lintel.worker")
 
+DEFAULT = "default"
+WORKERS: Final[Mapping[str, int]] = MappingProxyType({DEFAULT: 1, delivery.QUEUE: 3})
+"""Queue → threads of this process. Webhooks have a queue of their own: an address that takes its time must hold up
+nobody's mail, and no other webhook either.
+"""
+
+
+def workers_of(node_id: str) -> list[BackgroundWorker]:
+    """All that a serving process runs."""
+    return [
+        BackgroundWorker(node_id, queue=queue, number=number)
+        for queue, count in WORKERS.items()
+        for number in range(1, count + 1)
+    ]
+
 
 class BackgroundWorker:
-    """Runs jobs as they become due, one after another. Owned by the server: `start`, then `stop`."""
+    """Runs the jobs of one queue as they become due, one after another. Owned by the server: `start`, then `stop`."""
 
-    def __init__(self, node_id: str, interval_s: float = 0.5) -> None:
-        self.worker_id = f"serve-{node_id}"
+    def __init__(self, node_id: str, interval_s: float = 0.5, queue: str = DEFAULT, number: int = 1) -> None:
+        self.worker_id = f"serve-{node_id}" if queue == DEFAULT else f"serve-{node_id}-{queue}-{number}"
+        self.queue = queue
         self.interval_s = interval_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lintel-worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"lintel-{queue}-{number}", daemon=True)
         self._inner: Any = None
         self._asks_again_at = 0.0
         self._minute_ends_at = 0.0
@@ -60,6 +79,8 @@ class BackgroundWorker:
         connections.close_all()
 
     def _keep_house(self) -> None:
+        if self.queue != DEFAULT:
+            return
         asks = time.monotonic() >= self._asks_again_at
         if asks:
             self._asks_again_at = time.monotonic() + housekeeping.ASKED_EVERY_S
@@ -70,10 +91,10 @@ class BackgroundWorker:
 
     def _run_due(self) -> None:
         # Looking takes no lock; the worker's own claim is an exclusive transaction, too dear for every half second.
-        if not DBTaskResult.objects.ready().exists():
+        if not DBTaskResult.objects.ready().filter(queue_name=self.queue).exists():
             return
         self._inner = Worker(
-            queue_names=["*"],
+            queue_names=[self.queue],
             interval=0,
             batch=True,
             backend_name="default",

@@ -24,6 +24,7 @@ from meetings.door import Rules, with_preset
 from meetings.models import AuditDetail, Block, DoorTemplate, Invitation, Meeting, Occurrence, Participant, PeopleGroup
 from meetings.services import invitations
 from meetings.tests.live_case import Browser, jwk_of, running_live
+from meetings.webhooks import services as webhooks
 from portal.accounts.services import invite_person
 from portal.models import User
 from portal.tests.api_case import meeting_of, occurrence_of, person
@@ -80,6 +81,9 @@ EVERYBODY, NOBODY = all_of(PAGE), all_of(NOT_SO)
 ONE = "meetings/<uuid:meeting_id>/"
 ASKED = ONE + "invitations/<uuid:invitation_id>/"
 SOMEBODY = "people/<uuid:person_id>/"
+HOOK = "account/webhooks/<uuid:webhook_id>/"
+OWNER_PAGE = {**accounts(GONE), "listed": PAGE}
+"""The webhook of the table is the listed person's: nobody else's account finds it."""
 KNOWN = {**all_of(PAGE), "nobody": GONE, "stranger": GONE}
 """Signed-out people without a link of theirs get the page that an unknown code gets."""
 ASKS = {**all_of(KNOCK), **dict.fromkeys(("nobody", "stranger", "refused", "removed"), CLOSED), "host": COME_IN}
@@ -166,6 +170,14 @@ TABLE: dict[str, tuple[Row, Row]] = {
     "organisation/outgoing/<int:destination_id>/disallow/": (admins(NOT_SO), admins(GONE)),
     "organisation/streams/": (admins(PAGE), admins(ON)),
     "organisation/streams/secret/": (admins(NOT_SO), admins(PAGE)),
+    "organisation/webhooks/": (admins(PAGE), admins(NOT_SO)),
+    "organisation/webhooks/<uuid:webhook_id>/end/": (admins(PAGE), admins(ON)),
+    "account/webhooks/": (accounts(PAGE), accounts(PAGE)),
+    HOOK: (OWNER_PAGE, OWNER_PAGE),
+    HOOK + "switch/": (accounts(NOT_SO), {**OWNER_PAGE, "listed": ON}),
+    HOOK + "secret/": (accounts(NOT_SO), OWNER_PAGE),
+    HOOK + "test/": (accounts(NOT_SO), OWNER_PAGE),
+    HOOK + "end/": (OWNER_PAGE, {**OWNER_PAGE, "listed": ON}),
     ONE + "authorization/": (hosts(PAGE), hosts(GONE)),
     ONE + "authorization/secret/": (accounts(NOT_SO), hosts(GONE)),
     ONE + "authorization/test/": (accounts(NOT_SO), hosts(GONE)),
@@ -232,6 +244,7 @@ class EveryVisitor(TestCase):
             "destination_id": "987654",
             "template_id": str(DoorTemplate.objects.create(name="Hearing").pk),
             "group_id": str(PeopleGroup.objects.create(name="Safety team").pk),
+            "webhook_id": str(webhooks.make(cls.people["listed"], url="https://hooks.invalid/")[0].pk),
             "code": cls.meeting.code,
             "number": str(AuditDetail.objects.filter(meeting=cls.meeting).latest("entry_id").entry_id),
             "form_of": "csv",

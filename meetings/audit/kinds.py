@@ -118,6 +118,7 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
             "authorization.source_lapsed",
             "authorization.unanswered",
             "invitation.mail_failed",
+            "webhook.switched_off",
         }
     ),
 }

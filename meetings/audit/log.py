@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 
 from meetings import chain
@@ -22,6 +23,10 @@ from meetings.refusals import Tally
 
 ADVISORY_LOCK = 0x4C494E54454C
 """Any number that nothing else in the database locks; these are the letters of LINTEL."""
+
+recorded = Signal()
+"""Sent with `kind`, `meeting`, `occurrence`, `facts`, `at`, in the transaction that appends the entry: what a receiver
+stores is stored with it, and what it raises undoes it."""
 
 _tally = Tally()
 _tally_lock = threading.Lock()
@@ -96,6 +101,7 @@ def record(
             meeting=meeting,
             actor=actor,
         )
+        recorded.send(sender=AuditEntry, kind=kind, meeting=meeting, occurrence=occurrence, facts=facts, at=at)
         if checkpoints.is_due(number):
             transaction.on_commit(lambda: checkpoints.write_quietly(number, entry.digest), robust=True)
     return entry

@@ -21,10 +21,15 @@ from meetings.services.errors import Wrong
 from meetings.services.organisation import require_administrator
 
 
-def allowances() -> Allowances:
-    """Everything that is allowed now. A row that can't be read any more allows nothing."""
-    found = read_allowances(settings.LINTEL.outgoing_allow)
-    for text in AllowedDestination.objects.values_list("text", flat=True):
+def allowances(*, set_by_admin: bool) -> Allowances:
+    """What is allowed now for an address that administrators set, or for one that anybody else did.
+
+    Who may only schedule meetings must not reach into the organisation's network with it: for them, an entry counts
+    where an administrator said so. A row that can't be read any more allows nothing.
+    """
+    found = read_allowances(settings.LINTEL.outgoing_allow) if set_by_admin else Allowances()
+    rows = AllowedDestination.objects.all() if set_by_admin else AllowedDestination.objects.filter(for_everybody=True)
+    for text in rows.values_list("text", flat=True):
         try:
             found += read_allowance(text)
         except WrongDestination:
@@ -32,8 +37,11 @@ def allowances() -> Allowances:
     return found
 
 
-def allow(by: Any, text: str) -> AllowedDestination:
-    """Adds to the organisation's list. Raises `NotAnAdministrator` (`by` None: a command here), or `Wrong`."""
+def allow(by: Any, text: str, *, for_everybody: bool = False) -> AllowedDestination:
+    """Adds to the organisation's list. Raises `NotAnAdministrator` (`by` None: a command here), or `Wrong`.
+
+    for_everybody: also for addresses that no administrator set, such as a meeting's own service.
+    """
     _require_right(by)
     text = text.strip().lower()
     try:
@@ -45,8 +53,10 @@ def allow(by: Any, text: str) -> AllowedDestination:
             words = _("At most %(count)d entries. Remove one first.") % {"count": MOST_ALLOWANCES}
             raise Wrong("text", "too_many", words)
         row, created = AllowedDestination.objects.get_or_create(text=text, defaults={"added_by": by})
-        if created:
-            audit.record("outgoing.allowed", actor=by, target=text)
+        if created or row.for_everybody != for_everybody:
+            row.for_everybody = for_everybody
+            row.save(update_fields=["for_everybody"])
+            audit.record("outgoing.allowed", actor=by, target=text, for_everybody=for_everybody)
             changes.touch(None)
     return row
 

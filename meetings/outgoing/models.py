@@ -10,6 +10,7 @@ class AllowedDestination(models.Model):
     """A network, host or address without TLS that requests may go to although it is not public."""
 
     text = models.CharField(max_length=260, unique=True)
+    for_everybody = models.BooleanField(default=False, help_text="Also for addresses that no administrator set.")
     added_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

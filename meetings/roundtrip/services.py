@@ -58,7 +58,7 @@ def change_service(by: Any, meeting: Meeting | None, wanted: Settings) -> Author
     """
     with transaction.atomic():
         _require_right(by, meeting)
-        destination = _destination(wanted)
+        destination = _destination(wanted, meeting)
         service = service_of(meeting)
         before = _told(service)
         service.url = str(destination) if destination is not None else ""
@@ -107,7 +107,7 @@ def _require_right(by: Any, meeting: Meeting | None) -> None:
         raise Wrong("url", "not_allowed", _("Your administrator doesn’t allow meetings a service of their own."))
 
 
-def _destination(wanted: Settings) -> Destination | None:
+def _destination(wanted: Settings, meeting: Meeting | None) -> Destination | None:
     if not wanted.url.strip():
         if wanted.is_on:
             raise Wrong("url", "required", _("Enter the address of the service."))
@@ -118,7 +118,7 @@ def _destination(wanted: Settings) -> Destination | None:
         raise Wrong("url", wrong.code, wrong.message) from None
     if len(str(destination)) > 400:
         raise Wrong("url", "too_long", _("At most 400 characters."))
-    if why := allowances().why_not(destination):
+    if why := allowances(set_by_admin=meeting is None).why_not(destination):
         raise Wrong("url", "refused", why)
     return destination
 
@@ -197,7 +197,7 @@ def as_asked(row: AuthorizationService) -> AskedService:
         secrets=tuple(found),
         names=str(row.names),
         lease_seconds=row.lease_seconds,
-        allowances=allowances(),
+        allowances=allowances(set_by_admin=row.meeting_id is None),
         problem=problem,
     )
 

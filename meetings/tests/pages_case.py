@@ -13,7 +13,7 @@ from meetings.models import Meeting
 from meetings.tests.domain_case import DomainCase
 
 GUEST = "p.lindqvist@medreg.example"
-PLAIN_TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
+PLAIN_TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend", "QUEUES": ["default", "webhooks"]}}
 
 
 def text_of(answer: Any) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+from django.conf import settings
 from django.test import TestCase
 from django.utils import timezone
 
 from meetings import audit, vault
 from meetings.models import AuditEntry, Change
 from meetings.outgoing import allowed
+from meetings.outgoing.destinations import read_destination
 from meetings.outgoing.models import AllowedDestination
 from meetings.roundtrip import services, trial
 from meetings.roundtrip.asking import masked
@@ -179,7 +182,26 @@ class AllowanceTests(TestCase):
 
     def test_a_row_that_can_not_be_read_allows_nothing(self) -> None:
         AllowedDestination.objects.create(text="0.0.0.0/0")
-        assert allowed.allowances().networks == ()
+        assert allowed.allowances(set_by_admin=True).networks == ()
+
+    def test_what_an_administrator_may_reach_is_not_reached_by_others_unless_said_so(self) -> None:
+        host = make_user("Ingrid Sæther")
+        meeting = make_meeting(host).meeting
+        services.change_service(None, None, Settings(url="https://auth.example.org", hosts_may_replace=True))
+        allowed.allow(None, "10.20.0.0/16")
+        with self.settings(LINTEL=replace(settings.LINTEL, outgoing_allow=("10.30.0.0/16",))):
+            for url in ("https://10.20.0.7/", "https://10.30.0.7/"):
+                services.change_service(None, None, Settings(url=url, hosts_may_replace=True))
+                with self.assertRaises(Wrong) as caught:
+                    services.change_service(host, meeting, Settings(url=url))
+                assert caught.exception.code == "refused"
+        allowed.allow(None, "10.20.0.0/16", for_everybody=True)
+        row = services.change_service(host, meeting, Settings(url="https://10.20.0.7/"))
+        destination = read_destination("https://10.20.0.7/")
+        assert services.as_asked(row).allowances.why_not(destination) == ""
+        allowed.allow(None, "10.20.0.0/16")
+        assert "not a public address" in services.as_asked(row).allowances.why_not(destination)
+        assert AuditEntry.objects.filter(kind="outgoing.allowed").count() == 3
 
 
 class TrialTests(TestCase):

@@ -90,6 +90,7 @@ def _account(user: User | None) -> dict[str, Any] | None:
         "sessions": [{"ends_at": session.expire_date} for session in sessions_of(user)],
         "set_up_links": list(user.setup_links.values("created_at", "expires_at", "used_at")),
         "api_tokens": list(user.api_tokens.values("name", "scopes", "created_at", "last_used_at", "revoked_at")),
+        "webhooks": list(user.webhooks.values("url", "covers", "events", "is_on", "created_at")),
         "groups": list(user.people_groups.values_list("name", flat=True)),
         "meetings_hosted": [
             {"meeting": one.pk, "title": one.title, "notes": one.notes, "created_at": one.created_at}
@@ -136,6 +137,7 @@ def _empty_account(user: User) -> None:
     EmailAddress.objects.filter(user=user).delete()
     SetupLink.objects.filter(user=user).delete()
     ApiToken.objects.filter(user=user).delete()
+    user.webhooks.all().delete()
     user.people_groups.clear()
     for meeting in Meeting.objects.filter(hosts=user):
         if meeting.hosts.count() > 1:

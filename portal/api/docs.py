@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from meetings.webhooks.events import EVENTS
 from portal.api.problems import PROBLEMS
 
 
@@ -47,7 +48,9 @@ def reference(request: HttpRequest) -> HttpResponse:
 
     problems = [{"code": code, "status": status, "title": gettext(title)} for code, (status, title) in PROBLEMS.items()]
     return render(
-        request, "api/docs.html", {"groups": grouped(api.document_text()), "problems": problems, "here": "help"}
+        request,
+        "api/docs.html",
+        {"groups": grouped(api.document_text()), "problems": problems, "events": EVENTS, "here": "help"},
     )
 
 

@@ -24,6 +24,7 @@ from portal.api import (
     record,
     streams,
     templates,
+    webhooks,
 )
 from portal.api.problems import ProblemDocument, answer_for
 from portal.api.requests import StrictParser
@@ -87,5 +88,6 @@ for _router in (
     powers.router,
     record.router,
     streams.router,
+    webhooks.router,
 ):
     api.add_router("", _router)

@@ -33,6 +33,7 @@ class AllowanceForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "input", "placeholder": "10.20.0.0/16"}),
         error_messages={"required": gettext_lazy("Enter a network, a host or an address.")},
     )
+    for_everybody = forms.BooleanField(label=gettext_lazy("Also for addresses that others enter"), required=False)
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data, label_suffix="", prefix="allow")
@@ -98,7 +99,8 @@ def allow(request: HttpRequest) -> HttpResponse:
     form = AllowanceForm(request.POST)
     if form.is_valid():
         try:
-            row = allowed.allow(request.user, form.cleaned_data["text"])
+            data = form.cleaned_data
+            row = allowed.allow(request.user, data["text"], for_everybody=data["for_everybody"])
         except Wrong as wrong:
             form.add_error("text", wrong.message)
         else:

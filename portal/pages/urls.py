@@ -13,8 +13,10 @@ from portal.pages import (
     organisation_person,
     organisation_retention,
     organisation_streams,
+    organisation_webhooks,
     people,
     theme,
+    webhooks,
 )
 
 urlpatterns = [
@@ -56,6 +58,14 @@ urlpatterns = [
         organisation_authorization.disallow,
         name="organisation-outgoing-disallow",
     ),
+    path("organisation/webhooks/", organisation_webhooks.webhooks, name="organisation-webhooks"),
+    path("organisation/webhooks/<uuid:webhook_id>/end/", organisation_webhooks.end, name="organisation-webhook-end"),
+    path("account/webhooks/", webhooks.webhooks, name="webhooks"),
+    path("account/webhooks/<uuid:webhook_id>/", webhooks.webhook, name="webhook"),
+    path("account/webhooks/<uuid:webhook_id>/switch/", webhooks.switch, name="webhook-switch"),
+    path("account/webhooks/<uuid:webhook_id>/secret/", webhooks.secret, name="webhook-secret"),
+    path("account/webhooks/<uuid:webhook_id>/test/", webhooks.ping, name="webhook-ping"),
+    path("account/webhooks/<uuid:webhook_id>/end/", webhooks.end, name="webhook-end"),
     path("audit/", audit.audit, name="audit"),
     path("audit/<int:number>/", audit.entry, name="audit-entry"),
     path("audit.<str:form_of>", audit.export_as, name="audit-export"),

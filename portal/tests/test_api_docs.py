@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.test import Client, TestCase
 
+from meetings.webhooks.events import EVENTS
 from portal.api.problems import PROBLEMS
 from portal.models import ApiToken
 from portal.tests.api_case import meeting_of, person
@@ -26,6 +27,8 @@ class Reference(TestCase):
                 assert f'id="{operation["operationId"]}"' in self.page, (method, path)
         for code in PROBLEMS:
             assert f'id="problem-{code}"' in self.page
+        for event in EVENTS:
+            assert f"<code>{event}</code>" in self.page, event
         for field in ("door.guests_verified", "options.lock_after_minutes", "items[].hosts[].email", "join_url"):
             assert f"<code>{field}</code>" in self.page, field
 

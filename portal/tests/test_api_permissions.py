@@ -20,6 +20,7 @@ from meetings.door import Way
 from meetings.models import Block, DoorTemplate, Meeting, Participant, PeopleGroup
 from meetings.services import exceptions
 from meetings.tests.live_case import running_live
+from meetings.webhooks import services as webhooks
 from portal.accounts.services import make_token
 from portal.api.v1 import api
 from portal.models import ApiToken, User
@@ -63,6 +64,9 @@ SOON = (timezone.now() + timedelta(days=1)).isoformat()
 MEETING = "/api/v1/meetings/{meeting_id}"
 GUEST = MEETING + "/invitations/{invitation_id}"
 SEAT = MEETING + "/participants/{participant_id}"
+HOOK = "/api/v1/webhooks/{webhook_id}"
+THE_HOSTS_OWN = {**dict.fromkeys(CALLERS, 404), **NOBODYS, "host": 200}
+"""Of a webhook that the host made: nobody else finds it, whatever they host or administer."""
 TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/meetings"): Row(EVERY_ACCOUNT),
     ("POST", "/api/v1/meetings"): Row(
@@ -109,6 +113,16 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", MEETING + "/suspend"): Row(HOSTS),
     ("POST", MEETING + "/resume"): Row(HOSTS, {"quiet": True}),
     ("POST", MEETING + "/stream-passes"): Row({**HOSTS_AND_LISTED, "listed": 201, "host": 201}, {}),
+    ("GET", "/api/v1/webhooks"): Row(EVERY_ACCOUNT),
+    ("POST", "/api/v1/webhooks"): Row(
+        {**NOBODYS, **dict.fromkeys(CALLERS[3:], 201)}, {"url": "https://hooks.example.org/lintel"}
+    ),
+    ("GET", HOOK): Row(THE_HOSTS_OWN),
+    ("PATCH", HOOK): Row(THE_HOSTS_OWN, {"on": False}),
+    ("DELETE", HOOK): Row({**THE_HOSTS_OWN, "host": 204}),
+    ("POST", HOOK + "/ping"): Row(THE_HOSTS_OWN),
+    ("POST", HOOK + "/secret"): Row(THE_HOSTS_OWN),
+    ("GET", HOOK + "/deliveries"): Row(THE_HOSTS_OWN),
     ("GET", "/api/v1/audit"): Row(ADMINS),
     ("GET", "/api/v1/organisation/door"): Row(ADMINS),
     ("PUT", "/api/v1/organisation/door"): Row(ADMINS, {"door": "everyone_knocks"}),
@@ -121,7 +135,10 @@ TABLE: dict[tuple[str, str], Row] = {
     ("PATCH", "/api/v1/organisation/groups/{group_id}"): Row(ADMINS, {"name": "Safety"}),
     ("DELETE", "/api/v1/organisation/groups/{group_id}"): Row(admins(204)),
 }
-IDS = ("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id", "template_id", "occurrence_id")
+IDS = (
+    *("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id", "template_id", "occurrence_id"),
+    "webhook_id",
+)
 NEEDS_INSIDE = {"remove", "mute", "move-to-door", "ask", "rights"}
 
 
@@ -163,6 +180,7 @@ class EveryCaller(ApiCase):
         self.template = DoorTemplate.objects.create(name="Hearing")
         self.group = PeopleGroup.objects.create(name="Board")
         self.exception = exceptions.set_exception(self.people["host"], self.meeting, listed, Way.KNOCKS)
+        self.webhook, _secret = webhooks.make(self.people["host"], url="https://hooks.invalid/")
         Meeting.objects.filter(pk=self.meeting.pk).update(door_opens_minutes=None)
         occurrence = self.meeting.occurrences.get()
         occurrence.started_at = timezone.now()
@@ -182,6 +200,7 @@ class EveryCaller(ApiCase):
             group_id=self.group.pk,
             template_id=self.template.pk,
             occurrence_id=there.occurrence_id,
+            webhook_id=self.webhook.pk,
         )
         async with running_live() as live:
             await live.reconcile(str(there.occurrence_id))

@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 
 from meetings.models import Meeting, Occurrence, Participant
 from meetings.tests.live_case import running_live
+from meetings.webhooks import services as webhooks
 from portal.api import auth
 from portal.api.v1 import api
 from portal.models import User
@@ -87,6 +88,7 @@ class Conformance(ApiCase):
             "meeting_id": str(self.meeting.pk),
             "invitation_id": str(invited(self.host, self.meeting, "guest@elsewhere.example")),
             "participant_id": str(seat(self.meeting, state=Participant.State.WAITING).pk),
+            "webhook_id": str(webhooks.make(self.host, url="https://hooks.invalid/")[0].pk),
         }
 
     async def send(self, case: Any, token: str) -> Response:

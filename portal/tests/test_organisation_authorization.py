@@ -153,7 +153,7 @@ class AMeetingsOwn(PagesCase):
     def test_a_host_names_one_shows_its_secret_and_tries_it(self) -> None:
         self.let_hosts()
         with served(answer(200, {"result": False, "reason": "Not today."})) as service:
-            AllowedDestination.objects.create(text=service.url)
+            AllowedDestination.objects.create(text=service.url, for_everybody=True)
             page = self.client.post(self.page, filled(url=service.url), follow=True)
             self.assertContains(page, "This meeting asks a service of its own.")
             self.assertContains(self.client.post(self.page + "secret/"), 'id="the-secret"')

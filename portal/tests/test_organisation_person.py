@@ -14,6 +14,7 @@ from meetings.models import AuditEntry, PeopleGroup
 from meetings.services import groups, invitations, scheduling
 from meetings.tests.pages_case import text_of
 from meetings.tests.test_personal import everything_stored
+from meetings.webhooks import services as webhooks
 from portal.accounts import services
 from portal.models import ApiToken, User
 from portal.tests.test_pages import PagesCase
@@ -79,6 +80,7 @@ class TheFile(PersonCase):
         self.client.force_login(self.admin)
         services.make_token(self.marcus, "Calendar", ["read"])
         groups.make_group(self.admin, "Safety", [self.marcus])
+        webhooks.make(self.marcus, url="https://marcus.example/")
         theirs = Client()
         theirs.force_login(self.marcus)
         found = self.file("marcus@nordhavn.example")
@@ -86,6 +88,7 @@ class TheFile(PersonCase):
         assert found["account"]["name"] == "Marcus Bell"
         assert [one["name"] for one in found["account"]["api_tokens"]] == ["Calendar"]
         assert found["account"]["groups"] == ["Safety"]
+        assert [one["url"] for one in found["account"]["webhooks"]] == ["https://marcus.example/"]
         assert len(found["account"]["sessions"]) == 1
         assert [one["email"] for one in found["invitations"]] == ["marcus@nordhavn.example"]
         assert {"account.signed_in", "invitation.created", "token.made"} <= {one["kind"] for one in found["audit_log"]}
@@ -120,6 +123,7 @@ class Erasing(PersonCase):
         token = services.make_token(self.marcus, "Calendar", ["read"])
         groups.make_group(self.admin, "Safety", [self.marcus])
         self.meeting(title="Weekly", hosts=[self.marcus])
+        webhooks.make(self.marcus, url="https://marcus.example/")
         theirs = Client()
         theirs.force_login(self.marcus)
         self.client.post(PAGE + "export/", {"email": "marcus@nordhavn.example"})

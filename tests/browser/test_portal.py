@@ -203,6 +203,10 @@ PAGES = (
     "/audit/?network=nowhere",
     "/audit/1/",
     "/account/",
+    "/account/webhooks/",
+    "/organisation/webhooks/",
+    "/organisation/authorization/",
+    "/organisation/streams/",
     "/help/encryption/",
     "/help/keyboard/",
     "/help/browsers/",
@@ -229,6 +233,15 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
         found += [f"{path}: {said}" for said in _violations(page)]
         if page.evaluate("document.documentElement.scrollWidth") > width:
             found.append(f"{path}: scrolls sideways")
+        if path == "/account/webhooks/":
+            page.get_by_role("textbox", name="Address").fill(
+                "https://hooks.example.org/a-long-path/of-one-program/lintel"
+            )
+            page.get_by_role("button", name="Add webhook").click()
+            expect(page.locator("#the-secret")).to_be_visible()
+            found += [f"a new webhook: {said}" for said in _violations(page)]
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                found.append("a new webhook: scrolls sideways")
     context.clear_cookies()
     for path in ("/sign-in/", "/help/encryption/", "/nothing-here/"):
         page.goto(portal.url + path)

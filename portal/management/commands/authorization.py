@@ -34,6 +34,8 @@ class Command(BaseCommand):
         for name, text in (("allow", "Allow requests to"), ("disallow", "No longer allow requests to")):
             action = actions.add_parser(name, help=f"{text} a network, a host, or an address without TLS.")
             action.add_argument("text")
+            if name == "allow":
+                action.add_argument("--everybody", action="store_true", help="Also for addresses that others enter.")
         test = actions.add_parser("test", help="Ask one question about nobody and show the exchange.")
         test.add_argument("--type", choices=trial.TYPES, default="subscriber")
         test.add_argument("--token", default="")
@@ -65,7 +67,8 @@ class Command(BaseCommand):
             self.stdout.write(f"profile: {service.profile}, names: {service.names}, lease: {service.lease_seconds} s")
         self.stdout.write(f"hosts may name their own: {'yes' if service.hosts_may_replace else 'no'}")
         for row in AllowedDestination.objects.all():
-            self.stdout.write(f"requests allowed to: {row.text}")
+            whose = ", also for others than administrators" if row.for_everybody else ""
+            self.stdout.write(f"requests allowed to: {row.text}{whose}")
 
     def set(self, options: dict[str, Any]) -> None:
         before = self.settings()
@@ -97,7 +100,7 @@ class Command(BaseCommand):
         self.stdout.write(secret)
 
     def allow(self, options: dict[str, Any]) -> None:
-        row = allowed.allow(None, options["text"])
+        row = allowed.allow(None, options["text"], for_everybody=options["everybody"])
         self.stdout.write(f"Requests may go to {row.text}.")
 
     def disallow(self, options: dict[str, Any]) -> None:
