@@ -42,6 +42,8 @@ class Seen:
     """The door's answer to one visitor at one moment. `occurrence` is None exactly when they may not know whether it
     exists. `otherwise`: what it would be if the link belonged to this device; None where that makes no difference.
     `tried`: for hosts of the meeting, never for the visitor: which link was tried where nothing was opened.
+    At a locked door: `locked_at`, and `if_told`, the answer to whoever wants hosts to see them all the same; None where
+    they would not come in through an open one.
     """
 
     occurrence: Occurrence | None
@@ -51,6 +53,8 @@ class Seen:
     participant: Participant | None = None
     otherwise: door.Decision | None = None
     tried: Attempt | None = field(default=None, compare=False, repr=False)
+    locked_at: datetime | None = None
+    if_told: door.Decision | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -82,10 +86,10 @@ def outcome_of(decision: door.Decision) -> str:
     return {door.Admit: "admit", door.Wait: "wait", door.Refuse: "refuse"}[type(decision)]
 
 
-def is_new_knock(seen: Seen) -> bool:
+def is_new_knock(seen: Seen, wish: Wish) -> bool:
     """Whether hosts would see somebody at the door whom they don't see there now."""
     stands_there = seen.participant is not None and seen.participant.state in PRESENT
-    return isinstance(seen.decision, door.Wait) and not stands_there
+    return isinstance(_told(seen, wish).decision, door.Wait) and not stands_there
 
 
 def look(code: str, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:
@@ -165,7 +169,18 @@ def _look_at(occurrence: Occurrence, visitor: Visitor, device: str, host_inside:
     if facts.link_in_use:
         # A seat on the first device goes along, so that no lock and no full room stands against it.
         otherwise = door.decide(replace(facts, link_in_use=False, seat=_has_seat(invitation)))
-    return Seen(occurrence, row, decision, invitation, participant, otherwise)
+    seen = Seen(occurrence, row, decision, invitation, participant, otherwise)
+    if decision.reason == "locked":
+        return replace(seen, locked_at=facts.locked_at, if_told=_if_told(facts))
+    return seen
+
+
+def _if_told(facts: door.Facts) -> door.Decision | None:
+    """The answer to whoever stands at a locked door so that hosts see them. It makes up for nothing but the lock."""
+    open_door = door.decide(replace(facts, locked_at=None))
+    if isinstance(open_door, door.Refuse) or open_door.reason == "early":
+        return None
+    return door.decide(replace(facts, waiting=True))
 
 
 def _has_seat(invitation: Invitation | None) -> bool:
@@ -236,12 +251,18 @@ class Arrival:
 class Wish:
     """What somebody brings beside their proofs. new_code: mail another code, although one is out. move: "ask" (to take
     a link over that another device holds) or "code" (by the digits mailed to the invited address), else "".
+    tell_hosts: stand at a locked door, so that hosts see it.
     """
 
     name: str = ""
     email_code: str = ""
     new_code: bool = False
     move: str = ""
+    tell_hosts: bool = False
+
+
+def _told(seen: Seen, wish: Wish) -> Seen:
+    return replace(seen, decision=seen.if_told) if wish.tell_hosts and seen.if_told is not None else seen
 
 
 def arrive(code: str, visitor: Visitor, device: str, wish: Wish, host_inside: HostInside, now: datetime) -> Arrival:
@@ -256,7 +277,7 @@ def arrive(code: str, visitor: Visitor, device: str, wish: Wish, host_inside: Ho
             seen = look(code, visitor, device, host_inside, now)
     except moves.Busy as busy:
         seen = replace(seen, decision=door.Refuse("link_in_use", until=busy.until))
-    seen = _about_the_move(seen, wish)
+    seen = _told(_about_the_move(seen, wish), wish)
     if seen.occurrence is None:
         return Arrival(seen)
     seen = _claimed(seen, visitor, device, now)

@@ -59,6 +59,15 @@ def test_every_error_and_close_code_is_explained() -> None:
 
 def test_the_request_and_its_answer_are_json() -> None:
     request = json.loads(dict(examples("request"))["arrive"])
-    assert request.keys() == {"name", "device", "proof", "email_code", "new_code", "move", "authorization"}
+    assert request.keys() == {
+        "name",
+        "device",
+        "proof",
+        "email_code",
+        "new_code",
+        "move",
+        "tell_hosts",
+        "authorization",
+    }
     answer = json.loads(dict(examples("answer"))["arrive"])
     assert answer.keys() == {"outcome", "reason", "until", "participant", "ticket", "socket"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from asgiref.sync import sync_to_async
 
 from meetings import budgets
@@ -270,3 +272,69 @@ class CrowdTests(WaitingCase):
             live.rooms[self.id].seats |= {seat.id: seat for seat in at_the_door(budgets.WAITING.most)}
             other = await browser.join(self.code)
             self.assertTrue((await other.message("room"))["capabilities"]["host"])
+
+
+class LockedTests(WaitingCase):
+    """Who comes to a locked door can tell the hosts, and only they open it."""
+
+    async def locked(self, live: Live) -> Talk:
+        host = await self.host_inside(live)
+        await host.ask("door.lock", locked=True)
+        return host
+
+    async def tells(self, browser: Browser, name: str = "") -> Talk:
+        answer = await browser.arrive(self.code, name, tell_hosts=True)
+        self.assertEqual((answer["outcome"], answer["reason"]), ("wait", "knock"))
+        talk = await browser.socket()
+        await talk.send("hello", protocol=1, ticket=answer["ticket"])
+        return talk
+
+    async def test_who_would_walk_in_stands_at_a_locked_door_until_a_host_answers(self) -> None:
+        colleague = await sync_to_async(make_user)("Sofie Brandt")
+        await sync_to_async(make_link)(self.occurrence, colleague.email, user=colleague)
+        async with running_live() as live:
+            host = await self.locked(live)
+            browser = await Browser(live).sign_in(colleague)
+            for answer in (await browser.look(self.code), await browser.arrive(self.code)):
+                self.assertEqual((answer["reason"], answer["may_tell"]), ("locked", True))
+                self.assertIsNotNone(answer["at"])
+            talk = await self.tells(browser)
+            who = (await talk.message("door", reason="knock"))["participant"]
+            self.assertEqual([one["participant"] for one in await self.queue(host, "Sofie Brandt")], [who])
+            await live.reconcile(self.id)
+            self.assertNotIn(who, live.engine.stats(self.id))
+            await talk.cut()
+            back = await browser.join(self.code)  # coming back to the place at the door needs no second word
+            await back.message("door", reason="knock")
+            self.assertEqual((await host.ask("door.refuse", participant=who))["type"], "ok")
+            self.assertEqual((await browser.arrive(self.code, tell_hosts=True))["reason"], "not_let_in")
+
+    async def test_a_host_lets_one_in_and_the_lock_stays(self) -> None:
+        async with running_live() as live:
+            host = await self.locked(live)
+            answer = await Browser(live).arrive(self.code, "Leila")
+            self.assertEqual((answer["reason"], answer["at"], answer["may_tell"]), ("locked", None, True))
+            first, second = await self.tells(Browser(live), "Leila"), await self.tells(Browser(live), "Yuki")
+            who = (await first.message("door"))["participant"]
+            await second.message("door")
+            await host.ask("door.admit", participant=who)
+            await first.message("room")
+            await live.reconcile(self.id)
+            self.assertEqual([one.person.name for one in live.rooms[self.id].waiting()], ["Yuki"])
+            self.assertIsNotNone((await self.refresh()).locked_at)
+
+    async def test_telling_opens_no_way_around_a_code_or_the_opening_time(self) -> None:
+        _, secret = await sync_to_async(make_link)(self.occurrence, "p.lindqvist@medreg.example")
+        meetings = type(self.occurrence.meeting).objects.filter(code=self.code)
+        async with running_live() as live:
+            await self.locked(live)
+            guest = Browser(live)
+            await guest.open_link(secret)
+            await meetings.aupdate(door_guests="walks_in", door_guests_verified=True)
+            answer = await guest.arrive(self.code, "Peter", tell_hosts=True)
+            self.assertEqual((answer["reason"], answer["may_tell"]), ("locked", False))
+            await meetings.aupdate(door_guests_verified=False, door_opens_minutes=0)
+            await type(self.occurrence).objects.aupdate(starts_at=self.occurrence.starts_at + timedelta(minutes=30))
+            answer = await guest.arrive(self.code, "Peter", tell_hosts=True)
+            self.assertEqual((answer["reason"], answer["may_tell"]), ("locked", False))
+            self.assertEqual(await Participant.objects.filter(state="waiting").acount(), 0)

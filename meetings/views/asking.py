@@ -131,6 +131,13 @@ def text(body: dict[str, Any], field: str, longest: int) -> str:
     return value
 
 
+def flag(body: dict[str, Any], field: str) -> bool:
+    value = body.get(field, False)
+    if not isinstance(value, bool):
+        raise Problem(400, "bad_request", f"{field}: true or false.", field=field)
+    return value
+
+
 def _is_writable(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
@@ -158,7 +165,10 @@ def proved_device(live: Live, code: str, visitor: Visitor, body: dict[str, Any])
 
 def looked(seen: Seen) -> dict[str, Any]:
     until = getattr(seen.decision, "until", None)
-    return {"outcome": seen.outcome, "reason": seen.decision.reason, "until": rfc3339(until)}
+    told = {"outcome": seen.outcome, "reason": seen.decision.reason, "until": rfc3339(until)}
+    if seen.decision.reason == "locked":
+        told |= {"at": rfc3339(seen.locked_at) if seen.may_know else None, "may_tell": seen.if_told is not None}
+    return told
 
 
 def rfc3339(at: datetime | None) -> str | None:

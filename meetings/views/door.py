@@ -33,6 +33,7 @@ from meetings.views.asking import (
     Problem,
     asks_the_door,
     closed,
+    flag,
     in_database,
     known_fields,
     look_at,
@@ -166,7 +167,7 @@ async def look(request: HttpRequest, code: str, live: Live, visitor: Visitor, bo
 @asks_the_door
 async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, body: dict[str, Any]) -> HttpResponse:
     """Join or Knock: asks the door, stores the answer, and hands out a ticket for the socket unless it is no."""
-    known_fields(body, "name", "device", "proof", "email_code", "new_code", "move", "authorization")
+    known_fields(body, "name", "device", "proof", "email_code", "new_code", "move", "tell_hosts", "authorization")
     wish = _wish(body)
     token = text(body, "authorization", LONGEST_TOKEN)
     if token and not is_token(token):
@@ -207,13 +208,11 @@ async def _mail_code(live: Live, visitor: Visitor, invitation: Any, device: Devi
 
 
 def _wish(body: dict[str, Any]) -> Wish:
-    move, new_code = text(body, "move", 8), body.get("new_code", False)
+    move = text(body, "move", 8)
     if move not in MOVES:
         raise Problem(400, "bad_request", "move: ask or code.", field="move")
-    if not isinstance(new_code, bool):
-        raise Problem(400, "bad_request", "new_code: true or false.", field="new_code")
-    typed = text(body, "email_code", 20).strip()
-    return Wish(protocol.clean_name(text(body, "name", 200)), typed, new_code, move)
+    typed, name = text(body, "email_code", 20).strip(), protocol.clean_name(text(body, "name", 200))
+    return Wish(name, typed, flag(body, "new_code"), move, flag(body, "tell_hosts"))
 
 
 def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live) -> arrivals.Arrival:
@@ -227,7 +226,7 @@ def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live)
     has_name = wish.name or wish.move or (seen.invitation is not None and seen.invitation.name)
     if visitor.user is None and not has_name:
         raise Problem(400, "bad_request", "name: 1 to 60 visible characters.", field="name")
-    if arrivals.is_new_knock(seen) and (seconds := live.tries.knock(seen.occurrence.pk, visitor)):
+    if arrivals.is_new_knock(seen, wish) and (seconds := live.tries.knock(seen.occurrence.pk, visitor)):
         raise too_many(seconds)
     return arrivals.arrive(code, visitor, device.thumbprint, wish, live.host_inside, now)
 

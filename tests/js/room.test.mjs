@@ -14,6 +14,7 @@ import { Roster } from "../../static/js/signaling/roster.js";
 import { commandOf } from "../../static/js/elements/shortcuts.js";
 import { ordinal } from "../../static/js/elements/tile.js";
 import { describe } from "../../static/js/room/refusals.js";
+import { waitsLong } from "../../static/js/room/waiting.js";
 
 const protocol = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
 
@@ -218,4 +219,22 @@ test("what was turned away is told in words, and a warning once and only while i
   assert.equal(triedWords({ ...tried, link: null, count: 2, networks: 1 }), "2 tries were turned away.");
   roster.take({ type: "capabilities", capabilities: { speak: true, show: true, share: true, chat: true, host: false } });
   assert.equal(roster.turnedAway, null);
+});
+
+test("a locked door says since when, and lets whoever may tell the hosts do so", () => {
+  const known = { organisation: "Nordhavn", title: "Board", hosts: ["Ingrid"], email: null, signedIn: true };
+  const told = describe({ reason: "locked", at: "2026-11-24T13:40:00Z", may_tell: true }, known);
+  assert.match(told.body, /^Hosts locked this meeting at \d\d?:40/);
+  assert.deepEqual(told.actions, ["tell", "leave"]);
+  assert.deepEqual(describe({ reason: "locked", may_tell: false }, known).actions, ["again", "leave"]);
+});
+
+test("after ten minutes it is said that they still wait, while a host is there to see it", () => {
+  const knocked = "2026-11-24T13:17:00Z";
+  const at = (/** @type {number} */ minutes) => Date.parse(knocked) + minutes * 60_000;
+  const waits = { reason: "knock", host_here: true, knocked_at: knocked };
+  assert.equal(waitsLong(waits, at(9.9)), false);
+  assert.equal(waitsLong(waits, at(10)), true);
+  assert.equal(waitsLong(waits, at(600)), true);
+  for (const other of [{ host_here: false }, { reason: "no_host" }, { reason: "full" }, { reason: "early" }, { knocked_at: null }]) assert.equal(waitsLong({ ...waits, ...other }, at(60)), false);
 });

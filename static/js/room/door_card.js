@@ -29,7 +29,7 @@ export class DoorCard {
    * @param {import("../lib/preferences.js").Preferences} preferences
    * @param {{
    *   knock: (who: import("../signaling/client.js").Who) => Promise<void>, stopWaiting: () => void, named: (name: string) => void,
-   *   again: () => void, leave: () => void, sendNewLink: () => Promise<string>,
+   *   again: () => void, tell: () => void, leave: () => void, sendNewLink: () => Promise<string>,
    *   move: (how: {move: "ask" | "code", emailCode?: string, newCode?: boolean}) => void,
    * }} act
    */
@@ -142,6 +142,8 @@ export class DoorCard {
         const link = refusal.link;
         return link ? h("button", { class: look, type: "button", onclick: () => (this.#still(), this.#move.ways(link)) }, gettext("Move here")) : null;
       }
+      case "tell":
+        return h("button", { class: look, type: "button", onclick: () => this.#act.tell() }, gettext("Tell the hosts I’m here"));
       case "new_link":
         return this.#newLink(look);
       case "knock":

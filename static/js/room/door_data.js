@@ -3,7 +3,7 @@ import { pageData } from "../lib/dom.js";
 
 /**
  * @typedef {{
- *   outcome: "admit" | "wait" | "refuse", reason: string, until: string | null, link?: import("../signaling/protocol.js").LinkInUse,
+ *   outcome: "admit" | "wait" | "refuse", reason: string, until: string | null, at?: string | null, may_tell?: boolean, link?: import("../signaling/protocol.js").LinkInUse,
  * }} Look
  * @typedef {{
  *   code: string, csrf: string, organisation: string, look: Look, row: string | null,

@@ -53,6 +53,7 @@ const card = new DoorCard(byId("door"), door, preferences, {
   stopWaiting: () => void client.leave(),
   named: (name) => ownView.setName(name),
   again: () => void again(),
+  tell: () => tell(),
   leave: () => showRefusal({ reason: "left" }),
 });
 
@@ -119,7 +120,7 @@ function fetchAhead() {
 /** @param {import("../signaling/client.js").Who} who */
 async function knock(who) {
   setState("joining");
-  if (!who.move) card.question({ askCode: askedForCode, code: emailCode, busy: true });
+  if (!who.move) card.question({ askCode: askedForCode, code: emailCode, busy: true, tell: who.tell });
   else if (who.emailCode) card.moveCode(emailCode, { busy: true });
   movingByCode = who.move === "code";
   try {
@@ -143,7 +144,7 @@ function cameNowhere({ code, field, verdict, emailCode: stands }, who) {
   const problem = aboutCode && verdict ? verdictWords(verdict, stands) : problemWords(code, field);
   if (!who.move) {
     askedForCode ||= aboutCode;
-    showQuestion({ problem, field });
+    showQuestion({ problem, field, tell: who.tell });
     return;
   }
   setState("refused", "link_in_use");
@@ -204,11 +205,19 @@ async function again() {
   }
 }
 
+/** The door is locked, and hosts should see that somebody stands before it. */
+function tell() {
+  ownView.show();
+  if (allowedHere) void devices.allow();
+  if (door.needs_name && !card.name) showQuestion({ tell: true });
+  else void knock({ name: door.needs_name ? card.name : undefined, tell: true });
+}
+
 /** The page was rendered without knowing this device; the door may answer it differently. */
 async function lookAgain() {
   try {
-    const { outcome, reason, until, link } = await askDoor(door.urls.look, door.csrf, await device.prove(door.code));
-    door.look = { outcome, reason, until, link };
+    const { outcome, reason, until, link, at, may_tell } = await askDoor(door.urls.look, door.csrf, await device.prove(door.code));
+    door.look = { outcome, reason, until, link, at, may_tell };
   } catch {
     // What the page was told stands; Join asks again in any case.
   }

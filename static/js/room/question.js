@@ -8,7 +8,7 @@ import { wayOf } from "./door_data.js";
 /**
  * @typedef {import("./door_data.js").DoorData} DoorData
  * @typedef {{
- *   askCode?: boolean, code?: import("../signaling/protocol.js").EmailCode | null, problem?: string, busy?: boolean, field?: string | null,
+ *   askCode?: boolean, code?: import("../signaling/protocol.js").EmailCode | null, problem?: string, busy?: boolean, field?: string | null, tell?: boolean,
  * }} Asking
  */
 
@@ -40,12 +40,12 @@ export class Question {
   }
 
   /**
-   * @param {Asking} [options] askCode: the door asks for the mailed code; `code` says where it stands
+   * @param {Asking} [options] askCode: the door asks for the mailed code; `code` says where it stands. tell: it is locked, and hosts should know
    */
-  ask({ askCode = false, code = null, problem = "", busy = false, field = null } = {}) {
+  ask({ askCode = false, code = null, problem = "", busy = false, field = null, tell = false } = {}) {
     this.rest();
     const door = this.#door;
-    const way = wayOf(door);
+    const way = tell ? "knocks" : wayOf(door);
     const nameInput = door.needs_name
       ? h("input", {
           class: "input", id: "your-name", value: this.#typedName, autocomplete: "name", maxlength: LONGEST_NAME, required: true, "aria-describedby": "name-hint",
@@ -63,7 +63,7 @@ export class Question {
     const button = h(
       "button",
       { class: "btn btn-primary btn-lg btn-block", type: "submit", "aria-disabled": busy ? "true" : null },
-      way === "knocks" ? gettext("Knock to join") : gettext("Join"),
+      tell ? gettext("Tell the hosts I’m here") : way === "knocks" ? gettext("Knock to join") : gettext("Join"),
     );
     const form = h(
       "form",
@@ -75,15 +75,15 @@ export class Question {
           if (button.getAttribute("aria-disabled") === "true") return;
           const typed = name();
           if (nameInput && !typed) {
-            this.ask({ askCode, code, problem: gettext("Enter your name."), field: "name" });
+            this.ask({ askCode, code, tell, problem: gettext("Enter your name."), field: "name" });
             return;
           }
           if (codeField && !codeField.value) {
-            this.ask({ askCode, code, problem: gettext("Enter the code from the email."), field: "email_code" });
+            this.ask({ askCode, code, tell, problem: gettext("Enter the code from the email."), field: "email_code" });
             return;
           }
           if (typed) this.#preferences.set("name", typed);
-          void this.#act.knock({ name: typed, emailCode: codeField?.value || undefined });
+          void this.#act.knock({ name: typed, emailCode: codeField?.value || undefined, tell: tell || undefined });
         },
       },
       problem && h("p", { class: "error", role: "alert", id: "join-problem" }, icon("circle-alert"), h("span", {}, problem)),

@@ -3,7 +3,7 @@ import { clockTime, gettext, listOf } from "../lib/i18n.js";
 
 /**
  * @typedef {import("../signaling/client.js").Refusal} Refusal
- * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link"} Action
+ * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link" | "tell"} Action
  * @typedef {{
  *   kind: "" | "bad" | "ok" | "lamp", icon: string, heading: string, body: string, why?: string, actions: Action[],
  *   state: "refused" | "removed" | "ended" | "left",
@@ -16,7 +16,7 @@ import { clockTime, gettext, listOf } from "../lib/i18n.js";
  * @param {Known} known
  * @returns {Described}
  */
-export function describe({ reason, by, at, note, until, link }, { organisation, title, hosts, email, signedIn }) {
+export function describe({ reason, by, at, note, until, link, may_tell: mayTell }, { organisation, title, hosts, email, signedIn }) {
   const time = at ? clockTime(at) : null;
   const host = hosts?.length ? listOf(hosts) : gettext("a host");
   const quoted = note ? `“${note}”` : undefined;
@@ -46,7 +46,10 @@ export function describe({ reason, by, at, note, until, link }, { organisation, 
     case "locked":
       return {
         kind: "", icon: "lock", state: "refused", heading: gettext("The door is locked"),
-        body: gettext("The hosts locked this meeting. Nobody else can come in, including invited people."), actions: ["again", "leave"],
+        body: time
+          ? gettext("Hosts locked this meeting at {time}. Nobody else can come in, including invited people.", { time })
+          : gettext("Hosts locked this meeting. Nobody else can come in, including invited people."),
+        actions: mayTell ? ["tell", "leave"] : ["again", "leave"],
       };
     case "not_listed":
       return {

@@ -87,9 +87,7 @@ export class WaitingCard {
     }
     put(this.#steps, ...waitSteps(message, this.#door.invited_email !== null || this.#door.meeting !== null));
     this.#tick(() => {
-      const since = message.knocked_at ? Date.now() - Date.parse(message.knocked_at) : 0;
-      // Said only while it is true: somebody decides, and is there to see it.
-      this.#still.hidden = message.reason !== "knock" || !message.host_here || since < STILL_WAITING_MS;
+      this.#still.hidden = !waitsLong(message, Date.now());
     });
   }
 
@@ -116,6 +114,15 @@ export class WaitingCard {
     this.#ticking = setInterval(draw, 1000);
     draw();
   }
+}
+
+/**
+ * Whether to say that they still wait: after ten minutes, and only while somebody who decides is there to see it.
+ * @param {Pick<DoorMessage, "reason" | "host_here" | "knocked_at">} message
+ * @param {number} now in milliseconds
+ */
+export function waitsLong({ reason, host_here: hostHere, knocked_at: knockedAt }, now) {
+  return reason === "knock" && hostHere && Boolean(knockedAt) && now - Date.parse(knockedAt ?? "") >= STILL_WAITING_MS;
 }
 
 /** @param {DoorMessage} message */

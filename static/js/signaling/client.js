@@ -15,9 +15,9 @@ import { closeMeaning, RequestFailed } from "./protocol.js";
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
  * @typedef {import("./protocol.js").Arrival} Arrival
  * @typedef {"idle" | "arriving" | "waiting" | "inside" | "returning" | "refused" | "over"} State
- * @typedef {{reason: string, until?: string | null, note?: string | null, by?: string | null, at?: string | null,
+ * @typedef {{reason: string, until?: string | null, note?: string | null, by?: string | null, at?: string | null, may_tell?: boolean,
  *   link?: import("./protocol.js").LinkInUse, email_code?: import("./protocol.js").EmailCode}} Refusal
- * @typedef {{name?: string, emailCode?: string, newCode?: boolean, move?: "ask" | "code"}} Who
+ * @typedef {{name?: string, emailCode?: string, newCode?: boolean, move?: "ask" | "code", tell?: boolean}} Who
  * @typedef {{
  *   state: {state: State, was: State},
  *   message: ServerMessage,
@@ -113,7 +113,7 @@ export class MeetingClient extends Emitter {
   }
 
   /** @param {Who} [who] */
-  async #arrive({ emailCode, newCode, move } = {}) {
+  async #arrive({ emailCode, newCode, move, tell } = {}) {
     const round = ++this.#round;
     const { code, arriveUrl, csrf, device, token } = this.#options;
     /** @type {Record<string, unknown>} */
@@ -124,6 +124,7 @@ export class MeetingClient extends Emitter {
     if (own) body.authorization = own;
     if (newCode) body.new_code = true;
     if (move) body.move = move;
+    if (tell) body.tell_hosts = true;
     const arrival = await askDoor(arriveUrl, csrf, body, this.#options.fetch);
     if (round !== this.#round) return arrival;
     if (arrival.outcome === "refuse" || !arrival.socket || !arrival.ticket) {

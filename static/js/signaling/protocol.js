@@ -57,7 +57,7 @@
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
  *
  * @typedef {{outcome: Outcome, reason: string, until: string | null, participant?: string, ticket?: string,
- *   socket?: string, note?: string | null, by?: string | null, at?: string | null, link?: LinkInUse, email_code?: EmailCode}} Arrival
+ *   socket?: string, note?: string | null, by?: string | null, at?: string | null, may_tell?: boolean, link?: LinkInUse, email_code?: EmailCode}} Arrival
  */
 
 export const PROTOCOL = 1;
