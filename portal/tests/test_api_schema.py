@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 import schemathesis
 from asgiref.sync import sync_to_async
@@ -34,7 +35,6 @@ from portal.api.v1 import api
 from portal.models import User
 from portal.tests.api_case import ApiCase, invited, meeting_of, person, seat, token_of
 
-EXAMPLES = 20
 SOON = (timezone.now() + timedelta(days=1)).isoformat()
 HOST = "http://testserver"
 CHECKS = [
@@ -46,7 +46,7 @@ CHECKS = [
 ]
 
 
-def cases(mode: GenerationMode) -> Iterator[Any]:
+def cases(mode: GenerationMode, of_each: int) -> Iterator[Any]:
     """Requests of every operation, made from the document: fitting ones, or ones that break it somewhere."""
     text = json.loads(api.document_text())
     for methods in text["paths"].values():
@@ -55,17 +55,17 @@ def cases(mode: GenerationMode) -> Iterator[Any]:
     document = schemathesis.openapi.from_dict(text)
     for result in document.get_all_operations():
         try:
-            yield from examples(result.ok().as_strategy(generation_mode=mode))
+            yield from examples(result.ok().as_strategy(generation_mode=mode), of_each)
         except Unsatisfiable:
             assert mode is GenerationMode.NEGATIVE  # nothing to get wrong: no parameter, no body
 
 
-def examples(strategy: SearchStrategy[Any]) -> list[Any]:
+def examples(strategy: SearchStrategy[Any], most: int) -> list[Any]:
     found: list[Any] = []
 
     @seed(20261124)
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=most,
         deadline=None,
         database=None,
         phases=(Phase.generate,),
@@ -80,6 +80,8 @@ def examples(strategy: SearchStrategy[Any]) -> list[Any]:
 
 
 class Conformance(ApiCase):
+    examples = 8
+
     def setUp(self) -> None:
         super().setUp()
         self.host = person("host", User.Role.ADMIN)
@@ -126,7 +128,7 @@ class Conformance(ApiCase):
         checks = CHECKS if mode is GenerationMode.POSITIVE else [*CHECKS, negative_data_rejection]
         statuses = set()
         async with running_live():
-            for case in await sync_to_async(list)(cases(mode)):
+            for case in await sync_to_async(list)(cases(mode, self.examples)):
                 auth.limits = auth.Limits()
                 if mode is GenerationMode.POSITIVE:
                     self.make_possible(case)
@@ -144,3 +146,8 @@ class Conformance(ApiCase):
     async def test_unfitting_requests_are_refused_as_the_document_says(self) -> None:
         statuses = await self.check(GenerationMode.NEGATIVE)
         assert {404, 422} <= statuses
+
+
+@pytest.mark.extra
+class ThoroughConformance(Conformance):
+    examples = 60
