@@ -14,7 +14,7 @@ from meetings import codes, door, selectors
 from meetings.attempts import Attempt
 from meetings.models import Invitation, InvitationToken, Occurrence, Participant, RetiredCode
 from meetings.services import door as door_services
-from meetings.services import invitations, mailed_codes, moves
+from meetings.services import given_addresses, invitations, mailed_codes, moves
 from meetings.settled import WITH_NAMES
 from meetings.visitors import Visitor
 
@@ -66,6 +66,11 @@ class Seen:
         return self.occurrence is not None and self.row in {door.Row.HOST, door.Row.LISTED, door.Row.GUEST}
 
     @property
+    def asks_address(self) -> bool:
+        """Whether the door asks somebody with nothing but the meeting's link for an address."""
+        return self.decision.reason == "verify_email" and self.row is door.Row.ANYONE
+
+    @property
     def outcome(self) -> str:
         return outcome_of(self.decision)
 
@@ -76,10 +81,14 @@ NOTHING_HERE = Seen(None, door.Row.ANYONE, CLOSED)
 class WrongEmailCode(Exception):
     """The code is not the one that was mailed, or is too old, or was tried too often: `verdict` says which."""
 
-    def __init__(self, invitation: Invitation, verdict: mailed_codes.Verdict) -> None:
+    def __init__(self, seen: Seen, verdict: mailed_codes.Verdict) -> None:
         super().__init__(str(verdict))
-        self.invitation = invitation
+        self.seen = seen
         self.verdict = verdict
+
+
+class AddressNotTaken(Exception):
+    """The organisation takes no guests with an address like the one that was given."""
 
 
 def outcome_of(decision: door.Decision) -> str:
@@ -200,11 +209,20 @@ def link_in_use(seen: Seen, device: str, now: datetime) -> LinkInUse | None:
 
 
 def _invitation(visitor: Visitor, occurrence: Occurrence, device: str, now: datetime) -> Invitation | None:
-    """The invitation whose link this browser opened, if it is for this occurrence and that link still lives.
+    """The invitation whose link this browser opened, if it is for this occurrence and that link still lives; else the
+    one whose address was proved on this device.
 
     A revoked invitation is returned too: then the door refuses, instead of taking its guest for somebody unknown.
     Links end with the occurrence. Only the device that used one is still told that it is over.
     """
+    found = _of_link(visitor, occurrence) or _of_address(visitor, occurrence, device)
+    if found is None:
+        return None
+    is_known = bool(device) and found.claimed_device == device
+    return found if is_known or not selectors.takes_place_no_more(occurrence, now) else None
+
+
+def _of_link(visitor: Visitor, occurrence: Occurrence) -> Invitation | None:
     if visitor.link is None:
         return None
     token = (
@@ -214,10 +232,15 @@ def _invitation(visitor: Visitor, occurrence: Occurrence, device: str, now: date
     )
     if token is None or (token.killed_at is not None and token.invitation.revoked_at is None):
         return None
-    is_known = bool(device) and token.invitation.claimed_device == device
-    if selectors.takes_place_no_more(occurrence, now) and not is_known:
-        return None
     return token.invitation
+
+
+def _of_address(visitor: Visitor, occurrence: Occurrence, device: str) -> Invitation | None:
+    if not device or visitor.user is not None:
+        return None
+    proved = given_addresses.proved(occurrence, device).exclude(invitation=None).select_related("invitation__user")
+    newest = proved.order_by("-used_at").first()
+    return newest.invitation if newest is not None else None
 
 
 def _replaced_link(visitor: Visitor, occurrence: Occurrence, device: str) -> Invitation | None:
@@ -240,21 +263,23 @@ def _seat(occurrence: Occurrence, visitor: Visitor, invitation: Invitation | Non
 
 @dataclass(frozen=True)
 class Arrival:
-    """A stored arrival. `participant` is None when the door refused; `mail_code` says that a code should be mailed."""
+    """A stored arrival. `participant` is None when the door refused; asks_code: it asks for a mailed code."""
 
     seen: Seen
     participant: Participant | None = None
-    mail_code: bool = False
+    asks_code: bool = False
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody brings beside their proofs. new_code: mail another code, although one is out. move: "ask" (to take
+    """What somebody brings beside their proofs. email: the address that they give, in lower case, where the door asks
+    for one. new_code: mail another code, although one is out. move: "ask" (to take
     a link over that another device holds) or "code" (by the digits mailed to the invited address), else "".
     tell_hosts: stand at a locked door, so that hosts see it.
     """
 
     name: str = ""
+    email: str = ""
     email_code: str = ""
     new_code: bool = False
     move: str = ""
@@ -269,7 +294,7 @@ def arrive(code: str, visitor: Visitor, device: str, wish: Wish, host_inside: Ho
     """Asks the door and stores that somebody came: the first Join or Knock with a personal link claims it for the
     device.
 
-    Raises `WrongEmailCode`. Nothing is stored about codes that open nothing for this visitor.
+    Raises `WrongEmailCode` and `AddressNotTaken`. Nothing is stored about codes that open nothing for this visitor.
     """
     seen = look(code, visitor, device, host_inside, now)
     try:
@@ -294,8 +319,8 @@ def arrive(code: str, visitor: Visitor, device: str, wish: Wish, host_inside: Ho
         decision=seen.decision,
         now=now,
     )
-    mail_code = seen.decision.reason == "verify_email"
-    return Arrival(seen, None if isinstance(seen.decision, door.Refuse) else participant, mail_code)
+    asks_code = seen.decision.reason == "verify_email"
+    return Arrival(seen, None if isinstance(seen.decision, door.Refuse) else participant, asks_code)
 
 
 def _known_name(seen: Seen) -> str:
@@ -313,7 +338,7 @@ def _claimed(seen: Seen, visitor: Visitor, device: str, now: datetime) -> Seen:
     if invitation is None or seen.row is not door.Row.GUEST:
         return seen
     is_first = seen.otherwise is None and not isinstance(seen.decision, door.Refuse)
-    if is_first and not invitations.claim(invitation, device, now, token=_token(visitor), network=visitor.network):
+    if is_first and not _claim(invitation, visitor, device, now):
         seen = replace(seen, decision=door.Refuse("link_in_use"))
     is_second = seen.decision.reason == "link_in_use"
     if is_second and moves.is_news(invitation, device, visitor.network, now):
@@ -324,30 +349,47 @@ def _claimed(seen: Seen, visitor: Visitor, device: str, now: datetime) -> Seen:
 def _brings_further(seen: Seen, visitor: Visitor, device: str, wish: Wish, now: datetime) -> bool:
     """Types the mailed code, or asks for the link that another device holds. True when the door has to be asked again.
 
-    Raises `WrongEmailCode` and `moves.Busy`.
+    Raises `WrongEmailCode`, `AddressNotTaken` and `moves.Busy`.
     """
+    if seen.asks_address:
+        return _brings_an_address(seen, visitor, device, wish, now)
     invitation = seen.invitation
     if invitation is None or seen.row is not door.Row.GUEST:
         return False
     if seen.otherwise is None:
-        if seen.decision.reason != "verify_email" or not wish.email_code:
-            return False
-        _type(invitation, device, wish.email_code)
-        return True
+        asked = seen.decision.reason == "verify_email" and bool(wish.email_code)
+        if asked:
+            _type(seen, invitation, device, wish.email_code)
+        return asked
     if wish.move == "ask" and seen.decision.reason == "link_in_use" and _may_ask(seen.otherwise):
         moves.ask(invitation, device, visitor.network, now)
         return True
     if wish.move == "code" and wish.email_code:
-        _type(invitation, device, wish.email_code)
+        _type(seen, invitation, device, wish.email_code)
         moves.by_code(invitation, device, visitor.network, now, user=visitor.user)
         return True
     return False
 
 
-def _type(invitation: Invitation, device: str, digits: str) -> None:
+def _brings_an_address(seen: Seen, visitor: Visitor, device: str, wish: Wish, now: datetime) -> bool:
+    """Types the code for an address that they gave. An invited one makes them its guest, on this device."""
+    assert seen.occurrence is not None  # noqa: S101 - for the type checker
+    if wish.email and not selectors.limits_now().guest_addresses.take(wish.email):
+        raise AddressNotTaken
+    if not wish.email_code:
+        return False
+    verdict, invitation = given_addresses.type_in(seen.occurrence, device, wish.email_code)
+    if verdict is not mailed_codes.Verdict.RIGHT:
+        raise WrongEmailCode(seen, verdict)
+    if invitation is not None and invitation.revoked_at is None:
+        moves.by_code(invitation, device, visitor.network, now)
+    return True
+
+
+def _type(seen: Seen, invitation: Invitation, device: str, digits: str) -> None:
     verdict = mailed_codes.type_in(invitation, device, digits)
     if verdict is not mailed_codes.Verdict.RIGHT:
-        raise WrongEmailCode(invitation, verdict)
+        raise WrongEmailCode(seen, verdict)
 
 
 def _may_ask(otherwise: door.Decision) -> bool:
@@ -366,5 +408,14 @@ def _about_the_move(seen: Seen, wish: Wish) -> Seen:
     return seen
 
 
-def _token(visitor: Visitor) -> InvitationToken | None:
-    return InvitationToken.objects.filter(pk=visitor.link).first() if visitor.link else None
+def _claim(invitation: Invitation, visitor: Visitor, device: str, now: datetime) -> bool:
+    """By the link that they hold, or by the address that they proved: one that is taken back meanwhile claims
+    nothing."""
+    held = InvitationToken.objects.filter(pk=visitor.link, invitation=invitation) if visitor.link else None
+    token = held.first() if held is not None else None
+    if token is None or token.killed_at is not None:
+        proved = given_addresses.proved(invitation.occurrence, device).filter(invitation=invitation)
+        if not proved.exists():
+            return False
+        token = None
+    return invitations.claim(invitation, device, now, token=token, network=visitor.network)

@@ -90,6 +90,10 @@ KNOCKS_OF_ONE = Budget(
 )
 MAILED_CODES = Budget("codes mailed to a guest", "invitation and address", Rate.per_hour(4), "no further mail")
 MAILED_CODES_OF_ALL = Budget("the same, whoever asks", "invitation", Rate.per_hour(12), "no further mail")
+GIVEN_CODES = Budget("codes mailed to addresses that people give", "address", Rate.per_hour(30), "no further mail")
+GIVEN_CODES_OF_ADDRESS = Budget("the same, whoever gives it", "mail address", Rate.per_hour(12), "no further mail")
+GIVEN_CODES_OF_DEVICE = Budget("the same, whatever is given", "device", Rate.per_hour(6), "no further mail")
+GIVEN_CODES_OF_MEETING = Budget("the same, of everybody", "meeting", Rate.per_hour(200), "no further mail")
 CODE_TRIES = Budget("digits typed for one mailed code", "code", 5, "the code is dead", unit="")
 MOVES = Budget("wishes to take a personal link over", "invitation", Rate.per_hour(6), "refused with the time to wait")
 
@@ -162,6 +166,10 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
             WAITING_KNOWN,
             MAILED_CODES,
             MAILED_CODES_OF_ALL,
+            GIVEN_CODES,
+            GIVEN_CODES_OF_ADDRESS,
+            GIVEN_CODES_OF_DEVICE,
+            GIVEN_CODES_OF_MEETING,
             CODE_TRIES,
             MOVES,
         ),

@@ -22,11 +22,13 @@ from meetings.doortable import (
     EASE,
     ORDER,
     PRESETS,
+    AskedAddress,
     Row,
     Rules,
     Table,
     Way,
     WithoutHost,
+    is_open_to_anyone,
     is_ordered,
     ordered,
     preset_of,
@@ -43,6 +45,7 @@ __all__ = [
     "REASONS",
     "RULES",
     "Admit",
+    "AskedAddress",
     "Because",
     "Capabilities",
     "Decision",
@@ -64,7 +67,21 @@ __all__ = [
 ]
 
 RULES: Final = frozenset(
-    {"host", "table", "limit", "exception", "must_knock", "code", "opening", "without_host", "full", "lock", "seat"}
+    {
+        "host",
+        "table",
+        "limit",
+        "exception",
+        "must_knock",
+        "code",
+        "address_code",
+        "invited_code",
+        "opening",
+        "without_host",
+        "full",
+        "lock",
+        "seat",
+    }
     | {"let_in", "refusal", "link_in_use", "moving", "move_refused", "replaced", "revoked", "block", "account", "ended"}
     | {"cancelled", "suspended"}
 )
@@ -349,10 +366,11 @@ def _as_member(facts: Facts) -> Decision:
 def _by_table(facts: Facts) -> Decision:
     """What is settled for them, the opening time, the host's presence, and whether there is a place."""
     way, rule = _way(facts)
-    if _must_verify(facts, way):
-        if facts.may_receive_mail:
-            return Refuse("verify_email", because=facts.because("code"))
-        way, rule = Way.KNOCKS, "code"
+    asked = _code_asked(facts, way)
+    if asked:
+        if facts.may_receive_mail or facts.row is Row.ANYONE:
+            return Refuse("verify_email", because=facts.because(asked, way))
+        way, rule = Way.KNOCKS, asked
     if facts.must_knock:
         way, rule = Way.KNOCKS, "must_knock"
     if facts.opens_at is not None and facts.now < facts.opens_at:
@@ -371,13 +389,16 @@ def _if_there_is_a_place(facts: Facts, reason: str, because: Because) -> Decisio
     return Admit(capabilities(facts), reason, because)
 
 
-def _must_verify(facts: Facts, way: Way) -> bool:
-    """A forwarded link is worth nothing where guests type a code first, unless anybody may walk in anyway."""
+def _code_asked(facts: Facts, way: Way) -> str:
+    """The rule by which a mailed code is typed first, or "". Whoever proves an invited address is a guest from then on,
+    so nobody who has only the meeting's link ever satisfies a door that asks for one.
+    """
     rules = facts.rules
-    return (
-        facts.row is Row.GUEST
-        and way is Way.WALKS_IN
-        and rules.guests_verified
-        and rules.anyone is not Way.WALKS_IN
-        and not facts.verified
-    )
+    if facts.row is Row.GUEST and rules.guests_verified:
+        return "" if facts.verified or is_open_to_anyone(rules, way) else "code"
+    if facts.row is Row.ANYONE and way is not Way.TURNED_AWAY:
+        if rules.anyone_verified is AskedAddress.INVITED_ADDRESS:
+            return "invited_code"
+        if rules.anyone_verified is AskedAddress.ANY_ADDRESS and not facts.verified:
+            return "address_code"
+    return ""

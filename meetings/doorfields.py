@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from meetings import doorform
 from meetings.door import PRESETS, Row, Rules, Way
+from meetings.doormodels import AskedAddress
 from meetings.doortable import MOST_INSIDE
 from meetings.models import Audience
 
@@ -102,6 +103,9 @@ class DoorForm(forms.Form):
     guests = forms.ChoiceField(choices=_WAYS)
     anyone = forms.ChoiceField(choices=_WAYS)
     guests_verified = forms.BooleanField(required=False)
+    anyone_verified = forms.ChoiceField(
+        label=gettext_lazy("Others with the link"), choices=AskedAddress.choices, required=False, widget=select()
+    )
     was_preset = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput())
     was_rows = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput())
     opens = forms.ChoiceField(label=gettext_lazy("Door opens"), widget=select())

@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from meetings.door import COLUMN, Row, Rules, Way, WithoutHost, is_ordered, ordered, preset_of, with_preset
+from meetings.door import (
+    COLUMN,
+    AskedAddress,
+    Row,
+    Rules,
+    Way,
+    WithoutHost,
+    is_ordered,
+    ordered,
+    preset_of,
+    with_preset,
+)
+from meetings.doortable import without_idle_codes
 from meetings.rights import Audience, Right
 
 ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
@@ -50,6 +62,7 @@ def initial(rules: Rules) -> dict[str, Any]:
         "was_rows": ",".join(rules.way(row) for row in ROWS),
         **{COLUMN[row]: rules.way(row).value for row in ROWS},
         "guests_verified": rules.guests_verified,
+        "anyone_verified": rules.anyone_verified.value,
         "opens": "any" if rules.opens_minutes is None else str(rules.opens_minutes),
         "without_host": rules.without_host.value,
         "speak": rules.speak.value,
@@ -92,16 +105,16 @@ def settle(
         rules = replace(rules, **{COLUMN[row]: posted[row] for row in edited})
     else:
         ways: dict[str, Any] = {COLUMN[row]: way for row, way in posted.items()}
-        rules = replace(rules, guests_verified=data["guests_verified"], **ways)
-    if rules.guests is not Way.WALKS_IN:
-        rules = replace(rules, guests_verified=False)
+        proof = AskedAddress(data["anyone_verified"] or AskedAddress.NONE)
+        rules = replace(rules, guests_verified=data["guests_verified"], anyone_verified=proof, **ways)
+    rules = without_idle_codes(rules)
     if is_ordered(rules):
         return rules, ()
     moved: set[Row] = set()
     for row in edited:
         rules, also = ordered(rules, row)
         moved |= set(also)
-    return rules, tuple(row for row in ROWS if row in moved)
+    return without_idle_codes(rules), tuple(row for row in ROWS if row in moved)
 
 
 def _is_changed(name: str, data: Mapping[str, Any], shown: Mapping[str, Any]) -> bool:

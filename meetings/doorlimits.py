@@ -13,7 +13,20 @@ from typing import Final
 
 from meetings.domains import domain_of, is_within
 from meetings.door import NOBODY_SAID, Settled
-from meetings.doortable import BELOW, COLUMN, EASE, MOST_INSIDE, PRESETS, Row, Rules, Way, WithoutHost, with_preset
+from meetings.doortable import (
+    BELOW,
+    COLUMN,
+    EASE,
+    MOST_INSIDE,
+    PRESETS,
+    AskedAddress,
+    Row,
+    Rules,
+    Way,
+    WithoutHost,
+    is_open_to_anyone,
+    with_preset,
+)
 from meetings.rights import Right, narrower
 
 RIGHTS: Final = tuple(right.value for right in Right)
@@ -63,7 +76,7 @@ ANY_ADDRESS: Final = GuestAddresses()
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`defaults`: the door of a new meeting. `most`: the most open answer per row; of its other fields only two count:
-    with `guests_verified` guests who walk in type a code, whatever the host says, and `capacity` bounds how many may be
+    with `guests_verified` guests type a code, whatever the host says, and `capacity` bounds how many may be
     inside. `fixed`: the fields of `Rules` that hosts may not change. `guest_addresses`: whose addresses
     are taken as guests'. `settled`: who said so, and since when.
     """
@@ -105,8 +118,12 @@ class Limits:
         """Whether hosts may choose a preset."""
         return not broken(with_preset(self.start, preset), self)
 
+    def least_asked(self) -> AskedAddress:
+        """What others with the link show at least, where hosts may not change their row."""
+        return self.defaults.anyone_verified if "anyone" in self.fixed else AskedAddress.NONE
+
     def must_verify(self) -> bool:
-        """Guests who walk in always type a code first, whatever the host says."""
+        """Guests always type a code first, whatever the host says."""
         return self.most.guests_verified or ("guests" in self.fixed and self.defaults.guests_verified)
 
 
@@ -119,6 +136,7 @@ def within(rules: Rules, limits: Limits) -> Rules:
         guests=_stricter(rules.guests, limits.ceiling(Row.GUEST)),
         anyone=_stricter(rules.anyone, limits.ceiling(Row.ANYONE)),
         guests_verified=rules.guests_verified or limits.must_verify(),
+        anyone_verified=_more_asked(rules.anyone_verified, limits.least_asked()),
         capacity=_fewer((rules.capacity, limits.most.capacity)),
     )
     if not limits.fixed.isdisjoint(OPTIONS):
@@ -134,8 +152,9 @@ def broken(rules: Rules, limits: Limits, kept: Rules | None = None) -> tuple[str
         for row in COLUMN
         if rules.way(row) not in limits.choices(row, kept.way(row) if kept is not None else None)
     ]
-    asks_guests = rules.guests is Way.WALKS_IN and rules.anyone is not Way.WALKS_IN
-    if limits.must_verify() and asks_guests and not rules.guests_verified:
+    # Of guests who knock, and of others, the code is asked without a word from the host: presets stay to be chosen.
+    walk_in = rules.guests is Way.WALKS_IN and not is_open_to_anyone(rules, Way.WALKS_IN)
+    if limits.must_verify() and walk_in and not rules.guests_verified:
         found.append("guests_verified")
     expected = {name: {_value(name, limits.start)} | ({_value(name, kept)} if kept else set()) for name in OPTIONS}
     found += [name for name in OPTIONS if name in limits.fixed and _value(name, rules) not in expected[name]]
@@ -147,6 +166,11 @@ def broken(rules: Rules, limits: Limits, kept: Rules | None = None) -> tuple[str
 
 def _stricter(one: Way, other: Way) -> Way:
     return one if EASE[one] <= EASE[other] else other
+
+
+def _more_asked(one: AskedAddress, other: AskedAddress) -> AskedAddress:
+    order = list(AskedAddress)
+    return max(one, other, key=order.index)
 
 
 def _value(name: str, rules: Rules) -> object:

@@ -30,6 +30,14 @@ class Audience(models.TextChoices):
     HOSTS = "hosts", _("Hosts only")
 
 
+class AskedAddress(models.TextChoices):
+    """What others with the link show before they knock or walk in."""
+
+    NONE = "none", _("without a code")
+    ANY_ADDRESS = "any_address", _("after a code mailed to an address they give")
+    INVITED_ADDRESS = "invited_address", _("after a code mailed to the invited address")
+
+
 class DoorColumns(models.Model):
     """The columns of `door.Rules`."""
 
@@ -41,9 +49,15 @@ class DoorColumns(models.Model):
     door_colleagues = models.CharField(max_length=11, choices=Way, default=Way.WALKS_IN)
     door_guests = models.CharField(max_length=11, choices=Way, default=Way.KNOCKS)
     door_guests_verified = models.BooleanField(
-        default=False, help_text="A guest who walks in first types a code mailed to the invited address."
+        default=False, help_text="A guest first types a code mailed to the invited address."
     )
     door_anyone = models.CharField(max_length=11, choices=Way, default=Way.TURNED_AWAY)
+    door_anyone_verified = models.CharField(
+        max_length=15,
+        choices=AskedAddress,
+        default=AskedAddress.NONE,
+        help_text="Others first type a code mailed to this address.",
+    )
     door_opens_minutes = models.PositiveSmallIntegerField(
         _("door opens"), null=True, blank=True, default=10, help_text="Minutes before the start; empty: any time."
     )

@@ -32,6 +32,14 @@ class Way(StrEnum):
     TURNED_AWAY = "turned_away"
 
 
+class AskedAddress(StrEnum):
+    """What people who have only the meeting's link show before they knock or walk in: that they read a mailbox."""
+
+    NONE = "none"
+    ANY_ADDRESS = "any_address"
+    INVITED_ADDRESS = "invited_address"
+
+
 MOST_INSIDE: Final = 100
 """How many people a room carries."""
 
@@ -70,6 +78,8 @@ COLUMN: Final[Mapping[Row, str]] = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the host settled beforehand. `opens_minutes` counts before the start; None means at any time.
+    `guests_verified`: guests type a code mailed to the invited address before they knock or walk in; `anyone_verified`:
+    so do others, with an address that they give, or with one that was invited.
     `lock_after_minutes` counts from the start; None means never. `capacity` is how many may be inside at once; None
     means as many as a room carries. `limited`: the fields that the organisation closed
     further than the host did; it belongs to the explanation, and is no rule.
@@ -80,6 +90,7 @@ class Rules:
     guests: Way = Way.KNOCKS
     anyone: Way = Way.TURNED_AWAY
     guests_verified: bool = False
+    anyone_verified: AskedAddress = AskedAddress.NONE
     opens_minutes: int | None = 10
     without_host: WithoutHost = WithoutHost.WAIT
     speak: Audience = Audience.EVERYONE
@@ -115,6 +126,7 @@ class Table:
     guests: Way
     anyone: Way
     guests_verified: bool = False
+    anyone_verified: AskedAddress = AskedAddress.NONE
 
 
 PRESETS: Final[Mapping[str, Table]] = MappingProxyType(
@@ -137,14 +149,32 @@ def with_preset(rules: Rules, preset: str) -> Rules:
         guests=table.guests,
         anyone=table.anyone,
         guests_verified=table.guests_verified,
+        anyone_verified=table.anyone_verified,
     )
 
 
 def preset_of(rules: Rules) -> str:
-    """The name of the preset whose table this is, or "custom". A code for guests who don't walk in is none."""
-    verified = rules.guests_verified and rules.guests is Way.WALKS_IN
-    table = Table(rules.listed, rules.colleagues, rules.guests, rules.anyone, verified)
+    """The name of the preset whose table this is, or "custom"."""
+    rules = without_idle_codes(rules)
+    table = Table(
+        rules.listed, rules.colleagues, rules.guests, rules.anyone, rules.guests_verified, rules.anyone_verified
+    )
     return next((name for name, preset in PRESETS.items() if preset == table), "custom")
+
+
+def without_idle_codes(rules: Rules) -> Rules:
+    """These rules without codes for people who are turned away anyway: nobody is ever asked for those."""
+    return replace(
+        rules,
+        guests_verified=rules.guests_verified and rules.guests is not Way.TURNED_AWAY,
+        anyone_verified=AskedAddress.NONE if rules.anyone is Way.TURNED_AWAY else rules.anyone_verified,
+    )
+
+
+def is_open_to_anyone(rules: Rules, way: Way) -> bool:
+    """Whether somebody with the meeting's link alone gets as far as `way`, and shows nothing for it. Then a code asked
+    of guests would only make them use that link."""
+    return EASE[rules.anyone] >= EASE[way] and rules.anyone_verified is AskedAddress.NONE
 
 
 def is_ordered(rules: Rules) -> bool:

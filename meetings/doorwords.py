@@ -51,6 +51,8 @@ RULES: Final[Mapping[str, Any]] = {
     "exception": gettext_lazy("An exception for this person: whatever their row says, this person %(alone)s"),
     "must_knock": gettext_lazy("A host took them out without blocking them, so a host decides whether they come back"),
     "code": gettext_lazy("Guests first type a code that is mailed to the invited address"),
+    "address_code": gettext_lazy("Others with the link first type a code that is mailed to an address that they give"),
+    "invited_code": gettext_lazy("Others with the link first type a code that is mailed to the invited address"),
     "opening": gettext_lazy("The door isn’t open yet"),
     "without_host": gettext_lazy("No host is inside, and everyone waits until one comes"),
     "full": gettext_lazy(

@@ -59,12 +59,12 @@ class Foreteller:
 
 
 def way_of(decision: Decision) -> Way:
-    """The answer as one of the three. Who only has to type a code is told that they walk in, after it."""
+    """The answer as one of the three. Who only has to type a code is told what comes after it."""
     match decision:
         case Admit():
             return Way.WALKS_IN
         case Wait():
             return Way.KNOCKS
-        case Refuse(reason="verify_email"):
-            return Way.WALKS_IN
+        case Refuse(reason="verify_email", because=because):
+            return because.way or Way.WALKS_IN if because is not None else Way.WALKS_IN
     return Way.TURNED_AWAY

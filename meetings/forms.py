@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from meetings import directory, door_templates, doorform, localtime, selectors
-from meetings.door import COLUMN, Row, Way
+from meetings.door import COLUMN, AskedAddress, Row, Way
 from meetings.doorfields import DoorForm, select, text_input
 from meetings.models import OFFERED_ENCRYPTION, Encryption, Invitation, Meeting
 from meetings.services.lists import MAX_LISTED
@@ -104,6 +104,7 @@ class ScheduleForm(DoorForm):
         self.fields["time_zone"].choices = localtime.choices(self.now, self.initial["time_zone"])
         self.exceptions = self._exceptions()
         self.fields["guests_verified"].disabled = self.limits.must_verify()
+        self.fields["anyone_verified"].disabled = self.limits.least_asked() is not AskedAddress.NONE
         for name in doorform.OPTION_FIELDS:
             # Django takes the initial value of a disabled field, whatever is posted.
             self.fields[name].disabled = doorform.RULE_OF[name] in self.limits.fixed
@@ -154,6 +155,11 @@ class ScheduleForm(DoorForm):
         else:
             rows = [doorform.TypedException(one["person"], one["way"]) for one in self.exceptions_held()]
         return [*rows, *(doorform.TypedException() for _ in range(doorform.EMPTY_ROWS) if not self.is_bound)]
+
+    def address_shown(self) -> AskedAddress:
+        """What the form asks of others with the link, as the page shows it."""
+        value = str(self["anyone_verified"].value() or "")
+        return AskedAddress(value) if value in set(AskedAddress) else AskedAddress.NONE
 
     # ---- what the host typed
 

@@ -108,9 +108,15 @@ class RetiredCode(models.Model):
 
 
 class EmailCode(models.Model):
-    """A short code mailed to a guest's invited address; proves that whoever holds the link reads that mailbox."""
+    """A short code mailed to an address; proves that whoever typed it reads that mailbox.
 
-    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="codes")
+    It goes to the address of the invitation whose link is held, or to one that somebody with the meeting's link gave
+    (`email`), which may be an invited one too.
+    """
+
+    occurrence = models.ForeignKey("meetings.Occurrence", on_delete=models.CASCADE, related_name="codes")
+    invitation = models.ForeignKey(Invitation, null=True, blank=True, on_delete=models.CASCADE, related_name="codes")
+    email = models.EmailField(blank=True, help_text="What was given at the door; empty for holders of a link.")
     device = models.CharField(max_length=43)
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -118,5 +124,13 @@ class EmailCode(models.Model):
     used_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True, help_text="The mail server did not take it.")
 
+    class Meta:
+        indexes = (models.Index(fields=("email", "created_at"), name="codes_by_address"),)
+
     def __str__(self) -> str:
         return f"code {self.pk}"
+
+    @property
+    def address(self) -> str:
+        """Where it goes."""
+        return self.email or (self.invitation.email if self.invitation is not None else "")

@@ -74,15 +74,13 @@ def send(what: str, occurrence: Occurrence, reader: Reader, series: Series | Non
     message.send()
 
 
-def send_code(occurrence: Occurrence, email: str, digits: str) -> None:
-    """Mail a guest's six digits. Raises OSError (SMTP too)."""
-    context = {
-        "digits": digits,
-        "title": occurrence.meeting.title,
-        "organisation": settings.LINTEL.organisation,
-    }
+def send_code(occurrence: Occurrence, email: str, digits: str, *, knows: bool) -> None:
+    """Mail six digits. knows: they are invited; nobody else learns the title. Raises OSError (SMTP too)."""
+    somewhere = _("a meeting at %(org)s") % {"org": settings.LINTEL.organisation}
+    title = occurrence.meeting.title if knows else somewhere
+    context = {"digits": digits, "title": title, "organisation": settings.LINTEL.organisation}
     EmailMultiAlternatives(
-        subject=_("Your code for %(title)s") % {"title": occurrence.meeting.title},
+        subject=_("Your code for %(title)s") % {"title": title},
         body=render_to_string("meetings/mail/code.txt", context),
         to=[email],
         headers={"Auto-Submitted": "auto-generated"},

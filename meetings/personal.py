@@ -58,7 +58,7 @@ class Traces:
 
     @property
     def seats(self) -> QuerySet[Participant]:
-        found = Participant.objects.filter(self._theirs())
+        found = Participant.objects.filter(self._theirs() | self._came_by_address())
         return found.select_related("occurrence__meeting").order_by("occurrence__starts_at", "pk")
 
     @property
@@ -72,6 +72,17 @@ class Traces:
     @property
     def passes(self) -> QuerySet[StreamPass]:
         return StreamPass.objects.filter(self._theirs() | Q(participant__in=self.seats.values("pk")))
+
+    def _came_by_address(self) -> Q:
+        """Seats of people with the meeting's link who showed that one of the addresses is theirs."""
+        proved = self.given.exclude(used_at=None)
+        theirs = Q(device__in=proved.values("device"), occurrence__in=proved.values("occurrence"))
+        return theirs & Q(invitation=None, user=None)
+
+    @property
+    def given(self) -> QuerySet[EmailCode]:
+        """Codes that were asked for by giving one of the addresses at a door."""
+        return EmailCode.objects.filter(email__in=self.person.addresses)
 
     def _theirs(self) -> Q:
         return Q(invitation__in=self.invitations.order_by().values("pk")) | self.person.of()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from meetings.door import Rules, Settled, Way, WithoutHost
+from meetings.door import AskedAddress, Rules, Settled, Way, WithoutHost
 from meetings.doorlimits import GuestAddresses, Limits, within
 from meetings.doormodels import DoorColumns
 from meetings.models import DoorPolicy, Meeting, Occurrence
@@ -27,6 +27,7 @@ def stored_rules(door: DoorColumns) -> Rules:
         guests=Way(door.door_guests),
         anyone=Way(door.door_anyone),
         guests_verified=door.door_guests_verified,
+        anyone_verified=AskedAddress(door.door_anyone_verified),
         opens_minutes=door.door_opens_minutes,
         without_host=WithoutHost(door.without_host),
         speak=Audience(door.may_speak),

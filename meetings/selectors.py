@@ -243,7 +243,7 @@ def facts_for(
         let_in_at=seat.let_in_at if seat is not None else None,
         seat=seat is not None and seat.state == Participant.State.INSIDE and seat.entered_at is not None,
         waiting=seat is not None and seat.state == Participant.State.WAITING,
-        verified=_is_verified(seat, invitation, device, register),
+        verified=_is_verified(occurrence, row, seat, invitation, device, register),
         refused_until=max(refusals, default=None),
         revoked=_is_revoked(occurrence, row, user, invitation, register),
         link_in_use=_is_in_use(row, invitation, device),
@@ -394,16 +394,23 @@ def _blocks(
 
 
 def _is_verified(
-    seat: Participant | None, invitation: Invitation | None, device: str, register: Register | None
+    occurrence: Occurrence,
+    row: Row,
+    seat: Participant | None,
+    invitation: Invitation | None,
+    device: str,
+    register: Register | None,
 ) -> bool:
-    """A code that was mailed to the invited address has been typed on this device."""
+    """A code has been typed on this device: the one mailed to the invited address, or to the one that they gave."""
     if seat is not None and seat.verified_at is not None:
         return True
-    if invitation is None or not device:
+    if not device or row not in {Row.GUEST, Row.ANYONE}:
         return False
+    shown = invitation if row is Row.GUEST else None
     if register is not None:
-        return register.is_verified(invitation, device)
-    return EmailCode.objects.filter(invitation=invitation, device=device).exclude(used_at=None).exists()
+        return register.is_verified(shown, device)
+    typed = EmailCode.objects.filter(occurrence=occurrence, device=device, invitation=shown).exclude(used_at=None)
+    return typed.exists()
 
 
 def _has_failed_mail(invitation: Invitation, device: str, register: Register | None) -> bool:

@@ -36,6 +36,8 @@ def settled_by(
         "opening": table,
         "without_host": table,
         "code": table,
+        "address_code": table,
+        "invited_code": table,
         "limit": limits.settled,
         "exception": _said(exception.set_at, exception.set_by) if exception else None,
         "ended": _said(occurrence.ended_at, occurrence.ended_by),

@@ -139,17 +139,23 @@ def _occurrence_of_host(occurrence_id: str, user_id: str) -> tuple[Occurrence | 
 @task()
 def send_email_code(code_id: int, attempt: int = 0) -> None:
     """Make a guest's digits and mail them. Not tried again: they ask for another."""
-    from meetings.services import mailed_codes
+    from meetings.services import given_addresses, mailed_codes
 
-    code = EmailCode.objects.select_related("invitation__occurrence__meeting").filter(pk=code_id, used_at=None).first()
+    found = EmailCode.objects.select_related("invitation", "occurrence__meeting")
+    code = found.filter(pk=code_id, used_at=None).first()
     if code is None or code.created_at + mailed_codes.LIVES <= timezone.now():
         return
-    invitation = code.invitation
+    # Digits are made for every address: whether one was mailed must not show in what a wrong one is answered.
     digits = mailed_codes.mint(code)
-    if not _delivered(lambda: mail.send_code(invitation.occurrence, invitation.email, digits)):
+    if code.email and not given_addresses.may_be_mailed(code):
+        return
+    if _delivered(lambda: mail.send_code(code.occurrence, code.address, digits, knows=code.invitation is not None)):
+        return
+    if given_addresses.is_failure_told(code):
         EmailCode.objects.filter(pk=code.pk).update(failed_at=timezone.now())
-        _write("invitation.mail_failed", invitation)
-        changes.touch(invitation.occurrence_id)
+    if code.invitation is not None:
+        _write("invitation.mail_failed", code.invitation)
+    changes.touch(code.occurrence_id)
 
 
 def _about_invitation(what: str, invitation_id: str, attempt: int) -> None:

@@ -13,7 +13,7 @@ from django.contrib.sessions.models import Session
 from django_tasks_db.models import DBTaskResult
 
 from meetings.models import Retention
-from meetings.services import occurrences, retention
+from meetings.services import given_addresses, occurrences, retention
 from meetings.webhooks import delivery
 
 A_DAY: Final = timedelta(days=1)
@@ -46,6 +46,7 @@ def do_the_minutes_work(now: datetime, *, make_ahead: bool) -> None:
 def do(now: datetime) -> None:
     """The day's work."""
     retention.apply(now)
+    given_addresses.forget(now)
     Session.objects.filter(expire_date__lt=now).delete()
     delivery.tidy(now)
     DBTaskResult.objects.finished().filter(finished_at__lt=now - JOBS_KEPT).delete()

@@ -226,6 +226,7 @@ def _meeting_facts(occurrence: Occurrence, register: Register, now: datetime) ->
 def _person(seat: Participant, row: door.Row, register: Register, now: datetime) -> Person:
     invitation = seat.invitation
     signed_in = seat.user is not None
+    given = register.given_address(seat.device) if invitation is None and not signed_in else ""
     if signed_in:
         provenance = for_hosts = _("Signed in · %(organisation)s") % {"organisation": settings.LINTEL.organisation}
     elif invitation is not None and invitation.claimed_device not in {"", seat.device}:
@@ -234,6 +235,9 @@ def _person(seat: Participant, row: door.Row, register: Register, now: datetime)
     elif invitation is not None:
         provenance = _("Guest, personal link")
         for_hosts = _("Guest, link sent to %(address)s") % {"address": invitation.email}
+    elif given:
+        provenance = _("Meeting link, address shown to be theirs")
+        for_hosts = _("Meeting link, code mailed to %(address)s") % {"address": given}
     else:
         provenance = for_hosts = _("Meeting link, not signed in")
     return Person(
@@ -243,7 +247,7 @@ def _person(seat: Participant, row: door.Row, register: Register, now: datetime)
         is_guest=not signed_in,
         provenance=provenance,
         provenance_for_hosts=for_hosts,
-        email=seat.user.email if seat.user else (invitation.email if invitation else None),
+        email=seat.user.email if seat.user else (invitation.email if invitation else given or None),
         network=seat.network,
         invitation_id=str(invitation.pk) if invitation else None,
         user_id=str(seat.user_id) if seat.user_id else None,

@@ -22,6 +22,7 @@ class Tries:
         self.knocks_of_all = Budgets(budgets.KNOCKS_OF_ALL.rate, clock)
         self.knocks_of_one = Budgets(budgets.KNOCKS_OF_ONE.rate, clock)
         self._knocking = threading.Lock()
+        self.given_codes = Budgets(budgets.GIVEN_CODES.rate, clock)
 
     def seconds_to_wait(self, visitor: Visitor) -> float:
         """0 while the visitor may try. Ask it before anything is looked at, so that the answer tells nothing."""
@@ -61,6 +62,17 @@ class Tries:
     def may_be_mailed(self, invitation_id: object, visitor: Visitor) -> bool:
         """Whether a code may be mailed for them: whoever holds a leaked link must not use up its owner's."""
         return self.mailed_codes.has((invitation_id, visitor.address))
+
+    def seconds_to_give(self, address: str, visitor: Visitor) -> float:
+        """0 while a code may be mailed to an address that they give: neither many to one, nor one each to many."""
+        if not self.given_codes.has(visitor.address):
+            return self.given_codes.seconds_until(visitor.address)
+        key = (address, visitor.address)
+        return 0.0 if self.mailed_codes.has(key) else self.mailed_codes.seconds_until(key)
+
+    def gave(self, address: str, visitor: Visitor) -> None:
+        self.mailed_codes.take((address, visitor.address))
+        self.given_codes.take(visitor.address)
 
     def was_mailed(self, invitation_id: object, visitor: Visitor) -> None:
         self.mailed_codes.take((invitation_id, visitor.address))

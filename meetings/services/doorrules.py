@@ -32,6 +32,7 @@ def set_rules(door: DoorColumns, rules: Rules) -> None:
     door.door_guests = rules.guests
     door.door_guests_verified = rules.guests_verified
     door.door_anyone = rules.anyone
+    door.door_anyone_verified = rules.anyone_verified
     door.door_opens_minutes = rules.opens_minutes
     door.without_host = rules.without_host
     door.may_speak = rules.speak
@@ -76,7 +77,7 @@ def beyond(name: str, limits: Limits) -> tuple[str, str]:
             "most": limits.most.capacity
         }
     elif name == "guests_verified":
-        told = _("Your administrator asks guests who walk in for a code. Set it to true, or let guests knock.")
+        told = _("Your administrator asks guests for a code, whatever the host says. Set it to true.")
     else:
         row = next(row for row, column in COLUMN.items() if column == name)
         most = " / ".join(f"“{way}”" for way in Way if way in limits.choices(row))

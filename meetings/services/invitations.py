@@ -260,6 +260,7 @@ def _begin_anew(invitation: Invitation, *, by_mail: bool, awaits_link: bool) -> 
 def start_afresh(invitation: Invitation) -> None:
     """As if for the first time: links dead, no device, no host's earlier word, and nobody inside or waiting with it."""
     invitation.tokens.filter(killed_at=None).update(killed_at=timezone.now())
+    invitation.codes.exclude(email="").delete()  # by which they came without a link
     invitation.claimed_at = invitation.opened_at = None
     invitation.claimed_device = invitation.claimed_network = ""
     invitation.save(update_fields=["claimed_at", "opened_at", "claimed_device", "claimed_network"])

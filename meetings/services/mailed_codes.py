@@ -1,4 +1,4 @@
-"""Six digits, mailed to the invited address: whoever types them on the device that asked has proved that mailbox.
+"""Six digits, mailed to an address: whoever types them on the device that asked has proved that mailbox.
 
 A code works once, for ten minutes, for five tries, and on one device. The limits on mails hold for the invitation,
 whatever the device: a new device key costs a guesser nothing.
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -57,11 +57,13 @@ def send(invitation: Invitation, device: str, *, anew: bool = False) -> bool:
     with transaction.atomic():
         Invitation.objects.select_for_update(of=("self",)).get(pk=invitation.pk)
         last = _last(invitation, device)
-        is_alive = last is not None and _verdict_before(last, now) is None
+        is_alive = last is not None and verdict_before(last, now) is None
         if (is_alive and not anew) or _again_at(invitation, device, now) > now:
             return False
-        code = EmailCode.objects.create(invitation=invitation, device=device, digest="")
-        _write("invitation.code_sent", invitation)
+        code = EmailCode.objects.create(
+            occurrence_id=invitation.occurrence_id, invitation=invitation, device=device, digest=""
+        )
+        write("sent", code)
         # The digits are made when the mail is: none lie in the queue.
         tasks.send_email_code.enqueue(code.pk)
     return True
@@ -69,7 +71,11 @@ def send(invitation: Invitation, device: str, *, anew: bool = False) -> bool:
 
 def standing(invitation: Invitation, device: str) -> Standing:
     """What the page says about the code: sent when, how often it may be tried, when there may be another."""
-    last, again_at = _last(invitation, device), _again_at(invitation, device, timezone.now())
+    return stands(_last(invitation, device), _again_at(invitation, device, timezone.now()))
+
+
+def stands(last: EmailCode | None, again_at: datetime) -> Standing:
+    """The same of the newest code."""
     if last is None:
         return Standing("none", 0, again_at)
     state = "failed" if last.failed_at is not None else "sent"
@@ -101,42 +107,44 @@ def mint(code: EmailCode) -> str:
 
 def _digest(code: EmailCode, digits: str) -> str:
     """Keyed: a million plain digests would be tried out in a second by whoever reads the table."""
-    text = f"{code.invitation_id}:{code.device}:{digits}"
+    text = f"{code.invitation_id}:{code.email}:{code.device}:{digits}"
     return salted_hmac("meetings.email_code", text, algorithm="sha256").hexdigest()
 
 
 def type_in(invitation: Invitation, device: str, typed: str) -> Verdict:
     """Whether these are the digits last mailed for this device. Spaces and dashes don't count."""
+    verdict, _code = try_digits(EmailCode.objects.filter(invitation=invitation, device=device), typed)
+    return verdict
+
+
+def try_digits(codes_out: QuerySet[EmailCode], typed: str) -> tuple[Verdict, EmailCode | None]:
+    """Whether these are the digits of the newest of these codes, and that code."""
     now = timezone.now()
     digits = "".join(sign for sign in typed[:20] if not (sign.isspace() or sign in "-\u2010\u2011\u2012\u2013"))
     with transaction.atomic():
-        last = (
-            EmailCode.objects.select_for_update()
-            .filter(invitation=invitation, device=device)
-            .order_by("-created_at", "-pk")
-            .first()
-        )
+        last = codes_out.select_for_update().order_by("-created_at", "-pk").first()
         if last is None or not last.digest:
-            return Verdict.NONE
-        before = _verdict_before(last, now)
+            return Verdict.NONE, last
+        before = verdict_before(last, now)
         if before is not None:
-            return before
+            return before, last
         # The try is counted before it is judged, so that tries in parallel cannot outrun the limit.
         if not EmailCode.objects.filter(pk=last.pk, tries__lt=TRIES).update(tries=F("tries") + 1):
-            return Verdict.SPENT
+            return Verdict.SPENT, last
         right = constant_time_compare(last.digest, _digest(last, digits))
         if right:
             last.used_at = now
             last.save(update_fields=["used_at"])
-            Participant.objects.filter(invitation=invitation, device=device).update(verified_at=now)
-            changes.touch(invitation.occurrence_id)
-        _write("invitation.code_right" if right else "invitation.code_wrong", invitation)
+            seats = Participant.objects.filter(occurrence=last.occurrence_id, device=last.device, user=None)
+            seats.filter(invitation=last.invitation_id).update(verified_at=now)
+            changes.touch(last.occurrence_id)
+        write("right" if right else "wrong", last)
         if not right and last.tries + 1 >= TRIES:
-            return Verdict.SPENT
-    return Verdict.RIGHT if right else Verdict.WRONG
+            return Verdict.SPENT, last
+    return (Verdict.RIGHT if right else Verdict.WRONG), last
 
 
-def _verdict_before(last: EmailCode, now: datetime) -> Verdict | None:
+def verdict_before(last: EmailCode, now: datetime) -> Verdict | None:
     """What stands against a code whatever is typed; None: it can be tried."""
     if last.used_at is not None:
         return Verdict.USED
@@ -145,10 +153,15 @@ def _verdict_before(last: EmailCode, now: datetime) -> Verdict | None:
     return Verdict.EXPIRED if last.created_at + LIVES <= now or last.failed_at is not None else None
 
 
-def _write(kind: str, invitation: Invitation) -> None:
+def write(what: str, code: EmailCode) -> None:
+    """One entry about a code: sent, right, wrong; unknown where its address is not invited and nothing is mailed."""
+    invitation = code.invitation
+    if invitation is None:
+        audit.record(f"door.address_{what}", occurrence=code.occurrence, target=code.email, email=code.email)
+        return
     audit.record(
-        kind,
-        occurrence=invitation.occurrence,
+        f"invitation.code_{what}",
+        occurrence=code.occurrence,
         target=invitation.name or invitation.email,
         invitation=invitation.pk,
         email=invitation.email,

@@ -84,7 +84,7 @@ def _check(limits: Limits) -> None:
 def _differences(before: Limits, after: Limits) -> dict[str, Any]:
     """What a change changes, as the audit log keeps it: `default …`, `most …` and `hosts may change …` by field."""
     found: dict[str, Any] = {}
-    for name in (*COLUMN.values(), "guests_verified", *OPTIONS):
+    for name in (*COLUMN.values(), "guests_verified", "anyone_verified", *OPTIONS):
         if getattr(before.defaults, name) != getattr(after.defaults, name):
             found[f"default.{name}"] = getattr(after.defaults, name)
     for name in (*COLUMN.values(), "guests_verified", "capacity"):

@@ -42,6 +42,7 @@ def erase(by: Any, person: Person) -> Mapping[str, int]:
         meetings = _meetings(traces)
         traces.passes.delete()
         traces.exceptions.delete()
+        traces.given.delete()
         _empty_blocks(traces)
         for address in person.addresses:
             Revocation.objects.filter(username__iexact=address).delete()

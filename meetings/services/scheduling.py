@@ -234,7 +234,7 @@ def _change_rules(by: Any, meeting: Meeting, rules: Rules) -> dict[str, Any]:
     changed: dict[str, Any] = {
         column: rules.way(row) for row, column in COLUMN.items() if rules.way(row) is not before.way(row)
     }
-    others = ("guests_verified", *OPTIONS)
+    others = ("guests_verified", "anyone_verified", *OPTIONS)
     changed |= {name: True for name in others if getattr(rules, name) != getattr(before, name)}
     if changed:
         set_rules(meeting, rules)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meetings import doorwords
+from meetings import doormodels, doorwords
 from meetings.door import (
     BELOW,
     COLUMN,
@@ -19,6 +19,7 @@ from meetings.door import (
     REASONS,
     RULES,
     Admit,
+    AskedAddress,
     Capabilities,
     Decision,
     Facts,
@@ -50,6 +51,7 @@ any_rules = st.builds(
     guests=st.sampled_from(Way),
     anyone=st.sampled_from(Way),
     guests_verified=st.booleans(),
+    anyone_verified=st.sampled_from(AskedAddress),
     opens_minutes=st.none() | st.integers(0, 60),
     without_host=st.sampled_from(WithoutHost),
     speak=st.sampled_from(Audience),
@@ -140,6 +142,15 @@ def test_every_combination_of_facts_has_one_answer_with_a_known_reason(some: Fac
 def test_nobody_comes_in_with_a_link_that_belongs_to_another_device(some: Facts, let_in_at: datetime | None) -> None:
     if some.row != Row.HOST:
         assert not isinstance(decide(replace(some, link_in_use=True, let_in_at=let_in_at)), Admit)
+
+
+@given(any_facts)
+@settings(max_examples=600)
+def test_nobody_who_has_only_the_link_comes_by_the_table_where_an_address_is_asked(some: Facts) -> None:
+    asked = some.rules.anyone_verified
+    if some.row is Row.ANYONE and (asked is AskedAddress.INVITED_ADDRESS or (asked and not some.verified)):
+        decision = decide(replace(some, let_in_at=None, seat=False, waiting=False, exception=None))
+        assert decision.reason not in {"walks_in", "knock", "full"} or asked is AskedAddress.NONE
 
 
 @given(any_facts)
@@ -271,9 +282,10 @@ def test_presets_are_ordered_and_recognised(preset: str) -> None:
     rules = with_preset(Rules(), preset)
     assert is_ordered(rules)
     assert preset_of(rules) == preset
-    walks = rules.guests is Way.WALKS_IN
-    # A code for guests who don't walk in is asked of nobody, so it makes no other door.
-    assert preset_of(replace(rules, guests_verified=not rules.guests_verified)) == ("custom" if walks else preset)
+    assert preset_of(replace(rules, guests_verified=not rules.guests_verified)) == "custom"
+    # A code for people who are turned away is asked of nobody, so it makes no other door.
+    asked = replace(rules, anyone_verified=AskedAddress.ANY_ADDRESS)
+    assert preset_of(asked) == (preset if rules.anyone is Way.TURNED_AWAY else "custom")
 
 
 TABLE = {
@@ -293,6 +305,10 @@ def test_presets_answer_as_the_form_promises(preset: str) -> None:
 LOCKED = NOON - timedelta(minutes=5)
 BEFORE, AFTER = LOCKED - timedelta(minutes=1), LOCKED + timedelta(minutes=1)
 SOON = NOON + timedelta(minutes=2)
+OPEN_TO_ADDRESSES = replace(
+    with_preset(Rules(), "anyone_with_link"), guests_verified=True, anyone_verified=AskedAddress.ANY_ADDRESS
+)
+OPEN_TO_INVITED = replace(OPEN_TO_ADDRESSES, anyone_verified=AskedAddress.INVITED_ADDRESS)
 REFUSALS = [
     (facts(ended=True, cancelled=True, blocked=True), Refuse("ended")),
     (facts(cancelled=True, blocked=True), Refuse("cancelled")),
@@ -328,6 +344,14 @@ REFUSALS = [
     (facts(rules=Rules(guests=Way.TURNED_AWAY)), Refuse("sign_in")),
     (facts(rules=Rules(guests=Way.TURNED_AWAY), signed_in=True), Refuse("not_listed")),
     (facts(preset="named_people"), Refuse("verify_email")),
+    (facts(rules=Rules(guests_verified=True)), Refuse("verify_email")),
+    (facts(rules=Rules(guests_verified=True), must_knock=True), Refuse("verify_email")),
+    (facts(rules=OPEN_TO_ADDRESSES), Refuse("verify_email")),
+    (facts(Row.ANYONE, rules=OPEN_TO_ADDRESSES), Refuse("verify_email")),
+    (facts(Row.ANYONE, rules=OPEN_TO_ADDRESSES, may_receive_mail=False), Refuse("verify_email")),
+    (facts(Row.ANYONE, rules=OPEN_TO_INVITED, verified=True), Refuse("verify_email")),
+    (facts(Row.ANYONE, rules=OPEN_TO_ADDRESSES, locked_at=LOCKED), Refuse("locked")),
+    (facts(Row.ANYONE, rules=replace(OPEN_TO_ADDRESSES, anyone=Way.TURNED_AWAY)), Refuse("closed", unknown=True)),
     (facts(preset="named_people", opens_at=SOON, host_inside=False), Refuse("verify_email")),
     (facts(exception=Way.TURNED_AWAY), Refuse("closed", unknown=True)),
     (facts(Row.LISTED, exception=Way.TURNED_AWAY, seat=True), Refuse("closed", unknown=True)),
@@ -362,6 +386,10 @@ OTHERS = [
     (facts(Row.LISTED, locked_at=LOCKED, waiting=True), Wait("knock")),
     (facts(Row.LISTED, must_knock=True), Wait("knock")),
     (facts(preset="named_people", may_receive_mail=False), Wait("knock")),
+    (facts(rules=Rules(guests_verified=True), verified=True), Wait("knock")),
+    (facts(rules=Rules(guests_verified=True), may_receive_mail=False), Wait("knock")),
+    (facts(rules=Rules(anyone=Way.KNOCKS, guests_verified=True)), Wait("knock")),
+    (facts(Row.ANYONE, rules=replace(OPEN_TO_ADDRESSES, anyone=Way.KNOCKS), verified=True), Wait("knock")),
     (facts(refused_until=NOON), Wait("knock")),
     (facts(link_in_use=True, asking=True, let_in_at=AFTER, seat=True), Wait("moving")),
     (facts(preset="anyone_with_link", link_in_use=True, asking=True), Wait("moving")),
@@ -410,6 +438,9 @@ ADMITTED = [
     (facts(Row.HOST, suspended=True, host_inside=False), "host"),
     (facts(Row.ANYONE, let_in_at=BEFORE), "let_in"),
     (facts(Row.ANYONE, "anyone_with_link"), "walks_in"),
+    (facts(Row.ANYONE, rules=OPEN_TO_ADDRESSES, verified=True), "walks_in"),
+    (facts(rules=OPEN_TO_INVITED, verified=True), "walks_in"),
+    (facts(Row.ANYONE, rules=OPEN_TO_INVITED, let_in_at=BEFORE), "let_in"),
     (facts(rules=replace(with_preset(Rules(), "anyone_with_link"), guests_verified=True)), "walks_in"),
 ]
 
@@ -446,6 +477,8 @@ HOLDS = {
     "exception": lambda some: some.exception is not None,
     "must_knock": lambda some: some.must_knock,
     "code": lambda some: some.row is Row.GUEST and not some.verified,
+    "address_code": lambda some: some.row is Row.ANYONE and not some.verified,
+    "invited_code": lambda some: some.row is Row.ANYONE,
     "opening": lambda some: some.opens_at is not None and some.now < some.opens_at,
     "without_host": lambda some: not some.host_inside,
     "full": lambda some: some.is_full,
@@ -473,6 +506,8 @@ REASONS_OF = {
     "exception": {"walks_in", "knock", "closed"},
     "must_knock": {"knock"},
     "code": {"verify_email", "knock"},
+    "address_code": {"verify_email"},
+    "invited_code": {"verify_email"},
     "opening": {"early"},
     "without_host": {"no_host"},
     "full": {"full"},
@@ -504,7 +539,7 @@ def test_every_answer_names_the_rule_that_gave_it_and_a_fact_that_holds(some: Fa
     assert because.settled == Settled(NOON, because.rule)
     assert HOLDS[because.rule](some)
     assert decision.reason in REASONS_OF[because.rule]
-    if because.way is not None and because.rule != "host":
+    if because.way is not None and because.rule != "host" and decision.reason != "verify_email":
         assert isinstance(decision, {Way.WALKS_IN: Admit, Way.KNOCKS: Wait, Way.TURNED_AWAY: Refuse}[because.way])
 
 
@@ -543,4 +578,5 @@ def test_the_stored_words_are_the_words_of_the_door() -> None:
     assert set(models.Way.values) == set(Way)
     assert set(models.Participant.Kind.values) == set(Row)
     assert set(models.Meeting.WithoutHost.values) == set(WithoutHost)
+    assert doormodels.AskedAddress.values == list(AskedAddress)
     assert {field.name for field in fields(Rules)} >= set(COLUMN.values())

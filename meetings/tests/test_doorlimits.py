@@ -7,7 +7,19 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meetings.door import COLUMN, EASE, PRESETS, Row, Rules, Way, WithoutHost, is_ordered, ordered, with_preset
+from meetings.door import (
+    COLUMN,
+    EASE,
+    PRESETS,
+    AskedAddress,
+    Row,
+    Rules,
+    Way,
+    WithoutHost,
+    is_ordered,
+    ordered,
+    with_preset,
+)
 from meetings.doorlimits import ALL_OPEN, RIGHTS, SETTLEABLE, Limits, broken, within
 from meetings.rights import WIDTH
 from meetings.tests.test_door import any_rules, ordered_rules
@@ -31,6 +43,7 @@ def test_a_limit_only_closes(rules: Rules, some: Limits) -> None:
     for row in COLUMN:
         assert EASE[held.way(row)] <= min(EASE[rules.way(row)], EASE[some.most.way(row)])
     assert held.guests_verified >= rules.guests_verified
+    assert list(AskedAddress).index(held.anyone_verified) >= list(AskedAddress).index(rules.anyone_verified)
     for name in RIGHTS:
         assert WIDTH[getattr(held, name)] <= WIDTH[getattr(rules, name)]
     assert held.mics_start_off >= rules.mics_start_off

@@ -66,7 +66,9 @@ class ReplacingOneTests(LinksCase):
         self.assertFalse(self.look(self.leila, "phone").is_closed, "nobody else's link is touched")
 
     def test_only_whoever_proved_the_mailbox_is_told_that_there_is_a_newer_one(self) -> None:
-        EmailCode.objects.create(invitation=self.peter, device="laptop", digest="x", used_at=timezone.now())
+        EmailCode.objects.create(
+            occurrence=self.peter.occurrence, invitation=self.peter, device="laptop", digest="x", used_at=timezone.now()
+        )
         links.replace_link(self.ingrid, self.peter, send=False)
         self.assertEqual(self.look(self.peter, "laptop").decision, Refuse("link_replaced"))
         for device in ("", "phone"):
@@ -179,7 +181,9 @@ class MeetingLinkTests(LinksCase):
 class AddressTests(LinksCase):
     def test_the_old_address_loses_access_at_once_and_the_new_one_begins_afresh(self) -> None:
         seat = self.come_in(self.peter, "laptop")
-        EmailCode.objects.create(invitation=self.peter, device="laptop", digest="x", used_at=timezone.now())
+        EmailCode.objects.create(
+            occurrence=self.peter.occurrence, invitation=self.peter, device="laptop", digest="x", used_at=timezone.now()
+        )
         links.change_person(self.ingrid, self.peter, email=" Peter.Lindqvist@medreg.example", send=False)
         seat.refresh_from_db()
         self.assertEqual(seat.state, State.REFUSED)

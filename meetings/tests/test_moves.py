@@ -232,7 +232,7 @@ class HostTests(MoveCase):
 
 class CodeTests(MoveCase):
     def code(self, device: str = "phone") -> str:
-        self.assertTrue(self.arrive(device, move="code").mail_code)
+        self.assertTrue(self.arrive(device, move="code").asks_code)
         self.assertTrue(mailed_codes.send(self.guest, device))
         return mailed_codes.mint(EmailCode.objects.latest("pk"))
 
@@ -267,7 +267,9 @@ class VerifiedGuestTests(MoveCase):
     def test_a_moved_seat_stays_and_a_new_entry_asks_for_the_code(self) -> None:
         self.assertIsNone(self.seat, "they have to type the code first")
         Invitation.objects.update(claimed_device="laptop", claimed_network=FIRST)
-        EmailCode.objects.create(invitation=self.guest, device="laptop", digest="x", used_at=timezone.now())
+        EmailCode.objects.create(
+            occurrence=self.guest.occurrence, invitation=self.guest, device="laptop", digest="x", used_at=timezone.now()
+        )
         seat = services.entered(self.arrive("laptop").participant)
         self.arrive("phone", move="ask")
         moves.answer(seat, SecondDevice.objects.get().pk, timezone.now(), allow=True)

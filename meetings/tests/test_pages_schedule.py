@@ -127,9 +127,12 @@ class TheDoorWithoutAScript(PagesCase):
         meeting = self.scheduled(colleagues="turned_away", anyone="knocks")
         assert self.door(meeting) == ("walks_in", "turned_away", "knocks", "turned_away")
 
-    def test_a_code_is_asked_only_of_guests_who_walk_in(self) -> None:
-        assert not self.scheduled(guests_verified="on").door_guests_verified
-        assert self.scheduled(guests_verified="on", guests="walks_in", preset=None).door_guests_verified
+    def test_a_code_is_asked_only_of_people_who_are_not_turned_away(self) -> None:
+        assert self.scheduled(guests_verified="on", preset=None).door_guests_verified
+        assert not self.scheduled(guests_verified="on", guests="turned_away", preset=None).door_guests_verified
+        asked = {"anyone_verified": "any_address", "preset": None}
+        assert self.scheduled(anyone="knocks", **asked).door_anyone_verified == "any_address"
+        assert self.scheduled(**asked).door_anyone_verified == "none"
 
     def test_a_lying_record_of_what_was_shown_never_breaks_the_order(self) -> None:
         meeting = self.scheduled(was_rows="x", preset=None, listed="turned_away", anyone="walks_in")

@@ -106,7 +106,9 @@ class Erasing(PersonalCase):
         self.inside(self.peter, "device-peter", "Peter Lindqvist")
         self.inside(self.leila, "device-leila", "Leila Farahani")
         self.come(self.there, invitation=self.peter, device="another", name="Peter Lindqvist")
-        EmailCode.objects.create(invitation=self.peter, device="device-peter", digest="d")
+        EmailCode.objects.create(
+            occurrence=self.peter.occurrence, invitation=self.peter, device="device-peter", digest="d"
+        )
         exceptions.set_exception(self.ingrid, self.there.meeting, "peter@medreg.example", Way.KNOCKS)
         SecondDevice.objects.create(
             invitation=self.peter, device="another", network="198.51.100.0/24", seen_at=self.now

@@ -63,6 +63,7 @@ def test_the_request_and_its_answer_are_json() -> None:
         "name",
         "device",
         "proof",
+        "email",
         "email_code",
         "new_code",
         "move",

@@ -87,11 +87,20 @@ class RegisterTests(TestCase):
             device = f"d{chance.choice([number, number, 0])}"
             if chance.random() < 0.3 and invitation is not None:
                 EmailCode.objects.create(
+                    occurrence=occurrence,
                     invitation=invitation,
                     device=device,
                     digest="x",
                     used_at=chance.choice([None, now]),
                     failed_at=chance.choice([None, None, now]),
+                )
+            if chance.random() < 0.3:
+                EmailCode.objects.create(
+                    occurrence=occurrence,
+                    email=address,
+                    device=device,
+                    digest="x",
+                    used_at=chance.choice([None, now]),
                 )
             if chance.random() < 0.4 and invitation is not None:
                 SecondDevice.objects.create(

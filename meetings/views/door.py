@@ -23,9 +23,9 @@ from django.views.decorators.http import require_http_methods
 from meetings import arrivals, calendars, codes, door, selectors, visitors
 from meetings.arrivals import Seen, Wish
 from meetings.live import Live, current_live
-from meetings.models import Invitation
 from meetings.roundtrip.protocol import LONGEST_TOKEN, is_token
-from meetings.services import invitations, mailed_codes
+from meetings.services import given_addresses, invitations, mailed_codes
+from meetings.services.errors import Wrong
 from meetings.signaling import protocol
 from meetings.tickets import Bearer, browser_digest, new_browser
 from meetings.views import words
@@ -102,6 +102,7 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         else {"title": title, "starts_at": rfc3339(starts_at), "ends_at": rfc3339(ends_at), "hosts": hosts},
         "encryption": meeting.encryption if meeting is not None else None,
         "mics_start_off": rules.mics_start_off if rules is not None else False,
+        "asks_address": _asks_address(seen),
         # Their addresses carry hashes that only the server knows; the meeting may turn out to be encrypted.
         "workers": {"group": static("js/e2ee/group_worker.js"), "media": static("js/e2ee/media_worker.js")},
         "urls": {
@@ -161,13 +162,18 @@ async def look(request: HttpRequest, code: str, live: Live, visitor: Visitor, bo
     seen = await look_at(live, code, visitor, device)
     if device:
         live.turned_away.note(seen, visitor)
-    return JsonResponse(looked(seen) | await in_database(live, _about_the_link, seen, device))
+    about = await in_database(live, _about_the_link, seen, device)
+    if seen.asks_address:
+        about |= {"asks_address": await in_database(live, _asks_address, seen)}
+    return JsonResponse(looked(seen) | about)
 
 
 @asks_the_door
 async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, body: dict[str, Any]) -> HttpResponse:
     """Join or Knock: asks the door, stores the answer, and hands out a ticket for the socket unless it is no."""
-    known_fields(body, "name", "device", "proof", "email_code", "new_code", "move", "tell_hosts", "authorization")
+    known_fields(
+        body, "name", "device", "proof", "email", "email_code", "new_code", "move", "tell_hosts", "authorization"
+    )
     wish = _wish(body)
     token = text(body, "authorization", LONGEST_TOKEN)
     if token and not is_token(token):
@@ -180,28 +186,42 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
         arrival = await live.database(ask)
     except arrivals.WrongEmailCode as wrong:
         live.tries.refuse(visitor)
-        stands = await live.database(_about_the_code, wrong.invitation, device.thumbprint)
+        stands = await live.database(_about_the_code, wrong.seen, device.thumbprint)
         detail = "That code doesn’t match, or it is too old."
         raise Problem(
             400, "bad_request", detail, field="email_code", verdict=str(wrong.verdict), email_code=stands
         ) from None
+    except arrivals.AddressNotTaken:
+        detail = "The organisation takes no guests with an address there."
+        raise Problem(400, "bad_request", detail, field="email", verdict="not_taken") from None
     seen = arrival.seen
     live.turned_away.note(seen, visitor)
     if seen.occurrence is None:
         await closed(live, visitor, started)
         return JsonResponse(looked(seen))
     about = await live.database(_about_the_link, seen, device.thumbprint)
-    if arrival.mail_code and seen.invitation is not None:
-        await _mail_code(live, visitor, seen.invitation, device, wish)
-        about["email_code"] = await live.database(_about_the_code, seen.invitation, device.thumbprint)
+    if arrival.asks_code:
+        await _mail_code(live, visitor, seen, device, wish)
+        if seen.asks_address:
+            about["asks_address"] = await live.database(_asks_address, seen)
+        about["email_code"] = await live.database(_about_the_code, seen, device.thumbprint, wish.email)
     if arrival.participant is None:
         return JsonResponse(looked(seen) | _words(seen) | about)
     live.authorization.bring(str(seen.occurrence.pk), str(arrival.participant.pk), token)
     return _ticket(request, live, visitor, device, arrival, about)
 
 
-async def _mail_code(live: Live, visitor: Visitor, invitation: Any, device: Device, wish: Wish) -> None:
-    if live.tries.may_be_mailed(invitation.pk, visitor):
+async def _mail_code(live: Live, visitor: Visitor, seen: Seen, device: Device, wish: Wish) -> None:
+    if seen.asks_address:
+        if wish.email:
+            if seconds := live.tries.seconds_to_give(wish.email, visitor):
+                raise too_many(seconds)
+            ask = functools.partial(given_addresses.ask, seen.occurrence, device.thumbprint, wish.email)
+            if await live.database(ask, anew=wish.new_code):
+                live.tries.gave(wish.email, visitor)
+        return
+    invitation = seen.invitation
+    if invitation is not None and live.tries.may_be_mailed(invitation.pk, visitor):
         mailed = await live.database(mailed_codes.send, invitation, device.thumbprint, anew=wish.new_code)
         if mailed:
             live.tries.was_mailed(invitation.pk, visitor)
@@ -211,8 +231,23 @@ def _wish(body: dict[str, Any]) -> Wish:
     move = text(body, "move", 8)
     if move not in MOVES:
         raise Problem(400, "bad_request", "move: ask or code.", field="move")
-    typed, name = text(body, "email_code", 20).strip(), protocol.clean_name(text(body, "name", 200))
-    return Wish(name, typed, flag(body, "new_code"), move, flag(body, "tell_hosts"))
+    return Wish(
+        name=protocol.clean_name(text(body, "name", 200)),
+        email=_address(text(body, "email", 254)),
+        email_code=text(body, "email_code", 20).strip(),
+        new_code=flag(body, "new_code"),
+        move=move,
+        tell_hosts=flag(body, "tell_hosts"),
+    )
+
+
+def _address(typed: str) -> str:
+    if not typed.strip():
+        return ""
+    try:
+        return invitations.address_of(typed)
+    except Wrong:
+        raise Problem(400, "bad_request", "email: an address such as name@example.org.", field="email") from None
 
 
 def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live) -> arrivals.Arrival:
@@ -241,11 +276,26 @@ def _about_the_link(seen: Seen, device: str) -> dict[str, Any]:
     return {"link": told | {"sent_to": sent_to}}
 
 
-def _about_the_code(invitation: Invitation, device: str) -> dict[str, Any]:
-    """Where the mailed code of this device stands, for whoever holds the link: never the whole address."""
-    stands = mailed_codes.standing(invitation, device)
+def _asks_address(seen: Seen) -> str | None:
+    """Which address the door asks for; None where it asks for none, or they have a link that was sent to one."""
+    if not seen.asks_address or seen.occurrence is None:
+        return None
+    return str(selectors.rules_of(seen.occurrence.meeting).anyone_verified)
+
+
+def _about_the_code(seen: Seen, device: str, address: str = "") -> dict[str, Any] | None:
+    """Where the mailed code of this device stands: never the whole address, unless it was given here. None before one
+    was given."""
+    if seen.asks_address:
+        given = given_addresses.standing(seen.occurrence, device, address) if seen.occurrence is not None else None
+        if given is None:
+            return None
+        sent_to, stands = given
+    else:
+        assert seen.invitation is not None  # noqa: S101 - for the type checker
+        sent_to, stands = words.masked(seen.invitation.email), mailed_codes.standing(seen.invitation, device)
     return {
-        "sent_to": words.masked(invitation.email),
+        "sent_to": sent_to,
         "state": stands.state,
         "sent_at": rfc3339(stands.sent_at),
         "expires_at": rfc3339(stands.expires_at),

@@ -201,7 +201,7 @@ class DoorOf:
 
 def _chip(told: Foretold) -> str:
     if told.after_code:
-        return _("Walks in after a code")
+        return _("Knocks after a code") if told.way is Way.KNOCKS else _("Walks in after a code")
     return {Way.WALKS_IN: _("Walks in"), Way.KNOCKS: _("Knocks"), Way.TURNED_AWAY: _("Turned away")}[told.way]
 
 

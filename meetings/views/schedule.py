@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from meetings import directory, door_templates, listing, localtime
-from meetings.door import COLUMN, EASE, ORDER, Row, Rules, Way
+from meetings.door import COLUMN, EASE, ORDER, AskedAddress, Row, Rules, Way
 from meetings.doorlimits import ALL_OPEN, RIGHTS, Limits, presets_offered
 from meetings.doortable import MOST_INSIDE
 from meetings.foretelling import Foreteller
@@ -258,14 +258,22 @@ def _preview(
         "colleagues": example.email if example else "",
         "guests": guest,
     }
-    verified = bool(form["guests_verified"].value())
-    foreteller = Foreteller(Rules(*(Way(shown[COLUMN[row]]) for row in _ROWS), guests_verified=verified), form.limits)
+    rules = Rules(
+        *(Way(shown[COLUMN[row]]) for row in _ROWS),
+        guests_verified=bool(form["guests_verified"].value()),
+        anyone_verified=form.address_shown(),
+    )
+    foreteller = Foreteller(rules, form.limits)
     for person, row in zip(people, _ROWS, strict=True):
         own = alone.get(addresses.get(person["field"], ""))
         told = foreteller.tell(row, exception=Way(own) if own else None)
-        chip = _("walks in after a code") if told.after_code else ""
+        chip = _after_code()[told.way.value] if told.after_code else ""
         person |= {"way": told.way.value, "words": chip, "why": told.why}
     return people
+
+
+def _after_code() -> dict[str, str]:
+    return {"walks_in": _("walks in after a code"), "knocks": _("knocks after a code")}
 
 
 def _whys() -> dict[str, Any]:
@@ -278,7 +286,11 @@ def _whys() -> dict[str, Any]:
     }
     asked = Foreteller(replace(ALL_OPEN, anyone=Way.TURNED_AWAY, guests_verified=True), Limits())
     alone = {way.value: asked.tell(Row.LISTED, exception=way).why for way in Way}
-    return {"rows": by_row, "code": asked.tell(Row.GUEST).why, "alone": alone}
+    proofs = {
+        proof.value: Foreteller(replace(ALL_OPEN, anyone_verified=proof), Limits()).tell(Row.ANYONE).why
+        for proof in AskedAddress
+    }
+    return {"rows": by_row, "code": asked.tell(Row.GUEST).why, "alone": alone, "proofs": proofs}
 
 
 def _when(form: ScheduleForm) -> str:
@@ -335,7 +347,7 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
         "rows": {COLUMN[row]: words.row_name(row) for row in _ROWS},
         "words": {
             "ways": {"walks_in": _("walks in"), "knocks": _("knocks"), "turned_away": _("turned away")},
-            "afterCode": _("walks in after a code"),
+            "afterCode": _after_code(),
             "also": _("Also changed: {rows}."),
             "you": _("You"),
             "youTag": _("{name} (you)"),

@@ -13,6 +13,7 @@ from meetings import doorform
 from meetings.door import COLUMN, PRESETS, Row, Rules, Way, WithoutHost
 from meetings.door_templates import Offer
 from meetings.doorlimits import Limits
+from meetings.doortable import without_idle_codes
 from meetings.services import lists
 from meetings.services.lists import Wanted
 
@@ -123,11 +124,12 @@ def template_tables(offers: list[Offer]) -> dict[str, dict[str, Any]]:
     for one in offers:
         if one.is_off:
             continue
-        fields = doorform.initial(one.rules)
-        verified = one.rules.guests_verified and one.rules.guests is Way.WALKS_IN
+        rules = without_idle_codes(one.rules)
+        fields = doorform.initial(rules)
         found[one.value] = {
             **{COLUMN[row]: fields[COLUMN[row]] for row in doorform.ROWS},
-            "guests_verified": verified,
+            "guests_verified": rules.guests_verified,
+            "anyone_verified": rules.anyone_verified,
             "options": {name: fields[name] for name in doorform.OPTION_FIELDS},
         }
     return found
@@ -158,7 +160,7 @@ def summary(rules: Rules) -> Summary:
 def plural_chip(way: Way, *, after_code: bool = False) -> str:
     """An answer as it is said of a kind of people."""
     if after_code:
-        return _("walk in after a code")
+        return _("knock after a code") if way is Way.KNOCKS else _("walk in after a code")
     return {Way.WALKS_IN: _("walk in"), Way.KNOCKS: _("knock"), Way.TURNED_AWAY: _("turned away")}[way]
 
 

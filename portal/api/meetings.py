@@ -17,8 +17,9 @@ from django.utils import timezone
 from ninja import Router
 
 from meetings import door_templates, selectors
-from meetings.door import Rules, Way, WithoutHost, is_ordered, preset_of, with_preset
+from meetings.door import AskedAddress, Rules, Way, WithoutHost, is_ordered, preset_of, with_preset
 from meetings.doorlimits import RIGHTS
+from meetings.doortable import without_idle_codes
 from meetings.lifecycle import stage_of
 from meetings.models import OFFERED_ENCRYPTION, Meeting, Occurrence, PeopleGroup
 from meetings.rights import Audience
@@ -229,13 +230,15 @@ def shown(meeting: Meeting, occurrence: Occurrence, user: Any) -> dict[str, Any]
 
 
 def shown_door(rules: Rules) -> dict[str, Any]:
+    rules = without_idle_codes(rules)
     return {
         "preset": preset_of(rules),
         "listed": rules.listed,
         "colleagues": rules.colleagues,
         "guests": rules.guests,
         "anyone": rules.anyone,
-        "guests_verified": rules.guests_verified and rules.guests is Way.WALKS_IN,
+        "guests_verified": rules.guests_verified,
+        "anyone_verified": rules.anyone_verified,
     }
 
 
@@ -326,6 +329,7 @@ def _with_door(rules: Rules, door: str | schemas.DoorTable | schemas.DoorTemplat
         guests=Way(door.guests),
         anyone=Way(door.anyone),
         guests_verified=door.guests_verified,
+        anyone_verified=AskedAddress(door.anyone_verified),
     )
     if not is_ordered(rules):
         raise invalid(
@@ -333,8 +337,9 @@ def _with_door(rules: Rules, door: str | schemas.DoorTable | schemas.DoorTemplat
             "Somebody less known would get in more easily than somebody better known: listed before colleagues and "
             "guests, and those before anyone.",
         )
-    if rules.guests_verified and rules.guests is not Way.WALKS_IN:
-        raise invalid("door.guests_verified", "A code is asked only of guests who walk in.")
+    for name, way in (("guests_verified", rules.guests), ("anyone_verified", rules.anyone)):
+        if way is Way.TURNED_AWAY and getattr(rules, name) != getattr(without_idle_codes(rules), name):
+            raise invalid(f"door.{name}", "Nobody is asked for a code who is turned away.")
     return rules
 
 

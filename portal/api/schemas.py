@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictB
 WAYS = Literal["walks_in", "knocks", "turned_away"]
 PRESET = Literal["named_people", "guests_knock", "everyone_knocks", "anyone_with_link"]
 ENCRYPTION = Literal["e2ee", "sealed", "transport"]
+ASKED_ADDRESS = Literal["none", "any_address", "invited_address"]
 WITHOUT_HOST = Literal["wait", "listed_start"]
 AUDIENCE = Literal["everyone", "signed_in", "hosts"]
 
@@ -97,8 +98,11 @@ class DoorTable(Input):
     colleagues: WAYS
     guests: WAYS
     anyone: WAYS
-    guests_verified: StrictBool = Field(
-        False, description="A guest who walks in first types a code mailed to the invited address."
+    guests_verified: StrictBool = Field(False, description="Guests first type a code mailed to the invited address.")
+    anyone_verified: ASKED_ADDRESS = Field(
+        "none",
+        description="Others with the meeting link first type a code mailed to an address that they give, or to the "
+        "invited address; then they are that guest.",
     )
 
 
@@ -240,6 +244,7 @@ class DoorOut(Output):
     guests: WAYS
     anyone: WAYS
     guests_verified: bool
+    anyone_verified: ASKED_ADDRESS
 
 
 class OptionsOut(Output):
@@ -514,7 +519,7 @@ class Most(Input):
     colleagues: WAYS = "walks_in"
     guests: WAYS = "walks_in"
     anyone: WAYS = "walks_in"
-    guests_verified: StrictBool = Field(False, description="Guests who walk in always type a mailed code.")
+    guests_verified: StrictBool = Field(False, description="Guests always type a mailed code.")
     capacity: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
 
 

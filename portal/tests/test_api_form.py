@@ -124,7 +124,10 @@ class Forms(ApiCase):
         found = await self.refused(body_with(door=table), 422, "invalid")
         assert [error["field"] for error in found["errors"]] == ["door"]
         table = {"listed": "walks_in", "colleagues": "knocks", "guests": "knocks", "anyone": "turned_away"}
-        found = await self.refused(body_with(door={**table, "guests_verified": True}), 422, "invalid")
+        found = await self.refused(body_with(door={**table, "anyone_verified": "any_address"}), 422, "invalid")
+        assert [error["field"] for error in found["errors"]] == ["door.anyone_verified"]
+        none = dict.fromkeys(("listed", "colleagues", "guests", "anyone"), "turned_away")
+        found = await self.refused(body_with(door={**none, "guests_verified": True}), 422, "invalid")
         assert [error["field"] for error in found["errors"]] == ["door.guests_verified"]
 
     async def test_a_mode_that_is_not_available_is_refused_and_never_weakened(self) -> None:

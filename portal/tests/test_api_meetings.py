@@ -86,7 +86,14 @@ class Meetings(ApiCase):
                 "guests": table.guests,
                 "anyone": table.anyone,
                 "guests_verified": table.guests_verified,
+                "anyone_verified": "none",
             }
+
+    async def test_others_with_the_link_may_be_asked_for_an_address(self) -> None:
+        table = {"listed": "walks_in", "colleagues": "walks_in", "guests": "knocks", "anyone": "knocks"}
+        asked = {"guests_verified": True, "anyone_verified": "invited_address"}
+        made = await self.scheduled(door=table | asked)
+        assert made["door"] == {"preset": "custom"} | table | asked
 
     async def test_a_change_leaves_what_it_does_not_name(self) -> None:
         made = await self.scheduled(options={"lock_after_minutes": 20, "allow_chat": False}, door="everyone_knocks")

@@ -3,7 +3,7 @@
 /** @typedef {"listed" | "colleagues" | "guests" | "anyone"} Row */
 /** @typedef {"walks_in" | "knocks" | "turned_away"} Way */
 /** @typedef {Record<Row, Way>} Table */
-/** @typedef {Table & { guests_verified: boolean, options?: Record<string, string | number | boolean | null> }} Preset */
+/** @typedef {Table & { guests_verified: boolean, anyone_verified: string, options?: Record<string, string | number | boolean | null> }} Preset */
 
 /** @type {Row[]} */
 export const ROWS = ["listed", "colleagues", "guests", "anyone"];
@@ -36,12 +36,30 @@ export function ordered(table, changed, order, ease) {
 }
 
 /**
- * Names of the presets that have this table, in their order. A code for guests who don't walk in is none.
+ * Names of the presets that have this table, in their order. A code for people who are turned away is none.
  * @param {Table} table
- * @param {boolean} verified
+ * @param {{guests: boolean, anyone: string}} codes whether guests type one, and what others with the link type
  * @param {Record<string, Preset>} presets
  */
-export function fitting(table, verified, presets) {
-  const asked = verified && table.guests === "walks_in";
-  return Object.keys(presets).filter((name) => ROWS.every((row) => presets[name][row] === table[row]) && presets[name].guests_verified === asked);
+export function fitting(table, codes, presets) {
+  const guests = codes.guests && table.guests !== "turned_away";
+  const anyone = table.anyone === "turned_away" ? "none" : codes.anyone;
+  return Object.keys(presets).filter((name) => {
+    const preset = presets[name];
+    return ROWS.every((row) => preset[row] === table[row]) && preset.guests_verified === guests && preset.anyone_verified === anyone;
+  });
+}
+
+/**
+ * Whether people of a row type a code before their answer holds, as meetings/door.py decides it.
+ * @param {Row} row
+ * @param {Way} way their answer; an exception may give another one than the table
+ * @param {Table} table
+ * @param {{guests: boolean, anyone: string}} codes
+ * @param {Record<Way, number>} ease
+ */
+export function afterCode(row, way, table, codes, ease) {
+  if (way === "turned_away") return false;
+  if (row === "anyone") return codes.anyone !== "none";
+  return row === "guests" && codes.guests && !(ease[table.anyone] >= ease[way] && codes.anyone === "none");
 }

@@ -14,7 +14,8 @@ import { fill } from "../lib/words.js";
 
 export class DoorRows {
   #form; #data; #also;
-  /** @type {HTMLInputElement} */ verified;
+  /** @type {HTMLInputElement} */ #verified;
+  /** @type {HTMLSelectElement} */ #proof;
 
   /**
    * @param {HTMLFormElement} form
@@ -25,7 +26,8 @@ export class DoorRows {
     this.#form = form;
     this.#data = data;
     this.#also = also;
-    this.verified = /** @type {HTMLInputElement} */ ($("[name=guests_verified]", form));
+    this.#verified = /** @type {HTMLInputElement} */ ($("[name=guests_verified]", form));
+    this.#proof = /** @type {HTMLSelectElement} */ ($("[name=anyone_verified]", form));
     form.addEventListener("change", (event) => {
       const field = /** @type {HTMLInputElement} */ (event.target);
       if (field.name === "preset") this.pick(field.value);
@@ -45,13 +47,19 @@ export class DoorRows {
     return /** @type {any} */ (Object.fromEntries(ROWS.map((row) => [row, this.value(row)])));
   }
 
+  /** Which codes are asked for, and of whom. */
+  get codes() {
+    return { guests: this.#verified.checked, anyone: this.#proof.value };
+  }
+
   /** Takes a preset's table, unless it is turned off. @param {string} name */
   pick(name) {
     const radio = /** @type {HTMLInputElement} */ ($(`[name=preset][value="${name}"]`, this.#form));
     if (radio.disabled) return;
     const preset = this.#data.presets[name];
     for (const row of ROWS) this.#set(row, preset[row]);
-    if (!this.verified.disabled) this.verified.checked = preset.guests_verified;
+    if (!this.#verified.disabled) this.#verified.checked = preset.guests_verified;
+    if (!this.#proof.disabled) this.#proof.value = preset.anyone_verified;
     for (const [option, value] of Object.entries(preset.options ?? {})) {
       const field = this.#option(option);
       if (field.disabled) continue;
@@ -88,13 +96,15 @@ export class DoorRows {
     });
   }
 
-  /** Marks the preset that the table is, and offers the code only where guests walk in. */
+  /** Marks the preset that the table is, and offers codes only for people who aren't turned away. */
   show() {
-    const walks = this.value("guests") === "walks_in";
-    /** @type {HTMLElement} */ (this.verified.closest(".verify")).hidden = !walks;
-    if (!walks && !this.verified.disabled) this.verified.checked = false;
+    const away = { guests: this.value("guests") === "turned_away", anyone: this.value("anyone") === "turned_away" };
+    /** @type {HTMLElement} */ (this.#verified.closest(".verify")).hidden = away.guests;
+    /** @type {HTMLElement} */ (this.#proof.closest(".verify")).hidden = away.anyone;
+    if (away.guests && !this.#verified.disabled) this.#verified.checked = false;
+    if (away.anyone && !this.#proof.disabled) this.#proof.value = "none";
     const radios = /** @type {HTMLInputElement[]} */ ($$("[name=preset]", this.#form));
-    const fits = fitting(this.table, this.verified.checked, this.#data.presets).filter((name) => this.#stand(this.#data.presets[name].options));
+    const fits = fitting(this.table, this.codes, this.#data.presets).filter((name) => this.#stand(this.#data.presets[name].options));
     // A template may have the table of a preset: what was picked stays marked while it fits.
     const picked = radios.find((radio) => radio.checked)?.value ?? "";
     const name = fits.includes(picked) ? picked : fits[0];

@@ -1,6 +1,6 @@
 // The schedule form, live: chips, presets and rows in step, and the four people of "What will happen".
 import { $, $$, el, icon, pageData, say } from "../lib/dom.js";
-import { ROWS } from "../lib/door.js";
+import { afterCode, ROWS } from "../lib/door.js";
 import { before, dayWords } from "../lib/time.js";
 import { fill, initials, names } from "../lib/words.js";
 import { Chips } from "./chips.js";
@@ -100,10 +100,12 @@ function showPreview() {
     const row = /** @type {Row} */ (item.dataset.row);
     const own = row === "anyone" ? undefined : alone.get(addressOf(examples[row]));
     const way = own ?? /** @type {Way} */ (value(row));
-    const said = row === "guests" && way === "walks_in" && door.verified.checked && value("anyone") !== "walks_in" ? words.afterCode : words.ways[way];
+    const asked = afterCode(row, way, door.table, door.codes, data.ease);
+    const said = asked ? words.afterCode[way] : words.ways[way];
+    const why = row === "anyone" ? data.whys.proofs[door.codes.anyone] : data.whys.code;
     const chip = /** @type {HTMLElement} */ ($(".way", item));
     if (chip.textContent !== said) chip.replaceWith(wayChip(way, said));
-    say($(".why > span", item), own ? data.whys.alone[own] : said === words.afterCode ? data.whys.code : data.whys.rows[row][way]);
+    say($(".why > span", item), own ? data.whys.alone[own] : asked ? why : data.whys.rows[row][way]);
     if (row === "anyone") continue;
     const name = examples[row];
     const known = ![words.somebody, words.colleague, words.guest].includes(name);

@@ -13,9 +13,9 @@ export class CodeField {
 
   /**
    * @param {EmailCode | null} code null: the server has not said where it stands
-   * @param {{invalid: boolean, sendAgain: () => void}} how
+   * @param {{invalid: boolean, sendAgain: () => void, change?: (() => void) | null}} how change: another address may be given
    */
-  constructor(code, { invalid, sendAgain }) {
+  constructor(code, { invalid, sendAgain, change = null }) {
     this.#wait = code?.again_at ? Date.parse(code.again_at) : 0;
     this.#input = h("input", {
       class: "input code digits", id: "email-code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: 20, required: true, spellcheck: false,
@@ -26,8 +26,9 @@ export class CodeField {
       "div",
       { class: "field" },
       h("label", { for: "email-code" }, gettext("Code from the email")),
-      h("p", { class: "hint num", id: "code-hint" }, sentWords(code)),
+      h("p", { class: "hint num", id: "code-hint" }, sentWords(code, change !== null)),
       h("div", { class: "row row-wrap" }, this.#input, this.#again),
+      change && h("p", {}, h("button", { class: "btn btn-sm btn-quiet", type: "button", onclick: change }, gettext("Use another address"))),
     );
     this.#ticking = setInterval(() => this.#tick(), 1000);
     this.#tick();
@@ -56,12 +57,16 @@ export class CodeField {
   }
 }
 
-/** @param {EmailCode | null} code */
-function sentWords(code) {
+/**
+ * @param {EmailCode | null} code
+ * @param {boolean} given the address was given here, so that it may be a wrong one
+ */
+function sentWords(code, given) {
   if (!code) return gettext("We sent it to the invited address. It shows that the invitation is yours.");
   const { sent_to: address, state, sent_at: sentAt, expires_at: expiresAt } = code;
   if (state === "failed") return gettext("The email to {address} couldn’t be sent. Try again, or ask the person who invited you.", { address });
   if (state === "none" || !sentAt || !expiresAt) return gettext("Too many codes were sent to {address}. Use the last one, or wait.", { address });
+  if (given) return gettext("If {address} can be used here, six digits are on their way. They work until {until}, on this device.", { address, until: clockTime(expiresAt) });
   return gettext("We sent six digits to {address} at {time}. They work until {until}, on this device.", { address, time: clockTime(sentAt), until: clockTime(expiresAt) });
 }
 

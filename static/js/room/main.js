@@ -68,6 +68,8 @@ let waited = false;
 /** A host sent them from inside to the door. */
 let moved = false;
 let askedForCode = false;
+/** Which address the door asks for, where the invited one isn’t known. */
+let asksAddress = door.asks_address;
 /** @type {import("../signaling/protocol.js").EmailCode | null} where the mailed code stands */
 let emailCode = null;
 /** Moving a personal link here by the mailed code. */
@@ -101,7 +103,7 @@ function showRefusal(refusal) {
 function showQuestion(options) {
   tab.plain();
   setState("prejoin");
-  card.question({ askCode: askedForCode, code: emailCode, ...options });
+  card.question({ askAddress: asksAddress, askCode: askedForCode, code: emailCode, ...options });
 }
 
 /** The room is half of this page's code, and nobody needs it before the door has opened. */
@@ -120,7 +122,7 @@ function fetchAhead() {
 /** @param {import("../signaling/client.js").Who} who */
 async function knock(who) {
   setState("joining");
-  if (!who.move) card.question({ askCode: askedForCode, code: emailCode, busy: true, tell: who.tell });
+  if (!who.move) card.question({ askAddress: asksAddress, askCode: askedForCode, code: emailCode, busy: true, tell: who.tell });
   else if (who.emailCode) card.moveCode(emailCode, { busy: true });
   movingByCode = who.move === "code";
   try {
@@ -141,7 +143,7 @@ async function knock(who) {
 function cameNowhere({ code, field, verdict, emailCode: stands }, who) {
   const aboutCode = field === "email_code";
   if (aboutCode) emailCode = stands;
-  const problem = aboutCode && verdict ? verdictWords(verdict, stands) : problemWords(code, field);
+  const problem = aboutCode && verdict ? verdictWords(verdict, stands) : problemWords(code, field, verdict);
   if (!who.move) {
     askedForCode ||= aboutCode;
     showQuestion({ problem, field, tell: who.tell });
@@ -158,8 +160,9 @@ async function move(how) {
 }
 
 /** The door asks for the mailed code. @param {import("../signaling/client.js").Refusal} refusal */
-function askForCode({ email_code: stands }) {
+function askForCode({ email_code: stands, asks_address: asked }) {
   emailCode = stands ?? null;
+  asksAddress = asked ?? null;
   if (movingByCode) {
     setState("refused", "link_in_use");
     card.moveCode(emailCode);
@@ -167,7 +170,7 @@ function askForCode({ email_code: stands }) {
   }
   askedForCode = true;
   showQuestion();
-  for (const pause of MAIL_LOOKS_MS) setTimeout(() => void lookForMail(), pause);
+  if (!asksAddress) for (const pause of MAIL_LOOKS_MS) setTimeout(() => void lookForMail(), pause);
 }
 
 /** Where the code can’t be mailed, the door says something else by now. */
@@ -216,8 +219,9 @@ function tell() {
 /** The page was rendered without knowing this device; the door may answer it differently. */
 async function lookAgain() {
   try {
-    const { outcome, reason, until, link, at, may_tell } = await askDoor(door.urls.look, door.csrf, await device.prove(door.code));
+    const { outcome, reason, until, link, at, may_tell, asks_address: asked } = await askDoor(door.urls.look, door.csrf, await device.prove(door.code));
     door.look = { outcome, reason, until, link, at, may_tell };
+    asksAddress = asked ?? null;
   } catch {
     // What the page was told stands; Join asks again in any case.
   }

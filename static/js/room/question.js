@@ -8,7 +8,8 @@ import { wayOf } from "./door_data.js";
 /**
  * @typedef {import("./door_data.js").DoorData} DoorData
  * @typedef {{
- *   askCode?: boolean, code?: import("../signaling/protocol.js").EmailCode | null, problem?: string, busy?: boolean, field?: string | null, tell?: boolean,
+ *   askAddress?: import("../signaling/protocol.js").AskedAddress | null, askCode?: boolean, code?: import("../signaling/protocol.js").EmailCode | null,
+ *   problem?: string, busy?: boolean, field?: string | null, tell?: boolean,
  * }} Asking
  */
 
@@ -18,6 +19,7 @@ export class Question {
   #preferences;
   #act;
   #typedName;
+  #typedAddress = "";
   /** @type {CodeField | null} */
   #code = null;
 
@@ -40,9 +42,11 @@ export class Question {
   }
 
   /**
-   * @param {Asking} [options] askCode: the door asks for the mailed code; `code` says where it stands. tell: it is locked, and hosts should know
+   * @param {Asking} [options] askCode: the door asks for the mailed code; `code` says where it stands. askAddress: it goes to an address that is given here.
+   * tell: it is locked, and hosts should know
    */
-  ask({ askCode = false, code = null, problem = "", busy = false, field = null, tell = false } = {}) {
+  ask(options = {}) {
+    const { askAddress = null, askCode = false, code = null, problem = "", busy = false, field = null, tell = false } = options;
     this.rest();
     const door = this.#door;
     const way = tell ? "knocks" : wayOf(door);
@@ -57,13 +61,19 @@ export class Question {
         })
       : null;
     const name = () => nameInput?.value.trim();
-    const codeField = (this.#code = askCode
-      ? new CodeField(code, { invalid: field === "email_code", sendAgain: () => void this.#act.knock({ name: name(), newCode: true }) })
-      : null);
+    const address = askAddress && !code ? addressField(this.#typedAddress, askAddress, field === "email") : null;
+    const codeField = (this.#code =
+      askCode && !address
+        ? new CodeField(code, {
+            invalid: field === "email_code",
+            sendAgain: () => void this.#act.knock({ name: name(), newCode: true, email: askAddress ? code?.sent_to : undefined }),
+            change: askAddress ? () => this.ask({ ...options, code: null, problem: "", field: "email" }) : null,
+          })
+        : null);
     const button = h(
       "button",
       { class: "btn btn-primary btn-lg btn-block", type: "submit", "aria-disabled": busy ? "true" : null },
-      tell ? gettext("Tell the hosts I’m here") : way === "knocks" ? gettext("Knock to join") : gettext("Join"),
+      address ? gettext("Send me a code") : tell ? gettext("Tell the hosts I’m here") : way === "knocks" ? gettext("Knock to join") : gettext("Join"),
     );
     const form = h(
       "form",
@@ -75,25 +85,34 @@ export class Question {
           if (button.getAttribute("aria-disabled") === "true") return;
           const typed = name();
           if (nameInput && !typed) {
-            this.ask({ askCode, code, tell, problem: gettext("Enter your name."), field: "name" });
+            this.ask({ ...options, problem: gettext("Enter your name."), field: "name" });
             return;
           }
+          if (address) {
+            this.#typedAddress = address.input.value.trim();
+            if (!address.input.validity.valid) {
+              this.ask({ ...options, problem: gettext("Enter an email address, such as name@example.org."), field: "email" });
+              return;
+            }
+          }
           if (codeField && !codeField.value) {
-            this.ask({ askCode, code, tell, problem: gettext("Enter the code from the email."), field: "email_code" });
+            this.ask({ ...options, problem: gettext("Enter the code from the email."), field: "email_code" });
             return;
           }
           if (typed) this.#preferences.set("name", typed);
-          void this.#act.knock({ name: typed, emailCode: codeField?.value || undefined, tell: tell || undefined });
+          void this.#act.knock({ name: typed, email: address ? this.#typedAddress : undefined, emailCode: codeField?.value || undefined, tell: tell || undefined });
         },
       },
       problem && h("p", { class: "error", role: "alert", id: "join-problem" }, icon("circle-alert"), h("span", {}, problem)),
       nameInput &&
         h("div", { class: "field" }, h("label", { for: "your-name" }, gettext("Your name")), h("p", { class: "hint", id: "name-hint" }, gettext("Everyone sees it, marked “guest”.")), nameInput),
+      address?.node,
       codeField?.node,
       button,
     );
     put(this.#root, pageHead(this.#door), form, this.#facts(way));
     if (field === "name") nameInput?.focus();
+    else if (field === "email") address?.input.focus();
     else codeField?.focus();
   }
 
@@ -129,6 +148,23 @@ export class Question {
     else if (encryption) facts.push(["shield-check", gettext("End-to-end encrypted."), gettext("Keys are made on the devices in the room. {org}’s server forwards what it can’t read.", { org: organisation })]);
     return h("ul", { class: "facts-v" }, ...facts.map(([glyph, title, text]) => h("li", {}, icon(glyph), h("span", {}, h("b", {}, title), ` ${text}`))));
   }
+}
+
+/**
+ * Where the code goes. Whether an address is invited is told by the mail alone.
+ * @param {string} value
+ * @param {import("../signaling/protocol.js").AskedAddress} asked
+ * @param {boolean} invalid
+ */
+function addressField(value, asked, invalid) {
+  const input = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "input", id: "your-address", type: "email", value, autocomplete: "email", maxlength: 254, required: true, spellcheck: false,
+      "aria-describedby": "address-hint", "aria-invalid": invalid ? "true" : null,
+    })
+  );
+  const hint = asked === "invited_address" ? gettext("Use the one that was invited. If it is, a code goes there.") : gettext("A code goes there. Hosts see the address.");
+  return { input, node: h("div", { class: "field" }, h("label", { for: "your-address" }, gettext("Your email address")), h("p", { class: "hint", id: "address-hint" }, hint), input) };
 }
 
 /** @param {DoorData} door */

@@ -181,13 +181,16 @@ function answered(by, time) {
  * Why the door could not be asked.
  * @param {string} code
  * @param {string | null} field
+ * @param {string | null} [verdict]
  */
-export function problemWords(code, field) {
+export function problemWords(code, field, verdict = null) {
   if (code === "offline") return gettext("You’re offline. Check your network, then try again.");
   if (code === "too_many") return gettext("Too many tries from your network. Wait a minute, then try again.");
   if (code === "csrf" || code === "origin") return gettext("This page is too old. Load it again.");
   if (code === "proof") return gettext("The clock of this device is wrong. Set it, then try again.");
   if (field === "email_code") return gettext("That code doesn’t match, or it is too old.");
+  if (field === "email" && verdict === "not_taken") return gettext("Guests with an address there aren’t taken here. Use another address.");
+  if (field === "email") return gettext("Enter an email address, such as name@example.org.");
   if (field === "name") return gettext("Enter your name with up to 60 characters.");
   return gettext("The server didn’t answer. Try again.");
 }

@@ -16,8 +16,9 @@ import { closeMeaning, RequestFailed } from "./protocol.js";
  * @typedef {import("./protocol.js").Arrival} Arrival
  * @typedef {"idle" | "arriving" | "waiting" | "inside" | "returning" | "refused" | "over"} State
  * @typedef {{reason: string, until?: string | null, note?: string | null, by?: string | null, at?: string | null, may_tell?: boolean,
- *   link?: import("./protocol.js").LinkInUse, email_code?: import("./protocol.js").EmailCode}} Refusal
- * @typedef {{name?: string, emailCode?: string, newCode?: boolean, move?: "ask" | "code", tell?: boolean}} Who
+ *   link?: import("./protocol.js").LinkInUse, email_code?: import("./protocol.js").EmailCode | null,
+ *   asks_address?: import("./protocol.js").AskedAddress | null}} Refusal
+ * @typedef {{name?: string, email?: string, emailCode?: string, newCode?: boolean, move?: "ask" | "code", tell?: boolean}} Who
  * @typedef {{
  *   state: {state: State, was: State},
  *   message: ServerMessage,
@@ -113,12 +114,13 @@ export class MeetingClient extends Emitter {
   }
 
   /** @param {Who} [who] */
-  async #arrive({ emailCode, newCode, move, tell } = {}) {
+  async #arrive({ email, emailCode, newCode, move, tell } = {}) {
     const round = ++this.#round;
     const { code, arriveUrl, csrf, device, token } = this.#options;
     /** @type {Record<string, unknown>} */
     const body = { ...(await device.prove(code)) };
     if (this.#name) body.name = this.#name;
+    if (email) body.email = email;
     if (emailCode) body.email_code = emailCode;
     const own = token?.();
     if (own) body.authorization = own;

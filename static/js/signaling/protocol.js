@@ -4,6 +4,7 @@
  * @typedef {{used_at: string | null, here: boolean, asks: "" | "yours" | "anothers", until: string | null, sent_to: string}} LinkInUse
  * @typedef {{sent_to: string, state: "sent" | "failed" | "none", sent_at: string | null, expires_at: string | null,
  *   again_at: string | null, tries_left: number}} EmailCode
+ * @typedef {"any_address" | "invited_address"} AskedAddress
  * @typedef {{first_network: string, first_at: string | null, second_network: string, second_at: string, asks: boolean, denied: boolean}} LinkUse
  * @typedef {"microphone" | "camera" | "screen" | "screen_audio"} Source
  * @typedef {"microphone" | "camera" | "screen"} OwnSource what people switch; a screen brings its sound
@@ -57,7 +58,8 @@
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
  *
  * @typedef {{outcome: Outcome, reason: string, until: string | null, participant?: string, ticket?: string,
- *   socket?: string, note?: string | null, by?: string | null, at?: string | null, may_tell?: boolean, link?: LinkInUse, email_code?: EmailCode}} Arrival
+ *   socket?: string, note?: string | null, by?: string | null, at?: string | null, may_tell?: boolean, link?: LinkInUse, email_code?: EmailCode | null,
+ *   asks_address?: AskedAddress | null}} Arrival
  */
 
 export const PROTOCOL = 1;
