@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.browser.test_room_main_job import (
     PETER,
     Seat,
     come_in,
+    eventually,
     personal_link,
     portal,
     schedule,
@@ -116,6 +118,21 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     assert tap.silence(guest.participant) < 0.1
     assert not tap.holds("Sealed hello")
     assert tap.holds("Trial safety board")  # the title is the server's
+
+    # Within a second of a removal nothing is sealed any more with keys that the removed person has.
+    known = tap.epochs(guest.participant)
+    host.tool("People").click()
+    people = host.page.get_by_role("region", name="People")
+    people.get_by_role("button", name="Actions for Marcus Bell").click()
+    host.page.get_by_role("menuitem", name="Remove…").click()
+    host.button("Remove Marcus Bell").click()
+    colleague.state("removed")
+    later = time.time() + 1
+    after = eventually(lambda: tap.epochs(guest.participant, later), 20, "sound after the removal")
+    assert not after & known
+    host.sees("Peter Lindqvist")
+    assert code_of(host) == code_of(guest)
+    assert code_of(host) not in codes
 
 
 def test_a_browser_that_goes_past_the_encryption_is_stopped_and_says_so(

@@ -55,7 +55,7 @@ test("without a key nothing is sent", async () => {
   const ring = new Keyring();
   const sealing = new Sealing(ring, "camera");
   await sealing.take(frameOf(DELTA), { enqueue: () => assert.fail("a frame left") });
-  assert.deepEqual(sealing.counts, { seen: 1, sealed: 0, opened: 0, dropped: 1 });
+  assert.deepEqual(sealing.counts, { seen: 1, sealed: 0, sealedBytes: 0, opened: 0, dropped: 1 });
   ring.enter(await entry(1, { fresh: true }), 0);
   assert.ok(await sealed(ring, "camera"));
   ring.leave();

@@ -37,32 +37,57 @@ test("what is hard already stays as it is", () => {
   assert.equal(hardened(once), once);
 });
 
-const count = (made, seen, sealed = seen) => ({ made, seen, sealed });
-
-test("frames that never reached the worker are suspicious, those on their way are not", () => {
-  assert.equal(wentPast("video", count(0, 0), count(60, 58)), false);
-  assert.equal(wentPast("video", count(0, 0), count(60, 0)), true);
-  assert.equal(wentPast("video", count(100, 100), count(160, 130)), true);
-  assert.equal(wentPast("audio", count(0, 0), count(100, 70)), false, "Firefox sends more packets than it has frames");
-  assert.equal(wentPast("audio", count(0, 0), count(100, 0)), true);
-  assert.equal(wentPast("audio", count(0, 0), count(6, 0)), false);
-  assert.equal(wentPast("audio", count(0, 0), count(100, 100, 0)), false, "dropped for want of a key is not past the worker");
+test("more that left than the worker gave is suspicious; headers, padding and what is under way are not", () => {
+  const nothing = { sent: 0, sealed: 0 };
+  assert.equal(wentPast("audio", nothing, { sent: 5000, sealed: 0 }), true);
+  assert.equal(wentPast("audio", nothing, { sent: 3000, sealed: 0 }), false, "a moment's sound");
+  assert.equal(wentPast("audio", nothing, { sent: 90_000, sealed: 90_000 }), false);
+  assert.equal(wentPast("video", nothing, { sent: 140_000, sealed: 60_000 }), false, "the network was probed with padding");
+  assert.equal(wentPast("video", nothing, { sent: 400_000, sealed: 100_000 }), true, "the largest of three layers went past");
+  assert.equal(wentPast("video", { sent: 9e6, sealed: 9e6 }, { sent: 9.2e6, sealed: 9e6 }), true, "after an hour too");
 });
 
-test("after the second suspicion the line is taken off the air and said", async () => {
+function watched() {
   const taken = [];
-  let encoded = 0;
-  const sender = { replaceTrack: async (track) => taken.push(track), getStats: async () => new Map([["a", { type: "outbound-rtp", framesEncoded: encoded }]]) };
-  const watchdog = new Watchdog({ endOf: () => sender });
+  const sender = { sent: 0, replaceTrack: async (track) => taken.push(track), getStats: async () => new Map([["a", { type: "outbound-rtp", bytesSent: sender.sent + 700, retransmittedBytesSent: 700 }]]) };
+  const questions = [];
+  const watchdog = new Watchdog({ endOf: () => sender }, (question) => questions.push(question));
   const leaks = [];
   watchdog.on("leak", (source) => leaks.push(source));
-  const report = async (seen) => watchdog.take([{ id: 1, side: "out", source: "camera", seen, sealed: seen, opened: 0, dropped: 0 }]);
-  for (const [made, seen] of [[0, 0], [30, 30], [60, 40], [90, 70], [120, 70]]) {
-    encoded = made;
-    await report(seen);
-  }
+  const report = (sealedBytes, answer) => watchdog.take([{ id: 1, side: "out", source: "camera", seen: 0, sealed: 0, sealedBytes, opened: 0, dropped: 0 }], answer);
+  /** One look: what had left when the worker was asked, what it counts when it answers. */
+  const look = async (sent, sealedBytes) => {
+    sender.sent = sent;
+    await report(0);
+    await report(sealedBytes, questions.at(-1));
+  };
+  return { taken, leaks, questions, report, look, sender };
+}
+
+test("after the second suspicion the line is taken off the air and said", async () => {
+  const { taken, leaks, look } = watched();
+  for (const [sent, sealed] of [[0, 0], [90_000, 90_000], [300_000, 110_000], [310_000, 300_000]]) await look(sent, sealed);
   assert.deepEqual(leaks, [], "one suspicion between good counts is none");
-  encoded = 150;
-  await report(70);
+  await look(800_000, 300_000);
+  await look(900_000, 300_000);
   assert.deepEqual([leaks, taken], [["camera"], [null]]);
+});
+
+test("a page or a worker that is slow is no leak: the worker counts after what had left", async () => {
+  const { leaks, questions, report, sender } = watched();
+  for (let second = 1; second < 20; second++) {
+    sender.sent = second * 100_000;
+    await report(0); // old news, from before
+    await report((second - 1) * 100_000); // and more of it, while the question is under way
+    assert.equal(questions.length, second);
+    await report(second * 100_000, questions.at(-1));
+  }
+  assert.deepEqual(leaks, []);
+});
+
+test("a line that was good for long is noticed as soon as another", async () => {
+  const { leaks, look } = watched();
+  for (let second = 1; second <= 60; second++) await look(second * 100_000, second * 100_000);
+  for (let second = 61; second <= 75 && !leaks.length; second++) await look(second * 100_000, 6_000_000);
+  assert.deepEqual(leaks, ["camera"]);
 });

@@ -20,10 +20,12 @@ from typing import Any
 
 import av  # noqa: TID251 (the engine never decodes; this is what it could do)
 
+from tests.support.sframe import decode_header
+
 MEDIA_FILE = "tapped-media"
 TEXT_FILE = "tapped-texts"
-ENTRY = struct.Struct("!HHBQI")
-"""Lengths of name and payload, marker, extended sequence number, timestamp."""
+ENTRY = struct.Struct("!HHdBQI")
+"""Lengths of name and payload, seconds since 1970, marker, extended sequence number, timestamp."""
 
 WIDTH, HEIGHT = 32, 24
 _MOST_FRAMES = 200
@@ -33,6 +35,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9_-]{16,}")
 
 @dataclass(frozen=True)
 class Tapped:
+    at: float
     sequence: int
     timestamp: int
     marker: bool
@@ -55,11 +58,11 @@ class Tap:
         data = (self.data_dir / MEDIA_FILE).read_bytes()
         at = 0
         while at + ENTRY.size <= len(data):
-            named, size, marker, sequence, timestamp = ENTRY.unpack_from(data, at)
+            named, size, when, marker, sequence, timestamp = ENTRY.unpack_from(data, at)
             at += ENTRY.size
             yield (
                 data[at : at + named],
-                Tapped(sequence, timestamp, bool(marker), data[at + named : at + named + size]),
+                Tapped(when, sequence, timestamp, bool(marker), data[at + named : at + named + size]),
             )
             at += named + size
 
@@ -82,6 +85,11 @@ class Tap:
         heard = next((index for index, peak in enumerate(peaks) if peak > _SILENT), len(peaks))
         heard_of = peaks[heard:]
         return sum(peak <= _SILENT for peak in heard_of) / len(heard_of) if heard_of else 0.0
+
+    def epochs(self, participant: str, since: float = 0) -> set[int]:
+        """Under which epochs (their low bits) this person's sealed sound came that was forwarded since then."""
+        sound = self.packets(participant, "microphone")
+        return {decode_header(packet.payload)[0] & 15 for packet in sound if packet.at >= since}
 
     def holds(self, text: str) -> bool:
         """Whether a text of a socket has these words, openly or in base64 of any kind."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def tap_media(path: Path) -> None:
         packet = real(self, view, track, sequence, header, now)
         payload = packet.data[packet.payload_start :]
         name = f"{self.peer_id} {track.key[1].value}".encode()
-        out.write(ENTRY.pack(len(name), len(payload), header.marker, sequence, header.timestamp) + name + payload)
+        numbers = (time.time(), header.marker, sequence, header.timestamp)
+        out.write(ENTRY.pack(len(name), len(payload), *numbers) + name + payload)
         return packet
 
     PublishLink._canonical = tapped  # type: ignore[method-assign]

@@ -120,12 +120,12 @@ export class Encryption extends Emitter {
     group.onmessage = ({ data }) => this.#heard(data);
     for (const worker of [group, media]) worker.onerror = () => this.#enter("stuck");
     this.transforms = new Transforms(media);
-    const watchdog = new Watchdog(this.transforms);
+    const watchdog = new Watchdog(this.transforms, (question) => media.postMessage({ type: "report", question }));
     watchdog.on("leak", (source) => this.#leak(source));
     media.onmessage = ({ data }) => {
       if (data.type !== "lines") return;
       this.#report(data.lines);
-      void watchdog.take(data.lines);
+      void watchdog.take(data.lines, data.answer);
     };
     return group;
   }

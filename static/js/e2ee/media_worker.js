@@ -7,7 +7,7 @@ import { Opening, Sealing } from "./pipeline.js";
  * @typedef {import("../signaling/protocol.js").Source} Source
  * @typedef {{id: number, side: "out", source: Source} | {id: number, side: "in", kind: "audio" | "video"}} Line
  * @typedef {{id: number, side: "out" | "in", source: Source | null, participant: string | null, waitingSince: number | null,
- *   seen: number, sealed: number, opened: number, dropped: number}} LineReport
+ *   seen: number, sealed: number, sealedBytes: number, opened: number, dropped: number}} LineReport
  */
 
 const REPORT_MS = 1000;
@@ -29,15 +29,15 @@ function begin(line, readable, writable, askForKeyFrame) {
   const way =
     line.side === "out"
       ? new Sealing(ring, line.source)
-      : new Opening(ring, { kind: line.kind, now, changed: () => report(line.id), askForKeyFrame });
+      : new Opening(ring, { kind: line.kind, now, changed: () => report({ only: line.id }), askForKeyFrame });
   lines.set(line.id, { line, way });
   const transform = new TransformStream({ transform: (frame, controller) => way.take(frame, controller) });
   // A stream ends with its connection, and that is no error.
   readable.pipeThrough(transform).pipeTo(writable).catch(() => undefined).finally(() => lines.delete(line.id));
 }
 
-/** @param {number} [only] */
-function report(only) {
+/** @param {{only?: number, answer?: number}} [to] one line only; the question that this answers */
+function report({ only, answer } = {}) {
   /** @type {LineReport[]} */
   const reports = [];
   for (const [id, { line, way }] of lines) {
@@ -50,7 +50,7 @@ function report(only) {
       waitingSince: way instanceof Opening ? way.waitingSince : null,
     });
   }
-  if (reports.length) postMessage({ type: "lines", lines: reports, now: performance.now() });
+  if (reports.length || answer !== undefined) postMessage({ type: "lines", lines: reports, answer });
 }
 
 function arm() {
@@ -80,8 +80,8 @@ function onGroup({ data }) {
 onmessage = ({ data, ports }) => {
   if (data.type === "group") ports[0].onmessage = onGroup;
   else if (data.type === "streams") begin(data.line, data.readable, data.writable, () => postMessage({ type: "ask", id: data.line.id }));
-  else if (data.type === "report") report();
+  else if (data.type === "report") report({ answer: data.question });
 };
 
-setInterval(report, REPORT_MS);
+setInterval(() => report(), REPORT_MS);
 

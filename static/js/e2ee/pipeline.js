@@ -7,7 +7,7 @@ import { kindOf } from "./keyring.js";
  * @typedef {import("../signaling/protocol.js").Source} Source
  * @typedef {{data: ArrayBuffer}} Frame
  * @typedef {{enqueue: (frame: any) => void}} Controller
- * @typedef {{seen: number, sealed: number, opened: number, dropped: number}} Counts
+ * @typedef {{seen: number, sealed: number, sealedBytes: number, opened: number, dropped: number}} Counts
  */
 
 const MOST_WAITING = 25;
@@ -15,7 +15,7 @@ const WAIT_MS = 500;
 const ASK_AGAIN_MS = 1000;
 
 /** @returns {Counts} */
-export const noCounts = () => ({ seen: 0, sealed: 0, opened: 0, dropped: 0 });
+export const noCounts = () => ({ seen: 0, sealed: 0, sealedBytes: 0, opened: 0, dropped: 0 });
 
 /** One sender's way out: all layers of one source. */
 export class Sealing {
@@ -47,8 +47,10 @@ export class Sealing {
       this.counts.dropped += 1;
       return;
     }
+    const size = frame.data.byteLength; // which is gone once the frame is
     controller.enqueue(frame);
     this.counts.sealed += 1;
+    this.counts.sealedBytes += size;
   }
 }
 

@@ -1,76 +1,94 @@
-// Compares what encoders made with what the media worker saw. A browser that sends past its transform does so without a
+// Whether what a browser sends has gone through the worker. A browser that goes past a transform does so without a
 // word; this is where it is noticed, and the line is taken off the air.
 import { Emitter } from "../lib/emitter.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").Source} Source
  * @typedef {import("../e2ee/media_worker.js").LineReport} LineReport
- * @typedef {{made: number, seen: number, sealed: number}} Count
+ * @typedef {{sent: number, sealed: number}} Count bytes: payloads that left, first time; frames that the worker gave
  */
 
-/** Frames on their way between encoder and worker while both are counted. */
-const ON_THE_WAY = 5;
-/** Firefox sends up to a third more packets of sound than it has frames; half of them missing is something else. */
-const SOUND_SHARE = 0.5;
+/** A picture's packets have headers of their own, and padding repeats payloads; sound has neither. */
+const SLACK = Object.freeze({ audio: 4000, video: 50_000 });
+const SHARE = 2;
 const SUSPICIONS = 2;
+/** Counting begins anew after so many looks, so that a line that was good for an hour is not trusted for another. */
+const LOOKS = 10;
 
 /**
- * Whether frames went past the worker between two counts. Pure.
+ * Whether more left between two counts than the worker can account for. Pure.
  * @param {"audio" | "video"} kind
  * @param {Count} before
- * @param {Count} now `made`: frames encoded, or packets of sound sent
+ * @param {Count} now
  */
 export function wentPast(kind, before, now) {
-  const made = now.made - before.made;
-  const seen = now.seen - before.seen;
-  if (kind === "video") return made - seen > Math.max(ON_THE_WAY, made / 5);
-  return made > 2 * ON_THE_WAY && now.sealed - before.sealed < made * SOUND_SHARE && seen < made * SOUND_SHARE;
+  return now.sent - before.sent > SHARE * (now.sealed - before.sealed) + SLACK[kind];
 }
 
 /** @extends {Emitter<{leak: Source}>} */
 export class Watchdog extends Emitter {
   #transforms;
-  /** @type {Map<number, {count: Count, suspicions: number}>} */
+  #ask;
+  /** What had left when the worker was asked: it counts later than we do, so a slow worker never looks like a leak. @type {Map<number, number>} */
+  #sent = new Map();
+  #question = 0;
+  #isLooking = false;
+  /** @type {Map<number, {count: Count, looks: number, suspicions: number}>} */
   #lines = new Map();
 
-  /** @param {import("./transforms.js").Transforms} transforms */
-  constructor(transforms) {
+  /**
+   * @param {import("./transforms.js").Transforms} transforms
+   * @param {(question: number) => void} ask for a report that the worker makes from now on
+   */
+  constructor(transforms, ask) {
     super();
     this.#transforms = transforms;
-  }
-
-  /** @param {LineReport[]} lines what the worker counted just now */
-  async take(lines) {
-    for (const line of lines) {
-      const sender = this.#transforms.endOf(line.id);
-      if (line.side === "out" && sender && "replaceTrack" in sender) await this.#compare(line, sender);
-    }
+    this.#ask = ask;
   }
 
   /**
-   * @param {LineReport} line
-   * @param {RTCRtpSender} sender
+   * What the worker counted; begins the next look when none is under way.
+   * @param {LineReport[]} lines
+   * @param {number} [answer] to which question
    */
-  async #compare(line, sender) {
-    const kind = line.source === "camera" || line.source === "screen" ? "video" : "audio";
-    const count = { made: await made(sender, kind), seen: line.seen, sealed: line.sealed };
-    const before = this.#lines.get(line.id);
-    const suspicions = before && wentPast(kind, before.count, count) ? before.suspicions + 1 : 0;
-    this.#lines.set(line.id, { count, suspicions });
+  async take(lines, answer) {
+    if (answer === this.#question) {
+      this.#isLooking = false;
+      for (const line of lines) await this.#compare(line);
+    } else if (!this.#isLooking) {
+      this.#isLooking = true;
+      this.#sent.clear();
+      for (const { id, side } of lines) {
+        const sender = this.#transforms.endOf(id);
+        if (side === "out" && sender && "replaceTrack" in sender) this.#sent.set(id, await sentBy(sender));
+      }
+      this.#ask(++this.#question);
+    }
+  }
+
+  /** @param {LineReport} line */
+  async #compare({ id, source, sealedBytes: sealed }) {
+    const sent = this.#sent.get(id);
+    const sender = this.#transforms.endOf(id);
+    if (sent === undefined || !sender || !("replaceTrack" in sender)) return;
+    const kind = source === "camera" || source === "screen" ? "video" : "audio";
+    const count = { sent, sealed };
+    const before = this.#lines.get(id) ?? { count: { sent: 0, sealed: 0 }, looks: 0, suspicions: 0 };
+    const suspicions = wentPast(kind, before.count, count) ? before.suspicions + 1 : 0;
+    const isOver = !suspicions && before.looks >= LOOKS;
+    this.#lines.set(id, isOver ? { count, looks: 0, suspicions } : { ...before, looks: before.looks + 1, suspicions });
     if (suspicions < SUSPICIONS) return;
+    this.#lines.set(id, { count, looks: 0, suspicions: 0 });
     await sender.replaceTrack(null);
-    this.emit("leak", /** @type {Source} */ (line.source));
+    this.emit("leak", /** @type {Source} */ (source));
   }
 }
 
-/**
- * @param {RTCRtpSender} sender
- * @param {"audio" | "video"} kind
- */
-async function made(sender, kind) {
-  let count = 0;
+/** @param {RTCRtpSender} sender */
+async function sentBy(sender) {
+  let bytes = 0;
   for (const report of (await sender.getStats()).values()) {
-    if (report.type === "outbound-rtp") count += (kind === "video" ? report.framesEncoded : report.packetsSent) ?? 0;
+    if (report.type === "outbound-rtp") bytes += (report.bytesSent ?? 0) - (report.retransmittedBytesSent ?? 0);
   }
-  return count;
+  return bytes;
 }
