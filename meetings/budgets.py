@@ -95,6 +95,8 @@ GIVEN_CODES_OF_ADDRESS = Budget("the same, whoever gives it", "mail address", Ra
 GIVEN_CODES_OF_DEVICE = Budget("the same, whatever is given", "device", Rate.per_hour(6), "no further mail")
 GIVEN_CODES_OF_MEETING = Budget("the same, of everybody", "meeting", Rate.per_hour(200), "no further mail")
 CODE_TRIES = Budget("digits typed for one mailed code", "code", 5, "the code is dead", unit="")
+ASKED_LINKS = Budget("forms that ask for a new personal link by mail", "address", Rate.per_hour(20), TOO_MANY)
+ASKED_LINKS_OF_ONE = Budget("the same for one address", "mail address", Rate.per_hour(6), "no further mail, same page")
 MOVES = Budget("wishes to take a personal link over", "invitation", Rate.per_hour(6), "refused with the time to wait")
 
 # Sockets
@@ -171,6 +173,8 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
             GIVEN_CODES_OF_DEVICE,
             GIVEN_CODES_OF_MEETING,
             CODE_TRIES,
+            ASKED_LINKS,
+            ASKED_LINKS_OF_ONE,
             MOVES,
         ),
     ),

@@ -137,6 +137,14 @@ def _occurrence_of_host(occurrence_id: str, user_id: str) -> tuple[Occurrence | 
 
 
 @task()
+def send_asked_links(keys: list[str]) -> None:
+    """Mail new links to invitees who asked for them without having one that works. Keys may be of nobody."""
+    from meetings.services import asked_links
+
+    asked_links.send(keys, timezone.now())
+
+
+@task()
 def send_email_code(code_id: int, attempt: int = 0) -> None:
     """Make a guest's digits and mail them. Not tried again: they ask for another."""
     from meetings.services import given_addresses, mailed_codes

@@ -96,6 +96,8 @@ TABLE: dict[str, tuple[Row, Row]] = {
     "sign-out/": (accounts(PAGE), all_of(SIGN_IN)),
     "sign-up/": (SIGNED_OUT_ONLY, SIGNED_OUT_ONLY),
     "sign-in/inactive/": (EVERYBODY, NOBODY),
+    "new-link/": (EVERYBODY, EVERYBODY),
+    "new-link/sent/": (EVERYBODY, NOBODY),
     "password/reset/": (EVERYBODY, EVERYBODY),
     "password/reset/done/": (EVERYBODY, NOBODY),
     "password/reset/key/done/": (EVERYBODY, NOBODY),

@@ -109,6 +109,7 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
             "arrive": reverse("door-arrive", args=[shown]),
             "look": reverse("door-look", args=[shown]),
             "new_link": reverse("door-new-link", args=[shown]),
+            "ask_link": reverse("new-link"),
             "calendar": reverse("door-calendar", args=[shown]) if title is not None else None,
             "self": reverse("door", args=[shown]),
         },

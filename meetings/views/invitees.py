@@ -89,6 +89,9 @@ def _seat_words(seat: Participant) -> str:
 
 def _post_words(invitation: Invitation, now: datetime) -> str:
     """How far the invitation itself got."""
+    asked = invitation.asked_again_at
+    if asked and asked > (invitation.claimed_at or invitation.opened_at or asked.min.replace(tzinfo=asked.tzinfo)):
+        return _("Asked for a new link %(when)s") % {"when": short_moment(asked, now, inline=True)}
     if invitation.claimed_at:
         return _("Used %(when)s") % {"when": short_moment(invitation.claimed_at, now, inline=True)}
     if invitation.opened_at:

@@ -7,6 +7,7 @@ from portal.pages import (
     door_templates,
     groups,
     help,
+    new_link,
     organisation,
     organisation_authorization,
     organisation_door,
@@ -22,6 +23,8 @@ from portal.pages import (
 urlpatterns = [
     path("theme/", theme.theme, name="theme"),
     re_path(r"^help/(?P<topic>encryption|keyboard|browsers)/$", help.help_page, name="help"),
+    path("new-link/", new_link.ask, name="new-link"),
+    path("new-link/sent/", new_link.sent, name="new-link-sent"),
     path("people/", people.people, name="people"),
     path("people/invite/", people.invite, name="people-invite"),
     path("people/<uuid:person_id>/link/", people.new_link, name="people-link"),

@@ -243,7 +243,7 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
             if page.evaluate("document.documentElement.scrollWidth") > width:
                 found.append("a new webhook: scrolls sideways")
     context.clear_cookies()
-    for path in ("/sign-in/", "/help/encryption/", "/nothing-here/"):
+    for path in ("/sign-in/", "/new-link/", "/new-link/sent/", "/help/encryption/", "/nothing-here/"):
         page.goto(portal.url + path)
         found += [f"{path}: {said}" for said in _violations(page)]
     assert not found, "\n".join(found)

@@ -144,6 +144,8 @@ export class DoorCard {
       }
       case "tell":
         return h("button", { class: look, type: "button", onclick: () => this.#act.tell() }, gettext("Tell the hosts I’m here"));
+      case "ask_link":
+        return h("a", { class: look, href: urls.ask_link }, gettext("Send me a new link"));
       case "new_link":
         return this.#newLink(look);
       case "knock":

@@ -3,7 +3,7 @@ import { clockTime, gettext, listOf } from "../lib/i18n.js";
 
 /**
  * @typedef {import("../signaling/client.js").Refusal} Refusal
- * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link" | "tell"} Action
+ * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link" | "ask_link" | "tell"} Action
  * @typedef {{
  *   kind: "" | "bad" | "ok" | "lamp", icon: string, heading: string, body: string, why?: string, actions: Action[],
  *   state: "refused" | "removed" | "ended" | "left",
@@ -162,7 +162,7 @@ export function describe({ reason, by, at, note, until, link, may_tell: mayTell 
         body: signedIn
           ? gettext("It may have been replaced, or it is not for this account. Use the newest invitation, or ask the person who invited you.")
           : gettext("It may have been replaced. Use the newest invitation, or ask the person who invited you. If you have an account, signing in may help."),
-        actions: signedIn ? home : ["sign_in"],
+        actions: signedIn ? home : ["sign_in", "ask_link"],
       };
   }
 }

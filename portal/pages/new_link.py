@@ -1,0 +1,63 @@
+"""Send me a new link: for whoever has lost a link, or holds one that opens nothing any more. Knows no meeting.
+
+What is answered, and how soon, is the same for every address. It works without a script.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from meetings import budgets
+from meetings.services import asked_links
+from meetings.tasks import send_asked_links
+from portal.accounts import guessing
+from portal.views import too_many
+
+
+class AddressForm(forms.Form):
+    email = forms.EmailField(
+        label=_("Email address that was invited"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"class": "input"}),
+        error_messages={
+            "required": _("Enter the email address that was invited."),
+            "invalid": _("Enter an email address, such as name@example.org."),
+        },
+    )
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).strip().lower()
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def ask(request: HttpRequest) -> HttpResponse:
+    """The form; a POST leads to the page that says so, whatever the address is."""
+    form = AddressForm(request.POST or None, label_suffix="")
+    if request.method != "POST" or not form.is_valid():
+        status = 422 if request.method == "POST" and form.errors else 200
+        return render(request, "portal/new_link.html", {"form": form}, status=status)
+    if guessing.take(request, budgets.ASKED_LINKS) is None:
+        return too_many(request)
+    _send(request, form.cleaned_data["email"])
+    return redirect("new-link-sent")
+
+
+def _send(request: HttpRequest, address: str) -> None:
+    # There is a job for an unknown address too: storing one takes longer than storing none.
+    keys: list[Any] = asked_links.of_address(address, timezone.now())
+    if guessing.take(request, budgets.ASKED_LINKS_OF_ONE, key=address) is not None:
+        send_asked_links.enqueue([str(key) for key in keys or [uuid4()]])
+
+
+@require_safe
+def sent(request: HttpRequest) -> HttpResponse:
+    """What happens now, for an invited address and for every other."""
+    return render(request, "portal/new_link_sent.html")
