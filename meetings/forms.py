@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -17,6 +17,7 @@ from meetings.door import COLUMN, AskedAddress, Row, Way
 from meetings.doorfields import DoorForm, select, text_input
 from meetings.models import OFFERED_ENCRYPTION, Encryption, Invitation, Meeting
 from meetings.services.lists import MAX_LISTED
+from meetings.services.retiming import first_to_move
 from meetings.templatetags.lintel import length_in_full
 
 LENGTHS_MINUTES = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 300, 360, 420, 480)
@@ -92,7 +93,7 @@ class ScheduleForm(DoorForm):
         self.by = by
         self.meeting = meeting
         self.now = timezone.now()
-        self.occurrence = meeting.occurrences.order_by("starts_at").last() if meeting else None
+        self.occurrence = selectors.occurrence_now(meeting) if meeting else None
         self.limits = selectors.limits_now()
         self.also_changed: tuple[Row, ...] = ()
         kwargs["initial"] = {**self._initial(), **kwargs.get("initial", {})}
@@ -128,7 +129,7 @@ class ScheduleForm(DoorForm):
         }
 
     def _of_meeting(self, meeting: Meeting) -> dict[str, Any]:
-        starts_at = self.occurrence.starts_at if self.occurrence else self.now
+        starts_at = self._starts_at() or self.now
         start = timezone.localtime(starts_at, localtime.ZoneInfo(meeting.time_zone))
         return {
             "title": meeting.title,
@@ -144,6 +145,14 @@ class ScheduleForm(DoorForm):
             "encryption": meeting.encryption,
             **doorform.initial(selectors.rules_of(meeting, self.limits)),
         }
+
+    def _starts_at(self) -> datetime | None:
+        """The time that a change is about: of a meeting that repeats, of the next occurrence that can be moved, where
+        its rule has it."""
+        if self.meeting is None or self.occurrence is None:
+            return None
+        one = first_to_move(self.meeting, self.occurrence)
+        return one.original_at if one.series_id is not None and one.original_at is not None else one.starts_at
 
     def _exceptions(self) -> list[doorform.TypedException]:
         """The rows of "Exceptions": what was posted, or what holds, and empty ones to be filled."""
@@ -262,8 +271,9 @@ class ScheduleForm(DoorForm):
             self.add_error("date", _("Enter a date such as 2026-11-24."))
             return
         data["starts_at"] = starts_at
-        if self.occurrence is not None and starts_at == self.occurrence.starts_at.replace(second=0, microsecond=0):
-            data["starts_at"] = self.occurrence.starts_at
+        before = self._starts_at()
+        if before is not None and starts_at == before.replace(second=0, microsecond=0):
+            data["starts_at"] = before
         elif starts_at < self.now - LATE_GRACE:
             today = timezone.localtime(self.now, localtime.ZoneInfo(data["time_zone"])).date()
             passed = _("%(clock)s on %(day)s in %(place)s has passed already. Choose a time to come.")

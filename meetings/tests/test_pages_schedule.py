@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from meetings import localtime
 from meetings.models import Invitation, Meeting
+from meetings.services import occurrences
 from meetings.tests.pages_case import GUEST, PagesCase, filled, in_days, utc
 
 
@@ -157,6 +158,18 @@ class Editing(PagesCase):
         assert self.post_edit(meeting).status_code == 302
         assert Meeting.objects.filter(pk=meeting.pk).values().get() == before
         assert Invitation.objects.filter(revoked_at=None).count() == 2
+
+    def test_another_title_leaves_a_meeting_that_repeats_where_it_is(self) -> None:
+        starts_at = timezone.now() + timedelta(days=1)
+        meeting = self.meeting(starts_at=starts_at, recurrence="FREQ=DAILY;COUNT=4", people=[GUEST])
+        first, second, *_later = meeting.occurrences.order_by("starts_at")
+        occurrences.move(self.ingrid, first, starts_at + timedelta(hours=1), 60, tell=False)
+        before = list(meeting.occurrences.order_by("pk").values_list("starts_at", "ends_at", "cancelled_at"))
+        assert self.post_edit(meeting, title="Another title").status_code == 302
+        meeting.refresh_from_db()
+        assert meeting.title == "Another title"
+        assert list(meeting.occurrences.order_by("pk").values_list("starts_at", "ends_at", "cancelled_at")) == before
+        assert second.invitations.get(email=GUEST).revoked_at is None
 
     def test_a_change_of_the_door_is_listed_first_and_saved_when_it_was_seen(self) -> None:
         meeting = self.scheduled()
