@@ -79,6 +79,7 @@ def examples(strategy: SearchStrategy[Any], most: int) -> list[Any]:
     return found
 
 
+@pytest.mark.timeout(300)  # twenty examples of every operation: much to compute where others compute too
 class Conformance(ApiCase):
     examples = 8
 

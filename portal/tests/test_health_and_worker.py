@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -10,14 +9,20 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import OperationalError
 from django.test import AsyncClient, TestCase, TransactionTestCase
 from django_tasks_db.models import DBTaskResult
 
+from meetings import audit
+from meetings.outgoing.models import AllowedDestination
+from meetings.tests.answering_service import answer, served
+from meetings.webhooks import services as webhooks
+from meetings.webhooks.models import WebhookDelivery
 from portal import health
 from portal.accounts import services
 from portal.tasks import send_password_link
-from portal.worker import BackgroundWorker
+from portal.tests.api_case import meeting_of
+from portal.tests.stored_on_disk import StoredOnDisk
+from portal.worker import BackgroundWorker, workers_of
 
 
 class Health(TestCase):
@@ -51,10 +56,8 @@ def eventually(condition: Callable[[], bool], within_s: float = 20.0) -> bool:
     deadline = time.monotonic() + within_s
     waiting = threading.Event()
     while time.monotonic() < deadline:
-        # The tests' database lies in memory, where a thread that writes locks whole tables against those that read.
-        with contextlib.suppress(OperationalError):
-            if condition():
-                return True
+        if condition():
+            return True
         waiting.wait(0.02)
     return condition()
 
@@ -64,7 +67,7 @@ def mails() -> Any:
     return DBTaskResult.objects.filter(task_path=send_password_link.module_path)
 
 
-class Worker(TransactionTestCase):
+class Worker(StoredOnDisk, TransactionTestCase):
     def test_jobs_run_and_those_of_a_killed_process_run_again(self) -> None:
         person = services.create_person("a@example.org", "A", password="correct horse battery")
         send_password_link.enqueue(str(person.pk))
@@ -82,6 +85,27 @@ class Worker(TransactionTestCase):
             assert worker.stop(5)
         assert len(mail.outbox) == 2
         assert not worker.running
+
+    def test_webhooks_are_sent_by_workers_of_their_own(self) -> None:
+        host = services.create_person("a@example.org", "A", password="correct horse battery")
+        meeting = meeting_of(host)
+        workers = [worker for worker in workers_of("one") if worker.queue != "default"]
+        assert len({worker.worker_id for worker in workers}) == len(workers) > 1
+        with served(answer(204, b"")) as service:
+            AllowedDestination.objects.create(text=service.url, for_everybody=True)
+            webhooks.make(host, url=service.url)
+            for worker in workers:
+                worker.interval_s = 0.02
+                worker.start()
+            try:
+                for kind in ("door.locked", "door.unlocked", "door.locked"):
+                    audit.record(kind, actor=host, meeting=meeting)
+                assert eventually(lambda: WebhookDelivery.objects.filter(state="delivered").count() == 3)
+            finally:
+                assert all([worker.stop(5) for worker in workers])
+        told = [request.json["type"] for request in service.requests]
+        assert told == ["meeting.locked", "meeting.unlocked", "meeting.locked"]
+        assert not mails().exists()
 
     def test_jobs_of_another_process_are_left_to_it(self) -> None:
         person = services.create_person("a@example.org", "A", password="correct horse battery")
