@@ -93,6 +93,7 @@ RESULTS: Final[Mapping[Result, frozenset[str]]] = {
     Result.REFUSED: frozenset(
         {
             "account.sign_in_refused",
+            "authorization.callback_refused",
             "authorization.receiving_refused",
             "authorization.refused",
             "authorization.source_refused",

@@ -121,6 +121,9 @@ SENTENCES: Final[Mapping[str, Any]] = {
         "{target} lost the {source} of somebody else: the authorization service did not answer"
     ),
     "authorization.unanswered": gettext_lazy("The authorization service did not answer"),
+    "authorization.callback_refused": gettext_lazy(
+        "A request to take back the authorization service’s word was refused: {reason}"
+    ),
     "authorization.answered": gettext_lazy("The authorization service answers again"),
     "authorization.taken_back": gettext_lazy("The authorization service took back its word about {target}"),
     "stream.answers_changed": gettext_lazy("{actor} changed who may ask for Red5 Pro streams"),
@@ -176,6 +179,8 @@ REASONS: Final[Mapping[str, Any]] = {
     "inactive": gettext_lazy("their account was deactivated"),
     "room": gettext_lazy("the stream was not one of this meeting"),
     "capabilities": gettext_lazy("they may not publish"),
+    "not_signed": gettext_lazy("its signature does not fit"),
+    "not_about_now": gettext_lazy("its time is more than five minutes off"),
     "not_authorized": gettext_lazy("the authorization service refused them"),
     "left": gettext_lazy("they pressed Leave"),
     "lost": gettext_lazy("their connection was lost and they did not come back"),

@@ -172,12 +172,17 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
+def is_about_now(timestamp: str, now: float) -> bool:
+    """Whether a timestamp can be read and is at most five minutes off."""
+    return bool(re.fullmatch(r"[0-9]{1,12}", timestamp, re.ASCII)) and abs(int(timestamp) - now) <= WINDOW_SECONDS
+
+
 def is_signed(secrets: Iterable[str], timestamp: str, given: str, body: bytes, now: float) -> bool:
     """Whether one of the signatures in `given` was made with one of the secrets over this time and body, about now.
 
     Every pair is compared, in constant time, so that an answer tells nothing about where they differ.
     """
-    if not re.fullmatch(r"[0-9]{1,12}", timestamp, re.ASCII) or abs(int(timestamp) - now) > WINDOW_SECONDS:
+    if not is_about_now(timestamp, now):
         return False
     signatures = [one.strip() for one in given.split(",")][:4]
     right = [signature(secret, timestamp, body) for secret in secrets]

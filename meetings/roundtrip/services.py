@@ -57,7 +57,7 @@ def change_service(by: Any, meeting: Meeting | None, wanted: Settings) -> Author
     Raises `NotAnAdministrator` or `NotAHost` where they may not, or `Wrong` with the field that can't be used.
     """
     with transaction.atomic():
-        _require_right(by, meeting)
+        require_right(by, meeting)
         destination = _destination(wanted, meeting)
         service = service_of(meeting)
         before = _told(service)
@@ -79,7 +79,7 @@ def change_service(by: Any, meeting: Meeting | None, wanted: Settings) -> Author
 def rotate_secret(by: Any, meeting: Meeting | None) -> str:
     """Makes a new secret and returns it, this once. The one before is good for a day more, so that nobody hurries."""
     with transaction.atomic():
-        _require_right(by, meeting)
+        require_right(by, meeting)
         service = service_of(meeting)
         secret = _new_secret()
         service.sealed_previous = service.sealed_secret
@@ -95,7 +95,7 @@ def _new_secret() -> str:
     return SECRET_PREFIX + random.token_urlsafe(32)
 
 
-def _require_right(by: Any, meeting: Meeting | None) -> None:
+def require_right(by: Any, meeting: Meeting | None) -> None:
     """Administrators set the organisation's service; hosts their meeting's, where administrators allow that."""
     if by is None:
         return

@@ -106,6 +106,8 @@ class Revoking(RevokeCase):
             await live.reconcile(self.id)
             assert len(live.rooms[self.id].inside()) == 2
             assert not await Revocation.objects.aexists()
+            said = [facts["reason"] for facts in await self.written("authorization.callback_refused")]
+            assert said == ["not_signed"] * 4 + ["not_about_now"] * 2 + ["not_signed"] * 2
 
     async def test_a_service_that_is_not_asked_has_nothing_to_take_back(self) -> None:
         async with self.asking(is_on=False):

@@ -21,27 +21,6 @@ from meetings.webhooks.delivery import LOST_AFTER, push_soon, tidy
 from meetings.webhooks.events import EVENT_OF, EVENTS, GROUPS, payload
 from meetings.webhooks.models import Webhook, WebhookEvent
 
-NOT_TOLD = {
-    # Kept for people: what a mail or a link did, what only counts, what another event says.
-    *("invitation.sent", "invitation.mail_failed", "invitation.link_made", "invitation.sent_again"),
-    *("invitation.move_asked", "invitation.move_refused", "invitation.asked_again"),
-    *("invitation.code_sent", "invitation.code_right", "invitation.code_wrong"),
-    *("door.admitted", "door.waits", "door.refused", "door.refusals_counted", "door.tries_refused"),
-    *("door.vouched", "door.message", "host.asked", "host.muted", "host.person_rights"),
-    # The service knows its own answers; what they do to people is told.
-    *("authorization.service_changed", "authorization.secret_made", "authorization.agreed", "authorization.refused"),
-    *("authorization.lapsed", "authorization.source_agreed", "authorization.source_refused"),
-    *("authorization.source_lapsed", "authorization.receiving_refused", "authorization.receiving_lapsed"),
-    "authorization.taken_back",
-}
-
-
-def test_every_entry_about_a_meeting_is_told_or_said_not_to_be() -> None:
-    about = {kind for kind in SENTENCES if kind.partition(".")[0] in {*GROUPS, "host"}}
-    told = {kind for kind in EVENT_OF if kind in SENTENCES}
-    assert about == told | NOT_TOLD
-    assert not told & NOT_TOLD
-
 
 def test_every_event_has_a_heading_and_is_sent_by_something() -> None:
     assert {name.partition(".")[0] for name in EVENTS} == set(GROUPS)

@@ -13,13 +13,22 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from meetings import budgets
-from meetings.network import source_of
+from meetings import audit, budgets
+from meetings.network import source_of, truncate_network
 from meetings.roundtrip import services
-from meetings.roundtrip.protocol import LONGEST_REASON, LONGEST_TOKEN, SIGNATURE, TIMESTAMP, is_signed, read_object
+from meetings.roundtrip.protocol import (
+    LONGEST_REASON,
+    LONGEST_TOKEN,
+    SIGNATURE,
+    TIMESTAMP,
+    is_about_now,
+    is_signed,
+    read_object,
+)
 from meetings.signaling.rates import Budgets
 
 MOST_BODY_BYTES: Final = 8 * 1024
@@ -52,6 +61,7 @@ async def revoke(request: HttpRequest) -> HttpResponse:
     key = await sync_to_async(_signed_by)(request, body, fields)
     if key is None:
         limits.wrong.take(source)
+        await sync_to_async(_write_refusal)(request)
         return _answer(403, "The signature does not fit.")
     if not limits.right.take(key):
         return _answer(429, "Too many requests.", retry=limits.right.seconds_until(key))
@@ -79,6 +89,13 @@ def _signed_by(request: HttpRequest, body: bytes, fields: dict[str, Any]) -> str
     candidates = services.asked_services(_room(fields))
     fitting = [one.key for one in candidates if is_signed(one.secrets, timestamp, given, body, now)]
     return next(iter(fitting), None)
+
+
+def _write_refusal(request: HttpRequest) -> None:
+    # What such a request names is a stranger's word: no meeting's history gets it.
+    why = "not_signed" if is_about_now(request.headers.get(TIMESTAMP, ""), time.time()) else "not_about_now"
+    network = truncate_network(request.META.get("REMOTE_ADDR", ""))
+    audit.record_refusal("authorization.callback_refused", network=network, now=timezone.now(), reason=why)
 
 
 def _room(fields: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.responses import NinjaJSONEncoder
 
 from portal.api import (
+    authorization,
     door,
     exceptions,
     invitations,
@@ -88,6 +89,7 @@ for _router in (
     powers.router,
     record.router,
     streams.router,
+    authorization.router,
     webhooks.router,
 ):
     api.add_router("", _router)

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from meetings.door import Way
 from meetings.models import Block, DoorTemplate, Meeting, Participant, PeopleGroup
+from meetings.roundtrip import services as roundtrip
 from meetings.services import exceptions
 from meetings.tests.live_case import running_live
 from meetings.webhooks import services as webhooks
@@ -113,6 +114,10 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", MEETING + "/suspend"): Row(HOSTS),
     ("POST", MEETING + "/resume"): Row(HOSTS, {"quiet": True}),
     ("POST", MEETING + "/stream-passes"): Row({**HOSTS_AND_LISTED, "listed": 201, "host": 201}, {}),
+    ("GET", MEETING + "/authorization"): Row(HOSTS),
+    ("PUT", MEETING + "/authorization"): Row(HOSTS, {"on": False}),
+    ("POST", MEETING + "/authorization/secret"): Row(HOSTS),
+    ("POST", MEETING + "/authorization/test"): Row(hosts(422), {}),  # there is no address yet
     ("GET", "/api/v1/webhooks"): Row(EVERY_ACCOUNT),
     ("POST", "/api/v1/webhooks"): Row(
         {**NOBODYS, **dict.fromkeys(CALLERS[3:], 201)}, {"url": "https://hooks.example.org/lintel"}
@@ -180,6 +185,7 @@ class EveryCaller(ApiCase):
         self.template = DoorTemplate.objects.create(name="Hearing")
         self.group = PeopleGroup.objects.create(name="Board")
         self.exception = exceptions.set_exception(self.people["host"], self.meeting, listed, Way.KNOCKS)
+        roundtrip.change_service(None, None, roundtrip.Settings("", is_on=False, hosts_may_replace=True))
         self.webhook, _secret = webhooks.make(self.people["host"], url="https://hooks.invalid/")
         Meeting.objects.filter(pk=self.meeting.pk).update(door_opens_minutes=None)
         occurrence = self.meeting.occurrences.get()
