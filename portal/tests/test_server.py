@@ -52,6 +52,11 @@ class TestStart:
         answer = get(server, "/readyz")
         assert answer.status == 200, answer.body  # type: ignore[attr-defined]
 
+    def test_anybody_with_this_code_can_prove_that_it_is_served(self, server: Server, tmp_path: Path) -> None:
+        done = run_manage(tmp_path / "auditor", "verify-build", f"http://127.0.0.1:{server.port}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert re.search(r"serves build [0-9a-f]{64}: \d+ files and 2 pages", done.stdout)
+
     def test_figures_for_a_graph_are_served_on_a_port_of_their_own(self, server: Server) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", METRICS_PORT, timeout=30)
         connection.request("GET", "/metrics")
