@@ -26,12 +26,14 @@ from meetings.rulebook import limits_now, rules_of
 class Proofs:
     """Everything by which somebody may be known here: keys of accounts, invited addresses, and their device ("": none).
 
-    Addresses, because the same person has another invitation to every occurrence of a meeting.
+    Addresses, because the same person has another invitation to every occurrence of a meeting. alike: devices on which
+    the same address was proved by people without an invitation.
     """
 
     accounts: frozenset[Any]
     addresses: frozenset[str]
     device: str
+    alike: frozenset[str] = frozenset()
 
     def fit(self, row: Participant | Block) -> bool:
         """Whether a row is about somebody with one of these proofs. Says the same as `query`."""
@@ -39,10 +41,11 @@ class Proofs:
             row.user_id in self.accounts
             or (row.invitation is not None and row.invitation.email in self.addresses)
             or (bool(self.device) and row.device == self.device)
+            or row.device in self.alike
         )
 
     def query(self) -> Q:
-        same = Q(user__in=self.accounts) | Q(invitation__email__in=self.addresses)
+        same = Q(user__in=self.accounts) | Q(invitation__email__in=self.addresses) | Q(device__in=self.alike)
         return same | Q(device=self.device) if self.device else same
 
 
@@ -132,6 +135,11 @@ class Register:
     def given_address(self, device: str) -> str:
         """What somebody with the meeting's link has proved to be theirs, or ""."""
         return self._given.get(device, "")
+
+    def devices_alike(self, device: str) -> frozenset[str]:
+        """Devices on which the address was proved that was proved on this one, without an invitation."""
+        address = self._given.get(device)
+        return frozenset(one for one, given in self._given.items() if address and given == address)
 
     def has_failed_mail(self, invitation: Invitation, device: str) -> bool:
         return self._failed.get((invitation.pk, device), False)

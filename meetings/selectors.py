@@ -371,7 +371,21 @@ def _proofs(
         accounts |= set((register.accounts_of(unnamed) if register is not None else accounts_of(unnamed)).values())
     if user is not None:
         accounts.add(user.pk)
-    return Proofs(frozenset(accounts), frozenset(link.email for link in links), device)
+    addresses = frozenset(link.email for link in links)
+    alike = frozenset[str]()
+    if device and user is None and not addresses:
+        alike = register.devices_alike(device) if register is not None else _devices_alike(occurrence, device)
+    return Proofs(frozenset(accounts), addresses, device, alike)
+
+
+def _devices_alike(occurrence: Occurrence, device: str) -> frozenset[str]:
+    """Where whoever proved an address here has proved it too: another browser makes nobody another person."""
+    proved = EmailCode.objects.filter(occurrence=occurrence, invitation=None).exclude(used_at=None)
+    last = proved.filter(device=device).order_by("created_at", "pk").last()
+    if last is None:
+        return frozenset()
+    latest = dict(proved.order_by("created_at", "pk").values_list("device", "email"))
+    return frozenset(one for one, email in latest.items() if email == last.email)
 
 
 def _blocks(

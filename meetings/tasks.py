@@ -137,11 +137,11 @@ def _occurrence_of_host(occurrence_id: str, user_id: str) -> tuple[Occurrence | 
 
 
 @task()
-def send_asked_links(keys: list[str]) -> None:
-    """Mail new links to invitees who asked for them without having one that works. Keys may be of nobody."""
+def send_asked_links(seal: str) -> None:
+    """Mail new links to somebody who asked for them without having one that works. It may be nobody's address."""
     from meetings.services import asked_links
 
-    asked_links.send(keys, timezone.now())
+    asked_links.send(seal, timezone.now())
 
 
 @task()

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.utils.crypto import constant_time_compare, salted_hmac
+
 from meetings.models import Block, Invitation
 from meetings.selectors import limits_now, takes_place_no_more
 from meetings.services import invitations
@@ -17,17 +19,26 @@ MOST: Final = 10
 """Of so many meetings links are mailed at once, the soonest first."""
 
 
-def of_address(address: str, now: datetime) -> list[UUID]:
-    """The invitations whose links may be mailed to this address (lower case): one for each meeting that goes on or
+def sealed(address: str) -> str:
+    """An address as it may lie in the queue: to be compared with invited ones, and not to be read."""
+    return salted_hmac("meetings.asked_links", address.strip().lower(), algorithm="sha256").hexdigest()
+
+
+def of_address(seal: str, now: datetime) -> list[UUID]:
+    """The invitations whose links may be mailed to the address with this seal: one for each meeting that goes on or
     comes."""
-    asked = Invitation.objects.filter(
-        email=address,
+    open_still = Invitation.objects.filter(
         revoked_at=None,
         awaits_link=False,
         occurrence__ended_at=None,
         occurrence__cancelled_at=None,
         occurrence__meeting__cancelled_at=None,
     )
+    addresses = open_still.order_by().values_list("email", flat=True).distinct()
+    address = next((one for one in addresses.iterator() if constant_time_compare(sealed(one), seal)), None)
+    if address is None:
+        return []
+    asked = open_still.filter(email=address)
     found: dict[UUID, UUID] = {}
     for one in asked.select_related("occurrence__meeting", "user").order_by("occurrence__starts_at"):
         if one.occurrence.meeting_id not in found and _may_have_one(one, now):
@@ -49,7 +60,8 @@ def _may_have_one(invitation: Invitation, now: datetime) -> bool:
     return not blocks.filter(invitation__email=invitation.email).exists()
 
 
-def send(keys: list[str], now: datetime) -> int:
+def send(seal: str, now: datetime) -> int:
     """Mail them, each at most every few minutes; hosts read of it. Returns how many."""
-    found = Invitation.objects.filter(pk__in=keys, revoked_at=None).select_related("occurrence__meeting")
+    keys = of_address(seal, now)
+    found = Invitation.objects.filter(pk__in=keys).select_related("occurrence__meeting")
     return sum(invitations.send_to_invitee(one, now) == 0 for one in found)

@@ -131,6 +131,11 @@ class InvitedAddressTests(GivenCase):
         assert sum(asked) == budgets.GIVEN_CODES_OF_ADDRESS.most
         assert given_addresses.standing(self.board, "device-19", PETER)[1].state == "none"
 
+    def test_strangers_who_give_an_address_use_up_nothing_of_the_link_that_was_sent_there(self) -> None:
+        for number in range(budgets.GIVEN_CODES_OF_ADDRESS.most):
+            assert given_addresses.ask(self.board, f"device-{number}", PETER)
+        assert mailed_codes.send(self.peter, "laptop")
+
     def test_one_device_is_given_only_so_many(self) -> None:
         asked = [given_addresses.ask(self.board, "phone", f"a{number}@elsewhere.example") for number in range(10)]
         assert sum(asked) == budgets.GIVEN_CODES_OF_DEVICE.most
@@ -171,6 +176,12 @@ class AnyAddressTests(GivenCase):
         self.arrive(email_code=self.ask_for(STRANGER))
         Block.objects.create(occurrence=self.board, device="phone")
         assert self.arrive().seen.decision == Refuse("blocked")
+
+    def test_who_was_removed_does_not_come_back_with_the_same_address_on_another_device(self) -> None:
+        self.arrive("phone", email_code=self.ask_for(STRANGER, "phone"))
+        Block.objects.create(occurrence=self.board, device="phone")
+        assert self.arrive("tablet", email_code=self.ask_for(STRANGER, "tablet")).seen.decision == Refuse("blocked")
+        assert self.arrive("desk", email_code=self.ask_for("other@elsewhere.example", "desk")).participant is not None
 
     def test_the_organisations_domains_hold_for_given_addresses_too(self) -> None:
         DoorPolicy.objects.create(guest_addresses="only", guest_domains=["medreg.example"])

@@ -168,9 +168,18 @@ def seat(visitor: Visitor) -> Iterator[Callable[..., Seat]]:
 
 
 def schedule(
-    portal: Portal, host: Seat, title: str, *people: str, preset: str = "", encryption: str = "Encrypted to the server"
+    portal: Portal,
+    host: Seat,
+    title: str,
+    *people: str,
+    preset: str = "",
+    others: tuple[str, str] | None = None,
+    encryption: str = "Encrypted to the server",
 ) -> str:
-    """Schedules a meeting that begins in a minute and opens its door page. Returns the address of that page."""
+    """Schedules a meeting that begins in a minute and opens its door page. Returns the address of that page.
+
+    others: the answer to people with nothing but the link, and which code they type first.
+    """
     page = host.page
     portal.sign_in(page, INGRID)
     page.get_by_role("link", name="Schedule").click()
@@ -185,6 +194,9 @@ def schedule(
         invite.press("Enter")
     if preset:
         page.get_by_role("radio", name=preset).check()
+    if others:
+        page.locator("#row-anyone").get_by_text(others[0], exact=True).click()
+        page.get_by_role("combobox", name="Others with the link").select_option(others[1])
     page.get_by_role("radio", name=encryption, exact=True).check()
     page.get_by_role("button", name="Schedule and send invitations").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
