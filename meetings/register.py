@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.apps import apps
@@ -49,17 +49,26 @@ class Proofs:
         return same | Q(device=self.device) if self.device else same
 
 
+WENT_AGAIN: Final = Q(
+    state=Participant.State.LEFT, user=None, invitation=None, entered_at=None, let_in_at=None, refused_until=None,
+    must_knock=False, may_speak=None, may_show=None, may_share=None, may_chat=None,
+)  # fmt: skip
+"""Came by the meeting's link, and left the door before anybody said anything to them. Nothing about them changes an
+answer, and there can be as many as somebody has patience to make up."""
+
+
 class Register:
     """Hosts, invitations, seats, blocks, second devices and typed codes of an occurrence, with everybody's verified
-    addresses."""
+    addresses. Of strangers who went again only those whose keys are in `wanted`."""
 
-    def __init__(self, occurrence: Occurrence) -> None:
+    def __init__(self, occurrence: Occurrence, wanted: Collection[str] = ()) -> None:
         self.occurrence = occurrence
         self.limits = limits_now()
         self.rules = rules_of(occurrence.meeting, self.limits)
         self.door_list = DoorList(occurrence.meeting)
         self.hosts = list(occurrence.meeting.hosts.all())
-        self.seats = list(occurrence.participants.select_related("user", "invitation__user", "let_in_by"))
+        seats = occurrence.participants.filter(~WENT_AGAIN | Q(pk__in=wanted))
+        self.seats = list(seats.select_related("user", "invitation__user", "let_in_by"))
         self._active_hosts = {host.pk for host in self.hosts if host.is_active}
         self._invitations = list(occurrence.invitations.select_related("user"))
         self._blocks = list(blocks_in(occurrence.meeting_id))

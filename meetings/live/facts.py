@@ -111,12 +111,13 @@ def judge(
     a free place goes to who has waited longest; who is away just now keeps their turn, and lets others pass.
     """
     occurrence = Occurrence.objects.select_related("meeting", *selectors.WITH_NAMES).get(pk=occurrence_id)
-    register = Register(occurrence)
+    ids = set(asked)
+    register = Register(occurrence, ids)
     round_trip = round_trip_of(occurrence.meeting)
     here = set(present)
     if round_trip is not None:
         here &= agreed.participants if agreed.to == round_trip.service.identity else frozenset()
-    ids, with_seat = set(asked), {*here, *kept}
+    with_seat = {*here, *kept}
     # Whoever waits has a turn, also while this process doesn't know them yet: it may just have started.
     seats = [seat for seat in register.seats if str(seat.pk) in ids or seat.state == Participant.State.WAITING]
     rows = {seat.pk: _row(occurrence, seat, register) for seat in seats}

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from meetings import selectors
-from meetings.live import facts
+from meetings.live import facts, storing
 from meetings.models import (
     Block,
     DoorException,
@@ -167,6 +167,27 @@ class RegisterTests(TestCase):
             self.assertEqual({person.participant_id for person in found[str(occurrence.pk)]}, ids)
             costs.append(len(asked))
         self.assertEqual(costs[0], costs[1])
+
+    def test_strangers_who_went_again_are_not_read_at_every_decision(self) -> None:
+        now = timezone.now()
+        said = (
+            *({}, {"let_in_at": now}, {"refused_until": now + timedelta(minutes=5)}, {"must_knock": True}),
+            *({"entered_at": now}, {"may_speak": False}, {"user": make_user("Marcus")}, {"state": "waiting"}),
+        )
+        occurrence = make_meeting(self.host)
+        rows = [
+            Participant.objects.create(
+                occurrence=occurrence, device=f"d{number}", **({"kind": "anyone", "state": "left"} | some)
+            )
+            for number, some in enumerate(said)
+        ]
+        read = {seat.pk for seat in Register(occurrence).seats}
+        self.assertEqual(read, {row.pk for row in rows[1:]})
+        # Whose socket is open is answered, whatever became of their row.
+        verdicts = facts.judge(str(occurrence.pk), [str(rows[0].pk)], [], [], now, agreed=facts.Agreed())
+        self.assertEqual(verdicts.judgements[str(rows[0].pk)].decision.reason, "closed")
+        storing.left(str(rows[-1].pk), "stopped")
+        self.assertEqual(len(Register(occurrence).seats), len(rows) - 2)
 
 
 def _seat_of_some_kind(occurrence: Occurrence, crowd: int, number: int) -> Participant:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 from asgiref.sync import sync_to_async
 
@@ -18,7 +19,7 @@ from meetings.tests.live_case import Browser, Json, LiveCase, Talk, make_link, m
 
 def somebody(name: str, kind: str = "anyone", network: str = "203.0.113.0/24") -> Person:
     return Person(
-        participant_id=name, name=name, kind=kind, is_guest=kind in {"anyone", "guest"}, provenance="",
+        participant_id=str(uuid4()), name=name, kind=kind, is_guest=kind in {"anyone", "guest"}, provenance="",
         provenance_for_hosts="", email=None, network=network, invitation_id=None, user_id=None, may_know=False,
         organiser=False, knocked_at=None, entered_at=None, host_message="",
     )  # fmt: skip
