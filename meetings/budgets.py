@@ -83,6 +83,7 @@ REQUESTS = Budget(
     Rate.per_minute(300),
     TOO_MANY,
 )
+IN_LINE = Budget("pages and questions of the entrance (two are answered at a time)", "address", 60, TOO_MANY)
 KNOCKS = Budget("knocks by the meeting link", "meeting and address", Rate.per_minute(60), TOO_MANY)
 KNOCKS_OF_ALL = Budget("the same, from everywhere", "meeting", Rate.per_minute(120), TOO_MANY)
 KNOCKS_OF_ONE = Budget(
@@ -146,6 +147,12 @@ FALSE_REVOCATIONS = Budget("revocations whose signature does not fit", "address"
 
 CONNECTIONS = Budget("connections", "address", 1000, "closed; trusted proxies stand for many and are not counted")
 OPENING_CONNECTIONS = Budget("connections without a complete request", "address", 400, "closed")
+HTTP_REQUESTS = Budget(
+    "requests of any kind",
+    "address",
+    Rate(300, 40),
+    "read later; one answered 429 counts as ten; trusted proxies are not counted",
+)
 
 # The audit log
 
@@ -160,6 +167,7 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
             TRIES,
             TRIES_OF_A_SITE,
             REQUESTS,
+            IN_LINE,
             KNOCKS,
             KNOCKS_OF_ALL,
             KNOCKS_OF_ONE,
@@ -195,7 +203,7 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
     ),
     ("Programs", (API_REQUESTS, API_WRITES, API_FAILURES)),
     ("Authorization services", (STREAM_QUESTIONS, STREAM_STRANGERS, REVOCATIONS, FALSE_REVOCATIONS)),
-    ("The server", (CONNECTIONS, OPENING_CONNECTIONS)),
+    ("The server", (CONNECTIONS, OPENING_CONNECTIONS, HTTP_REQUESTS)),
     ("The audit log", (REFUSALS,)),
 )
 """In the order of docs/operations.md."""

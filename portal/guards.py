@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from daphne.http_protocol import WebRequest
@@ -22,6 +25,7 @@ from zope.interface import implementer
 
 from meetings import budgets
 from meetings.network import source_of
+from portal.pace import Pace
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Limits:
     queued_messages: int = 64
     connections_per_address: int = budgets.CONNECTIONS.most
     opening_per_address: int = budgets.OPENING_CONNECTIONS.most
+    requests: budgets.Rate = budgets.HTTP_REQUESTS.rate
     discard_s: float = 3.0
     ping_interval_s: int = 10
     ping_timeout_s: int = 10
@@ -86,13 +91,17 @@ class GuardedChannel(http.HTTPChannel):
     maxHeaders = 100
     limits: Limits
     opening: Counter[str]
+    pace: Pace | None
     # opening (first header) · headers · body · answering · idle · refused
     phase = "opening"
+    _begun = False
 
     def __init__(self) -> None:
         super().__init__()
         self._deadline: Any = None
         self._address = ""
+        self._unread: list[bytes] = []
+        self._next: Any = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -105,10 +114,38 @@ class GuardedChannel(http.HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self.phase == "refused":
             return  # read and thrown away, so that the client gets to see our answer
+        if self._next is not None:
+            self._unread.append(data)
+            return
+        if (self.phase == "opening" and not self._begun) or self.phase == "idle":
+            self._begun = True
+            if self.pace is not None and (wait := self.pace.seconds_to_wait(self._address, time.monotonic())):
+                self._unread.append(data)
+                self._wait(wait)
+                return
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
         if self.phase == "idle":
             self.phase = "headers"
             self._expect_within(self.limits.header_deadline_s)
         super().dataReceived(data)
+
+    def _wait(self, seconds: float) -> None:
+        """Reads nothing of this connection meanwhile: what it sends stays in the network."""
+        self._expect_nothing()
+        if seconds == math.inf:
+            self.transport.abortConnection()
+            return
+        self.transport.pauseProducing()
+        self._next = reactor.callLater(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self._next = None
+        data, self._unread = b"".join(self._unread), []
+        self.transport.resumeProducing()
+        self._expect_within(self.limits.header_deadline_s)
+        self._read(data)
 
     def lineReceived(self, line: bytes) -> None:
         # RFC 9112 section 5.2: a folded header line is refused; two programs may read it differently.
@@ -147,11 +184,16 @@ class GuardedChannel(http.HTTPChannel):
 
     def requestDone(self, request: Any) -> None:
         self.phase = "idle"
+        if request.code == HTTPStatus.TOO_MANY_REQUESTS and self.pace is not None:
+            self.pace.was_refused(self._address, time.monotonic())
         super().requestDone(request)
 
     def connectionLost(self, reason: Any) -> None:
         self._opened()
         self._expect_nothing()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         super().connectionLost(reason)
 
     def refuse(self, status: int, text: bytes) -> None:
@@ -193,16 +235,19 @@ class GuardedHTTPFactory(http.HTTPFactory):
 
     protocol = GuardedChannel
 
-    def __init__(self, server: Any, limits: Limits) -> None:
+    def __init__(self, server: Any, limits: Limits, unlimited: Callable[[str], bool]) -> None:
         super().__init__(timeout=limits.idle_s)
         self.server = server
         self.limits = limits
+        self.unlimited = unlimited
         self.opening: Counter[str] = Counter()
+        self.pace = Pace(limits.requests)
 
     def buildProtocol(self, addr: Any) -> Any:
         channel = super().buildProtocol(addr)
         channel.limits = self.limits
         channel.opening = self.opening
+        channel.pace = None if self.unlimited(str(getattr(addr, "host", ""))) else self.pace
         return channel
 
     def log(self, request: Any) -> None:

@@ -92,7 +92,7 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             STDLibLogObserver("lintel.twisted"), [LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)]
         )
         globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
-        self.http_factory = GuardedHTTPFactory(self, self.limits)
+        self.http_factory = GuardedHTTPFactory(self, self.limits, self._stands_for_many)
         self.ws_factory = GuardedSocketFactory(self, self.limits)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
@@ -160,10 +160,13 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
                 # TLS inside the limit: an address is counted from its first packet, and autobahn meets TLS directly.
                 context = context_factory(self.config.tls_cert, self.config.tls_key)
                 inner = TLSMemoryBIOFactory(context, False, self.http_factory)
-            entrance = AddressLimit(inner, self.limits, lambda host: among(host, self.config.trusted_proxies))
+            entrance = AddressLimit(inner, self.limits, self._stands_for_many)
             self.ports.append(reactor.listenTCP(number, entrance, interface=host, backlog=512))
         except error.CannotListenError as problem:
             raise ConfigError([unusable_port(host, number, problem.socketError)]) from None
+
+    def _stands_for_many(self, host: str) -> bool:
+        return among(host, self.config.trusted_proxies)
 
     def _signalled(self) -> None:
         if self.stopping:

@@ -73,7 +73,11 @@ class Server:
                 text=True,
             )
         threading.Thread(target=self._read, daemon=True).start()
-        self.wait_for_line("Lintel is ready at")
+        try:
+            self.wait_for_line("Lintel is ready at")
+        except AssertionError:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
