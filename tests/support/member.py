@@ -20,6 +20,11 @@ class Member:
         self._answered = 0
         self._answering = asyncio.create_task(self._answer_offers())
 
+    @property
+    def is_out(self) -> bool:
+        """The socket is closed, whoever closed it."""
+        return self.socket.close_code is not None
+
     async def _answer_offers(self) -> None:
         while True:
             offer = await self.socket.until(self._is_next_offer, seconds=600)

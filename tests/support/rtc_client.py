@@ -159,6 +159,7 @@ class Client:
         self.up: dict[str, UpStream] = {}
         self.down: dict[tuple[str, str], DownStream] = {}
         self.latencies_ns: list[int] | None = None
+        self.last_arrival_ns = 0  # of a packet of media, on the real-time clock
         self.feedback: list[wire.RtcpPacket] = []
         self.reports_received = 0
         self._by_ssrc: dict[int, DownStream] = {}
@@ -253,6 +254,7 @@ class Client:
         return publisher, source
 
     def _take_rtp(self, packet: memoryview, arrival_ns: int) -> None:
+        self.last_arrival_ns = arrival_ns
         stream = self._by_ssrc.get(int.from_bytes(packet[8:12]))
         if stream is None:
             assert self.subscribe is not None
