@@ -23,6 +23,16 @@ def test_what_is_to_be_taken_out_is_there(guard: Guard) -> None:
         compile(text.replace(edit.old, edit.new), edit.file, "exec")
 
 
+CONCERN_THE_SERVER = [*range(1, 15), 20, *range(27, 39), 42]
+
+
+@pytest.mark.parametrize("number", CONCERN_THE_SERVER)
+def test_every_threat_has_a_test_from_outside_that_fails_without_a_guard(number: int) -> None:
+    from_outside = f"tests/intruder/test_t{number:02}_"
+    rows = [guard for guard in GUARDS if guard.threat == f"T{number}"]
+    assert any(test.startswith(from_outside) for guard in rows for test in guard.tests), from_outside
+
+
 def test_the_threat_model_has_the_list_as_it_is() -> None:
     """If not: python -m tests.mutations --write"""
     assert DOCUMENT.read_text() == document()

@@ -1,15 +1,18 @@
-"""Reads `guards.toml` and writes it as the table of docs/threat-model.md."""
+"""Reads `guards.toml` and what came of taking guards out, and writes both as the table of docs/threat-model.md."""
 
 from __future__ import annotations
 
 import ast
 import functools
+import hashlib
 import tomllib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 GUARDS = Path(__file__).with_name("guards.toml")
+MISSED = Path(__file__).with_name("missed.toml")
 DOCUMENT = ROOT / "docs" / "threat-model.md"
 BEGIN, END = "<!-- guards: begin -->", "<!-- guards: end -->"
 
@@ -46,6 +49,11 @@ class Guard:
         return f"{self.threat}: {self.intruder}"
 
     @property
+    def digest(self) -> str:
+        """Stands for what is taken out and which tests must fail: whatever was found out holds for this alone."""
+        return hashlib.sha256(repr((self.edits, self.tests)).encode()).hexdigest()[:12]
+
+    @property
     def text(self) -> str:
         """Everything that the row says, for whoever looks for a word in it."""
         return " ".join((str(self), self.guard, *(edit.file for edit in self.edits), *self.tests))
@@ -62,6 +70,19 @@ def read() -> list[Guard]:
         for row in rows
     ]  # fmt: skip
     return sorted(found, key=lambda guard: int(guard.threat.removeprefix("T")))
+
+
+def missed() -> dict[str, date]:
+    """By digest, when a guard was last taken out and every test of its row failed."""
+    found: dict[str, date] = tomllib.loads(MISSED.read_text())
+    return found
+
+
+def note_missed(guards: list[Guard], today: date) -> None:
+    """Adds these, and drops rows that are in the list no more."""
+    listed = {guard.digest for guard in read()}
+    found = missed() | dict.fromkeys((guard.digest for guard in guards), today)
+    MISSED.write_text("".join(f'"{digest}" = {found[digest]}\n' for digest in sorted(found) if digest in listed))
 
 
 def test_id(name: str) -> str:
@@ -100,10 +121,12 @@ def _names(body: list[ast.stmt]) -> list[str]:
 
 def written(guards: list[Guard]) -> str:
     """The table as the document has it."""
-    lines = ["| | intruder | guard | test that fails without it |", "| --- | --- | --- | --- |"]
+    lines = ["| | intruder | guard | test that fails without it | failed on |", "| --- | --- | --- | --- | --- |"]
+    when = missed()
     for guard in guards:
         tests = ", ".join(f"`{_short(test)}`" for test in guard.tests)
-        lines.append(f"| {guard.threat} | {guard.intruder} | {guard.guard} | {tests} |")
+        on = when.get(guard.digest, "not tried")
+        lines.append(f"| {guard.threat} | {guard.intruder} | {guard.guard} | {tests} | {on} |")
     return "\n".join(lines)
 
 
