@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from media_engine import OfferRejected, Source
+from meetings.door import COLUMN, Way
 from meetings.e2ee import attestations
 from meetings.live import hosting, powers, storing, views
 from meetings.live.office import Live
@@ -155,6 +156,12 @@ async def _door_message(turn: Turn) -> Fields:
 
 async def _door_lock(turn: Turn) -> Fields:
     await hosting.lock(turn.live, turn.room.id, turn.actor, locked=turn.message["locked"])
+    return None
+
+
+async def _host_door(turn: Turn) -> Fields:
+    row = next(row for row, column in COLUMN.items() if column == turn.message["row"])
+    await hosting.change_way(turn.live, turn.room.id, turn.actor, row, Way(turn.message["way"]))
     return None
 
 
@@ -347,6 +354,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "door.refuse": (HOSTS, _door_refuse),
     "door.message": (HOSTS, _door_message),
     "door.lock": (HOSTS, _door_lock),
+    "host.door": (HOSTS, _host_door),
     "host.mute": (HOSTS, _host_mute),
     "host.mute_all": (HOSTS, _host_mute_all),
     "host.ask": (HOSTS, _host_ask),

@@ -10,10 +10,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from meetings.door import Row, Way
 from meetings.live import acting, views
 from meetings.live.office import Live
 from meetings.live.storing import Actor
 from meetings.services import door as door_services
+from meetings.services import live_door
 from meetings.signaling.protocol import ProtocolError
 
 
@@ -131,6 +133,15 @@ async def lock(live: Live, occurrence_id: str, actor: Actor, *, locked: bool) ->
     if room is not None:
         room.news.changed_by = done.by
     live.wake(occurrence_id)
+
+
+async def change_way(live: Live, occurrence_id: str, actor: Actor, row: Row, way: Way) -> None:
+    """What the door does with one kind of people from now on. Whoever it puts out is out before this returns."""
+    room = live.rooms.get(occurrence_id)
+    done = await acting.store(live, room, live_door.change_way, occurrence_id, actor, row=row, way=way)
+    if room is not None:
+        room.news.changed_by = done.by
+        await live.reconcile(occurrence_id)
 
 
 async def end(live: Live, occurrence_id: str, actor: Actor) -> None:

@@ -28,6 +28,8 @@ REACTIONS: Final = ("👍", "👏", "😂", "😮", "❤️", "🎉")
 MUTABLE_SOURCES: Final = ("microphone", "camera", "screen")
 RIGHTS: Final = ("speak", "show", "share", "chat")
 AUDIENCES: Final = ("everyone", "signed_in", "hosts")
+ROWS: Final = ("listed", "colleagues", "guests", "anyone")
+WAYS: Final = ("walks_in", "knocks", "turned_away")
 
 PARTICIPANT: Final = Field(text(1, 64))
 WORD: Final = Field(encoded(1, group_messages.MAX_WORD_BYTES), default=None)
@@ -47,6 +49,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "door.refuse": {"participant": PARTICIPANT, "block": Field(boolean, default=False), "note": NOTE},
         "door.message": {"participant": PARTICIPANT, "text": Field(prose(0, MAX_NOTE_LENGTH))},
         "door.lock": {"locked": Field(boolean)},
+        "host.door": {"row": Field(one_of(ROWS)), "way": Field(one_of(WAYS))},
         "host.mute": {"participant": PARTICIPANT, "source": Field(one_of(MUTABLE_SOURCES))},
         "host.mute_all": {"unmute": Field(boolean, default=True)},
         "host.ask": {"participant": PARTICIPANT, "source": Field(one_of(MUTABLE_SOURCES))},

@@ -105,6 +105,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "host.to_door": row(hosts(), "inside"),
         "host.lower_hand": row(hosts(), "inside"),
         "host.ask": row(hosts(), "inside", source="microphone"),
+        "host.door": row(hosts(elsewhere=OK), row="listed", way="walks_in"),
         "host.rights": row(hosts(elsewhere=OK), share="hosts"),
         "host.person_rights": row(hosts(), "inside", chat=False),
         # Known to the meeting, but a guest: only people with an account can host.

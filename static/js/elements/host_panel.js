@@ -1,13 +1,13 @@
 // Host controls: the door as it stands, the lock, and what concerns everyone.
 import { h, icon, put, setAttr, setIcon, setText } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
-import { DoorRules } from "./info_panels.js";
+import { DoorWays } from "./door_ways.js";
 import { RIGHTS, audienceNames, rightNames } from "./rights_words.js";
 import { triedWords } from "./turned_away_words.js";
 
 export class HostPanel {
   #roster;
-  #rules = new DoorRules();
+  #door;
   #lockWord = h("span");
   #lockNote = h("p", { class: "meta", hidden: true }, gettext("Nobody else can come in. People at the door keep waiting."));
   #lock;
@@ -26,20 +26,29 @@ export class HostPanel {
   /**
    * @param {{
    *   roster: import("../signaling/roster.js").Roster,
-   *   suspend: () => void, give: (rights: Partial<import("../signaling/protocol.js").Rights>) => Promise<void>,
+   *   say: (text: string) => void, suspend: () => void, give: (rights: Partial<import("../signaling/protocol.js").Rights>) => Promise<void>,
+   *   setWay: (row: import("../lib/door.js").Row, way: import("../lib/door.js").Way) => Promise<void>,
    *   deeds: {resume: (quiet: boolean) => void, lock: () => void, muteEveryone: () => Promise<void>, lowerHands: () => void, end: () => Promise<void>},
    * }} parts
    */
-  constructor({ roster, suspend, give, deeds }) {
+  constructor({ roster, say, suspend, give, setWay, deeds }) {
     this.#roster = roster;
+    this.#door = new DoorWays({ roster, say, change: setWay });
     this.#lock = h("button", { class: "btn", type: "button", onclick: () => deeds.lock() }, icon("lock"), this.#lockWord);
     this.#suspend = h("button", { class: "btn", type: "button", onclick: () => (roster.suspended ? deeds.resume(false) : suspend()) }, icon("octagon-pause"), this.#suspendWord);
     this.#hands = h("button", { class: "btn", type: "button", onclick: () => deeds.lowerHands() }, icon("hand"), gettext("Lower all hands"));
     this.body = h(
       "div",
       { class: "body" },
+      // First, because whoever needs it needs it at once.
+      h(
+        "div",
+        { class: "stack gap-2" },
+        this.#suspend,
+        h("p", { class: "meta" }, gettext("Suspend stops every picture, sound, message and share at once, yours too, and asks you what next.")),
+      ),
       h("h3", { class: "sub-h" }, gettext("The door")),
-      h("div", { class: "stack gap-3" }, this.#rules.node, this.#lock, this.#lockNote),
+      h("div", { class: "stack gap-3" }, this.#door.node, this.#lock, this.#lockNote),
       this.#whoMay(give),
       h("h3", { class: "sub-h sub-gap" }, gettext("Everyone")),
       h(
@@ -47,8 +56,6 @@ export class HostPanel {
         { class: "stack gap-2" },
         h("button", { class: "btn", type: "button", onclick: () => void deeds.muteEveryone() }, icon("mic-off"), gettext("Mute everyone")),
         this.#hands,
-        this.#suspend,
-        h("p", { class: "meta" }, gettext("Suspend stops every picture, sound, message and share at once, yours too, and asks you what next.")),
         h("button", { class: "btn btn-quiet-danger", type: "button", onclick: () => void deeds.end() }, icon("phone-off"), gettext("End for everyone…")),
       ),
       this.#turnedAway,
@@ -59,7 +66,7 @@ export class HostPanel {
   render() {
     const { meeting } = this.#roster;
     if (!meeting) return;
-    this.#rules.show(meeting);
+    this.#door.render();
     setText(this.#suspendWord, this.#roster.suspended ? gettext("Resume the meeting") : gettext("Suspend the meeting"));
     setIcon(this.#suspend, this.#roster.suspended ? "play" : "octagon-pause");
     setText(this.#lockWord, meeting.locked ? gettext("Unlock the door") : gettext("Lock the door now"));

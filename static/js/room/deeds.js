@@ -161,6 +161,25 @@ export class Deeds {
     await this.#hosting.give(rights).catch(this.#failed);
   }
 
+  /**
+   * What the door does with one kind of people. Whoever would have to go is named in number first.
+   * @param {import("../lib/door.js").Row} row
+   * @param {import("../lib/door.js").Way} way
+   */
+  async setWay(row, way) {
+    const kind = { listed: "listed", colleagues: "colleague", guests: "guest", anyone: "anyone" }[row];
+    const inside = [...this.#roster.people.values()].filter((person) => person.kind === kind && !person.host).length;
+    if (way === "turned_away" && inside) {
+      const sure = await ask({
+        title: ngettext("Turn away the {count} who is inside?", "Turn away the {count} who are inside?", inside),
+        body: gettext("Whoever came in without a host letting them in is out at once, and nobody of that kind comes in any more."),
+        answers: [{ value: "away", label: gettext("Turn away"), danger: true }],
+      });
+      if (!sure) return;
+    }
+    await this.#hosting.setWay(row, way).catch(this.#failed);
+  }
+
   lowerHands() {
     for (const person of this.#roster.hands) void this.#talk.lowerHand(person.participant).catch(this.#failed);
   }

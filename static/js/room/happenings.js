@@ -1,5 +1,6 @@
 // What happens in the room, put into words: in a note over the stage, between the messages of the chat, and said.
 import { warningWords } from "../elements/turned_away_words.js";
+import { doorPromise } from "../elements/door_words.js";
 import { gettext } from "../lib/i18n.js";
 import { chime } from "../elements/sounds.js";
 
@@ -70,6 +71,11 @@ function tellOfTheDoor({ roster, announcer, banners, notices, chat }) {
         announcer.alert(text);
         banners.show("resumed", { icon: "play", title: text, forMs: 6000 });
       }
+    }
+    if (roster.capabilities.host && by !== roster.self?.name && JSON.stringify(meeting.door) !== JSON.stringify(was.door)) {
+      const title = by ? gettext("{name} changed the door.", { name: by }) : gettext("The door was changed.");
+      banners.show("door", { icon: "door-open", title, text: doorPromise(meeting), forMs: 8000, closable: true });
+      announcer.say(title);
     }
     if (meeting.locked === was.locked) return;
     const text = meeting.locked ? gettext("The door is locked.") : gettext("The door is no longer locked.");

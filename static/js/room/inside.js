@@ -125,7 +125,10 @@ export class Inside {
         openPanel: (name) => this.#panels.open(name), switchOff: () => void deeds.switchOff(),
       },
     });
-    this.#host = new HostPanel({ roster, deeds, give: (rights) => deeds.give(rights), suspend: () => void deeds.suspend().then(() => this.#suspended.focus()) });
+    this.#host = new HostPanel({
+      roster, deeds, say: (text) => announcer.say(text), give: (rights) => deeds.give(rights), setWay: (row, way) => deeds.setWay(row, way),
+      suspend: () => void deeds.suspend().then(() => this.#askWhatNext()),
+    });
     this.#sharingNote = new SharingNote({ participation, banners: this.#banners, say: (text) => announcer.say(text) });
     this.#cut = new Cut({ client, banners: this.#banners, announcer });
     this.#hearing = new Hearing({
@@ -322,6 +325,13 @@ export class Inside {
     this.#stage.view = view;
     this.#render();
     this.#announcer.say(view === "speaker" ? gettext("Speaker view") : gettext("Grid view"));
+  }
+
+  /** The host who stopped everything sees what there is to do next: where panels lie over the stage, theirs goes. */
+  #askWhatNext() {
+    if (!this.#roster.suspended) return;
+    if (innerWidth <= 640) this.#panels.close();
+    this.#suspended.focus();
   }
 
   // ---- small things

@@ -60,6 +60,14 @@ export class Hosting {
     return this.#request("host.ask", { participant, source });
   }
 
+  /**
+   * @param {import("../lib/door.js").Row} row
+   * @param {import("../lib/door.js").Way} way
+   */
+  setWay(row, way) {
+    return this.#request("host.door", { row, way });
+  }
+
   /** @param {Partial<import("./protocol.js").Rights>} rights */
   give(rights) {
     return this.#request("host.rights", rights);
