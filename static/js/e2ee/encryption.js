@@ -154,7 +154,7 @@ export class Encryption extends Emitter {
     this.#group?.terminate();
     this.transforms?.worker.terminate();
     this.#group = this.transforms = this.#credential = this.#identified = null;
-    this.members.clear();
+    this.members = new Map();
     this.#lines.clear();
     this.leaks.clear();
     this.held.clear();

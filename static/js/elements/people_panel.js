@@ -15,6 +15,8 @@ export class PeoplePanel {
   #mute;
   /** @type {Map<string, HTMLLIElement>} */
   #rows = new Map();
+  /** They stay while their rows are drawn anew, or whoever reaches for one would miss it. @type {WeakMap<HTMLLIElement, HTMLElement>} */
+  #buttons = new WeakMap();
   #list = h("ul", { class: "plist" });
   #count = h("p", { class: "sub-h" });
   #search = h("input", { class: "input", type: "search", "aria-label": gettext("Search people"), placeholder: gettext("Search people"), oninput: () => this.render() });
@@ -82,18 +84,9 @@ export class PeoplePanel {
     row.dataset.drawn = state;
     const focused = row.contains(document.activeElement);
     const about = [person.host && gettext("Host"), person.secured === false && gettext("Connecting securely…"), person.provenance].filter(Boolean).join(" · ");
-    const actions = h(
-      "button",
-      {
-        class: "btn btn-icon btn-sm",
-        type: "button",
-        "aria-label": gettext("Actions for {name}", { name: person.name }),
-        "aria-haspopup": "menu",
-        "aria-expanded": "false",
-        onclick: () => this.#openMenu(person, actions),
-      },
-      icon("ellipsis"),
-    );
+    const actions = this.#buttons.get(row) ?? this.#button(person.participant);
+    this.#buttons.set(row, actions);
+    actions.setAttribute("aria-label", gettext("Actions for {name}", { name: person.name }));
     put(
       row,
       h(
@@ -119,6 +112,16 @@ export class PeoplePanel {
       ...(person.cautions ?? []).map((caution) => h("p", { class: "caution num" }, icon("triangle-alert"), cautionWords(caution, person.link))),
     );
     if (focused) actions.focus();
+  }
+
+  /** @param {string} participant */
+  #button(participant) {
+    const open = () => {
+      const person = this.#roster.people.get(participant);
+      if (person) this.#openMenu(person, button);
+    };
+    const button = h("button", { class: "btn btn-icon btn-sm", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: open }, icon("ellipsis"));
+    return button;
   }
 }
 

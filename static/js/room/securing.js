@@ -26,6 +26,8 @@ export class Securing {
   #door;
   /** @type {Promise<void> | null} */
   #fetching = null;
+  /** @type {ReadonlyMap<string, import("../e2ee/tree.js").Member> | null} */
+  #attested = null;
 
   /**
    * @param {{
@@ -52,10 +54,18 @@ export class Securing {
         request: (type, fields) => this.#client.request(type, fields), code: this.#door.code,
         account: this.#door.signed_in?.email ?? null, workers: this.#door.workers,
       });
-      this.encryption.on("change", () => this.#roster.attest(this.encryption?.isOn ? this.encryption.members : null));
+      this.encryption.on("change", () => this.#attest());
     });
     this.#fetching.catch(() => (this.#fetching = null));
     await this.#fetching;
+  }
+
+  /** Says who is in the group, when that is news: much else changes every second. */
+  #attest() {
+    const members = this.encryption?.isOn ? this.encryption.members : null;
+    if (members === this.#attested) return;
+    this.#attested = members;
+    this.#roster.attest(members);
   }
 
   /** At the door, whoever lets this person in signs this device's key; where nothing is encrypted the server says so. */
