@@ -15,7 +15,7 @@ from django.utils import timezone
 from meetings import arrivals, budgets, tasks
 from meetings.arrivals import Arrival, Wish, WrongEmailCode
 from meetings.door import AskedAddress, Refuse, Rules, Wait, Way
-from meetings.models import AuditEntry, Block, DoorPolicy, EmailCode, Participant
+from meetings.models import AuditEntry, Block, DoorPolicy, EmailCode, Invitation, Participant
 from meetings.services import given_addresses, invitations, links, mailed_codes
 from meetings.services.doorrules import set_rules
 from meetings.services.mailed_codes import Verdict
@@ -230,6 +230,43 @@ class RequestTests(LiveCase):
             await talk.message("door")
             queue = (await host.message("waiting"))["waiting"]
             self.assertEqual((queue[0]["kind"], queue[0]["email"]), ("guest", PETER))
+            await host.ask("door.admit", participant=answer["participant"])
+            await talk.message("room")
+            peter = await Invitation.objects.select_related("occurrence__meeting").aget()
+            await sync_to_async(links.replace_link)(self.host, peter, send=False)
+            self.assertEqual((await talk.message("refused"))["reason"], "closed")
+            self.assertNotIn(answer["participant"], live.engine.stats(self.id))
+            self.assertEqual((await browser.arrive(self.code, "Peter"))["reason"], "verify_email")
+
+    async def test_whoever_waits_by_a_proved_address_is_out_when_it_is_revoked(self) -> None:
+        peter, _ = await sync_to_async(make_link)(self.occurrence, PETER)
+        async with running_live() as live:
+            await self.host_inside(live)
+            browser = Browser(live)
+            await browser.arrive(self.code, "Peter", email=PETER)
+            digits = await sync_to_async(lambda: mailed_codes.mint(EmailCode.objects.get()))()
+            answer = await browser.arrive(self.code, "Peter", email_code=digits)
+            talk = await browser.socket()
+            await talk.send("hello", protocol=1, ticket=answer["ticket"])
+            await talk.message("door")
+            peter = await Invitation.objects.select_related("occurrence__meeting").aget(pk=peter.pk)
+            await sync_to_async(invitations.revoke)(self.host, peter)
+            self.assertEqual((await talk.message("refused"))["reason"], "closed")
+            self.assertEqual((await browser.arrive(self.code, "Peter"))["reason"], "closed")
+            again = await browser.arrive(self.code, "Peter", email=PETER)
+            self.assertEqual(again["reason"], "closed", "the device is known for who was revoked")
+
+    async def test_a_device_with_anothers_link_asks_for_no_address_in_its_stead(self) -> None:
+        _, secret = await sync_to_async(make_link)(self.occurrence, PETER)
+        async with running_live() as live:
+            await self.host_inside(live)
+            first, thief = Browser(live), Browser(live, network="198.51.100.7")
+            await first.open_link(secret)
+            self.assertEqual((await first.arrive(self.code, "Peter"))["reason"], "knock")
+            await thief.open_link(secret)
+            answer = await thief.arrive(self.code, "Peter", email="thief@elsewhere.example")
+            self.assertEqual((answer["reason"], "asks_address" in answer), ("link_in_use", False))
+            self.assertEqual(await EmailCode.objects.acount(), 0)
 
     async def test_a_network_that_mails_to_many_addresses_is_stopped(self) -> None:
         async with running_live() as live:
