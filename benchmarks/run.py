@@ -33,6 +33,7 @@ from benchmarks.tables import (
     print_memory,
     print_product,
     print_relay,
+    print_stalled,
     print_steady,
 )
 
@@ -51,7 +52,7 @@ GROWTH = [
     FAN_OUT_16,
 ]
 COMPARED = [FAN_OUT_16, MEETING_OF_8]
-PARTS = ("growth", "steady", "capacity", "relay", "memory", "product", "decision")
+PARTS = ("growth", "steady", "capacity", "relay", "memory", "product", "decision", "stalled")
 
 
 async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> dict[str, Any]:
@@ -78,11 +79,17 @@ async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> d
         print_memory(memory)
         results["memory"] = asdict(memory)
     if "product" in parts:
-        results["product"] = await run_product()
+        results["product"] = await run_apart("product")
+        if results["product"] is not None:
+            print_product(results["product"])
     if "decision" in parts:
         decision = measure_decision()
         print_decision(decision)
         results["decision"] = decision.as_json()
+    if "stalled" in parts:
+        results["stalled"] = await run_apart("stalled")
+        if results["stalled"] is not None:
+            print_stalled(results["stalled"])
     results["machine"]["load_average_after"] = [round(value, 2) for value in os.getloadavg()]
     return results
 
@@ -101,17 +108,16 @@ async def run_growth(seconds: float, rounds: int, port: int) -> list[dict[str, A
     return [row.as_json() for row in rows]
 
 
-async def run_product() -> dict[str, Any] | None:
-    """The whole product in a process of its own, because Playwright keeps a loop. None without a browser."""
+async def run_apart(part: str) -> dict[str, Any] | None:
+    """A part in a process of its own, as a person meets the product. None if it failed."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.product", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", f"benchmarks.{part}", cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     if process.returncode:
-        print("\nThe whole product was NOT measured; the reason is above.")
+        print(f"\n{part} was NOT measured; the reason is above.")
         return None
     measured: dict[str, Any] = json.loads(output.splitlines()[-1])
-    print_product(measured)
     return measured
 
 

@@ -88,6 +88,21 @@ def print_memory(memory: MemoryMeasured) -> None:
     )
 
 
+def print_stalled(measured: Mapping[str, Any]) -> None:
+    """An authorization service that says nothing."""
+    print(f"\nAn authorization service says nothing for {measured['during']['seconds']:.0f} s\n")
+    for name in ("before", "during"):
+        one = measured[name]
+        print(
+            f"{name:<8}{one['heard']} of {one['sent']} packets heard, pauses p99 {one['pause_ms_p99']} ms, longest"
+            f" {one['pause_ms_longest']} ms; socket p50 {one['ping_ms_median']} ms, p99 {one['ping_ms_p99']} ms"
+        )
+    came, held = measured["newcomers"], measured["questions_held"]
+    print(f"let in: {measured['let_in']} of {came} who came; questions held: {held}")
+    print(f"a lease of {measured['short_lease_s']} s ended after {measured['short_lease_ended_after_s']} s")
+    print(f"after the first answer the first newcomer was in within {measured['in_again_after_s']} s")
+
+
 def print_product(measured: Mapping[str, Any]) -> None:
     pages = ", ".join(f"{path} {kilobytes} kB" for path, kilobytes in measured["page_kb_without_fonts"].items())
     touched = ", ".join(f"{path} {kilobytes} kB" for path, kilobytes in measured["page_kb_once_touched"].items())

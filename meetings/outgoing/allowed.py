@@ -25,9 +25,10 @@ def allowances(*, set_by_admin: bool) -> Allowances:
     """What is allowed now for an address that administrators set, or for one that anybody else did.
 
     Who may only schedule meetings must not reach into the organisation's network with it: for them, an entry counts
-    where an administrator said so. A row that can't be read any more allows nothing.
+    where an administrator said so, and refusals don't tell which names lead inside. A row that can't be read any more
+    allows nothing.
     """
-    found = read_allowances(settings.LINTEL.outgoing_allow) if set_by_admin else Allowances()
+    found = read_allowances(settings.LINTEL.outgoing_allow) if set_by_admin else Allowances(discreet=True)
     rows = AllowedDestination.objects.all() if set_by_admin else AllowedDestination.objects.filter(for_everybody=True)
     for text in rows.values_list("text", flat=True):
         try:

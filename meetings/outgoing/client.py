@@ -272,13 +272,13 @@ class Outgoing:
             try:
                 found = await self._resolve(destination.host, destination.port)
             except OSError as error:
-                raise OutgoingFailed("dns", f"There is no address for {destination.host}.") from error
+                raise OutgoingFailed("dns", allowances.nowhere(destination.host)) from error
         try:
             addresses = list(dict.fromkeys(ipaddress.ip_address(text) for text in found))
         except ValueError as error:
             raise OutgoingFailed("dns", f"The addresses of {destination.host} can’t be used.") from error
         if not addresses:
-            raise OutgoingFailed("dns", f"There is no address for {destination.host}.")
+            raise OutgoingFailed("dns", allowances.nowhere(destination.host))
         for address in addresses:
             if why := allowances.why_not_address(destination, address):
                 raise OutgoingFailed("refused", why)

@@ -167,15 +167,26 @@ class Allowances:
     """What an administrator allows beside the public internet.
 
     networks: addresses that may be asked although they are not public. names: hosts that may resolve to such addresses.
-    origins: `http://…` places that may be asked without TLS, at whatever address.
+    origins: `http://…` places that may be asked without TLS, at whatever address. discreet: whoever named the place may
+    not learn from the refusal which names there are inside, and where they lead.
     """
 
     networks: tuple[IPNetwork, ...] = ()
     names: frozenset[str] = frozenset()
     origins: frozenset[str] = field(default_factory=frozenset)
+    discreet: bool = False
 
     def __add__(self, other: Allowances) -> Allowances:
-        return Allowances(self.networks + other.networks, self.names | other.names, self.origins | other.origins)
+        return Allowances(
+            self.networks + other.networks,
+            self.names | other.names,
+            self.origins | other.origins,
+            self.discreet or other.discreet,
+        )
+
+    def nowhere(self, host: str) -> str:
+        """Why a name can't be asked that leads nowhere; where `discreet`, the same as if it led inside."""
+        return f"{host} leads to no public address." if self.discreet else f"There is no address for {host}."
 
     def why_not(self, destination: Destination) -> str:
         """Why this place can't be asked at all, or "". Names are judged again by the addresses that they lead to."""
@@ -186,7 +197,10 @@ class Allowances:
 
     def why_not_address(self, destination: Destination, address: IPAddress) -> str:
         """Why no packet may be sent to `address` for this destination, or ""."""
-        inner = plain(address)
+        why = self._why_not(destination, plain(address))
+        return self.nowhere(destination.host) if why and self.discreet and destination.address is None else why
+
+    def _why_not(self, destination: Destination, inner: IPAddress) -> str:
         if any(inner in network for network in NEVER if network.version == inner.version):
             return f"{destination.host} leads to {inner}, which is never asked."
         if destination.host in self.names or destination.origin in self.origins:

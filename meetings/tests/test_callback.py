@@ -166,6 +166,33 @@ class Form(RevokeCase):
                 assert answer.json()["reason"].startswith(words), answer.json()
             assert not await Revocation.objects.aexists()
 
+    async def test_letters_that_no_database_stores_are_said_and_not_stumbled_over(self) -> None:
+        async with self.asking():
+            room = str(self.occurrence.meeting_id)
+            for field in ("username", "token", "streamID"):
+                for letters in ("a\x00b", "\ud800", "a\r\nX-Evil: 1"):
+                    fields = {"username": "u", field: f"{room}/{letters}" if field == "streamID" else letters}
+                    answer = await self.revoke(fields)
+                    assert (answer.status_code, field in answer.json()["reason"]) == (422, True), fields
+            assert not await Revocation.objects.aexists()
+            reason = "a\x00b\ud800\r\nX-Evil: 1" + "\u202e"
+            assert (await self.revoke({"username": "u", "reason": reason})).status_code == 200
+            assert (await Revocation.objects.aget()).reason == "ab X-Evil: 1"
+
+    async def test_a_room_is_the_same_in_every_spelling_and_no_other(self) -> None:
+        async with self.asking() as live:
+            await self.host_inside(live)
+            peter = await self.knocker(live)
+            await peter.message("room")
+            room = str(self.occurrence.meeting_id)
+            for other in (room[:-1], room + "0", room.replace("-", "")[:31], f"{room} ", f"urn:{room}", self.id):
+                answer = await self.revoke({"streamID": other})
+                assert answer.status_code == (200 if other == self.id else 422), other
+            await live.reconcile(self.id)
+            assert len(live.rooms[self.id].inside()) == 2
+            assert (await self.revoke({"streamID": room.upper(), "reason": "Out."})).status_code == 200
+            assert (await peter.message("refused"))["note"] == "Out."
+
     async def test_only_posts_of_a_bounded_size(self) -> None:
         async with self.asking():
             assert (await self.revoke({"username": "u"}, method="GET")).status_code == 405

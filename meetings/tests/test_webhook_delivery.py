@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -248,6 +249,17 @@ class ToldNoMore(WebhookCase):
             push.call(str(hook.pk))
         assert len(service.requests) == 1
 
+    def test_nobody_but_administrators_learns_which_names_lead_inside(self) -> None:
+        hook, _ = self.hook()
+        ada = self.person("ada@nordhavn.example", "Ada", role="admin")
+        hers, _ = self.hook(by=ada)
+        said = []
+        for found in (socket.gaierror(), [(2, 1, 6, "", ("10.1.2.3", 443))], [(2, 1, 6, "", ("169.254.169.254", 443))]):
+            with mock.patch("socket.getaddrinfo", side_effect=[found, found]):
+                said.append((services.ping(hook).problem, services.ping(hers).problem))
+        assert {theirs for theirs, _ in said} == {"hooks.invalid leads to no public address."}
+        assert len({hers for _, hers in said}) == 3
+
 
 class SwitchedOff(WebhookCase):
     def fail(self, hook: Webhook, status: int = 500) -> Webhook:
@@ -320,7 +332,7 @@ class Pinged(WebhookCase):
     def test_it_counts_neither_as_failure_nor_as_a_sign_of_life(self) -> None:
         hook, _ = self.hook()
         sent = services.ping(hook)
-        assert (sent.delivered, sent.problem) == (False, "There is no address for hooks.invalid.")
+        assert (sent.delivered, sent.problem) == (False, "hooks.invalid leads to no public address.")
         assert Webhook.objects.get(pk=hook.pk).failures == 0
 
     def test_so_many_tests_at_once_and_no_more(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import unicodedata
 from typing import Any, Final
 from uuid import UUID
 
@@ -69,7 +70,8 @@ async def revoke(request: HttpRequest) -> HttpResponse:
     if problem:
         return _answer(422, problem)
     digest = hashlib.sha256(f"{key}.{request.headers.get(TIMESTAMP, '')}.".encode() + body).hexdigest()
-    stream = fields.get("streamID") or fields.get("room") or ""
+    _, slash, rest = (fields.get("streamID") or "").partition("/")
+    stream = _room(fields) + slash + rest
     stored = await sync_to_async(services.take_back)(
         key,
         username=fields.get("username", ""),
@@ -99,12 +101,13 @@ def _write_refusal(request: HttpRequest) -> None:
 
 
 def _room(fields: dict[str, Any]) -> str:
-    """The meeting that a revocation names, as the key of its own service; "" where it names none."""
-    named = fields.get("room") or str(fields.get("streamID", "")).partition("/")[0]
+    """The meeting that a revocation names, as we write its id; "" where it names none."""
+    named = str(fields.get("room") or fields.get("streamID") or "").partition("/")[0]
     try:
-        return str(UUID(str(named)))
+        found = str(UUID(named))
     except ValueError:
         return ""
+    return found if found == named.lower() else ""
 
 
 def _problem(fields: dict[str, Any]) -> str:
@@ -114,11 +117,22 @@ def _problem(fields: dict[str, Any]) -> str:
             return f"{name[:40]}: there is no such field."
         if not isinstance(value, str) or len(value) > FIELDS[name]:
             return f"{name}: text of at most {FIELDS[name]} characters."
-    room, stream = fields.get("room", ""), fields.get("streamID", "")
-    if room and stream and stream.partition("/")[0] != room:
-        return "streamID: is in another room."
+        if name != "reason" and any(unicodedata.category(sign)[0] == "C" for sign in value):
+            return f"{name}: has signs that nobody sees."
     if not any(fields.get(name) for name in ("username", "token", "streamID", "room")):
         return "username: name a username, a token or a streamID."
+    return _wrong_place(fields)
+
+
+def _wrong_place(fields: dict[str, Any]) -> str:
+    """What fits no meeting must not be answered as if it had been taken back."""
+    room, stream = fields.get("room", ""), fields.get("streamID", "").partition("/")[0]
+    if room and stream and stream.lower() != room.lower():
+        return "streamID: is in another room."
+    if room and room.lower() != _room(fields):
+        return "room: the id of a meeting."
+    if stream and stream.lower() != _room(fields):
+        return "streamID: begins with the id of a meeting."
     return ""
 
 

@@ -52,6 +52,9 @@ class Hooks(ApiCase):
             ({"url": "https://10.0.0.7/"}, "url"),
             ({"url": "http://hooks.example.org/"}, "url"),
             ({"events": ["door.opened"]}, "events"),
+            ({"url": "https://hooks.example.org/\r\nHost: inside"}, "url"),
+            ({"url": "https://0.0.0.0/"}, "url"),
+            ({"url": "https://0177.0.0.1/"}, "url"),
         ):
             refused = await self.made(token, **fields)
             assert refused.status == 422
@@ -74,7 +77,7 @@ class Hooks(ApiCase):
         token = await token_of(self.host)
         made = await self.made(token, url="https://hooks.invalid/")
         sent = await self.call("POST", f"/webhooks/{made.body['id']}/ping", token)
-        problem = "There is no address for hooks.invalid."
+        problem = "hooks.invalid leads to no public address."
         assert sent.body == {"delivered": False, "status": None, "problem": problem}
 
     async def test_lists_come_in_pages(self) -> None:
