@@ -18,7 +18,9 @@ class T4ShortSecrets(IntruderCase):
         for _ in range(400):
             for path in outbox.glob("[!.]*.eml") if outbox.exists() else ():
                 message = email.message_from_bytes(await asyncio.to_thread(path.read_bytes))
-                found = re.search(r"\b\d{6}\b", message.get_payload(decode=False) if address in message["To"] else "")
+                # Invitations have several parts; a code comes as plain text alone.
+                theirs = address in message["To"] and not message.is_multipart()
+                found = re.search(r"\b\d{6}\b", message.get_payload() if theirs else "")
                 if found:
                     return found[0]
             await asyncio.sleep(0.05)
