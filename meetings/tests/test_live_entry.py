@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from asgiref.sync import sync_to_async
 
+from meetings.live import storing
 from meetings.live.room import LEASE_SECONDS
 from meetings.models import AuditEntry, Participant
 from meetings.services import door as door_services
+from meetings.services import hosting
 from meetings.signaling.protocol import Close
 from meetings.tests.live_case import Browser, LiveCase, make_user, running_live
 
@@ -245,6 +248,26 @@ class EntryTests(LiveCase):
             self.assertEqual((await browser.arrive(self.code, "Peter"))["outcome"], "wait")
             self.assertEqual((await host.ask("door.admit", participant=who))["type"], "ok")
             await guest.message("room")
+
+    async def test_who_was_sent_back_elsewhere_is_at_the_door_without_their_media(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            guest = await Browser(live).join(self.code, "Peter")
+            who = (await host.message("waiting"))["waiting"][0]["participant"]
+            await host.ask("door.admit", participant=who)
+            await guest.message("room")
+            self.assertIn(who, live.engine.stats(self.id))
+            target = await Participant.objects.aget(pk=who)
+            await sync_to_async(hosting.move_to_door)(self.host, target)
+            self.assertEqual((await guest.message("door"))["reason"], "knock")
+            self.assertNotIn(who, live.engine.stats(self.id))
+
+    async def test_who_leaves_is_gone_whatever_can_be_stored(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            with patch.object(storing, "left", side_effect=OSError("no space")):
+                await host.send("leave", id="1")
+                self.assertEqual(await host.closed(), Close.LEFT)
 
     async def test_a_seat_that_nobody_takes_ends_by_itself(self) -> None:
         async with running_live() as live:

@@ -1,9 +1,9 @@
 """T13: over any history, nobody listens who is not on the roster that everybody sees.
 
 A seeded walk of real sockets, a real engine and datagrams on its port: people knock, are let in, speak, are turned
-away, removed, muted; lose sockets, links, accounts and rows of the door; the meeting is locked, suspended; the database
-fails, time passes, the process restarts. After every step the invariant is checked, and of every packet that reached
-somebody it is known whether it might have when it was sent.
+away, removed, muted, made hosts and hosts no more; lose sockets, links, accounts and rows of the door; links are
+replaced; the meeting is locked, suspended; the database fails, time passes, the process restarts. After every step the
+invariant is checked, and of every packet that reached somebody it is known whether it might have when it was sent.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -24,7 +25,7 @@ from channels.testing import WebsocketCommunicator
 from media_engine import EngineConfig, Source
 from meetings.live import Live, storing, upkeep
 from meetings.models import Invitation, Participant
-from meetings.services import invitations
+from meetings.services import invitations, links
 from meetings.signaling.protocol import ProtocolError
 from meetings.tests.live_case import Browser, Json, LiveCase, make_link, make_user
 from tests.support import wire
@@ -221,7 +222,9 @@ class T13RandomWalk(LiveCase):
             "suspend": (2, lambda _: self.host_says("host.suspend")),
             "leave": (3, self.leave),
             "lose the socket": (4, self.lose_socket),
+            "role": (3, self.change_role),
             "revoke": (2, self.revoke),
+            "rotate": (2, self.rotate),
             "restore": (2, self.restore),
             "deactivate": (2, self.deactivate),
             "reactivate": (2, self.reactivate),
@@ -286,6 +289,20 @@ class T13RandomWalk(LiveCase):
             await self.loses_a_right(who, invitations.revoke, self.host, invitation)
             if not self.database_fails:
                 self.assertNotIn(who.id, self.peers(), f"{who.name} after the link was revoked")
+
+    async def change_role(self, who: Somebody) -> None:
+        if who.name not in {"ingrid", "marcus"}:  # whom the end of the walk needs
+            await self.host_says("host.role", who, host=self.chance.random() < 0.5)
+
+    async def rotate(self, who: Somebody) -> None:
+        """Another link in place of theirs, which they open."""
+        invitation = await Invitation.objects.filter(email=f"{who.name}@medreg.example", revoked_at=None).afirst()
+        if invitation is not None:
+            await self.loses_a_right(who, partial(links.replace_link, send=False), self.host, invitation)
+            if not self.database_fails:
+                self.assertNotIn(who.id, self.peers(), f"{who.name} after the link was replaced")
+            link = await sync_to_async(invitations.mint_link)(invitation, by=self.host)
+            await who.browser.open_link(link.rpartition("/")[2])
 
     async def restore(self, who: Somebody) -> None:
         if who.name in self.links:
@@ -475,6 +492,7 @@ class T13RandomWalk(LiveCase):
     async def finish(self) -> None:
         """After any walk hosts who speak hear each other: guards that stop everything would prove nothing."""
         await self.recover()
+        await self.live.reconcile(self.id)  # as the next tick does: the database may have failed for a whole lease
         hosts = [self.people["ingrid"], self.people["marcus"]]
         for host in hosts:
             await host.speak()
