@@ -80,10 +80,11 @@ def _meetings(traces: Traces) -> list[Meeting]:
 
 
 def _empty_blocks(traces: Traces) -> None:
-    """A block goes on keeping the device out while the meeting lasts; it is no use after."""
-    blocks = traces.blocks
+    """A block goes on keeping the device out while the meeting lasts, on later dates too; it is no use after."""
     over = Occurrence.objects.filter(Q(ended_at__lte=timezone.now()) | ~Q(cancelled_at=None))
-    Block.objects.filter(pk__in=list(blocks.filter(occurrence__in=over).values_list("pk", flat=True))).delete()
+    to_come = Occurrence.objects.filter(ended_at=None, cancelled_at=None)
+    useless = traces.blocks.filter(occurrence__in=over).exclude(occurrence__meeting__in=to_come.values("meeting"))
+    Block.objects.filter(pk__in=list(useless.values_list("pk", flat=True))).delete()
 
 
 def _forget_as_host(account: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -18,6 +19,7 @@ from meetings.models import (
     Block,
     EmailCode,
     Invitation,
+    Occurrence,
     Participant,
     Revocation,
     SecondDevice,
@@ -159,6 +161,16 @@ class Erasing(PersonalCase):
         door.end_for_everyone(self.ingrid, self.there)
         personal.erase(self.admin, PETER)
         assert not Block.objects.exists()
+
+    def test_a_block_stays_while_the_meeting_has_a_date_to_come(self) -> None:
+        seat = self.inside(self.peter, "device-peter", "Peter")
+        door.remove(self.ingrid, seat)
+        door.end_for_everyone(self.ingrid, self.there)
+        week = timedelta(days=7)
+        later = {"starts_at": self.there.starts_at + week, "ends_at": self.there.ends_at + week}
+        Occurrence.objects.create(meeting=self.there.meeting, **later)
+        personal.erase(self.admin, PETER)
+        assert Block.objects.get().device == "device-peter"
 
     def test_who_did_it_is_recorded_without_who_it_was(self) -> None:
         personal.erase(self.admin, PETER)
