@@ -16,19 +16,14 @@ from meetings import directory, door_templates, doorform, localtime, selectors
 from meetings.door import COLUMN, AskedAddress, Row, Way
 from meetings.doorfields import DoorForm, select, text_input
 from meetings.models import OFFERED_ENCRYPTION, Encryption, Invitation, Meeting
+from meetings.recurrence import Rule
+from meetings.repeatfields import DateInput, RepeatForm
 from meetings.services.lists import MAX_LISTED
 from meetings.services.retiming import first_to_move
 from meetings.templatetags.lintel import length_in_full
 
 LENGTHS_MINUTES = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 300, 360, 420, 480)
 LATE_GRACE = timedelta(minutes=5)
-
-
-class DateInput(forms.DateInput):
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(attrs={"class": "input num"}, format="%Y-%m-%d")
 
 
 class TimeInput(forms.TimeInput):
@@ -42,7 +37,7 @@ def _lines(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"class": "input", "rows": rows})
 
 
-class ScheduleForm(DoorForm):
+class ScheduleForm(RepeatForm, DoorForm):
     """A meeting to be scheduled or changed. `people` is everybody: who is taken out of it loses the invitation."""
 
     title = forms.CharField(
@@ -96,10 +91,14 @@ class ScheduleForm(DoorForm):
         self.occurrence = selectors.occurrence_now(meeting) if meeting else None
         self.limits = selectors.limits_now()
         self.also_changed: tuple[Row, ...] = ()
+        self.rule: Rule | None = None
         kwargs["initial"] = {**self._initial(), **kwargs.get("initial", {})}
         super().__init__(*args, label_suffix="", templates=door_templates.offered(self.limits), **kwargs)
         for name, label in self.labels.items():
             self.fields[name].label = label
+        if meeting is not None:
+            for name in RepeatForm.base_fields:
+                del self.fields[name]
         minutes = sorted({*LENGTHS_MINUTES, self.initial["length"]})
         self.fields["length"].choices = [(str(count), length_in_full(count)) for count in minutes]
         self.fields["time_zone"].choices = localtime.choices(self.now, self.initial["time_zone"])
@@ -226,6 +225,10 @@ class ScheduleForm(DoorForm):
         data = super().clean() or self.cleaned_data
         if not {"date", "starts", "time_zone"} & set(self.errors) and {"date", "starts", "time_zone"} <= set(data):
             self._settle_start(data)
+        if self.meeting is None:
+            known = not {"date", "starts", "time_zone"} & set(self.errors)
+            first = datetime.combine(data["date"], data["starts"]) if known else None
+            self.rule = self.settle_repeat(first)
         if not set(self.errors) & {*COLUMN.values(), *doorform.OPTION_FIELDS, "preset"}:
             rules, self.also_changed = self.settled(data)
             data["rules"] = replace(rules, guests_verified=rules.guests_verified or self.limits.must_verify())
@@ -284,7 +287,7 @@ class ScheduleForm(DoorForm):
     # ---- what the services take
 
     def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `schedule_meeting`; of `change_meeting`, beside `tell`, without the encryption."""
+        """Keyword arguments of `schedule_meeting`; of `change_meeting`, beside `tell`, without encryption and rule."""
         data = self.cleaned_data
         typed = data["people"]
         return {
@@ -299,6 +302,7 @@ class ScheduleForm(DoorForm):
             "rules": data["rules"],
             **({"exceptions": self.exceptions_typed()} if "exception_person" in self.data else {}),
             **({} if self.meeting else {"encryption": data["encryption"]}),
+            **({"recurrence": self.rule.text()} if self.rule is not None else {}),
         }
 
     def exceptions_typed(self) -> list[tuple[Any, Way]]:

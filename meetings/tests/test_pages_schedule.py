@@ -106,6 +106,101 @@ class Refusing(PagesCase):
         self.assertContains(answer, "<title>Error: ", status_code=422)
 
 
+class Repeating(PagesCase):
+    """The 24th of August 2027 is a Tuesday."""
+
+    DAY = {"date": "2027-08-24"}
+
+    def rule(self, **changes: str) -> str:
+        return self.scheduled(**self.DAY, **changes).series.get().rule
+
+    def test_the_rule_is_stored_as_chosen(self) -> None:
+        assert self.rule(repeat="daily", ends="until", until="2027-09-30") == "FREQ=DAILY;UNTIL=20270930"
+        assert self.rule(repeat="weekly", ends="times", times="10") == "FREQ=WEEKLY;BYDAY=TU;COUNT=10"
+        assert self.rule(repeat="fortnightly") == "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU"
+        assert self.rule(repeat="monthly") == "FREQ=MONTHLY;BYMONTHDAY=24"
+
+    def test_a_meeting_takes_place_once_unless_the_host_chooses_otherwise(self) -> None:
+        assert not self.scheduled(**self.DAY).series.exists()
+        assert not self.scheduled(**self.DAY, repeat="", ends="", until="", times="").series.exists()
+
+    def test_every_date_has_an_invitation_of_its_own_at_the_same_local_time(self) -> None:
+        day = timezone.localtime(timezone.now(), localtime.ZoneInfo("Europe/Oslo")).date() + timedelta(days=1)
+        meeting = self.scheduled(date=day.isoformat(), people=GUEST, repeat="weekly", ends="times", times="3")
+        found = meeting.occurrences.order_by("starts_at")
+        clocks = {f"{timezone.localtime(one.starts_at, localtime.ZoneInfo('Europe/Oslo')):%H:%M}" for one in found}
+        assert (len(found), clocks) == (3, {"14:30"})
+        assert Invitation.objects.filter(email=GUEST).count() == 3
+
+    def test_the_weekday_is_that_of_the_meetings_place(self) -> None:
+        meeting = self.scheduled(**self.DAY, starts="01:00", time_zone="Asia/Tokyo", repeat="weekly")
+        assert meeting.occurrences.order_by("starts_at")[0].starts_at == utc("2027-08-23T16:00")
+        assert meeting.series.get().rule == "FREQ=WEEKLY;BYDAY=TU"
+
+    def test_an_end_that_is_chosen_must_be_named(self) -> None:
+        assert "last day" in self.errors(**self.DAY, repeat="weekly", ends="until")["until"][0]
+        assert "from 2 to 730" in self.errors(**self.DAY, repeat="weekly", ends="times")["times"][0]
+
+    def test_an_end_within_reach_and_after_the_first_day(self) -> None:
+        wanted = {**self.DAY, "repeat": "weekly", "ends": "until"}
+        assert "Its first day is 24 August 2027" in self.errors(**wanted, until="2027-08-23")["until"][0]
+        assert "only once" in self.errors(**wanted, until="2027-08-30")["until"][0]
+        assert "At the latest 27 August 2032" in self.errors(**wanted, until="2032-08-28")["until"][0]
+        assert set(self.errors(**wanted, until="9999-12-31")) == set(self.errors(**wanted, until="soon")) == {"until"}
+        assert self.scheduled(**wanted, until="2032-08-27").series.get().rule.endswith("UNTIL=20320827")
+
+    def test_a_number_of_times_that_is_none(self) -> None:
+        for times in ("0", "1", "731", "-3", "many", "9" * 5000):
+            assert "from 2 to 730" in self.errors(repeat="daily", ends="times", times=times)["times"][0]
+
+    def test_an_end_that_would_not_count_is_never_left_out_silently(self) -> None:
+        for typed in ({"ends": "until"}, {"until": "2027-12-01"}, {"times": "4"}):
+            assert "how often" in self.errors(**self.DAY, **typed)["repeat"][0]
+        assert "“On a date” under “Ends”" in self.errors(**self.DAY, repeat="daily", until="2027-12-01")["until"][0]
+        both = {"ends": "until", "until": "2027-12-01", "times": "4"}
+        assert "clear it" in self.errors(**self.DAY, repeat="daily", **both)["times"][0]
+
+    def test_choices_that_no_browser_would_send(self) -> None:
+        assert set(self.errors(repeat="FREQ=YEARLY", ends="x")) == {"repeat", "ends"}
+
+    def test_what_was_typed_is_kept_beside_its_error(self) -> None:
+        answer = self.post_new(repeat="monthly", ends="times", times="1000")
+        self.assertContains(answer, 'href="#id_times"', status_code=422)
+        assert [answer.context["form"][name].value() for name in ("repeat", "ends", "times")] == [
+            "monthly",
+            "times",
+            "1000",
+        ]
+        self.assertContains(answer, '<option value="monthly" selected>', status_code=422)
+
+    def test_a_wrong_date_is_said_alone(self) -> None:
+        assert set(self.errors(date="", repeat="weekly", ends="until", until="2027-12-01")) == {"date"}
+
+    def test_the_pages_after_it_say_in_words_how_it_repeats(self) -> None:
+        wanted = {**self.DAY, "repeat": "weekly", "ends": "until", "until": "2027-12-21", "people": self.yuki.email}
+        answer = self.client.post("/meetings/new/", filled(**wanted), follow=True)
+        self.assertContains(answer, "Every Tuesday, until 21 December 2027")
+        meeting = Meeting.objects.get()
+        self.assertContains(self.as_(self.yuki).get(f"/meetings/{meeting.pk}/"), "Every Tuesday, until")
+        edit = self.client.get(f"/meetings/{meeting.pk}/edit/")
+        self.assertContains(edit, "Every Tuesday, until 21 December 2027.")
+        self.assertContains(edit, "holds from 24 August 2027 on")
+        self.assertNotContains(edit, 'name="repeat"')
+
+    def test_an_edit_leaves_the_rhythm_whatever_is_posted(self) -> None:
+        meeting = self.scheduled(**self.DAY, repeat="weekly")
+        again = filled(**self.DAY, title="Another title", repeat="daily", ends="times", times="3")
+        assert self.client.post(f"/meetings/{meeting.pk}/edit/", again).status_code == 302
+        meeting.refresh_from_db()
+        assert (meeting.title, meeting.series.get().rule) == ("Another title", "FREQ=WEEKLY;BYDAY=TU")
+
+    def test_the_script_says_the_choices_as_the_page_after_it_does(self) -> None:
+        rhythms = self.client.get("/meetings/new/").context["page_data"]["rhythms"]
+        assert rhythms["weekly"][1] == "Every Tuesday"
+        assert rhythms["fortnightly"][6] == "Every 2 weeks on Sunday"
+        assert (rhythms["monthly"][0], rhythms["monthly"][30]) == ("Every month on the 1st", "Every month on the 31st")
+
+
 class TheDoorWithoutAScript(PagesCase):
     def test_a_picked_preset_sets_the_whole_table(self) -> None:
         meeting = self.scheduled(preset="named_people")

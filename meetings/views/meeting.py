@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from meetings import listing, localtime
+from meetings import listing, localtime, recurrencewords
 from meetings.door import Rules, Way
 from meetings.inviteforms import InviteForm
 from meetings.models import Meeting, Occurrence
@@ -57,6 +57,7 @@ def meeting_page(
         "ended": _ended(occurrence),
         "open": not cancelled and occurrence.ended_at is None,
         "when": _when(found, occurrence),
+        "rhythm": recurrencewords.said(occurrence.series.parsed) if occurrence.series is not None else "",
         "hosts_line": _hosts_line(found, request.user),
         "encryption": encryption_words.mode_of(found),
         "door_url": door_path(found),

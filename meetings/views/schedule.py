@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from meetings import directory, door_templates, listing, localtime
+from meetings import directory, door_templates, listing, localtime, recurrencewords, repeatfields
 from meetings.door import COLUMN, EASE, ORDER, AskedAddress, Row, Rules, Way
 from meetings.doorlimits import ALL_OPEN, RIGHTS, Limits, presets_offered
 from meetings.doortable import MOST_INSIDE
@@ -31,7 +31,7 @@ from meetings.views import encryption_words, words
 from meetings.views.access import for_hosts, open_meeting
 
 _ROWS = (Row.LISTED, Row.COLLEAGUE, Row.GUEST, Row.ANYONE)
-_FIELD_OF = {"starts_at": "starts", "duration_minutes": "length", **FORM_FIELDS}
+_FIELD_OF = {"starts_at": "starts", "duration_minutes": "length", "recurrence": "repeat", **FORM_FIELDS}
 """Fields of this form that a service calls otherwise."""
 
 
@@ -134,6 +134,7 @@ def _page(
         "here": "meetings",
         "form": form,
         "meeting": meeting,
+        **(_repeats(form) if meeting else {}),
         "presets": words.presets(presets_offered(form.limits)),
         "templates": door_templates.offers(form.limits),
         "rows": _rows(form, shown, listed=on_the_row, guests=len(known.emails), others=others),
@@ -152,6 +153,18 @@ def _page(
         "page_data": _page_data(request, form, example),
     }
     return render(request, "meetings/schedule.html", context, status=422 if form.errors else 200)
+
+
+def _repeats(form: ScheduleForm) -> dict[str, str]:
+    """How a meeting that exists repeats, and what of an edit concerns which of its dates."""
+    if form.occurrence is None or form.occurrence.series is None:
+        return {}
+    day = date_format(form.initial["date"], "j F Y")
+    return {
+        "rhythm": recurrencewords.said(form.occurrence.series.parsed),
+        "holds_from": _("A new date, start, length or time zone holds from %(day)s on; earlier dates stay as they are.")
+        % {"day": day},
+    }
 
 
 def _shown(form: ScheduleForm, field: str) -> str:
@@ -336,6 +349,7 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
         "example": example.name if example else "",
         "exceptions": form.exceptions_held(),
         "whys": _whys(),
+        "rhythms": repeatfields.rhythms(),
         "groups": directory.groups(),
         "domains": directory.domain_counts(),
         "unwanted": {"rule": form.limits.guest_addresses.rule, "domains": form.limits.guest_addresses.domains},

@@ -6,6 +6,7 @@ import { fill, initials, names } from "../lib/words.js";
 import { Chips } from "./chips.js";
 import { DoorRows } from "./door_rows.js";
 import { Draft } from "./draft.js";
+import { followRepeat } from "./repeat.js";
 
 /** @typedef {import("../lib/door.js").Row} Row */
 /** @typedef {import("../lib/door.js").Way} Way */
@@ -216,6 +217,7 @@ function start() {
   const lists = { groups: data.groups, domains: data.domains, takes };
   people = new Chips(peopleField, { ...shared, ...lists, placeholder: words.addPeople, changed });
   door = new DoorRows(form, data, words.also);
+  if ($("#repeat")) followRepeat(form, data.rhythms);
   ready = true;
 
   form.addEventListener("change", show);
