@@ -37,6 +37,8 @@ def example(kind: str, participant: str) -> Json:
         "camera": True,
         "host": True,
         "wish": "1",
+        "row": "guests",
+        "way": "knocks",
         "allow": True,
         "version": 1,
         "key": "A" * 43,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -47,6 +51,24 @@ def run_manage(data_dir: Path, *arguments: str, stdin: str = "", **settings: str
         timeout=90,
         check=False,
     )
+
+
+@functools.cache
+def _migrated() -> Path:
+    data_dir = Path(tempfile.mkdtemp(prefix="lintel-tables-"))
+    atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
+    done = run_manage(data_dir, "migrate", "--verbosity", "0")
+    assert done.returncode == 0, done.stderr
+    return data_dir / "lintel.sqlite3"
+
+
+def with_tables(data_dir: Path) -> Path:
+    """The new data directory, with a database as a first start leaves it, made once for all servers."""
+    data_dir.mkdir(mode=0o700)
+    database = data_dir / "lintel.sqlite3"
+    shutil.copyfile(_migrated(), database)
+    database.chmod(0o600)
+    return data_dir
 
 
 class Server:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from portal.tests.process import Server, run_manage
+from portal.tests.process import Server, run_manage, with_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "seven quiet lanterns"
@@ -42,7 +42,7 @@ class Portal:
     """A portal that listens on a port of its own. `url` has no slash at its end."""
 
     def __init__(self, data_dir: Path, program: list[str] | None = None, **settings: str) -> None:
-        self.data_dir = data_dir
+        self.data_dir = with_tables(data_dir)
         self.program = program
         self.settings = settings
         self._server = Server(data_dir, program, **settings)

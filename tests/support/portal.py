@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from portal.tests.process import Server, run_manage
+from portal.tests.process import Server, run_manage, with_tables
 from tests.support.client import Answer, Client, Json
 
 PASSWORD = "seven quiet lanterns"
@@ -19,7 +19,7 @@ class Portal:
     """Starts `manage.py serve` with data of its own. Call `close` at the end."""
 
     def __init__(self, data_dir: Path, **settings: str) -> None:
-        self.data_dir = data_dir
+        self.data_dir = with_tables(data_dir)
         self.settings = settings
         self.tokens: dict[str, str] = {}
         self.server = Server(data_dir, **settings)
