@@ -5,8 +5,11 @@ No example of a property test fails for being slow: a busy machine is no fault o
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile("lintel", deadline=None)
 settings.load_profile("lintel")
@@ -15,8 +18,17 @@ BROWSER = "tests/browser/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest chain first: two browsers at a time would disturb each other."""
+    """The longest chain first."""
     items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("browser" if item.nodeid.startswith(BROWSER) else file))
+
+
+class FilesTogether(LoadScopeScheduling):
+    """A file in one process: what it starts is started once. All browsers in one: two would disturb each other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Called where there are several processes."""
+    return FilesTogether(config, log)
