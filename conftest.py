@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-settings.register_profile("lintel", deadline=None)
+settings.register_profile("lintel", deadline=None, max_examples=50)
 settings.load_profile("lintel")
 
 BROWSER = "tests/browser/"

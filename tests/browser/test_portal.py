@@ -214,8 +214,15 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.extra),
+        pytest.param(390, "light", marks=pytest.mark.extra),
+    ],
+)
 def test_axe_finds_nothing_and_no_page_scrolls_sideways(
     portal: Portal, visitor: Visitor, theme: str, width: int
 ) -> None:
