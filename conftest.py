@@ -11,10 +11,16 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-settings.register_profile("lintel", deadline=None, max_examples=50)
-settings.load_profile("lintel")
+ORDINARY = "not extra"
+settings.register_profile("ordinary", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=100)
 
 BROWSER = "tests/browser/"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test is read: `./run test --all` takes its time."""
+    settings.load_profile("ordinary" if config.option.markexpr == ORDINARY else "thorough")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
