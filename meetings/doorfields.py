@@ -60,6 +60,19 @@ def text_input() -> forms.TextInput:
     return forms.TextInput(attrs={"class": "input"})
 
 
+def email_field(label: Any, missing: Any) -> forms.EmailField:
+    """A field for one address. `missing` is said where there is none."""
+    return forms.EmailField(
+        label=label,
+        max_length=254,
+        widget=forms.EmailInput(attrs={"class": "input"}),
+        error_messages={
+            "required": missing,
+            "invalid": gettext_lazy("Enter an email address, such as name@example.org."),
+        },
+    )
+
+
 def select() -> forms.Select:
     return forms.Select(attrs={"class": "input"})
 

@@ -62,15 +62,9 @@ def explain(meeting: Meeting, person: str, now: datetime) -> Explained:
     user, invitation, name, how = _known(occurrence, person.strip())
     row = selectors.visitor_row(occurrence, user=user, invitation=invitation)
     seat = _seat(occurrence, user, invitation if row is door.Row.GUEST else None)
-    facts = selectors.facts_for(
-        occurrence,
-        row=row,
-        user=user,
-        invitation=invitation,
-        participant=seat,
-        device=seat.device if seat is not None else "",
-        host_inside=_host_inside(occurrence),
-        now=now,
+    here = _host_inside(occurrence)
+    facts = selectors.facts_of(
+        occurrence, row=row, user=user, invitation=invitation, seat=seat, host_inside=here, now=now
     )
     decision = door.decide(facts)
     why = sentence(decision.because) if decision.because is not None else ""

@@ -9,22 +9,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from meetings import directory
-from meetings.doorfields import text_input
+from meetings.doorfields import email_field, text_input
 from meetings.models import Invitation
 
 
 class AddressForm(forms.Form):
     """The name and address of somebody who is invited."""
 
-    email = forms.EmailField(
-        label=gettext_lazy("Email"),
-        max_length=254,
-        widget=forms.EmailInput(attrs={"class": "input"}),
-        error_messages={
-            "required": gettext_lazy("Enter an email address."),
-            "invalid": gettext_lazy("Enter an email address, such as name@example.org."),
-        },
-    )
+    email = email_field(gettext_lazy("Email"), gettext_lazy("Enter an email address."))
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120, required=False, widget=text_input())
 
     def __init__(self, *args: Any, invitation: Invitation, **kwargs: Any) -> None:

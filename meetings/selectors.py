@@ -196,6 +196,31 @@ def _is_of(invitation: Invitation | None, occurrence: Occurrence) -> TypeGuard[I
     return invitation is not None and invitation.occurrence_id == occurrence.pk and invitation.revoked_at is None
 
 
+def facts_of(
+    occurrence: Occurrence,
+    *,
+    row: Row,
+    user: Any,
+    invitation: Invitation | None,
+    seat: Participant | None,
+    host_inside: bool,
+    now: datetime,
+) -> Facts:
+    """The facts about somebody who is not asking here: with the device that holds their seat, so that a host's word
+    and a place count.
+    """
+    return facts_for(
+        occurrence,
+        row=row,
+        user=user,
+        invitation=invitation,
+        participant=seat,
+        device=seat.device if seat is not None else "",
+        host_inside=host_inside,
+        now=now,
+    )
+
+
 def facts_for(
     occurrence: Occurrence,
     *,

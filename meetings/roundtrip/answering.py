@@ -247,15 +247,9 @@ def _decide(found: StreamPass, host_inside: Callable[[str], bool], now: datetime
     occurrence, user, invitation = found.occurrence, found.user, found.invitation
     seat = found.participant or _seat_of(found)
     row = selectors.visitor_row(occurrence, user=user, invitation=invitation)
-    facts = selectors.facts_for(
-        occurrence,
-        row=row,
-        user=user,
-        invitation=invitation,
-        participant=seat,
-        device=seat.device if seat is not None else "",
-        host_inside=host_inside(str(occurrence.pk)),
-        now=now,
+    here = host_inside(str(occurrence.pk))
+    facts = selectors.facts_of(
+        occurrence, row=row, user=user, invitation=invitation, seat=seat, host_inside=here, now=now
     )
     return door.decide(facts)
 

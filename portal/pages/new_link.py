@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from meetings import budgets
+from meetings.doorfields import email_field
 from meetings.services import asked_links
 from meetings.tasks import send_asked_links
 from portal.accounts import guessing
@@ -19,15 +20,7 @@ from portal.views import too_many
 
 
 class AddressForm(forms.Form):
-    email = forms.EmailField(
-        label=_("Email address that was invited"),
-        max_length=254,
-        widget=forms.EmailInput(attrs={"class": "input"}),
-        error_messages={
-            "required": _("Enter the email address that was invited."),
-            "invalid": _("Enter an email address, such as name@example.org."),
-        },
-    )
+    email = email_field(_("Email address that was invited"), _("Enter the email address that was invited."))
 
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).strip().lower()

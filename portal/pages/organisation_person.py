@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from meetings.audit.export import streamed
+from meetings.doorfields import email_field
 from meetings.personal import Traces
 from portal.accounts import personal
 from portal.pages.admins import administrators_only
@@ -35,15 +36,7 @@ KINDS: Final[Mapping[str, Any]] = {
 class AddressForm(forms.Form):
     """Whom it is about."""
 
-    email = forms.EmailField(
-        label=gettext_lazy("Email"),
-        max_length=254,
-        widget=forms.EmailInput(attrs={"class": "input"}),
-        error_messages={
-            "required": gettext_lazy("Enter the email address."),
-            "invalid": gettext_lazy("Enter an email address, such as name@example.org."),
-        },
-    )
+    email = email_field(gettext_lazy("Email"), gettext_lazy("Enter the email address."))
 
 
 class SureForm(AddressForm):
