@@ -152,6 +152,14 @@ class Engine:
         """Take the answer to the SubscribeOffer `offer_id`. Raises OfferRejected."""
         self._session(session_id).accept_answer(peer_id, offer_id, sdp)
 
+    def show(self, session_id: str, peer_id: str, tiles: Mapping[tuple[str, Source], int]) -> None:
+        """Which publishers' pictures the peer shows, and how high each is, in device pixels: others are not sent.
+
+        Until this is called, all are sent as large as they come. A promise of nothing: bandwidth may allow less.
+        Raises OfferRejected.
+        """
+        self._session(session_id).show(peer_id, tiles)
+
     def stats(self, session_id: str) -> dict[str, Any]:
         """Counters by peer id; empty for an unknown session."""
         session = self._sessions.get(session_id)

@@ -13,13 +13,14 @@ from media_engine.forwarder import rewrite_picture
 from media_engine.packet_cache import Packet
 from media_engine.packet_trace import PacketTrace
 from media_engine.srtp import TRAILER_BYTES, length
-from media_engine.tracks import DownTrack, UpTrack
+from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
 
 _NUMBERS = struct.Struct("!HII")
 _SEND_TIME_START = 17
 _SEND_TIME_END = 20
 _LARGEST_TAG_BYTES = 16
 _RTX_HEADER_BYTES = 2
+_MOST_REPEATED = 64
 
 
 def absolute_send_time(now: float) -> bytes:
@@ -134,17 +135,28 @@ class FanOut:
     def _begin(self, burst: Burst, down: DownTrack) -> None:
         """Send of `burst` what a receiver gets who has not begun with its upstream, or began within it.
 
-        A picture starts for a receiver at a key frame; sound starts anywhere.
+        A picture starts for a receiver at a key frame; sound starts anywhere. From then on another encoding of the same
+        picture, which flowed until now, is over.
         """
         forwarder, packets = down.forwarder, burst.packets
-        epoch = forwarder.epoch
+        epoch, up, following = forwarder.epoch, down.up, down.next_up
+        if up is None or up.log is not burst.upstream:
+            if following is None or following.log is not burst.upstream:
+                return
+        else:
+            following = None
         if epoch is None or epoch.upstream is not burst.upstream:
             start = next((i for i, packet in enumerate(packets) if not down.video or packet.key_frame_start), None)
             if start is None:
                 return
             packets = packets[start:]
             down.begun()
-            epoch = forwarder.begin(burst.upstream, packets[0], self._now)
+            ticks, last = None, forwarder.last_packet
+            if following is not None:
+                if up is not None and last is not None and epoch is not None and epoch.upstream is up.log:
+                    ticks = elapsed_ticks(up, last.timestamp, following, packets[0].timestamp)
+                down.up, down.next_up, down.switched = following, None, True
+            epoch = forwarder.begin(burst.upstream, packets[0], self._now, ticks)
         since = epoch.first_sequence
         packets = [packet for packet in packets if packet.sequence >= since]
         if packets:
@@ -155,6 +167,16 @@ class FanOut:
         for sequence in sequences:
             self._retransmit(down, sequence, now)
         self._outbox.send()
+
+    def repeat(self, down: DownTrack, octets: int, now: float) -> int:
+        """Send again what `down` was sent last, newest first, until `octets` are spent. Returns how many were."""
+        before, newest = down.retransmitted_octets, down.forwarder.last_sequence
+        for sequence in range(newest, max(newest - _MOST_REPEATED, -1), -1):
+            if down.retransmitted_octets - before >= octets:
+                break
+            self._retransmit(down, sequence & 0xFFFF, now)
+        self._outbox.send()
+        return down.retransmitted_octets - before
 
     def _retransmit(self, down: DownTrack, sequence: int, now: float) -> None:
         found = down.forwarder.find(sequence)

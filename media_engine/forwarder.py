@@ -48,8 +48,11 @@ class Forwarder:
         self.last_packet: Packet | None = None
         self.last_at = 0.0
 
-    def begin(self, upstream: object, packet: Packet, now: float) -> Epoch:
-        """Start an epoch at `packet` of `upstream`, right after the newest packet sent. `now` is in seconds."""
+    def begin(self, upstream: object, packet: Packet, now: float, elapsed_ticks: int | None = None) -> Epoch:
+        """Start an epoch at `packet` of `upstream`, right after the newest packet sent. `now` is in seconds.
+
+        `elapsed_ticks` is how much later it is than that packet, where the publisher's clock says so; else ours does.
+        """
         timestamp_offset = picture_id_offset = tl0_offset = 0
         last = self.last_packet
         if last is not None:
@@ -57,7 +60,7 @@ class Forwarder:
             if previous.upstream is upstream:
                 timestamp_offset = previous.timestamp_offset
             else:
-                elapsed = max(1, int((now - self.last_at) * self._clock_rate))
+                elapsed = elapsed_ticks or max(1, int((now - self.last_at) * self._clock_rate))
                 timestamp_offset = (
                     last.timestamp + previous.timestamp_offset + elapsed - packet.timestamp
                 ) & 0xFFFFFFFF

@@ -30,6 +30,7 @@ _LEVELLED = struct.Struct("!BBHIIHHB3sBBH")
 _SEND_TIME_ELEMENT = sdp_write.ABSOLUTE_SEND_TIME_ID << 4 | 2
 _LEVEL_ELEMENT = sdp_write.AUDIO_LEVEL_ID << 4
 _MAX_REQUESTS = 64
+_METER_SECONDS = 0.5
 
 
 class PublishOwner(LinkOwner, Protocol):
@@ -51,12 +52,13 @@ class PublishLink(Link):
     def __init__(self, owner: PublishOwner, peer_id: str, wiring: Wiring) -> None:
         super().__init__(owner, peer_id, wiring)
         self.publish_owner = owner
-        self.tracks: dict[str, UpTrack] = {}
+        self.tracks: dict[tuple[str, str], UpTrack] = {}
         self.remote_session = ""
         self.remote_ufrag = ""
         self._by_ssrc: dict[int, tuple[UpTrack, bool]] = {}
         self._header = PacketReader()
-        self._mid_id = 0
+        self._mid_id = self._rid_id = self._repaired_rid_id = 0
+        self._metered_at = 0.0
         self._sent_at, self._send_time = 0.0, b""
         self._feedback = FeedbackRecorder()
         self._feedback_due_at = 0.0
@@ -79,7 +81,7 @@ class PublishLink(Link):
         if self.remote_ufrag and offer.ufrag != self.remote_ufrag:
             self.restart_ice()
         self.remote_ufrag, self.remote_session = offer.ufrag, offer.session
-        ended = [track for mid, track in self.tracks.items() if mid not in wanted or wanted[mid][1] != track.key[1]]
+        ended = [track for track in self.tracks.values() if not _goes_on(track, wanted.get(track.mid))]
         for track in ended:
             self._drop(track)
         for mid, (section, source) in wanted.items():
@@ -106,27 +108,34 @@ class PublishLink(Link):
             taken.add(source)
             if section.sends and sdp_write.accepted_codec(section) is not None:
                 wanted[mid] = (section, source)
-        for uri in (sdp.MID, sdp.TRANSPORT_SEQUENCE, sdp.AUDIO_LEVEL):
+        for uri in (sdp.MID, sdp.RID, sdp.REPAIRED_RID, sdp.TRANSPORT_SEQUENCE, sdp.AUDIO_LEVEL):
             numbers = {section.extensions[uri] for section, _ in wanted.values() if uri in section.extensions}
             if len(numbers) > 1:
                 raise OfferRejected("bad_sdp", "bundled m-lines number their header extensions differently")
         return wanted
 
     def _take(self, mid: str, section: Section, source: Source) -> None:
-        track = self.tracks.get(mid)
-        if track is None:
-            track = self.tracks[mid] = UpTrack((self.peer_id, source), mid)
         codec = sdp_write.accepted_codec(section)
         if codec is None:
             return
         rtx = section.find_rtx(codec)
-        track.payload_type = codec.payload_type
-        track.rtx_payload_type = rtx.payload_type if rtx else -1
+        rids = sdp_write.accepted_rids(section)
+        for rid in rids:
+            track = self.tracks.get((mid, rid))
+            if track is None:
+                track = self.tracks[mid, rid] = UpTrack((self.peer_id, source), mid, rid)
+            track.payload_type = codec.payload_type
+            track.rtx_payload_type = rtx.payload_type if rtx else -1
         header, extensions = self._header, section.extensions
         self._mid_id = extensions.get(sdp.MID, self._mid_id)
+        self._rid_id = extensions.get(sdp.RID, self._rid_id)
+        self._repaired_rid_id = extensions.get(sdp.REPAIRED_RID, self._repaired_rid_id)
         header.number_extensions(
             extensions.get(sdp.TRANSPORT_SEQUENCE, header.sequence_id), extensions.get(sdp.AUDIO_LEVEL, header.level_id)
         )
+        if rids != ("",):
+            return  # which SSRC is which encoding only the packets say
+        track = self.tracks[mid, ""]
         for ssrc, rtx_ssrc in section.ssrcs.items():
             self._bind(ssrc, track, is_rtx=False)
             if rtx_ssrc is not None and rtx is not None:
@@ -140,7 +149,7 @@ class PublishLink(Link):
         return True
 
     def _drop(self, track: UpTrack) -> None:
-        del self.tracks[track.mid]
+        del self.tracks[track.mid, track.rid]
         track.downs = ()
         for ssrc in [ssrc for ssrc, (owner, _) in self._by_ssrc.items() if owner is track]:
             del self._by_ssrc[ssrc]
@@ -204,10 +213,12 @@ class PublishLink(Link):
             self._request_missing(track, now)
 
     def _learn(self, view: memoryview, header: PacketReader) -> tuple[UpTrack, bool] | None:
-        """Which track an unknown SSRC belongs to, by its mid extension and payload type."""
-        mid = decode_extensions(view, header).get(self._mid_id) if self._mid_id else None
-        track = self.tracks.get(mid.decode("ascii", "replace")) if mid else None
-        if track is None:
+        """Which track an unknown SSRC belongs to, by its mid and rid extensions and payload type (RFC 8852)."""
+        found = decode_extensions(view, header)
+        mid = found.get(self._mid_id, b"").decode("ascii", "replace")
+        rid = found.get(self._rid_id) or found.get(self._repaired_rid_id) or b""
+        track = self.tracks.get((mid, rid.decode("ascii", "replace"))) or self.tracks.get((mid, ""))
+        if not mid or track is None:
             return None
         is_rtx = header.payload_type == track.rtx_payload_type
         if not is_rtx and header.payload_type != track.payload_type:
@@ -308,6 +319,10 @@ class PublishLink(Link):
                 self._request_missing(track, now)
             if track.live and now - track.last_packet_at > self.config.source_silent_after_seconds:
                 self.publish_owner.on_silence(track)
+        if now - self._metered_at >= _METER_SECONDS:
+            for track in self.tracks.values():
+                track.meter(now - self._metered_at)
+            self._metered_at = now
         if now >= self._feedback_due_at:
             self._feedback_due_at = now + self.config.feedback_interval_seconds
             media = next((track.ssrc for track in self.tracks.values() if track.ssrc), 0)
@@ -329,3 +344,11 @@ class PublishLink(Link):
             blocks.append(rtcp.report_block(track.ssrc, track.log.report(), last_report, delay))
         if blocks:
             self.send_rtcp(rtcp.receiver_report(self.ssrc, blocks[:31]))
+
+
+def _goes_on(track: UpTrack, wanted: tuple[Section, Source] | None) -> bool:
+    """Whether the client still sends this encoding, as what it was."""
+    if wanted is None:
+        return False
+    section, source = wanted
+    return source == track.key[1] and track.rid in sdp_write.accepted_rids(section)

@@ -39,6 +39,7 @@ _EXTMAP = re.compile(r"(\d{1,3})(?:/(?:sendrecv|sendonly|recvonly|inactive))? ([
 _SSRC = re.compile(r"(\d{1,10}) .{0,512}")
 _FID = re.compile(r"FID (\d{1,10}) (\d{1,10})", re.ASCII)
 _RID = re.compile(r"([A-Za-z0-9_-]{1,16}) send(?: .*)?", re.ASCII)
+_SIMULCAST = re.compile(r"(?:recv \S{1,256} )?send ([A-Za-z0-9_~,;-]{1,256})(?: recv \S{1,256})?", re.ASCII)
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Section:
     extensions: dict[str, int] = field(default_factory=dict)
     ssrcs: dict[int, int | None] = field(default_factory=dict)
     rids: list[str] = field(default_factory=list)
+    """Encodings that the client wants to send, in the order of a=simulcast where it has one."""
 
     @property
     def sends(self) -> bool:
@@ -267,6 +269,14 @@ def _on_rid(argument: str, section: Section) -> None:
         section.rids.append(match[1])
 
 
+def _on_simulcast(argument: str, section: Section) -> None:
+    """RFC 8853, section 5.1. Of alternatives the first counts; what is not a rid of this section is passed over."""
+    match = _SIMULCAST.fullmatch(argument)
+    if match is not None:
+        order = [stream.split(",")[0].lstrip("~") for stream in match[1].split(";")]
+        section.rids.sort(key=lambda rid: order.index(rid) if rid in order else len(order))
+
+
 _ATTRIBUTES: dict[str, Callable[[str, Section], None]] = {
     "mid": _on_mid,
     "rtcp-mux": _on_rtcp_mux,
@@ -277,6 +287,7 @@ _ATTRIBUTES: dict[str, Callable[[str, Section], None]] = {
     "ssrc": _on_ssrc,
     "ssrc-group": _on_ssrc_group,
     "rid": _on_rid,
+    "simulcast": _on_simulcast,
 }
 
 

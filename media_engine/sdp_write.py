@@ -16,6 +16,7 @@ VP8_PAYLOAD_TYPE = 96
 RTX_PAYLOAD_TYPE = 97
 AUDIO_LEVEL_ID = 1
 ABSOLUTE_SEND_TIME_ID = 2
+MAX_ENCODINGS = 3
 
 _PUBLISH_EXTENSIONS = {
     "audio": (sdp.MID, sdp.TRANSPORT_SEQUENCE, sdp.AUDIO_LEVEL),
@@ -46,6 +47,11 @@ class OfferedSection:
     rtx_ssrc: int
     stream: str
     track: str
+
+
+def accepted_rids(section: Section) -> tuple[str, ...]:
+    """The encodings that the engine takes of this m-line; one without a name where the client does not layer."""
+    return tuple(section.rids[:MAX_ENCODINGS]) if section.kind == "video" and section.rids else ("",)
 
 
 def accepted_codec(section: Section) -> Codec | None:
@@ -81,7 +87,8 @@ def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[st
     rtx = section.find_rtx(codec) if section.kind == "video" else None
     formats = f"{number} {rtx.payload_type}" if rtx else str(number)
     lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
-    layered = bool(section.rids) and receiving and section.kind == "video"
+    rids = accepted_rids(section) if receiving else ("",)
+    layered = rids != ("",)
     for uri in (*_PUBLISH_EXTENSIONS[section.kind], *((sdp.RID, sdp.REPAIRED_RID) if layered else ())):
         if uri in section.extensions:
             lines.append(f"a=extmap:{section.extensions[uri]} {uri}")
@@ -95,8 +102,8 @@ def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[st
         if rtx:
             lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
         if layered:
-            # One layer until layers are chosen per receiver: the last, by convention the largest.
-            lines += [f"a=rid:{section.rids[-1]} recv", f"a=simulcast:recv {section.rids[-1]}"]
+            lines += [f"a=rid:{rid} recv" for rid in rids]
+            lines.append("a=simulcast:recv " + ";".join(rids))
     return lines
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from media_engine import sdp
+from media_engine.allocation import PAUSED
 from media_engine.errors import OfferRejected
 from media_engine.events import (
     Event,
@@ -27,7 +28,7 @@ from media_engine.grants import NOTHING, Grants, Source
 from media_engine.link import Link
 from media_engine.publish import PublishLink
 from media_engine.subscribe import SubscribeLink
-from media_engine.tracks import DownTrack, TrackKey, UpTrack
+from media_engine.tracks import DownTrack, TrackKey, UpTrack, coming
 from media_engine.tripwire import Tripwire
 from media_engine.wiring import Wiring
 
@@ -79,7 +80,7 @@ class MediaSession:
         self._live: set[TrackKey] = set()
         self._seen: set[TrackKey] = set()
         self._unsealed: set[TrackKey] = set()
-        self._tripwires: dict[TrackKey, tuple[int, Tripwire]] = {}
+        self._tripwires: dict[UpTrack, tuple[int, Tripwire]] = {}
 
     def __repr__(self) -> str:
         return f"<MediaSession {self.session_id} {len(self.peers)} peers>"
@@ -211,56 +212,83 @@ class MediaSession:
             (peer.grants.expires_at for peer in self.peers.values() if peer.grants.expires_at > now), default=math.inf
         )
         published = self._published()
-        allowed = {key: track for key, track in published.items() if not self.held and self._may_publish(key, now)}
-        live = {key for key, track in allowed.items() if track.live}
+        allowed = self._allowed(published, now)
+        live = {key for key, tracks in allowed.items() if any(track.live for track in tracks)}
         # A grant may come after the first packet: what is live and allowed now has been seen, whichever came first.
         self._seen = (self._seen & published.keys()) | live
         self._announce(live)
-        downs: dict[TrackKey, list[DownTrack]] = {key: [] for key in published}
+        downs: dict[UpTrack, list[DownTrack]] = {}
+        rates = {key: coming(tracks) for key, tracks in allowed.items()}
         for peer in self.peers.values():
             link = peer.subscribe
             if link is None or link.state == "closed":
                 continue
             if peer.grants.may_subscribe(now):
                 link.want(self._wanted_by(peer, published, now))
+            link.allocate(rates, now)
             for down in link.downs:
                 key = down.key
-                track = allowed.get(key) if key is not None else None
+                tracks = allowed.get(key) if key is not None else None
                 flows = (
-                    track is not None
-                    and peer.grants.may_receive(*track.key, now)
+                    key is not None
+                    and tracks is not None
+                    and peer.grants.may_receive(*key, now)
                     and link.srtp is not None
                     and down.negotiated == key
                 )
-                if flows and track is not None:
-                    if down.up is not track:
-                        down.up = track
-                        if track.video:
-                            self.request_key_frame(track, now)
-                    downs[track.key].append(down)
-                elif down.up is not None:
-                    down.up = None
-                    down.forwarder.pause()
+                if flows and tracks is not None:
+                    for track in self._connect(down, tracks, now):
+                        downs.setdefault(track, []).append(down)
+                else:
+                    down.disconnect()
             if link.needs_offer and peer.grants.may_subscribe(now):
                 self._offer(link)
-        for key, track in published.items():
-            track.downs = tuple(downs[key])
-            if key not in allowed:
-                track.cache.clear()
+        for key, tracks in published.items():
+            for track in tracks:
+                track.downs = tuple(downs.get(track, ()))
+                if key not in allowed:
+                    track.cache.clear()
 
-    def _published(self) -> dict[TrackKey, UpTrack]:
-        return {
-            track.key: track
-            for peer in self.peers.values()
-            if peer.publish is not None and peer.publish.state != "closed"
-            for track in peer.publish.tracks.values()
-        }
+    def _connect(self, down: DownTrack, tracks: tuple[UpTrack, ...], now: float) -> tuple[UpTrack, ...]:
+        """The encodings whose packets this receiver is given: what flows, and what takes its place at a key frame."""
+        if down.rank == PAUSED:
+            down.disconnect()
+            return ()
+        target = tracks[min(down.rank, len(tracks) - 1)]
+        if down.up not in tracks or down.forwarder.epoch is None:
+            asked, down.next_up = down.up is target, None
+            down.up = target
+        elif target is down.up:
+            asked, down.next_up = True, None
+        else:
+            asked = down.next_up is target
+            down.next_up = target
+        if target.video and not asked:
+            self.request_key_frame(target, now)
+        return (down.up,) if down.next_up is None else (down.up, down.next_up)
+
+    def _published(self) -> dict[TrackKey, tuple[UpTrack, ...]]:
+        """Every published source with its encodings, smallest first."""
+        found: dict[TrackKey, tuple[UpTrack, ...]] = {}
+        for peer in self.peers.values():
+            if peer.publish is not None and peer.publish.state != "closed":
+                for track in peer.publish.tracks.values():
+                    found[track.key] = (*found.get(track.key, ()), track)
+        return found
+
+    def _allowed(
+        self, published: Mapping[TrackKey, tuple[UpTrack, ...]], now: float
+    ) -> dict[TrackKey, tuple[UpTrack, ...]]:
+        """Those of `published` whose publishers may have them forwarded now."""
+        if self.held:
+            return {}
+        return {key: tracks for key, tracks in published.items() if self._may_publish(key, now)}
 
     def _may_publish(self, key: TrackKey, now: float) -> bool:
         peer = self.peers.get(key[0])
         return peer is not None and key not in self._unsealed and peer.grants.may_publish(key[1], now)
 
-    def _wanted_by(self, peer: Peer, published: Mapping[TrackKey, UpTrack], now: float) -> list[TrackKey]:
+    def _wanted_by(self, peer: Peer, published: Mapping[TrackKey, object], now: float) -> list[TrackKey]:
         """What has an m-line at `peer`: everybody else's tracks that it may have and that have ever been live, sound
         first.
 
@@ -285,6 +313,13 @@ class MediaSession:
             self._note("live" if key in live else "silent", key[0], source=key[1].value)
             self._emit(SourceLive(self.session_id, key[0], key[1], key in live))
         self._live = live
+
+    def show(self, peer_id: str, tiles: Mapping[TrackKey, int]) -> None:
+        """What the peer shows of others; see `Engine.show`."""
+        link = self._peer_with_lease(peer_id).subscribe
+        if link is not None and link.tiles != tiles:
+            link.tiles = dict(tiles)
+            self.reconcile()
 
     def request_key_frame(self, track: UpTrack, now: float) -> None:
         """Ask the publisher of `track`."""
@@ -326,23 +361,34 @@ class MediaSession:
                     link.tick(now)
         if self.sealed:
             self._look_at_seals()
+        self._allocate(now)
 
     def _look_at_seals(self) -> None:
-        """Sample the newest packet of every stream. Once per tick, never on a packet's way."""
-        published = self._published()
-        for key in self._tripwires.keys() - published.keys():
-            del self._tripwires[key]
-        for key, track in published.items():
-            ssrc, tripwire = self._tripwires.get(key, (0, None))
+        """Sample the newest packet of every encoding that is forwarded. Once per tick, never on a packet's way."""
+        tracks = [track for encodings in self._published().values() for track in encodings]
+        for gone in self._tripwires.keys() - set(tracks):
+            del self._tripwires[gone]
+        for track in tracks:
+            ssrc, tripwire = self._tripwires.get(track, (0, None))
             if tripwire is None or ssrc != track.ssrc:
                 tripwire = Tripwire(video=track.video)
-                self._tripwires[key] = (track.ssrc, tripwire)
+                self._tripwires[track] = (track.ssrc, tripwire)
             packet = track.cache.get(track.log.highest)
             if packet is not None and not tripwire.look(packet.sequence, packet.data, packet.payload_start):
+                key = track.key
                 self._unsealed.add(key)
-                del self._tripwires[key]
+                del self._tripwires[track]
                 self._note("unsealed", key[0], source=key[1].value)
                 self._emit(Unsealed(self.session_id, key[0], key[1]))
+                self.reconcile()
+
+    def _allocate(self, now: float) -> None:
+        """Ask anew which encodings fit whom, of those whose turn it is: not all in one tick."""
+        links = [peer.subscribe for peer in self.peers.values() if peer.subscribe is not None]
+        due = [link for link in links if link.srtp is not None and now >= link.allocate_at]
+        if due:
+            rates = {key: coming(tracks) for key, tracks in self._allowed(self._published(), now).items()}
+            if any([link.allocate(rates, now) for link in due]):
                 self.reconcile()
 
     def _note(self, event: str, peer_id: str = "", **details: Any) -> None:
@@ -396,6 +442,10 @@ class MediaSession:
                 for down in (subscribe.downs if subscribe is not None else ())
                 if down.key is not None
             ],
-            "bandwidth_bits_per_second": subscribe.bandwidth_bits_per_second if subscribe is not None else 0,
+            "bandwidth_bits_per_second": _finite(subscribe.downlink.available) if subscribe is not None else 0,
             "round_trip_seconds": round(subscribe.round_trip_seconds, 4) if subscribe is not None else 0.0,
         }
+
+
+def _finite(bits_per_second: float) -> int:
+    return round(bits_per_second) if bits_per_second < math.inf else 0

@@ -5,6 +5,7 @@ publishes, `outbound-rtp` what it is sent, `remote-inbound-rtp` what it reports 
 seconds, timestamps in milliseconds since 1970. Members that an engine which decodes nothing cannot know are absent.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -54,8 +55,8 @@ def _transport(link: Link, unix_ms: Callable[[float], float]) -> Iterator[Report
     if isinstance(link, SubscribeLink):
         if link.round_trip_seconds:
             pair["currentRoundTripTime"] = round(link.round_trip_seconds, 4)
-        if link.bandwidth_bits_per_second:
-            pair["availableOutgoingBitrate"] = link.bandwidth_bits_per_second
+        if link.downlink.available < math.inf:
+            pair["availableOutgoingBitrate"] = round(link.downlink.available)
     yield {
         "id": name,
         "type": "transport",
@@ -96,7 +97,7 @@ def _codec(link: Link, kind: str) -> Iterator[Report]:
 def _inbound(up: UpTrack, link_name: str, unix_ms: Callable[[float], float]) -> Iterator[Report]:
     log, kind = up.log, up.key[1].kind
     entry: Report = {
-        "id": f"I-{up.mid}",
+        "id": f"I-{up.mid}{up.rid and '-' + up.rid}",
         "type": "inbound-rtp",
         "ssrc": up.ssrc,
         "kind": kind,
@@ -116,11 +117,13 @@ def _inbound(up: UpTrack, link_name: str, unix_ms: Callable[[float], float]) -> 
         entry["lastPacketReceivedTimestamp"] = unix_ms(up.last_packet_at)
     if up.video:
         entry["pliCount"] = up.key_frames_asked
+    if up.rid:
+        entry["rid"] = up.rid
     yield entry
     report = up.sender_report
     if report is not None:
         yield {
-            "id": f"RO-{up.mid}",
+            "id": f"RO-{up.mid}{up.rid and '-' + up.rid}",
             "type": "remote-outbound-rtp",
             "timestamp": unix_ms(up.report_arrived_at),
             "ssrc": up.ssrc,

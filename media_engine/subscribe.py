@@ -4,15 +4,19 @@ m-lines are never removed: one that has lost its publisher is offered inactive f
 One offer is in flight at a time; changes in between go into the next.
 """
 
+import math
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from media_engine import rtcp, sdp, sdp_write
+from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
 from media_engine.allowance import Allowance
+from media_engine.downlink import Downlink
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack
+from media_engine.grants import Source
 from media_engine.link import Link, LinkOwner
 from media_engine.sdp import Description
 from media_engine.sdp_write import OfferedSection
@@ -20,6 +24,11 @@ from media_engine.tracks import DownTrack, TrackKey, UpTrack
 from media_engine.wiring import Wiring
 
 _REPORT_MEMORY = 8
+_FULL_HEIGHTS = {Source.CAMERA: 720, Source.SCREEN: 1080}
+_MEASURE_SECONDS = 0.4
+_ALLOCATE_SECONDS = 0.5
+_LEAST_REPORTED, _MOST_REPORTED = 20, 5000
+"""Packets of all streams together that a share of losses is taken of: two of five say nothing about the way."""
 
 
 class SubscribeOwner(LinkOwner, Protocol):
@@ -40,7 +49,14 @@ class SubscribeLink(Link):
         self.downs: list[DownTrack] = []
         self.offer_id = 0
         self.in_flight: tuple[TrackKey | None, ...] | None = None
-        self.bandwidth_bits_per_second = 0
+        self.downlink = Downlink()
+        self.tiles: Mapping[TrackKey, int] | None = None
+        """Height in device pixels of each picture that is shown; None while the client has not said."""
+        self._padding = 0.0
+        self.allocate_at = 0.0
+        """When to ask anew which encodings fit: what comes and what gets through changes without anybody saying so."""
+        self._sent_octets, self._measured_at = 0, 0.0
+        self._expected, self._lost = 0, 0.0
         self.round_trip_seconds = 0.0
         self._offered: tuple[TrackKey | None, ...] = ()
         self._by_ssrc: dict[int, DownTrack] = {}
@@ -57,7 +73,8 @@ class SubscribeLink(Link):
             if down.key in missing:
                 missing.remove(down.key)
             else:
-                down.key, down.up = None, None
+                down.key = None
+                down.disconnect()
                 down.forwarder.pause()
         for key in missing:
             free = self._free(key[1].kind)
@@ -160,7 +177,10 @@ class SubscribeLink(Link):
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Requests of the receiver, for m-lines that it is being sent."""
         if isinstance(item, rtcp.BandwidthEstimate):
-            self.bandwidth_bits_per_second = item.bits_per_second
+            before = self.downlink.available
+            self.downlink.on_estimate(item.bits_per_second, now)
+            if self.downlink.available < before:
+                self.allocate_at = now
             return
         if isinstance(item, rtcp.ReportBlock):
             self._on_report(item, now)
@@ -184,6 +204,11 @@ class SubscribeLink(Link):
         down = self._by_ssrc.get(block.ssrc)
         if down is None:
             return
+        if down.reported is not None:
+            expected = (block.highest_sequence - down.reported.highest_sequence) & 0xFFFFFFFF
+            if expected < _MOST_REPORTED:
+                self._expected += expected
+                self._lost += expected * block.fraction_lost / 256
         down.reported, down.reported_at = block, now
         sent_at = self._reports.get(block.last_report)
         if sent_at is not None:
@@ -214,6 +239,51 @@ class SubscribeLink(Link):
                 compound = []
         self.send_rtcp(b"".join(compound))
 
+    def allocate(self, rates: Mapping[TrackKey, tuple[float, ...]], now: float) -> bool:
+        """Choose the encoding of every picture for the bandwidth that is left beside sound.
+
+        `rates` are the bits per second of each source's encodings (`tracks.coming`). Returns whether connections have
+        to follow: something else was chosen, or what was chosen has taken its place.
+        """
+        self.allocate_at = now + _ALLOCATE_SECONDS
+        self._measure(now)
+        downs, pictures, sound = [], [], 0.0
+        for down in sorted(self.downs, key=self._importance, reverse=True):
+            key = down.key
+            if key is None or key not in rates:
+                continue
+            coming = rates[key]
+            if down.video:
+                largest = largest_needed(len(coming), _FULL_HEIGHTS[key[1]], self._tile_height(key))
+                pictures.append(Picture(coming, largest, down.rank if down.up is not None else PAUSED))
+                downs.append(down)
+            elif down.up is not None:
+                sound += coming[0]
+        chosen = allocate(pictures, self.downlink.capacity - sound, self.downlink.loss_limit - sound)
+        self._padding = self.downlink.padding(wanted_more(pictures, chosen), now)
+        changed = False
+        for down, index in zip(downs, chosen, strict=True):
+            changed |= down.rank != index or down.switched
+            down.rank, down.switched = index, False
+        return changed
+
+    def _tile_height(self, key: TrackKey) -> float:
+        return math.inf if self.tiles is None else self.tiles.get(key, 0)
+
+    def _importance(self, down: DownTrack) -> tuple[bool, float]:
+        key = down.key
+        return (key[1] is Source.SCREEN, self._tile_height(key)) if key is not None else (False, 0.0)
+
+    def _measure(self, now: float) -> None:
+        seconds = now - self._measured_at
+        if seconds >= _MEASURE_SECONDS:
+            octets = sum(down.octets + down.retransmitted_octets for down in self.downs)
+            self.downlink.on_sent(max(0.0, 8 * (octets - self._sent_octets) / seconds), now)
+            self._sent_octets, self._measured_at = octets, now
+        if self._expected >= _LEAST_REPORTED:
+            self.downlink.on_loss(self._lost / self._expected, now)
+            self._expected, self._lost = 0, 0.0
+
     def counted(self) -> Counter[str]:
         """See `Link.counted`."""
         counted = super().counted() + self._past
@@ -227,6 +297,14 @@ class SubscribeLink(Link):
         self._retransmissions.refill(self.config.tick_seconds)
         if self.srtp is not None:
             self.send_due_reports(now)
+            if self._padding:
+                self._pad(int(self._padding * self.config.tick_seconds / 8), now)
+
+    def _pad(self, octets: int, now: float) -> None:
+        """Send again, as retransmissions, what was sent lately: padding that a receiver knows how to drop."""
+        for down in self.downs:
+            if octets > 0 and down.video and down.up is not None and down.rtx_payload_type >= 0:
+                octets -= self.fan_out.repeat(down, octets, now)
 
 
 def _counted(down: DownTrack) -> dict[str, int]:

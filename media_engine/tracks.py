@@ -1,10 +1,12 @@
 """The two ends of a stream inside the engine.
 
-An UpTrack is what one client publishes on one m-line; a DownTrack is one m-line towards one receiver. They hold state
-and counters; who may be connected to whom is decided in `session.py` alone.
+An UpTrack is one encoding of what a client publishes on one m-line: a picture may come in several (simulcast, RFC
+8853). A DownTrack is one m-line towards one receiver. They hold state and counters; who may be connected to whom is
+decided in `session.py` alone.
 """
 
 import random
+from collections.abc import Sequence
 from typing import Protocol
 
 from media_engine.forwarder import Forwarder
@@ -20,6 +22,9 @@ AUDIO_CLOCK_RATE = 48000
 VIDEO_CLOCK_RATE = 90000
 _AUDIO_CACHE_PACKETS = 64
 _VIDEO_CACHE_PACKETS = 512
+
+_NOT_COMING_SECONDS = 1.5
+"""An encoding without a packet for so long, beside others that have some, was stopped by its sender."""
 
 TrackKey = tuple[str, Source]
 """Publisher and source: what a receiver subscribes to, whichever transport or SSRC carries it today."""
@@ -38,13 +43,17 @@ class ReceiverLink(Protocol):
 
 
 class UpTrack:
-    """One published m-line. `downs` is replaced as a whole, never changed: a loop over it sees one state.
+    """One encoding of a published m-line, named by its `rid` where there are several.
+
+    `downs` is replaced as a whole, never changed: a loop over it sees one state. `bits_per_second` is what came lately.
 
     Counters are those of the present SSRC: `packets` and the `octets` of their payloads, without duplicates; how many
     of them were `repaired` by a retransmission; how many `nacks` and requests for key frames went to the publisher.
     """
 
     __slots__ = (
+        "_metered_octets",
+        "bits_per_second",
         "cache",
         "downs",
         "key",
@@ -61,15 +70,17 @@ class UpTrack:
         "payload_type",
         "repaired",
         "report_arrived_at",
+        "rid",
         "rtx_payload_type",
         "sender_report",
         "ssrc",
         "video",
     )
 
-    def __init__(self, key: TrackKey, mid: str) -> None:
+    def __init__(self, key: TrackKey, mid: str, rid: str = "") -> None:
         self.key = key
         self.mid = mid
+        self.rid = rid
         self.video = key[1].kind == "video"
         self.payload_type = -1
         self.rtx_payload_type = -1
@@ -78,10 +89,12 @@ class UpTrack:
         self.last_packet_at = 0.0
         self.key_frame_wanted = False
         self.key_frame_asked_at = float("-inf")
+        self.bits_per_second = 0.0
         self.bind(0)
 
     def __repr__(self) -> str:
-        return f"<UpTrack {self.key[1].value} {'live' if self.live else 'silent'} to {len(self.downs)}>"
+        state = "live" if self.live else "silent"
+        return f"<UpTrack {self.key[1].value} {self.rid or '-'} {state} to {len(self.downs)}>"
 
     @property
     def clock_rate(self) -> int:
@@ -92,11 +105,49 @@ class UpTrack:
         """Take packets of `ssrc` from now on; what was known about an earlier SSRC no longer counts."""
         self.ssrc = ssrc
         self.packets = self.octets = self.repaired = 0
-        self.nacks = self.key_frames_asked = 0
+        self.nacks = self.key_frames_asked = self._metered_octets = 0
         self.log = ReceiveLog(self.clock_rate, wants_nack=self.video)
         self.cache = PacketCache(_VIDEO_CACHE_PACKETS if self.video else _AUDIO_CACHE_PACKETS)
         self.sender_report: SenderReport | None = None
         self.report_arrived_at = 0.0
+
+    def meter(self, seconds: float) -> None:
+        """Take what came since the last call, `seconds` ago, into `bits_per_second`. Half of it is what was before."""
+        came = 8 * (self.octets - self._metered_octets) / seconds
+        self._metered_octets = self.octets
+        self.bits_per_second = came if not self.bits_per_second or not came else (self.bits_per_second + came) / 2
+
+
+def coming(encodings: Sequence[UpTrack]) -> tuple[float, ...]:
+    """Bits per second of each of one source's `encodings`; 0 for one that its sender has stopped.
+
+    A still picture takes next to nothing, and still has to be forwarded.
+    """
+    latest, patience = max(track.last_packet_at for track in encodings), 2 * _NOT_COMING_SECONDS
+    rates = []
+    for track in encodings:
+        rates.append(max(1.0, track.bits_per_second) if track.last_packet_at > latest - patience else 0.0)
+        patience = _NOT_COMING_SECONDS  # browsers stop the largest first: where the smallest pauses, it comes again
+    return tuple(rates)
+
+
+def elapsed_ticks(before: UpTrack, last_timestamp: int, after: UpTrack, timestamp: int) -> int | None:
+    """How much later than `last_timestamp` of one encoding is `timestamp` of another, by the publisher's clock.
+
+    RTP timestamps of encodings have nothing to do with each other but through sender reports (RFC 3550, section 6.4).
+    None while one of them has none, or where the answer can't be true.
+    """
+    old, new = before.sender_report, after.sender_report
+    if old is None or new is None:
+        return None
+    since_report = _signed(timestamp - new.rtp_time) - _signed(last_timestamp - old.rtp_time)
+    between_reports = (new.ntp_time - old.ntp_time) * after.clock_rate >> 32
+    ticks = since_report + between_reports
+    return ticks if 0 < ticks < 10 * after.clock_rate else None
+
+
+def _signed(ticks: int) -> int:
+    return ((ticks + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
 class DownTrack:
@@ -105,6 +156,10 @@ class DownTrack:
     Counters are those of the present SSRC: `packets` and the `octets` of their payloads, first time and
     `retransmitted`; what libsrtp has `refused`; `nacks` and requests for key frames from the receiver. `reported` is
     the receiver's latest report block, `round_trips` are measured with them.
+
+    `up` is the encoding that flows or may begin; `next_up` the one that takes its place at its next key frame. `rank`
+    is the index of the encoding that the receiver shall have, smallest first; `allocation.PAUSED` for none. `switched`
+    says that one has taken the other's place, which the former's `downs` don't know yet.
     """
 
     __slots__ = (
@@ -118,8 +173,10 @@ class DownTrack:
         "mid",
         "nacks",
         "negotiated",
+        "next_up",
         "octets",
         "packets",
+        "rank",
         "refused",
         "reported",
         "reported_at",
@@ -131,6 +188,7 @@ class DownTrack:
         "rtx_sequence",
         "rtx_ssrc",
         "ssrc",
+        "switched",
         "up",
         "video",
         "wants_report",
@@ -148,6 +206,9 @@ class DownTrack:
         self.negotiated: TrackKey | None = None
         self.freed = True
         self.up: UpTrack | None = None
+        self.next_up: UpTrack | None = None
+        self.switched = False
+        self.rank = 0
         self.renumber()
 
     def __repr__(self) -> str:
@@ -164,6 +225,12 @@ class DownTrack:
         self.reported_at = 0.0
         self.round_trips, self.round_trips_seconds, self.last_round_trip_seconds = 0, 0.0, 0.0
         self.wants_report = False
+
+    def disconnect(self) -> None:
+        """Nothing flows until it is connected again, and nothing older is ever sent again."""
+        if self.up is not None or self.next_up is not None:
+            self.up = self.next_up = None
+            self.forwarder.pause()
 
     def begun(self) -> None:
         """A new stretch begins: the receiver needs the mapping of its timestamps to the publisher's clock."""

@@ -87,6 +87,7 @@ async def _stats(connection: Any, kind: str) -> list[dict[str, Any]]:
 class RealClientTests(IsolatedAsyncioTestCase):
     async def asyncSetUp(self) -> None:
         self.browsers: dict[str, Browser] = {}
+        self.width, self.height = WIDTH, HEIGHT
         self.engine = Engine(EngineConfig(port=0), self._on_event)
         await self.engine.start()
         self.generator = webrtc.VideoTrackGenerator()
@@ -111,8 +112,9 @@ class RealClientTests(IsolatedAsyncioTestCase):
         start, number = time.monotonic(), 0
         while True:
             stamp = int((time.monotonic() - start) * 1e6)
-            shape = webrtc.VideoFrameBufferInit(format="I420", coded_width=WIDTH, coded_height=HEIGHT, timestamp=stamp)
-            await pictures.write(webrtc.VideoFrame(os.urandom(WIDTH * HEIGHT * 3 // 2), shape))
+            width, height = self.width, self.height
+            shape = webrtc.VideoFrameBufferInit(format="I420", coded_width=width, coded_height=height, timestamp=stamp)
+            await pictures.write(webrtc.VideoFrame(os.urandom(width * height * 3 // 2), shape))
             for part in range(4):
                 init = webrtc.AudioDataInit(
                     format="s16",
@@ -140,6 +142,16 @@ class RealClientTests(IsolatedAsyncioTestCase):
                 return frames
             await asyncio.sleep(0.02)
         raise AssertionError(f"{browser.peer_id} decodes nothing")
+
+    async def sees(self, browser: Browser, height: int) -> None:
+        """Wait until the received picture has so many lines."""
+        seen = 0
+        for _ in range(500):
+            seen = (await browser.inbound("video"))[0].get("frameHeight", 0)
+            if seen == height:
+                return
+            await asyncio.sleep(0.02)
+        self.assertEqual(seen, height)
 
     async def counts(self, browser: Browser, kind: str, counter: str, target: int) -> None:
         """Wait until a counter of the first received stream has reached `target`."""
@@ -194,11 +206,16 @@ class RealClientTests(IsolatedAsyncioTestCase):
         await self.counts(ben, "video", "framesDecoded", frames + 10)
         self.assertEqual((await ben.inbound("video"))[0]["packetsLost"], 0)
 
-    async def test_a_layered_offer_is_taken_with_one_layer(self) -> None:
+    async def test_an_encoding_takes_the_place_of_another_while_the_picture_goes_on(self) -> None:
+        self.width, self.height = 640, 360  # smaller ones libwebrtc does not divide
         anna, ben = self.browser("anna"), self.browser("ben")
         await anna.publish(self.sound, self.generator.track, rids=("q", "h"))
         ben.open()
         await self.decodes(ben, 1)
-        sending = [entry["rid"] for entry in await anna.outbound("video") if entry.get("packetsSent")]
-        self.assertEqual(len(sending), 1)
+        for tile, height in ((100, 180), (720, 360), (100, 180)):
+            self.engine.show("session", "ben", {("anna", Source.CAMERA): tile})
+            await self.sees(ben, height)
+        frames = (await ben.inbound("video"))[0]
+        self.assertEqual((frames["packetsLost"], frames.get("freezeCount", 0)), (0, 0))
+        self.assertEqual({entry["rid"] for entry in await anna.outbound("video")}, {"q", "h"})
         await eventually(lambda: self.engine.stats("session")["ben"]["packets_out"] > 20)

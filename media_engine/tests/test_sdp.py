@@ -49,7 +49,7 @@ class SampleTests(TestCase):
         answer = sdp_write.answer(decode(SAMPLES["simulcast-offer"]), frozenset({"0", "1"}), LOCAL, 1, 1)
         self.assertIn("a=group:BUNDLE 0 1\r\n", answer)
         self.assertIn("m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n", answer)
-        self.assertIn("a=simulcast:recv f\r\n", answer)
+        self.assertIn("a=simulcast:recv q;h;f\r\n", answer)
 
     def test_retransmission_ssrcs_are_paired_and_no_media_of_their_own(self) -> None:
         video = decode(SAMPLES["firefox-offer"]).sections[1]

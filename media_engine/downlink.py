@@ -1,0 +1,96 @@
+"""What the way to one receiver carries. Pure.
+
+Three witnesses: the receiver's own estimate from how delays grow (REMB, draft-alvestrand-rmcat-remb), which browsers
+make from the abs-send-time that every packet carries; what was sent lately and met with no objection; and its loss
+reports. The estimate follows what is received and is late when more comes: by itself it is no sign that less would
+fit, only its fall is.
+"""
+
+import math
+
+_LOSSY = 0.1
+_CLEAN = 0.02
+_FALL = 0.95
+_FIRST_FALL = 0.75
+_LEAST_BITS_PER_SECOND = 100_000.0
+_UNLIMITED_BITS_PER_SECOND = 20_000_000.0
+_RISE_PER_SECOND = 1.08
+_PROBE_SECONDS = 20.0
+_REST_SECONDS = 20.0
+_AFTER_A_FALL_SECONDS = 4.0
+_SHARE_FOR_PADDING = 0.95
+
+
+class Downlink:
+    """Everything in bits per second; `now` in seconds. `sent` is what was sent lately, padding included."""
+
+    __slots__ = ("_clean_at", "_fell_at", "_probe_began_at", "_proven", "_rest_until", "estimate", "loss_limit", "sent")
+
+    def __init__(self) -> None:
+        self.estimate = math.inf
+        self.loss_limit = math.inf
+        self.sent = 0.0
+        self._proven = 0.0
+        self._clean_at = 0.0
+        self._fell_at = -math.inf
+        self._probe_began_at = math.inf
+        self._rest_until = -math.inf
+
+    @property
+    def capacity(self) -> float:
+        """What should get through without delay; infinite while nothing speaks against it."""
+        return max(self.estimate, self._proven)
+
+    @property
+    def available(self) -> float:
+        """What may be sent."""
+        return min(self.capacity, self.loss_limit)
+
+    def on_sent(self, bits_per_second: float, now: float) -> None:
+        """So much was sent lately. What nobody objects to is proven."""
+        self.sent = bits_per_second
+        if not self._fell_lately(now):
+            self._proven = max(self._proven, bits_per_second)
+
+    def on_estimate(self, bits_per_second: float, now: float) -> None:
+        """The receiver's estimate has come. The first one is about what was sent before anything was known."""
+        before = self.estimate * _FALL if self.estimate < math.inf else self._proven * _FIRST_FALL
+        if bits_per_second < before:
+            self._fell(now)
+        self.estimate = max(float(bits_per_second), _LEAST_BITS_PER_SECOND)
+
+    def on_loss(self, fraction: float, now: float) -> None:
+        """The share of packets that did not arrive since this was last said, 0 to 1.
+
+        Below 2 % the limit rises by 8 % a second, above 10 % it falls by half of the loss; in between it stays, as
+        radio links lose packets without being full (draft-ietf-rmcat-gcc-02, section 6).
+        """
+        if fraction > _LOSSY:
+            base = min(self.loss_limit, self.sent or self.loss_limit)
+            self.loss_limit = max(_LEAST_BITS_PER_SECOND, base * (1 - fraction / 2))
+            self._fell(now)
+        elif fraction < _CLEAN and self.loss_limit < math.inf:
+            self.loss_limit *= _RISE_PER_SECOND ** min(1.0, max(0.0, now - self._clean_at))
+            if self.loss_limit > min(2 * self.capacity, _UNLIMITED_BITS_PER_SECOND):
+                self.loss_limit = math.inf
+        self._clean_at = now
+
+    def _fell(self, now: float) -> None:
+        self._fell_at, self._proven = now, 0.0
+
+    def _fell_lately(self, now: float) -> bool:
+        return now < self._fell_at + _AFTER_A_FALL_SECONDS
+
+    def padding(self, wanted_more: float, now: float) -> float:
+        """How much to send beside media now, so that a receiver who could have more finds out. 0 for nothing."""
+        if not wanted_more or self.available == math.inf or self._fell_lately(now):
+            self._probe_began_at = math.inf
+            return 0.0
+        if now < self._rest_until:
+            return 0.0
+        if self._probe_began_at == math.inf:
+            self._probe_began_at = now
+        elif now > self._probe_began_at + _PROBE_SECONDS:
+            self._probe_began_at, self._rest_until = math.inf, now + _REST_SECONDS
+            return 0.0
+        return max(0.0, min(wanted_more, self.available * _SHARE_FOR_PADDING - self.sent))
