@@ -262,6 +262,13 @@ async def _media_answer(turn: Turn) -> Fields:
     return None
 
 
+async def _media_show(turn: Turn) -> Fields:
+    tiles = {(tile["participant"], Source(tile["source"])): tile["height"] for tile in turn.message["tiles"]}
+    with _EngineErrors():
+        turn.live.engine.show(turn.room.id, turn.seat.id, tiles)
+    return None
+
+
 async def _media_state(turn: Turn) -> Fields:
     screen = turn.message["screen"]
     wanted = {
@@ -348,6 +355,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "media.start": (INSIDE, _media_start),
     "media.publish": (INSIDE, _media_publish),
     "media.answer": (INSIDE, _media_answer),
+    "media.show": (INSIDE, _media_show),
     "media.state": (INSIDE, _media_state),
     "media.stats": (INSIDE, _media_stats),
     "door.admit": (HOSTS, _door_admit),

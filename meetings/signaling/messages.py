@@ -11,8 +11,10 @@ from meetings.signaling.fields import (
     Field,
     boolean,
     encoded,
+    list_of,
     maybe,
     number_in_text,
+    object_of,
     one_of,
     prose,
     sdp,
@@ -30,6 +32,9 @@ RIGHTS: Final = ("speak", "show", "share", "chat")
 AUDIENCES: Final = ("everyone", "signed_in", "hosts")
 ROWS: Final = ("listed", "colleagues", "guests", "anyone")
 WAYS: Final = ("walks_in", "knocks", "turned_away")
+
+MAX_TILES: Final = 200
+TILE: Final = object_of(participant=text(1, 64), source=one_of(("camera", "screen")), height=whole(1, 8192))
 
 PARTICIPANT: Final = Field(text(1, 64))
 WORD: Final = Field(encoded(1, group_messages.MAX_WORD_BYTES), default=None)
@@ -68,6 +73,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "media.start": {"fresh": Field(boolean)},
         "media.publish": {"sdp": Field(sdp), "sources": Field(sources)},
         "media.answer": {"offer": Field(whole(0, 2**31)), "sdp": Field(sdp)},
+        "media.show": {"tiles": Field(list_of(MAX_TILES, TILE))},
         "media.state": {
             "microphone": Field(boolean),
             "camera": Field(boolean),

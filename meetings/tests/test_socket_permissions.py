@@ -93,6 +93,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "media.publish": row(inside(OK), sdp=OFFER, sources={"0": "microphone", "1": "camera"}),
         # Nothing was offered to them: that they are told so, and not that they may not answer, is what counts here.
         "media.answer": row(inside("bad_sdp"), offer=7, sdp="v=0"),
+        "media.show": row(inside(OK), tiles=[]),
         "media.state": row(inside(OK), microphone=True, camera=True),
         "media.stats": row(inside(OK)),
         "door.admit": row(hosts(), "waiting"),

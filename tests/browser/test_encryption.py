@@ -38,13 +38,6 @@ MISTAKES = {
     "peer": ("if (encrypted) configuration", "if (!encrypted) configuration"),
 }
 
-CALM = """
-const real = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
-if (real) navigator.mediaDevices.getUserMedia = ({ video, ...rest }) =>
-  real({ ...rest, video: video && { ...(video === true ? {} : video), width: 320, height: 240, frameRate: 10 } });
-"""
-"""Small pictures: three of everything on one machine, and it is not about pictures."""
-
 
 def code_of(who: Seat) -> str:
     """The room code that this person sees; opens the panel if need be."""
@@ -65,7 +58,7 @@ def served(script: str) -> Callable[[Route], None]:
 def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[..., Seat], artifacts: Path) -> None:
     host, guest, colleague = seat(), seat(), seat()
     for who in (host, guest, colleague):
-        who.page.add_init_script(CALM)
+        who.films(320, 240, 10)
     url = schedule(portal, host, "Trial safety board", MARCUS, PETER, encryption=E2EE)
     come_in(host)
     host.state("connected")

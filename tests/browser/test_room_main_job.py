@@ -35,7 +35,13 @@ window.WebSocket = class extends Line {
     super(...args);
     lines.push(this);
     this.got = [];
+    this.shown = [];
     this.addEventListener("message", (event) => this.got.push(JSON.parse(event.data).type));
+  }
+  send(said) {
+    const message = JSON.parse(said);
+    if (message.type === "media.show") this.shown = message.tiles;
+    super.send(said);
   }
 };
 """
@@ -55,6 +61,13 @@ STATS = """async () => {
   return sum;
 }"""
 
+
+FILM = """
+const real = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+if (real) navigator.mediaDevices.getUserMedia = ({ video, ...rest }) =>
+  real({ ...rest, video: video && { ...(video === true ? {} : video), width: %d, height: %d, frameRate: %d } });
+"""
+"""Smaller pictures than a camera's: a machine that plays three people has to encode all of them."""
 
 PICTURE = """(video, [width, height]) => {
   const canvas = Object.assign(document.createElement("canvas"), {width, height});
@@ -106,6 +119,10 @@ class Seat:
         )
         return shown
 
+    def films(self, width: int, height: int, pictures_per_second: int) -> None:
+        """From the next page on, this person's camera takes pictures of this size."""
+        self.page.add_init_script(FILM % (width, height, pictures_per_second))
+
     @property
     def participant(self) -> str:
         """The id of this person, inside."""
@@ -116,6 +133,18 @@ class Seat:
         own = self.page.locator('[data-self="true"][data-source="camera"] video')
         seen: list[int] = own.evaluate(PICTURE, [WIDTH, HEIGHT])
         return seen
+
+    def lines(self, name: str) -> int:
+        """The height of the picture that comes of this person's camera, in its own pixels."""
+        height: int = self.tile(name).locator("video").evaluate("video => video.videoHeight")
+        return height
+
+    def asks_for(self, name: str) -> int:
+        """How high this person's tile is, as the server was told; 0 for one that is not shown."""
+        participant = self.tile(name).get_attribute("data-participant")
+        told: list[dict[str, Any]] = self.page.evaluate("lines.at(-1).shown")
+        heights = [tile["height"] for tile in told if (tile["participant"], tile["source"]) == (participant, "camera")]
+        return int(heights[0]) if heights else 0
 
     def sees(self, name: str, source: str = "camera", within_s: float = 20) -> None:
         """Waits until frames of `name` advance."""
@@ -231,6 +260,8 @@ def test_three_people_meet_from_invitation_to_the_end(
     portal: Portal, seat: Callable[..., Seat], artifacts: Path
 ) -> None:
     host, guest, colleague = seat(), seat(), seat()
+    for who in (host, guest, colleague):
+        who.films(640, 360, 15)
     url = schedule(portal, host, "Trial safety board", MARCUS, PETER)
     come_in(host)
     host.state("connected")
@@ -274,7 +305,12 @@ def test_three_people_meet_from_invitation_to_the_end(
     for who in (host, guest):
         who.sees("Marcus Bell", "screen")
     host.page.screenshot(path=str(artifacts / "room-share.png"))
+    # Cameras beside the share are small now, and what comes of them is no larger than that.
+    eventually(lambda: 0 < guest.asks_for("Ingrid Sæther") < 300, 20, "word about a small tile")
+    eventually(lambda: guest.lines("Ingrid Sæther") <= 180, 20, "small picture in a small tile")
     colleague.button("Stop sharing").click()
+    eventually(lambda: guest.asks_for("Ingrid Sæther") > 300, 20, "word about a larger tile")
+    guest.sees("Ingrid Sæther")
     expect(host.tile("Marcus Bell", "screen")).to_have_count(0)
 
     guest.tool("Chat").click()

@@ -7,7 +7,7 @@ import { countdown, gettext, initials, listOf, ngettext, useCatalogue } from "..
 import { litSegments, SpeechDetector } from "../../static/js/media/levels.js";
 import { judge } from "../../static/js/media/quality.js";
 import { between, counted, ServerView } from "../../static/js/media/server_view.js";
-import { cameraBudget } from "../../static/js/media/publisher.js";
+import { cameraEncodings } from "../../static/js/media/publisher.js";
 import { CLOSE } from "../../static/js/signaling/protocol.js";
 import { triedWords, warningWords } from "../../static/js/elements/turned_away_words.js";
 import { Roster } from "../../static/js/signaling/roster.js";
@@ -145,9 +145,10 @@ test("the network's word names the worst cause, and a silent camera is no slow u
   assert.deepEqual(judge({ ...fine, roundTripMs: null, lostUp: null, lostDown: null, canSendKbps: null }), { word: "good", cause: "none" });
 });
 
-test("more people mean less for each camera", () => {
-  const budgets = [1, 2, 3, 6, 7, 40].map((people) => cameraBudget(people).maxBitrate);
+test("more people mean less for each camera, and each encoding has half the height of the next", () => {
+  const budgets = [1, 2, 3, 6, 7, 40].map((people) => cameraEncodings(people).reduce((sum, { maxBitrate }) => sum + maxBitrate, 0));
   assert.deepEqual([...budgets].sort((a, b) => b - a), budgets);
+  assert.deepEqual(cameraEncodings(3).map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy]), [["q", 4], ["h", 2], ["f", 1]]);
 });
 
 const key = (code, more = {}) => ({ code, key: code, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more });

@@ -49,10 +49,16 @@ class Tap:
         self.data_dir = data_dir
 
     def packets(self, participant: str, source: str) -> list[Tapped]:
-        """Of one source, in the order of their numbers."""
-        wanted = f"{participant} {source}".encode()
-        found = {packet.sequence: packet for name, packet in self._read() if name == wanted}
-        return [found[sequence] for sequence in sorted(found)]
+        """Of one source, one encoding after the other, each in the order of its numbers."""
+        return [packet for encoding in self._encodings(participant, source) for packet in encoding]
+
+    def _encodings(self, participant: str, source: str) -> list[list[Tapped]]:
+        wanted = f"{participant} {source} ".encode()
+        found: dict[bytes, dict[int, Tapped]] = defaultdict(dict)
+        for name, packet in self._read():
+            if name.startswith(wanted):
+                found[name][packet.sequence] = packet
+        return [[encoding[sequence] for sequence in sorted(encoding)] for encoding in found.values()]
 
     def _read(self) -> Iterator[tuple[bytes, Tapped]]:
         data = (self.data_dir / MEDIA_FILE).read_bytes()
@@ -68,7 +74,8 @@ class Tap:
 
     def likeness(self, participant: str, source: str, picture: Sequence[int]) -> float:
         """How like `picture` (WIDTH × HEIGHT, 0–255) the likest picture is that a VP8 decoder makes; at most 1."""
-        return max((_correlation(made, picture) for made in _pictures(self.packets(participant, source))), default=0.0)
+        made = (seen for encoding in self._encodings(participant, source) for seen in _pictures(encoding))
+        return max((_correlation(seen, picture) for seen in made), default=0.0)
 
     def silence(self, participant: str, source: str = "microphone") -> float:
         """The share of packets that an Opus decoder plays as silence, after the first one with a sound."""

@@ -24,7 +24,7 @@ def tap_media(path: Path) -> None:
     def tapped(self: Any, view: Any, track: Any, sequence: int, header: Any, now: float) -> Any:
         packet = real(self, view, track, sequence, header, now)
         payload = packet.data[packet.payload_start :]
-        name = f"{self.peer_id} {track.key[1].value}".encode()
+        name = f"{self.peer_id} {track.key[1].value} {track.rid}".encode()
         numbers = (time.time(), header.marker, sequence, header.timestamp)
         out.write(ENTRY.pack(len(name), len(payload), *numbers) + name + payload)
         return packet

@@ -70,6 +70,7 @@ export class Stage {
     list.addEventListener("keydown", (event) => this.#onKey(event));
     list.addEventListener("focusin", (event) => this.#onFocus(event));
     new ResizeObserver(() => this.layOut()).observe(stage);
+    for (const change of ["visibilitychange", "fullscreenchange"]) document.addEventListener(change, () => this.layOut());
   }
 
   /** @param {boolean} mirrored whether the own camera faces this person */
@@ -153,8 +154,25 @@ export class Stage {
       tile.place(places.get(key) ?? null);
       tile.node.classList.toggle("pip", key === this.#cornerKey());
     }
+    this.#call.show(this.#tilesOf(places));
     const focusable = [...this.#tiles.values()].filter((tile) => !tile.node.hidden);
     if (!focusable.some((tile) => tile.node.tabIndex === 0)) for (const [index, tile] of focusable.entries()) tile.node.tabIndex = index === 0 ? 0 : -1;
+  }
+
+  /**
+   * Which pictures of others are seen, and how large, in device pixels. Of a page that is hidden, none.
+   * @param {Map<string, Rect>} places
+   */
+  #tilesOf(places) {
+    if (document.hidden) return [];
+    return [...places].flatMap(([key, rect]) => {
+      const colon = key.lastIndexOf(":");
+      const participant = key.slice(0, colon);
+      const source = /** @type {"camera" | "screen"} */ (key.slice(colon + 1));
+      const full = document.fullscreenElement && this.#tiles.get(key)?.node.contains(document.fullscreenElement) ? screen.height : 0;
+      const height = Math.min(8192, Math.max(1, Math.round(Math.max(full, rect.h) * devicePixelRatio)));
+      return participant === this.#roster.you ? [] : [{ participant, source, height }];
+    });
   }
 
   clear() {

@@ -9,10 +9,13 @@ import { Subscriber, trackKey } from "./subscriber.js";
  * @typedef {import("../signaling/protocol.js").MediaState} MediaState
  * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
  * @typedef {import("./publisher.js").Request} Request
+ * @typedef {{participant: string, source: "camera" | "screen", height: number}} Tile a picture on the screen; device pixels
  * @typedef {{tracks: null, state: {sending: string, receiving: string}, refused: import("../signaling/protocol.js").OwnSource, failed: unknown}} CallEvents
  *   `refused`: said to be on, and the server keeps it off
  */
 
+/** Tiles change their size many times while a window is dragged. */
+const SHOWN_AFTER_MS = 250;
 /** After this many failures in a row the page stops trying by itself and says so. */
 const MOST_RESTARTS = 5;
 const RESTART_AFTER_MS = 1000;
@@ -37,6 +40,12 @@ export class Call extends Emitter {
   #starting = false;
   /** @type {any} */
   #restartTimer = null;
+  /** @type {any} */
+  #shownTimer = null;
+  /** @type {Tile[]} */
+  #shown = [];
+  /** What the server was told of it last. */
+  #toldShown = "";
 
   /** @param {{request: Request}} options */
   constructor({ request }) {
@@ -112,6 +121,30 @@ export class Call extends Emitter {
     }
   }
 
+  /**
+   * Which pictures are on the screen. Of others none come.
+   * @param {Tile[]} tiles
+   */
+  show(tiles) {
+    this.#shown = tiles;
+    this.#shownTimer ??= setTimeout(() => void this.#tellShown(), SHOWN_AFTER_MS);
+  }
+
+  /** A server that is not told sends pictures larger than need be; what was refused is said again with the next change. */
+  async #tellShown() {
+    clearTimeout(this.#shownTimer);
+    this.#shownTimer = null;
+    const told = JSON.stringify(this.#shown);
+    if (!this.subscriber || this.#starting || told === this.#toldShown) return;
+    this.#toldShown = told;
+    try {
+      await this.#request("media.show", { tiles: this.#shown });
+    } catch (error) {
+      if (!(error instanceof RequestFailed)) throw error;
+      this.#toldShown = "";
+    }
+  }
+
   /** @param {number} people how many are inside */
   fit(people) {
     this.#people = people;
@@ -121,6 +154,8 @@ export class Call extends Emitter {
   /** Ends both transports; nothing is heard or seen afterwards. */
   close() {
     clearTimeout(this.#restartTimer);
+    clearTimeout(this.#shownTimer);
+    this.#shownTimer = null;
     this.#end();
     this.emit("tracks", null);
   }
@@ -147,6 +182,7 @@ export class Call extends Emitter {
       await this.#request("media.start", { fresh: !kept });
       await this.#tell();
       if (!kept) await publisher?.negotiate();
+      this.#toldShown = "";
     } catch (error) {
       if (publisher !== this.publisher || (error instanceof RequestFailed && error.code === "cut")) return;
       this.emit("failed", error);
@@ -154,6 +190,7 @@ export class Call extends Emitter {
     } finally {
       this.#starting = false;
     }
+    await this.#tellShown();
   }
 
   #make() {

@@ -9,14 +9,17 @@ import { isAlive, makePeerConnection } from "./peer.js";
  */
 
 /**
- * What a camera may take, by how many people are inside: more people, smaller tiles.
- * @param {number} people
- * @returns {{maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number}} bits per second
+ * The encodings of a camera, smallest first: the server sends each person the one that fits their tile and their way. More
+ * people, smaller tiles: the largest then takes less.
+ * @param {number} people how many are inside
+ * @returns {{rid: string, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number}[]} bits per second
  */
-export function cameraBudget(people) {
-  if (people <= 2) return { maxBitrate: 1_700_000, scaleResolutionDownBy: 1, maxFramerate: 30 };
-  if (people <= 6) return { maxBitrate: 900_000, scaleResolutionDownBy: 1, maxFramerate: 30 };
-  return { maxBitrate: 400_000, scaleResolutionDownBy: 2, maxFramerate: 24 };
+export function cameraEncodings(people) {
+  return [
+    { rid: "q", maxBitrate: 150_000, scaleResolutionDownBy: 4, maxFramerate: 20 },
+    { rid: "h", maxBitrate: 450_000, scaleResolutionDownBy: 2, maxFramerate: people <= 6 ? 30 : 24 },
+    { rid: "f", maxBitrate: people <= 2 ? 1_700_000 : 1_200_000, scaleResolutionDownBy: 1, maxFramerate: people <= 6 ? 30 : 24 },
+  ];
 }
 
 const SCREEN_BUDGET = { maxBitrate: 2_500_000 };
@@ -110,7 +113,8 @@ export class Publisher {
     const sender = this.#lines.get("camera")?.sender;
     const parameters = sender?.getParameters();
     if (!sender || !parameters?.encodings?.length) return;
-    Object.assign(parameters.encodings[0], cameraBudget(people));
+    const budgets = new Map(cameraEncodings(people).map((encoding) => [encoding.rid, encoding]));
+    for (const encoding of parameters.encodings) Object.assign(encoding, budgets.get(encoding.rid ?? ""));
     sender.setParameters(parameters).catch(() => undefined); // a closed sender has no budget to keep
   }
 
@@ -127,8 +131,7 @@ export class Publisher {
   #addLine(source, kind) {
     /** @type {RTCRtpTransceiverInit} */
     const init = { direction: "sendonly" };
-    // One encoding without a rid. Simulcast layers (rids q, h, f) go here once the engine selects among them.
-    if (source === "camera") init.sendEncodings = [cameraBudget(this.#people)];
+    if (source === "camera") init.sendEncodings = cameraEncodings(this.#people);
     if (source === "screen") init.sendEncodings = [SCREEN_BUDGET];
     const line = this.connection.addTransceiver(kind, init);
     this.#transforms?.seal(line.sender, source); // in this very task, and before there is a track
