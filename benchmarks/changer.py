@@ -1,7 +1,7 @@
 """A process beside the server, on the same data, as a command or a worker is: takes rights away by the line.
 
 Run with the meeting's id. A line is JSON: `what` to do, and to `whom`. It is answered by the moment when that began, on
-the real-time clock in nanoseconds.
+the real-time clock in nanoseconds, or by what was asked for.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def main() -> None:
     do: dict[str, Callable[[Any], Any]] = {
         "set_door": set_door,
         "take_host": take_host,
-        "revoke": lambda email: invitations.revoke(host, Invitation.objects.get(email=email)),
+        "account": lambda email: str(User.objects.get(email=email).pk),
+        "revoke": lambda email: invitations.revoke(
+            host, Invitation.objects.get(email=email, occurrence__meeting=meeting)
+        ),
         "deactivate": lambda email: services.deactivate(User.objects.get(email=email), None, label="changer"),
         "reactivate": lambda email: services.reactivate(User.objects.get(email=email), None, label="changer"),
         "end_sessions": lambda email: services.end_sessions(User.objects.get(email=email)),
@@ -55,8 +58,8 @@ def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         begun = time.time_ns()
-        do[order["what"]](order["whom"])
-        sys.stdout.write(f"{begun}\n")
+        said = do[order["what"]](order["whom"])
+        sys.stdout.write(f"{said if order['what'] == 'account' else begun}\n")
         sys.stdout.flush()
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import time
 from collections.abc import AsyncIterator
-from itertools import permutations
+from http import HTTPStatus
+from itertools import count, permutations
 from pathlib import Path
 
-from tests.support.client import Client, Json
+from tests.support.client import Answer, Client, Json
 from tests.support.member import MICROPHONE, Member
 from tests.support.portal import PASSWORD, Portal
 
@@ -22,6 +24,7 @@ COLLEAGUES = [f"colleague{number}@bench.example" for number in range(4)]
 GUESTS = 3
 TICK_SECONDS = 0.02
 SETTLE_SECONDS = 1.0
+NETWORKS = count(1)
 DEADLINE_SECONDS = 30.0
 
 OPEN = {"listed": "walks_in", "colleagues": "walks_in", "guests": "knocks", "anyone": "turned_away"}
@@ -33,12 +36,11 @@ CLOSED = dict.fromkeys(OPEN, "turned_away")
 class Meeting:
     """Use `running`. `members` are by name: the host, guests, colleagues."""
 
-    def __init__(self, portal: Portal, meeting: Json) -> None:
+    def __init__(self, portal: PatientPortal, meeting: Json) -> None:
         self.portal = portal
         self.meeting = meeting
         self.members: dict[str, Member] = {}
-        self.browsers: dict[str, Client] = {}
-        self._number = 0
+        self.browsers: dict[str, PatientClient] = {}
         self._talking = asyncio.create_task(self._talk())
 
     @property
@@ -61,8 +63,8 @@ class Meeting:
             due = max(due, loop.time() - TICK_SECONDS)
 
     def network(self) -> str:
-        self._number += 1
-        return f"127.{20 + self._number // 200}.{self._number % 200}.7"
+        number = next(NETWORKS)
+        return f"127.{20 + number // 200}.{number % 200}.7"
 
     async def sign_in(self, email: str) -> None:
         browser = self.browsers[email] = self.portal.client(self.network())
@@ -116,29 +118,67 @@ class Meeting:
             await member.socket.close()
 
 
+class PatientClient(Client):
+    """Heeds Retry-After, as a good program does: a request that comes too often is sent again when its time has come.
+
+    `sent_ns` is when the last one was sent that was not refused so, in nanoseconds on the real-time clock.
+    """
+
+    sent_ns = 0
+
+    async def request(self, method: str, path: str, body: bytes | None = None, headers: Json | None = None) -> Answer:
+        while True:
+            begun = time.time_ns()
+            answer = await super().request(method, path, body, headers)
+            if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+                self.sent_ns = begun
+                return answer
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+
+
+class PatientPortal(Portal):
+    """Its clients, and `api`, are patient."""
+
+    def client(self, address: str = "127.0.0.1") -> PatientClient:
+        return PatientClient(self.base, address)
+
+
 @contextlib.asynccontextmanager
-async def running() -> AsyncIterator[Meeting]:
-    """A portal of its own with a meeting of eight in which everybody hears everybody."""
+async def portal_running() -> AsyncIterator[PatientPortal]:
+    """A portal of its own with the accounts of everybody."""
     with tempfile.TemporaryDirectory(prefix="lintel-bench-") as directory:
-        portal = await asyncio.to_thread(Portal, Path(directory) / "data")
+        portal = await asyncio.to_thread(PatientPortal, Path(directory) / "data")
         try:
             for email in (HOST, *COLLEAGUES):
                 await asyncio.to_thread(portal.create_person, email, email.partition("@")[0], role="admin")
             await asyncio.to_thread(portal.make_token, HOST)
-            meeting = Meeting(portal, await portal.schedule(HOST, door=OPEN))
-            try:
-                await meeting.sign_in(HOST)
-                await meeting.enter(HOST, MICROPHONE, "camera")
-                for number in range(GUESTS):
-                    await meeting.invite(f"guest{number}")
-                    await meeting.enter(f"guest{number}", *([MICROPHONE, "camera"] if number == 0 else []))
-                for email in COLLEAGUES:
-                    await meeting.sign_in(email)
-                    await meeting.enter(email)
-                await meeting.everybody_hears()
-                await asyncio.sleep(SETTLE_SECONDS)
-                yield meeting
-            finally:
-                await meeting.close()
+            yield portal
         finally:
             await asyncio.to_thread(portal.close)
+
+
+@contextlib.asynccontextmanager
+async def of_eight(portal: PatientPortal) -> AsyncIterator[Meeting]:
+    """A new meeting there, in which everybody hears everybody."""
+    meeting = Meeting(portal, await portal.schedule(HOST, door=OPEN))
+    try:
+        await meeting.sign_in(HOST)
+        await meeting.enter(HOST, MICROPHONE, "camera")
+        for number in range(GUESTS):
+            await meeting.invite(f"guest{number}")
+            await meeting.enter(f"guest{number}", *([MICROPHONE, "camera"] if number == 0 else []))
+        for email in COLLEAGUES:
+            await meeting.sign_in(email)
+            await meeting.enter(email)
+        await meeting.everybody_hears()
+        await asyncio.sleep(SETTLE_SECONDS)
+        yield meeting
+    finally:
+        await meeting.close()
+
+
+@contextlib.asynccontextmanager
+async def running() -> AsyncIterator[Meeting]:
+    """A portal of its own with such a meeting."""
+    async with portal_running() as portal, of_eight(portal) as meeting:
+        yield meeting

@@ -1,7 +1,8 @@
 """From taking a right away to the last packet of media at the one who had it, in a meeting of eight with traffic.
 
 Every cause for which somebody may have to leave, by the server (socket, page, API) and by another process on the same
-data. Four people lose their right at a time and come back, so fifty rounds are two hundred revocations.
+data. Four people lose their right at a time and come back, so fifty rounds are two hundred revocations. With `--keep`
+what was measured is added to a file, a round at a time, and rows are made of all that the file holds.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ import json
 import sys
 import time
 import urllib.parse
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
 from benchmarks import channel, meeting, process
-from benchmarks.meeting import CLOSED, COLLEAGUES, HOST, INVITED_ONLY, OPEN, Meeting
+from benchmarks.meeting import CLOSED, COLLEAGUES, HOST, INVITED_ONLY, OPEN, Meeting, PatientClient, PatientPortal
 from portal.tests.process import ROOT, environment
 
 RUNS = 200
+ROUNDS_IN_A_MEETING = 9
+"""Whoever is removed comes back by a knock, and an account may knock ten times a minute at one meeting."""
 QUIET_SECONDS = 0.3
 Takes = dict[str, int]
 """By whose right it was, when taking it away began: nanoseconds on the real-time clock."""
@@ -40,7 +44,7 @@ class Row:
 
 
 class OtherProcess:
-    """Django on the same data directory. `does` returns when it began."""
+    """Django on the same data directory. `does` does something and returns when it began."""
 
     def __init__(self, running: Meeting) -> None:
         self.running = running
@@ -60,9 +64,13 @@ class OtherProcess:
         await self.process.wait()
 
     async def does(self, what: str, whom: Any) -> int:
+        return int(await self.tells(what, whom))
+
+    async def tells(self, what: str, whom: Any) -> str:
+        """What it answers to an order."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(json.dumps({"what": what, "whom": whom}).encode() + b"\n")
-        return int(await self.process.stdout.readline())
+        return (await self.process.stdout.readline()).decode().strip()
 
 
 class Causes:
@@ -71,11 +79,24 @@ class Causes:
     def __init__(self, running: Meeting, other: OtherProcess) -> None:
         self.running = running
         self.other = other
+        self.program = running.portal.client()
+        self.accounts: dict[str, str] = {}
         self._signed_out = False
 
     async def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The answer; `program.sent_ns` is when it was asked for."""
         where = f"/meetings/{self.running.meeting['id']}{path}"
-        return await self.running.portal.api(HOST, method, where, body)
+        answer = await self.running.portal.try_api(HOST, method, where, body, program=self.program)
+        assert 200 <= answer.status < 300, (answer.status, answer.body)
+        return answer.json if answer.body else None
+
+    async def post(self, browser: PatientClient, path: str) -> int:
+        """Sends a page's form, which leads elsewhere. Returns when."""
+        form = urllib.parse.urlencode({"csrfmiddlewaretoken": browser.cookie("lintel-csrf")}).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": browser.origin}
+        answer = await browser.request("POST", path, form, headers)
+        assert answer.status == HTTPStatus.FOUND, answer.status
+        return browser.sent_ns
 
     async def set_up(self, cause: str) -> None:
         """Colleagues may be inside for one reason only: the one that is about to be taken away."""
@@ -87,31 +108,31 @@ class Causes:
             elif email not in invited and cause.startswith("invitation"):
                 await self.api("POST", "/invitations", {"email": email, "notify": False})
         if self._signed_out:
-            for email in COLLEAGUES:
-                await self.other.does("reactivate", email)
+            await self.reactivate()
             await asyncio.gather(*map(self.running.sign_in, COLLEAGUES))
         self._signed_out = cause.startswith(("account", "session"))
         door = CLOSED if cause.startswith("role") else INVITED_ONLY if cause.startswith("invitation") else OPEN
         await self.api("PATCH", "", {"door": door})
 
-    async def one_by_one(self, take: Callable[[str], Awaitable[int | None]]) -> Takes:
-        found = {}
+    async def reactivate(self) -> None:
         for email in COLLEAGUES:
-            begun = time.time_ns()
-            found[email] = await take(email) or begun
-        return found
+            await self.other.does("reactivate", email)
+
+    async def one_by_one(self, take: Callable[[str], Awaitable[int]]) -> Takes:
+        return {email: await take(email) for email in COLLEAGUES}
 
     async def removed(self) -> Takes:
-        async def take(email: str) -> None:
+        async def take(email: str) -> int:
+            begun = time.time_ns()
             who = self.running.members[email].id
             await self.running.host.socket.ask("host.remove", participant=who, block=False)
+            return begun
 
         return await self.one_by_one(take)
 
     async def rule(self) -> Takes:
-        begun = time.time_ns()
         await self.api("PATCH", "", {"door": CLOSED})
-        return dict.fromkeys(COLLEAGUES, begun)
+        return dict.fromkeys(COLLEAGUES, self.program.sent_ns)
 
     async def rule_by_another(self) -> Takes:
         return dict.fromkeys(COLLEAGUES, await self.other.does("set_door", CLOSED))
@@ -119,29 +140,32 @@ class Causes:
     async def invitation(self) -> Takes:
         ids = {one["email"]: one["id"] for one in (await self.api("GET", "/invitations"))["items"]}
 
-        async def take(email: str) -> None:
+        async def take(email: str) -> int:
             await self.api("POST", f"/invitations/{ids[email]}/revoke")
+            return self.program.sent_ns
 
         return await self.one_by_one(take)
 
     async def role(self) -> Takes:
         left = [HOST, *COLLEAGUES]
 
-        async def take(email: str) -> None:
+        async def take(email: str) -> int:
             left.remove(email)
             await self.api("PATCH", "", {"hosts": left})
+            return self.program.sent_ns
 
         return await self.one_by_one(take)
+
+    async def account(self) -> Takes:
+        """On the People page, by an administrator."""
+        for email in COLLEAGUES:
+            if email not in self.accounts:
+                self.accounts[email] = await self.other.tells("account", email)
+        host = self.running.browsers[HOST]
+        return await self.one_by_one(lambda email: self.post(host, f"/people/{self.accounts[email]}/deactivate/"))
 
     async def session(self) -> Takes:
-        async def take(email: str) -> None:
-            browser = self.running.browsers[email]
-            form = urllib.parse.urlencode({"csrfmiddlewaretoken": browser.cookie("lintel-csrf")}).encode()
-            headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": browser.origin}
-            answer = await browser.request("POST", "/sign-out/", form, headers)
-            assert answer.status == 302, answer.status
-
-        return await self.one_by_one(take)
+        return await self.one_by_one(lambda email: self.post(self.running.browsers[email], "/sign-out/"))
 
     async def by_another(self, what: str) -> Takes:
         return await self.one_by_one(lambda email: self.other.does(what, email))
@@ -153,6 +177,7 @@ CAUSES: dict[str, Callable[[Causes], Awaitable[Takes]]] = {
     "rule changed, another process": Causes.rule_by_another,
     "invitation revoked, API": Causes.invitation,
     "invitation revoked, another process": lambda causes: causes.by_another("revoke"),
+    "account deactivated, People page": Causes.account,
     "account deactivated, another process": lambda causes: causes.by_another("deactivate"),
     "session ended, signing out": Causes.session,
     "session ended, another process": lambda causes: causes.by_another("end_sessions"),
@@ -161,29 +186,28 @@ CAUSES: dict[str, Callable[[Causes], Awaitable[Takes]]] = {
 }
 
 
-async def measure_revocation(causes: Sequence[str] = tuple(CAUSES), runs: int = RUNS) -> list[Row]:
-    """The causes in turn, so that a busy minute of the machine does not hit one of them only.
+async def measure_revocation(causes: Sequence[str], runs: int) -> AsyncIterator[tuple[str, list[float]]]:
+    """The causes one after the other: what each round measured, in milliseconds."""
+    async with meeting.portal_running() as portal:
+        for cause in causes:
+            rounds = -(-runs // len(COLLEAGUES))
+            each = ROUNDS_IN_A_MEETING if CAUSES[cause] is Causes.removed else rounds
+            for begun in range(0, rounds, each):
+                async for late in _in_a_meeting(portal, cause, min(each, rounds - begun)):
+                    yield cause, late
 
-    Whoever was removed comes back by a host's word, which outweighs rules: that has a meeting of its own.
-    """
-    alone = [cause for cause in causes if CAUSES[cause] is Causes.removed]
-    others = [cause for cause in causes if cause not in alone]
-    return [row for group in (alone, others) if group for row in await _measure(group, runs)]
 
-
-async def _measure(causes: Sequence[str], runs: int) -> list[Row]:
-    found: dict[str, list[float]] = {cause: [] for cause in causes}
-    async with meeting.running() as running, OtherProcess(running) as other:
+async def _in_a_meeting(portal: PatientPortal, cause: str, rounds: int) -> AsyncIterator[list[float]]:
+    async with meeting.of_eight(portal) as running, OtherProcess(running) as other:
         known = Causes(running, other)
-        while any(len(late) < runs for late in found.values()):
-            for cause in causes:
-                await known.set_up(cause)
-                await come_in(running)
-                found[cause] += await once(running, lambda take=CAUSES[cause]: take(known))
-    return [_row(cause, late[:runs]) for cause, late in found.items()]
+        for _ in range(rounds):
+            await known.set_up(cause)
+            await come_in(running)
+            yield await once(running, lambda: CAUSES[cause](known))
+        await known.reactivate()
 
 
-def _row(cause: str, late: list[float]) -> Row:
+def row(cause: str, late: Sequence[float]) -> Row:
     ordered = sorted(late)
     p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
     return Row(cause, len(ordered), round(p50, 1), round(p99, 1), round(ordered[-1], 1))
@@ -209,24 +233,43 @@ async def once(running: Meeting, take: Callable[[], Awaitable[Takes]]) -> list[f
     return [max(0, victim.media.last_arrival_ns - begun[email]) / 1e6 for email, victim in victims.items()]
 
 
-def as_json(rows: list[Row]) -> list[dict[str, object]]:
-    return [asdict(row) for row in rows]
+def kept(file: Path | None) -> dict[str, list[float]]:
+    """What earlier runs have measured, by cause."""
+    found: dict[str, list[float]] = {}
+    for line in file.read_text().splitlines() if file is not None and file.exists() else []:
+        one = json.loads(line)
+        found.setdefault(one["cause"], []).extend(one["ms"])
+    return found
+
+
+async def measure(causes: Sequence[str], runs: int, file: Path | None) -> None:
+    """Prints a row as soon as a cause is done."""
+    found = kept(file)
+    counts = dict.fromkeys(causes, 0)
+    async for cause, late in measure_revocation(causes, runs):
+        found.setdefault(cause, []).extend(late)
+        if file is not None:
+            with file.open("a") as lines:
+                lines.write(json.dumps({"cause": cause, "ms": late}) + "\n")
+        counts[cause] += len(late)
+        if counts[cause] >= runs:
+            print(json.dumps(asdict(row(cause, found[cause]))), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.revocation", description=__doc__)
     parser.add_argument("words", nargs="*", metavar="WORD", help="causes that contain one of these; all when left out")
-    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--runs", type=int, default=RUNS, help="of each cause; 0 only prints what was kept")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="add what is measured to this file")
     chosen = parser.parse_args()
     causes = [cause for cause in CAUSES if not chosen.words or any(word in cause for word in chosen.words)]
+    if not chosen.runs:
+        for cause, late in kept(chosen.keep).items():
+            print(json.dumps(asdict(row(cause, late))))
+        return
     process.leave_the_last_core()
-
-    async def body() -> None:
-        for row in await measure_revocation(causes, chosen.runs):
-            print(json.dumps(asdict(row)))
-
     with suppress(KeyboardInterrupt):
-        channel.run(body)
+        channel.run(lambda: measure(causes, chosen.runs, chosen.keep))
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ if LINTEL.database_url and LINTEL.database_url.engine == "postgresql":
 else:
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "portal.database",
             "NAME": LINTEL.database_url.name if LINTEL.database_url else LINTEL.data_dir / "lintel.sqlite3",
             "OPTIONS": {
                 # IMMEDIATE: a transaction that writes later must not find another writer in between.

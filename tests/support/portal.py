@@ -69,10 +69,12 @@ class Portal:
         assert 200 <= answer.status < 300, (answer.status, answer.body)
         return answer.json if answer.body else None
 
-    async def try_api(self, email: str, method: str, path: str, body: Json | None = None) -> Answer:
+    async def try_api(
+        self, email: str, method: str, path: str, body: Json | None = None, *, program: Client | None = None
+    ) -> Answer:
         headers = {"Authorization": f"Bearer {self.tokens[email]}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
-        return await Client(self.base).request(method, f"/api/v1{path}", data, headers)
+        return await (program or self.client()).request(method, f"/api/v1{path}", data, headers)
 
     async def schedule(self, host: str, **fields: Any) -> Json:
         """A meeting that starts now; its door opens at any time."""

@@ -1,0 +1,97 @@
+"""SQLite as Django has it, except that a connection that is closed is kept for the next thread that opens one.
+
+Django opens a connection for every request and every call into a thread. Opening one costs twenty queries: SQLite reads
+the whole schema, and Python registers functions. Closing the last one costs a checkpoint of the log.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sqlite3
+import threading
+import weakref
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+MOST_KEPT = 16
+
+
+class _Shelf:
+    """Connections to files that nobody uses now. Any thread may take one and put it back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: list[tuple[Any, sqlite3.Connection]] = []
+
+    def take(self, file: Any) -> sqlite3.Connection | None:
+        with self._lock:
+            for number in reversed(range(len(self._kept))):
+                if self._kept[number][0] == file:
+                    return self._kept.pop(number)[1]
+        return None
+
+    def put(self, file: Any, connection: sqlite3.Connection) -> bool:
+        """False where there are enough: then the connection is still the caller's."""
+        with self._lock:
+            if len(self._kept) >= MOST_KEPT:
+                return False
+            self._kept.append((file, connection))
+            return True
+
+    def close(self) -> None:
+        with self._lock:
+            while self._kept:
+                self._kept.pop()[1].close()
+
+
+shelf = _Shelf()
+# The last one to close writes the log back into the database: a program that copies the file finds everything in it.
+atexit.register(shelf.close)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection goes back as it came: no transaction, no open query (which would hold an old view of the data), no
+    error. Any other is closed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._file: Any = None
+        self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        kept = shelf.take(_identity(conn_params["database"]))
+        found = kept if kept is not None else super().get_new_connection(conn_params)
+        self._file = _identity(conn_params["database"])  # which may have been made just now
+        return found
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        cursor = super().create_cursor(name)
+        self._cursors.add(cursor)
+        return cursor
+
+    def _close(self) -> None:
+        connection = self.connection
+        if connection is None or not self._give_back(connection):
+            super()._close()  # type: ignore[misc]
+
+    def _give_back(self, connection: sqlite3.Connection) -> bool:
+        if self._file is None or self.errors_occurred or self.in_atomic_block or connection.in_transaction:
+            return False
+        for cursor in list(self._cursors):
+            with contextlib.suppress(sqlite3.Error):
+                cursor.close()
+        self._cursors.clear()
+        return shelf.put(self._file, connection)
+
+
+def _identity(database: Any) -> Any:
+    """Which file this is, so that one that takes its place is another; None for what lives in memory."""
+    try:
+        found = os.stat(database)
+    except OSError:
+        return None
+    return str(database), found.st_dev, found.st_ino
