@@ -15,6 +15,7 @@ from http import HTTPStatus
 from itertools import count, permutations
 from pathlib import Path
 
+from benchmarks import process
 from tests.support.client import Answer, Client, Json
 from tests.support.member import MICROPHONE, Member
 from tests.support.portal import PASSWORD, Portal
@@ -143,11 +144,16 @@ class PatientPortal(Portal):
         return PatientClient(self.base, address)
 
 
+def _started(data_dir: Path) -> PatientPortal:
+    with process.on_the_core_left():
+        return PatientPortal(data_dir)
+
+
 @contextlib.asynccontextmanager
 async def portal_running() -> AsyncIterator[PatientPortal]:
     """A portal of its own with the accounts of everybody."""
     with tempfile.TemporaryDirectory(prefix="lintel-bench-") as directory:
-        portal = await asyncio.to_thread(PatientPortal, Path(directory) / "data")
+        portal = await asyncio.to_thread(_started, Path(directory) / "data")
         try:
             for email in (HOST, *COLLEAGUES):
                 await asyncio.to_thread(portal.create_person, email, email.partition("@")[0], role="admin")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 NICENESS = -15
@@ -15,6 +16,17 @@ def pinned(command: list[str]) -> list[str]:
     """`command` on the core that this process has left, so that the generator does not compete with it."""
     left = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)
     return ["taskset", "--cpu-list", ",".join(map(str, left)), *command] if left else command
+
+
+@contextlib.contextmanager
+def on_the_core_left() -> Iterator[None]:
+    """What this thread starts meanwhile runs there, as `pinned` says of a command."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - mine or mine)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
 
 
 def leave_the_last_core() -> None:

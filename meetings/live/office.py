@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import functools
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -40,8 +41,12 @@ T = TypeVar("T")
 
 DATABASE_THREADS = 4
 MOST_ROOMS = 1_000
+EFFECT_SECONDS = 1.0
+"""How long whoever changed something waits until it holds. Where it takes longer, it takes effect all the same."""
 
 _current: Live | None = None
+_asked_by = threading.local()
+"""`live` is true in a thread while it works for a `Live`."""
 
 
 def current_live() -> Live | None:
@@ -72,8 +77,9 @@ class Live:
         self.diagnosis = Diagnosis(self.engine, lambda: self.rooms)
         self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._due: set[str] = set()
+        self._due: dict[str, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
         self._is_closing = False
 
     def __repr__(self) -> str:
@@ -82,7 +88,7 @@ class Live:
     async def start(self) -> None:
         """Binds the engine's port (`OSError` if it can't), finds interrupted meetings, starts the ticks."""
         global _current  # noqa: PLW0603 - one per process by design; views have no other way to it
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
         await self.engine.start()
         await self.upkeep.begin_to_listen()
         await self.diagnosis.begin()
@@ -115,15 +121,16 @@ class Live:
         """Runs a synchronous function that talks to the database in a thread of its own, and closes stale
         connections.
         """
-        call = functools.partial(function, *args, **kwargs)
+        call = functools.partial(_for_live, function, *args, **kwargs)
         if self._executor is None:
             return await DatabaseSyncToAsync(call, thread_sensitive=True)()
         return await DatabaseSyncToAsync(call, thread_sensitive=False, executor=self._executor)()
 
-    def _own(self, coroutine: Any) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
+    def _own(self, coroutine: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # Sockets
 
@@ -205,12 +212,12 @@ class Live:
             async with room.lock:
                 if self.rooms.get(occurrence_id) is room:
                     # Whoever wakes us from here on asks once more; this question answers all who did before.
-                    self._due.discard(occurrence_id)
+                    self._due.pop(occurrence_id, None)
                     asked_at = self.clock()
                     verdicts = await self._ask(room, set(room.seats), self._present(room))
                     await self._apply(room, verdicts, asked_at)
                     return
-        self._due.discard(occurrence_id)
+        self._due.pop(occurrence_id, None)
 
     def _present(self, room: Room) -> set[str]:
         """Whose entry may be stored if the door admits them: their socket is open."""
@@ -225,8 +232,8 @@ class Live:
     async def _apply(self, room: Room, verdicts: facts.Verdicts, asked_at: float) -> None:
         # The lease counts from the question: an answer that was long under way is true for when it was asked.
         out = room.apply(verdicts, lease_until=asked_at + LEASE_SECONDS, at=_now())
-        for participant_id, refusal in out.items():
-            await self.database(storing.put_out, participant_id, refusal)
+        if out:
+            await self.database(storing.put_out, room.id, out)
         if room.is_over or room.is_empty:
             self.forget(room)
 
@@ -245,22 +252,50 @@ class Live:
         loop = self._loop
         if loop is None or loop.is_closed():
             return False
+        holds: Future[None] = Future()
+        key = None if occurrence_id is None else str(occurrence_id)
         try:
-            loop.call_soon_threadsafe(self._wake_for, None if occurrence_id is None else str(occurrence_id), number)
+            loop.call_soon_threadsafe(self._wake_for, key, number, holds)
         except RuntimeError:  # the loop stopped between the check and the call
             return False
+        if self._may_wait() and (key is None or key in self.rooms):
+            with contextlib.suppress(TimeoutError):
+                holds.result(EFFECT_SECONDS)
         return True
 
-    def _wake_for(self, occurrence_id: str | None, number: int) -> None:
-        self.upkeep.changes.note(number)
-        self.wake(occurrence_id)
+    def _may_wait(self) -> bool:
+        """Whether this thread can wait for the loop: the loop does not wait for it, and asks the door in another one.
 
-    def wake(self, occurrence_id: str | None) -> None:
-        """Makes one meeting, or all (None), ask the door again soon. Many calls make one question."""
-        for room_id in list(self.rooms) if occurrence_id is None else [occurrence_id]:
-            if room_id in self.rooms and room_id not in self._due and not self._is_closing:
-                self._due.add(room_id)
-                self._own(self._reconcile_soon(room_id))
+        Then a request that takes a right away is answered when it is gone, and its answer is not worked on meanwhile.
+        """
+        is_loop = threading.get_ident() == self._loop_thread
+        return self._executor is not None and not is_loop and not getattr(_asked_by, "live", False)
+
+    def _wake_for(self, occurrence_id: str | None, number: int, holds: Future[None]) -> None:
+        self.upkeep.changes.note(number)
+        asking = self.wake(occurrence_id)
+        left = len(asking)
+
+        def one_less(_: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0 and not holds.done():
+                holds.set_result(None)
+
+        for task in asking:
+            task.add_done_callback(one_less)
+        if not asking:
+            one_less(None)
+
+    def wake(self, occurrence_id: str | None) -> list[asyncio.Task[None]]:
+        """Makes one meeting, or all (None), ask the door again soon. Many calls make one question. Returns those."""
+        if self._is_closing:
+            return []
+        rooms = [key for key in (list(self.rooms) if occurrence_id is None else [occurrence_id]) if key in self.rooms]
+        for room_id in rooms:
+            if room_id not in self._due:
+                self._due[room_id] = self._own(self._reconcile_soon(room_id))
+        return [self._due[room_id] for room_id in rooms]
 
     async def _reconcile_soon(self, occurrence_id: str) -> None:
         await self.attempt(self.reconcile(occurrence_id), occurrence_id)
@@ -300,6 +335,14 @@ class Live:
         elif isinstance(event, Unsealed):
             log.warning("meeting %s: %s of %s is not sealed", event.session_id, event.source.value, event.peer_id)
             seat.tell({"type": "e2ee.unsealed", "source": event.source.value})
+
+
+def _for_live(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    _asked_by.live = True
+    try:
+        return function(*args, **kwargs)
+    finally:
+        _asked_by.live = False
 
 
 def _now() -> datetime:

@@ -141,16 +141,20 @@ class Room:
         self, participant_id: str, why: str, *, by: str | None = None, answered: dict[str, Any] | None = None
     ) -> None:
         """Takes media and seat away and tells the others. Tells nothing to the person: see `turn_out`."""
+        if self._empty(participant_id, why, by) is not None:
+            self.tell_changes(answered=answered)
+
+    def _empty(self, participant_id: str, why: str, by: str | None) -> Seat | None:
+        """Takes media and seat away and says that they are gone. What else is different now has to be told after it."""
         self.engine.revoke(self.id, participant_id)
         seat = self.seats.pop(participant_id, None)
         self.on_change()
-        if seat is None:
-            return
-        if seat.inside:
-            seat.inside = False
-            self.news.tell_inside(views.gone(participant_id, why, by))
-        self.news.forget(participant_id)
-        self.tell_changes(answered=answered)
+        if seat is not None:
+            if seat.inside:
+                seat.inside = False
+                self.news.tell_inside(views.gone(participant_id, why, by))
+            self.news.forget(participant_id)
+        return seat
 
     def expel(self, participant_id: str) -> None:
         """Stops media to and from a person in this very moment, whatever else succeeds later.
@@ -182,10 +186,8 @@ class Room:
         """Takes media and seat away, then says why and closes the socket without waiting for it."""
         seat = self.seats.get(participant_id)
         self.vacate(participant_id, why, by=by, answered=answered)
-        if seat is not None and seat.connection is not None:
-            connection, seat.connection = seat.connection, None
-            connection.tell(refused)
-            connection.close(code)
+        if seat is not None:
+            _say_goodbye(seat, refused, code)
 
     def finish(self, refused: Mapping[str, Any]) -> None:
         """Ends the meeting for everybody: media of all first, words after."""
@@ -199,9 +201,7 @@ class Room:
         self.news.forget_everybody()
         for seat in seats:
             seat.inside = False
-            if seat.connection is not None:
-                seat.connection.tell(refused)
-                seat.connection.close(Close.ENDED)
+            _say_goodbye(seat, refused, Close.ENDED)
 
     # Making the door's answers so
 
@@ -221,6 +221,7 @@ class Room:
         if verdicts.over is not None:
             self.finish(views.refused(verdicts.over, at=at, by=verdicts.meeting.ended_by))
             return {}
+        self._cut(verdicts)
         # Before anybody is granted anything: who comes back after a restart must not be heard for a moment.
         self._hold_or_release()
         out: dict[str, Refuse] = {}
@@ -242,6 +243,12 @@ class Room:
         self.tell_changes()
         self.news.changed_by = None  # nothing was different after all: the next change is somebody else's
         return out
+
+    def _cut(self, verdicts: Verdicts) -> None:
+        """Stops media of everybody who may have none now, before anybody is told anything: telling takes time."""
+        for participant_id, judgement in verdicts.judgements.items():
+            if not isinstance(judgement.decision, Admit):
+                self.engine.revoke(self.id, participant_id)
 
     def _has_room_for(self, seat: Seat, admit: Admit) -> bool:
         """Whom there is a place for the door has counted; this holds whatever it said."""
@@ -312,7 +319,9 @@ class Room:
         if reason in {"removed", "not_let_in", "blocked"}:
             by = seat.person.refused_by if seat.person.may_know_hosts else ""
             refused |= {"note": seat.person.note or None, "by": by or None}
-        self.turn_out(seat.id, refused, GONE_BECAUSE.get(decision.reason, "refused"))
+        # Once everybody has been decided, all is told that is different then: here it would be told for each who goes.
+        self._empty(seat.id, GONE_BECAUSE.get(decision.reason, "refused"), None)
+        _say_goodbye(seat, refused, Close.REFUSED)
 
     # What people switch
 
@@ -357,3 +366,11 @@ class Room:
     def tell_everybody_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now, the sender included."""
         self.news.tell_inside(message)
+
+
+def _say_goodbye(seat: Seat, refused: Mapping[str, Any], code: int) -> None:
+    """The last words to a seat's socket, which is closed without waiting for it."""
+    if seat.connection is not None:
+        connection, seat.connection = seat.connection, None
+        connection.tell(refused)
+        connection.close(code)

@@ -23,6 +23,7 @@ from meetings.rulebook import limits_now, locks_at, rules_of
 from meetings.services import door as door_services
 from meetings.services import moves, roles
 from meetings.services.errors import NotAHost, Wrong
+from meetings.services.seats import occurrence_locked
 from meetings.signaling.protocol import ProtocolError
 
 log = logging.getLogger("lintel.live")
@@ -118,11 +119,14 @@ def left(participant_id: str, why: str) -> None:
         door_services.left(participant, why)
 
 
-def put_out(participant_id: str, refusal: Refuse) -> None:
-    """Stores that the rules, not a host, turned somebody out."""
-    participant = Participant.objects.filter(pk=participant_id).first()
-    if participant is not None and participant.state in {Participant.State.INSIDE, Participant.State.WAITING}:
-        door_services.put_out(participant, refusal)
+def put_out(occurrence_id: str, refusals: Mapping[str, Refuse]) -> None:
+    """Stores that the rules, not a host, turned these people out: all in one transaction."""
+    open_states = (Participant.State.INSIDE, Participant.State.WAITING)
+    seats = Participant.objects.filter(occurrence_id=occurrence_id, pk__in=refusals, state__in=open_states)
+    if seats.exists():
+        with occurrence_locked(occurrence_id):
+            for participant in seats:
+                door_services.put_out(participant, refusals[str(participant.pk)])
 
 
 def lock_by_rule(occurrence_id: str) -> None:

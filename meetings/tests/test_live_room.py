@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -44,9 +44,11 @@ class Socket:
     def __init__(self) -> None:
         self.told: list[Mapping[str, Any]] = []
         self.code: int | None = None
+        self.on_told: Callable[[], object] = lambda: None
 
     def tell(self, message: Mapping[str, Any]) -> None:
         self.told.append(message)
+        self.on_told()
 
     def close(self, code: int) -> None:
         self.code = code
@@ -108,6 +110,20 @@ class RoomTests(IsolatedAsyncioTestCase):
 
     def seat(self, who: str) -> Seat:
         return self.room.seats[who]
+
+    async def test_media_of_everybody_who_goes_end_before_anybody_is_told_anything(self) -> None:
+        sockets = [self.arrives(name, Admit(MEMBER, "guest")) for name in ("ada", "ben", "cleo", "dora")]
+        host = self.arrives("ingrid", Admit(HOST, "host"))
+        seen: list[set[str]] = []
+        for socket in (host, *sockets):
+            socket.told.clear()
+            socket.on_told = lambda: seen.append(self.peers())
+        no, wait = Refuse("revoked"), Wait("knock")
+        self.decide(ada=no, ben=no, cleo=wait)
+        self.assertEqual(set(map(frozenset, seen)), {frozenset({"ingrid", "dora"})})
+        self.assertEqual((sockets[0].types(), sockets[0].code), (["refused"], Close.REFUSED))
+        self.assertEqual(host.types().count("gone"), 3)
+        self.assertEqual(host.types().count("waiting"), 1)
 
     async def test_somebody_waiting_learns_nothing_and_has_no_peer(self) -> None:
         host = self.arrives("ingrid", Admit(HOST, "host"))

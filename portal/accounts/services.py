@@ -157,14 +157,17 @@ def deactivate(user: User, by: User | None, *, label: str = "") -> None:
         user.save(update_fields=["is_active"])
         SetupLink.objects.filter(user=user, used_at=None).delete()
         ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
-        end_sessions(user)
         record("account.deactivated", actor=by, actor_label=label, target=user.name, account=user.pk)
+    # What the account opens is shut by now. To find its sessions, everybody's are read: meetings don't wait for that.
+    with transaction.atomic():
+        end_sessions(user)
 
 
 def reactivate(user: User, by: User | None, *, label: str = "") -> None:
     """The account may sign in again. `by` and `label` as for `deactivate`."""
     _require_admin_or_command(by, label)
     with transaction.atomic():
+        end_sessions(user)  # of before, should anything have stood in the way then
         user.is_active = True
         user.save(update_fields=["is_active"])
         record("account.reactivated", actor=by, actor_label=label, target=user.name, account=user.pk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -279,6 +280,16 @@ class Deactivated(AccountsCase):
         assert self.client.get("/account/").status_code == 302
         assert services.token_holder(token) is None
         assert sign_in(Client(), "ingrid@example.org").status_code == 302
+
+    def test_an_account_is_shut_before_its_sessions_are_looked_for_and_they_stay_dead(self) -> None:
+        admin = person("admin@example.org", role="admin")
+        ingrid = person()
+        sign_in(self.client, "ingrid@example.org")
+        with patch("portal.accounts.services.end_sessions", side_effect=OSError), pytest.raises(OSError):
+            services.deactivate(ingrid, by=admin)
+        assert self.client.get("/account/").status_code == 302
+        services.reactivate(ingrid, by=admin)
+        assert self.client.get("/account/").status_code == 302
 
     def test_an_administrator_cannot_lock_themselves_out(self) -> None:
         admin = person("admin@example.org", role="admin")
