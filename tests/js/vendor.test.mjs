@@ -12,11 +12,13 @@ const SUITE = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519";
 const cs = await mls.getCiphersuiteImpl(mls.getCiphersuiteFromName(SUITE));
 const vectors = JSON.parse(gunzipSync(readFileSync(new URL("../vectors/mls-passive-client.json.gz", import.meta.url))));
 
-test("the file is the recorded one, and imports nothing", () => {
-  const file = readFileSync(new URL("../../static/js/vendor/ts-mls.js", import.meta.url));
-  const recorded = readFileSync(new URL("../../static/js/vendor/build/ts-mls.sha256", import.meta.url), "utf8");
-  assert.equal(`${createHash("sha256").update(file).digest("hex")}  ts-mls.js\n`, recorded);
-  assert.doesNotMatch(file.toString(), /\bimport\s*\(|\bimport\s*[{*"']|\bfrom\s*["']|\beval\s*\(|\bnew Function\b/);
+test("the files are the recorded ones, and import nothing", () => {
+  for (const name of ["ts-mls", "uqr"]) {
+    const file = readFileSync(new URL(`../../static/js/vendor/${name}.js`, import.meta.url));
+    const recorded = readFileSync(new URL(`../../static/js/vendor/build/${name}.sha256`, import.meta.url), "utf8");
+    assert.equal(`${createHash("sha256").update(file).digest("hex")}  ${name}.js\n`, recorded);
+    assert.doesNotMatch(file.toString(), /\bimport\s*\(|\bimport\s*[{*"']|\bfrom\s*["']|\beval\s*\(|\bnew Function\b/);
+  }
 });
 
 /** The long run takes half a minute: its beginning every time, the whole of it in `./run test --all`. */

@@ -67,7 +67,7 @@ export interface PskIndex {
 export type MlsMessage = { version: "mls10" } & (
   | { wireformat: "mls_private_message"; privateMessage: PrivateMessage }
   | { wireformat: "mls_public_message"; publicMessage: unknown }
-  | { wireformat: "mls_welcome"; welcome: unknown }
+  | { wireformat: "mls_welcome"; welcome: Welcome }
   | { wireformat: "mls_group_info"; groupInfo: unknown }
   | { wireformat: "mls_key_package"; keyPackage: KeyPackage }
 );
@@ -95,10 +95,13 @@ export const emptyPskIndex: PskIndex;
 export function makePskIndex(state: ClientState | undefined, external: Record<string, Uint8Array>): PskIndex;
 export function createGroup(id: Uint8Array, pub: KeyPackage, priv: PrivateKeyPackage, extensions: unknown[], cs: CiphersuiteImpl, config: ClientConfig): Promise<ClientState>;
 export function joinGroup(welcome: unknown, pub: KeyPackage, priv: PrivateKeyPackage, psks: PskIndex, cs: CiphersuiteImpl, tree: undefined, resumed: undefined, config: ClientConfig): Promise<ClientState>;
+export interface Welcome {
+  secrets: { newMember: Uint8Array }[];
+}
 export function createCommit(
   context: { state: ClientState; cipherSuite: CiphersuiteImpl; pskIndex?: PskIndex },
   options: { extraProposals?: Proposal[]; ratchetTreeExtension?: boolean; authenticatedData?: Uint8Array },
-): Promise<{ newState: ClientState; welcome?: unknown; commit: MlsMessage; consumed: Uint8Array[] }>;
+): Promise<{ newState: ClientState; welcome?: Welcome; commit: MlsMessage; consumed: Uint8Array[] }>;
 export function createApplicationMessage(
   state: ClientState,
   message: Uint8Array,

@@ -1,16 +1,14 @@
-// Makes ../ts-mls.js: ts-mls and @hpke/core of exactly the versions in package-lock.json, in one file without imports.
+// Makes ../ts-mls.js (ts-mls and @hpke/core) and ../uqr.js, of exactly the versions in package-lock.json, each in one file
+// without imports.
 //
-//   npm ci && node build.mjs            writes the file and its hash
-//   npm ci && node build.mjs --check    says whether the file that is there is the one made here
+//   npm ci && node build.mjs            writes the files and their hashes
+//   npm ci && node build.mjs --check    says whether the files that are there are the ones made here
 //
 // The same versions give the same bytes on every machine.
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 
 import { build } from "esbuild";
-
-const OUTPUT = new URL("../ts-mls.js", import.meta.url);
-const RECORDED = new URL("ts-mls.sha256", import.meta.url);
 
 // RFC 9420 section 12.4.3.1: what is unmerged at a node is unmerged at every filled node *between it and the leaf*. The
 // package asks it of the nodes above as well, and asks for equal lists, so that joiners refuse trees in which members of
@@ -47,32 +45,40 @@ const absent = {
   },
 };
 
-const { outputFiles, metafile } = await build({
-  absWorkingDir: new URL(".", import.meta.url).pathname,
-  entryPoints: ["entry.mjs"],
-  bundle: true,
-  write: false,
-  metafile: true,
-  format: "esm",
-  target: "es2022",
-  platform: "browser",
-  minify: true,
-  charset: "ascii",
-  legalComments: "none",
-  logOverride: { "import-is-undefined": "silent" },
-  plugins: [corrected, absent],
-  banner: { js: "// ts-mls 1.6.4, @hpke/core 1.9.0 (MIT): see ts-mls.LICENSE.txt and build/. Do not edit.\n// @ts-nocheck" },
-});
-const [{ text }] = outputFiles;
-const left = Object.values(metafile.outputs).flatMap(({ imports }) => imports);
-if (left.length) throw new Error(`the file would import ${left.map(({ path }) => path).join(", ")}`);
-const hash = createHash("sha256").update(text).digest("hex");
+const FILES = [
+  { name: "ts-mls", entry: "entry.mjs", what: "ts-mls 1.6.4, @hpke/core 1.9.0", plugins: [corrected, absent] },
+  { name: "uqr", entry: "uqr.mjs", what: "uqr 0.1.3", plugins: [] },
+];
 
-if (process.argv.includes("--check")) {
-  if ((await readFile(OUTPUT, "utf8")) !== text) throw new Error(`ts-mls.js is not what these versions make (${hash})`);
-  console.log(`ts-mls.js is what these versions make: ${hash}`);
-} else {
-  await writeFile(OUTPUT, text);
-  await writeFile(RECORDED, `${hash}  ts-mls.js\n`);
-  console.log(hash);
+for (const { name, entry, what, plugins } of FILES) {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: new URL(".", import.meta.url).pathname,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    target: "es2022",
+    platform: "browser",
+    minify: true,
+    charset: "ascii",
+    legalComments: "none",
+    logOverride: { "import-is-undefined": "silent" },
+    plugins,
+    banner: { js: `// ${what} (MIT): see ${name}.LICENSE.txt and build/. Do not edit.\n// @ts-nocheck` },
+  });
+  const [{ text }] = outputFiles;
+  const left = Object.values(metafile.outputs).flatMap(({ imports }) => imports);
+  if (left.length) throw new Error(`the file would import ${left.map(({ path }) => path).join(", ")}`);
+  const hash = createHash("sha256").update(text).digest("hex");
+  const output = new URL(`../${name}.js`, import.meta.url);
+
+  if (process.argv.includes("--check")) {
+    if ((await readFile(output, "utf8")) !== text) throw new Error(`${name}.js is not what these versions make (${hash})`);
+    console.log(`${name}.js is what these versions make: ${hash}`);
+  } else {
+    await writeFile(output, text);
+    await writeFile(new URL(`${name}.sha256`, import.meta.url), `${hash}  ${name}.js\n`);
+    console.log(hash);
+  }
 }
