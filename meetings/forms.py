@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from meetings import directory, door_templates, doorform, localtime, selectors
 from meetings.door import COLUMN, AskedAddress, Row, Way
 from meetings.doorfields import DoorForm, select, text_input
-from meetings.models import OFFERED_ENCRYPTION, Encryption, Invitation, Meeting
+from meetings.models import Encryption, Invitation, Meeting
 from meetings.recurrence import Rule
 from meetings.repeatfields import DateInput, RepeatForm
 from meetings.services.lists import MAX_LISTED
@@ -65,12 +65,10 @@ class ScheduleForm(RepeatForm, DoorForm):
     hosts = forms.CharField(max_length=20_000, required=False, widget=_lines(2))
     people = forms.CharField(max_length=50_000, required=False, widget=_lines(3))
     encryption = forms.ChoiceField(
-        choices=[(mode.value, "") for mode in OFFERED_ENCRYPTION],
+        choices=[(mode.value, "") for mode in Encryption],
         error_messages={
             "required": gettext_lazy("Choose how the meeting is encrypted."),
-            "invalid_choice": gettext_lazy(
-                "That encryption is not available yet on this server. Choose “End-to-end encrypted”."
-            ),
+            "invalid_choice": gettext_lazy("There is no such kind of encryption."),
         },
     )
     labels = {

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from meetings import calendars, recurrence, recurrencewords
 from meetings.audit.words import link_words, tries_words
-from meetings.models import Occurrence
+from meetings.models import Encryption, Occurrence
 from meetings.readers import Reader
 from meetings.seriesmodels import Series
 
@@ -57,6 +57,7 @@ def send(what: str, occurrence: Occurrence, reader: Reader, series: Series | Non
         "hosts": [host.name for host in meeting.hosts.order_by("name")],
         "inviter": meeting.created_by.name,
         "organisation": settings.LINTEL.organisation,
+        "sealed": meeting.encryption == Encryption.SEALED,
         "reader": reader,
     }
     method, calendar = calendars.for_mail(what, occurrence, reader, series)

@@ -30,7 +30,6 @@ from meetings.retentionmodels import Retention
 from meetings.seriesmodels import Series
 
 __all__ = [
-    "OFFERED_ENCRYPTION",
     "Audience",
     "AuditDetail",
     "AuditEntry",
@@ -63,10 +62,6 @@ class Encryption(models.TextChoices):
     TRANSPORT = "transport", _("Encrypted to the server")
 
 
-OFFERED_ENCRYPTION = (Encryption.E2EE, Encryption.TRANSPORT)
-"""What this server can keep: a mode is not offered before all of it is true."""
-
-
 class Meeting(DoorColumns):
     """A scheduled meeting and the rules of its door. When it takes place is told by its occurrences."""
 
@@ -81,6 +76,10 @@ class Meeting(DoorColumns):
         _("length"), validators=[MinValueValidator(5), MaxValueValidator(24 * 60)]
     )
     encryption = models.CharField(max_length=9, choices=Encryption, default=Encryption.TRANSPORT)
+    link_generation = models.PositiveIntegerField(
+        default=0, help_text="How many keys the link of a sealed meeting has had. The keys are in browsers only."
+    )
+    link_check = models.CharField(max_length=11, blank=True, help_text="Tells whether a complete link is whole.")
 
     door_changed_at = models.DateTimeField(null=True, blank=True, help_text="Empty: as it was scheduled.")
     door_changed_by = models.ForeignKey(

@@ -9,6 +9,7 @@ from meetings.views import (
     history,
     invitations,
     link_changes,
+    link_key,
     meeting,
     meeting_door,
     roundtrip,
@@ -57,5 +58,6 @@ urlpatterns = [
     path("meetings/<uuid:meeting_id>/links/replace/", link_changes.replace_all, name="replace-links"),
     path("meetings/<uuid:meeting_id>/links/revoke/", link_changes.revoke_all, name="revoke-all"),
     path("meetings/<uuid:meeting_id>/links/restore/", link_changes.restore_all, name="restore-all"),
+    path("meetings/<uuid:meeting_id>/link/key/", link_key.link_key, name="link-key"),
     path("meetings/<uuid:meeting_id>/link/replace/", link_changes.replace_meeting_link, name="replace-meeting-link"),
 ]

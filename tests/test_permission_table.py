@@ -143,6 +143,7 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ONE + "history.<str:form_of>": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "unlist/": (accounts(NOT_SO), hosts(GONE)),  # nothing is named in an empty form
     ONE + "exception/": (accounts(NOT_SO), hosts(PAGE)),
+    ONE + "link/key/": (accounts(NOT_SO), hosts(PAGE)),
     ONE + "invite/": (accounts(NOT_SO), hosts(PAGE)),
     ASKED + "link/": (accounts(NOT_SO), hosts(PAGE)),
     ASKED + "resend/": (accounts(NOT_SO), hosts(ON)),

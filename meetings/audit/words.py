@@ -36,6 +36,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "meeting.scheduled": gettext_lazy("{actor} scheduled the meeting"),
     "meeting.changed": gettext_lazy("{actor} changed the meeting"),
     "meeting.link_replaced": gettext_lazy("{actor} replaced the meeting link"),
+    "meeting.link_key_made": gettext_lazy("A browser of {actor} made the key of the sealed meeting’s link"),
+    "meeting.link_key_replaced": gettext_lazy("{actor} gave the sealed meeting’s link a new key"),
     "meeting.cancelled": gettext_lazy("{actor} cancelled the meeting"),
     "meeting.occurrence_moved": gettext_lazy("{actor} moved one date of the meeting"),
     "meeting.occurrence_cancelled": gettext_lazy("{actor} cancelled one date of the meeting"),

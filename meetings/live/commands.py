@@ -311,6 +311,12 @@ async def _word(turn: Turn) -> Fields:
     return None
 
 
+async def _link(turn: Turn) -> Fields:
+    generation, check = turn.message["generation"], turn.message["check"]
+    await hosting.replace_link_key(turn.live, turn.room.id, turn.actor, generation=generation, check=check)
+    return None
+
+
 async def _in_group(turn: Turn) -> Fields:
     if turn.room.group is None:
         raise ProtocolError("wrong_state", "this meeting is not end-to-end encrypted")
@@ -377,6 +383,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "host.end": (HOSTS, _host_end),
     "e2ee.identify": (ANYWHERE, _identify),
     "e2ee.word": (HOSTS, _word),
+    "e2ee.link": (HOSTS, _link),
     "e2ee.hello": (INSIDE, _in_group),
     "e2ee.created": (INSIDE, _in_group),
     "e2ee.commit": (INSIDE, _in_group),

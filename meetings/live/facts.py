@@ -26,6 +26,7 @@ from meetings.register import Register
 from meetings.roundtrip.services import RoundTrip, round_trip_of
 from meetings.rulebook import locked_since, locks_at
 from meetings.services import door as door_services
+from meetings.services import link_keys
 
 CLOSED_SEATS = {
     Participant.State.REMOVED: "removed",
@@ -47,6 +48,7 @@ class MeetingFacts:
     ends_at: datetime
     started_at: datetime | None
     encryption: str
+    link_key: Mapping[str, Any] | None
     locked_at: datetime | None
     locks_at: datetime | None
     suspended_at: datetime | None
@@ -205,6 +207,7 @@ def _meeting_facts(occurrence: Occurrence, register: Register, now: datetime) ->
         ends_at=occurrence.ends_at,
         started_at=occurrence.started_at,
         encryption=meeting.encryption,
+        link_key=link_keys.public(meeting),
         locked_at=locked_since(occurrence, rules, now),
         locks_at=locks_at(occurrence, rules),
         suspended_at=occurrence.suspended_at,

@@ -15,7 +15,7 @@ from meetings.live import acting, views
 from meetings.live.office import Live
 from meetings.live.storing import Actor
 from meetings.services import door as door_services
-from meetings.services import live_door
+from meetings.services import link_keys, live_door
 from meetings.signaling.protocol import ProtocolError
 
 
@@ -139,6 +139,16 @@ async def change_way(live: Live, occurrence_id: str, actor: Actor, row: Row, way
     """What the door does with one kind of people from now on. Whoever it puts out is out before this returns."""
     room = live.rooms.get(occurrence_id)
     done = await acting.store(live, room, live_door.change_way, occurrence_id, actor, row=row, way=way)
+    if room is not None:
+        room.news.changed_by = done.by
+        await live.reconcile(occurrence_id)
+
+
+async def replace_link_key(live: Live, occurrence_id: str, actor: Actor, *, generation: int, check: str) -> None:
+    """Counts the key that a host's device has made for the link of a sealed meeting. Who comes next is told."""
+    room = live.rooms.get(occurrence_id)
+    service = link_keys.replace_inside
+    done = await acting.store(live, room, service, occurrence_id, actor, generation=generation, check=check)
     if room is not None:
         room.news.changed_by = done.by
         await live.reconcile(occurrence_id)

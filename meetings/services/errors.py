@@ -9,10 +9,6 @@ class NotAHost(Exception):
     """The database, asked now, says that this person does not host this meeting."""
 
 
-class ModeUnavailable(Exception):
-    """The asked-for encryption does not exist here; nothing weaker is put in its place."""
-
-
 class Wrong(ValueError):
     """A value that cannot be stored: `field` names it, `code` is stable, the text is for people.
 

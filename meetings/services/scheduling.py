@@ -15,17 +15,17 @@ from django.utils.translation import gettext as _
 from meetings import audit, changes, codes, lifecycle, selectors, tasks
 from meetings.door import COLUMN, Rules, Way
 from meetings.doorlimits import OPTIONS, Limits, broken, within
-from meetings.models import OFFERED_ENCRYPTION, Encryption, Meeting, Occurrence, RetiredCode
+from meetings.models import Encryption, Meeting, Occurrence, RetiredCode
 from meetings.selectors import limits_now, rules_of
 from meetings.services import hosting, invitations, occurrences, retiming, series, values
 from meetings.services.doorrules import beyond, check_rules, set_rules
-from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
+from meetings.services.errors import NotAHost, Wrong
 from meetings.services.exceptions import change_exceptions
 from meetings.services.lists import Wanted, change_lists, tell_members
 from meetings.services.roles import require_host_of
 from meetings.text import clean_text
 
-__all__ = ["ModeUnavailable", "NotAHost", "Wrong", "cancel_meeting", "change_meeting", "schedule_meeting", "start_now"]
+__all__ = ["NotAHost", "Wrong", "cancel_meeting", "change_meeting", "schedule_meeting", "start_now"]
 
 NOTES_LENGTH = 2000
 INSTANT_MINUTES = 60
@@ -312,8 +312,6 @@ def _save_with_code(meeting: Meeting) -> None:
 def _check_encryption(encryption: str) -> None:
     if encryption not in Encryption.values:
         raise Wrong("encryption", "unknown", _("There is no such kind of encryption."))
-    if encryption not in OFFERED_ENCRYPTION:
-        raise ModeUnavailable(encryption)
 
 
 def _checked(rules: Rules, limits: Limits, kept: Rules | None = None) -> Rules:

@@ -18,6 +18,8 @@ MAX_COMMIT_BYTES: Final = 180 * 1024
 MAX_WELCOME_BYTES: Final = 190 * 1024
 MAX_SEALED_BYTES: Final = 44 * 1024
 MAX_WORD_BYTES: Final = 2 * 1024
+LINK_CHECK_BYTES: Final = 8
+MAX_LINK_KEYS: Final = 1_000_000
 MAX_PEOPLE: Final = 100
 
 CLASSES: Final = ("chat", "file", "reaction", "control")
@@ -30,6 +32,10 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
     {
         "e2ee.identify": {"key": Field(encoded(KEY_BYTES, KEY_BYTES))},
         "e2ee.word": {"participant": Field(text(1, 64)), "word": Field(encoded(1, MAX_WORD_BYTES))},
+        "e2ee.link": {
+            "generation": Field(whole(1, MAX_LINK_KEYS)),
+            "check": Field(encoded(LINK_CHECK_BYTES, LINK_CHECK_BYTES)),
+        },
         "e2ee.hello": {"version": Field(whole(1, 1_000)), "key_package": Field(encoded(1, MAX_KEY_PACKAGE_BYTES))},
         "e2ee.created": {"group": _GROUP},
         "e2ee.commit": {

@@ -114,7 +114,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 MEETING_FIELDS: Final = frozenset(
     {"title", "organisation", "code", "starts_at", "ends_at", "started_at", "encryption", "locked", "suspended"}
-    | {"mics_start_off", "door", "rights", "capacity"}
+    | {"mics_start_off", "door", "rights", "capacity", "link_key"}
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}

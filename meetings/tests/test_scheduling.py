@@ -16,7 +16,7 @@ from meetings.door import Refuse, Row, Rules, Way, ordered, preset_of, with_pres
 from meetings.models import AuditEntry, Change, Meeting, Participant
 from meetings.rights import Audience
 from meetings.services import invitations, scheduling
-from meetings.services.errors import ModeUnavailable, NotAHost, Wrong
+from meetings.services.errors import NotAHost, Wrong
 from meetings.tests.domain_case import DomainCase
 
 JOBS = {
@@ -89,8 +89,8 @@ class ScheduleTests(DomainCase, TestCase):
         self.assertEqual((Meeting.objects.count(), AuditEntry.objects.count()), (0, 0))
 
     def test_a_mode_that_does_not_exist_is_never_replaced_by_a_weaker_one(self) -> None:
-        with self.assertRaises(ModeUnavailable):
-            self.meeting(encryption="sealed")
+        with self.assertRaises(Wrong):
+            self.meeting(encryption="seal")
         self.assertEqual(Meeting.objects.count(), 0)
 
     def test_titles_lose_what_rewrites_lines(self) -> None:

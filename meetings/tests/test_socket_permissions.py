@@ -119,6 +119,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         # This meeting has no group: what belongs to one is refused to everybody, and read no further.
         "e2ee.identify": row(anywhere("wrong_state"), key="A" * 43),
         "e2ee.word": row(hosts("wrong_state"), "inside", word="AA"),
+        "e2ee.link": row(hosts("wrong_state", elsewhere="wrong_state"), generation=1, check="A" * 11),
         "e2ee.hello": row(inside("wrong_state"), version=1, key_package="AA"),
         "e2ee.created": row(inside("wrong_state"), group="A" * 22),
         "e2ee.commit": row(inside("wrong_state"), group="A" * 22, epoch=0, commit="AA", add=[], remove=[]),

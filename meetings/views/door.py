@@ -24,7 +24,7 @@ from meetings import arrivals, calendars, codes, door, selectors, visitors
 from meetings.arrivals import Seen, Wish
 from meetings.live import Live, current_live
 from meetings.roundtrip.protocol import LONGEST_TOKEN, is_token
-from meetings.services import given_addresses, invitations, mailed_codes
+from meetings.services import given_addresses, invitations, link_keys, mailed_codes
 from meetings.services.errors import Wrong
 from meetings.signaling import protocol
 from meetings.tickets import Bearer, browser_digest, new_browser
@@ -101,6 +101,7 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         if title is None
         else {"title": title, "starts_at": rfc3339(starts_at), "ends_at": rfc3339(ends_at), "hosts": hosts},
         "encryption": meeting.encryption if meeting is not None else None,
+        "link_key": link_keys.public(meeting) if meeting is not None else None,
         "mics_start_off": rules.mics_start_off if rules is not None else False,
         "asks_address": _asks_address(seen),
         # Their addresses carry hashes that only the server knows; the meeting may turn out to be encrypted.

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from meetings.models import OFFERED_ENCRYPTION, Encryption, Meeting
+from meetings.models import Encryption, Meeting
 from meetings.views.words import organisation
 
 
 @dataclass(frozen=True)
 class Mode:
-    """One way to protect a meeting. `off`: it can't be chosen, and `about` says why."""
+    """One way to protect a meeting. `off`: it can't be chosen any more."""
 
     value: str
     name: str
@@ -28,15 +28,15 @@ def mode_of(meeting: Meeting) -> Mode:
 
 
 def modes(chosen: str, meeting: Meeting | None) -> list[Mode]:
-    """For the form, the strongest that is offered first. A meeting keeps the one that it began with."""
+    """For the form, what most meetings want first. A meeting keeps the one that it began with."""
     return [
         Mode(
             mode.value,
             _NAMES[mode](),
-            _about(mode) if mode in OFFERED_ENCRYPTION else _("Not available yet on this server."),
+            _about(mode),
             _ICONS[mode],
             checked=mode == (meeting.encryption if meeting is not None else chosen),
-            off=mode not in OFFERED_ENCRYPTION or (meeting is not None and mode != meeting.encryption),
+            off=meeting is not None and mode != meeting.encryption,
         )
         for mode in (Encryption.E2EE, Encryption.SEALED, Encryption.TRANSPORT)
     ]
@@ -58,7 +58,11 @@ def _about(mode: Encryption) -> str:
             "read. Nothing can be recorded by the server, and only browsers can join."
         )
         % org,
-        Encryption.SEALED: _("As above, and only people with the complete link can get the keys."),
+        Encryption.SEALED: _(
+            "End-to-end encrypted, and only people with the complete link can get the keys. A host’s browser makes it, "
+            "and %(org)s’s server never has it: invitations go out without it, and hosts pass it on themselves."
+        )
+        % org,
         Encryption.TRANSPORT: _(
             "Video and sound are encrypted on the way. %(org)s’s server passes them on without decoding them, but it "
             "holds the keys and could open them. Programs can join too."

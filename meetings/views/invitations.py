@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from meetings import listing
 from meetings.inviteforms import InviteForm
-from meetings.models import Invitation, Meeting, Participant
+from meetings.models import Encryption, Invitation, Meeting, Participant
 from meetings.services import invitations, links, lists
 from meetings.services.errors import Wrong
 from meetings.views import breaks, words
@@ -86,6 +86,7 @@ def link(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> HttpRespo
             "meeting": meeting,
             "name": name_of(invitation),
             "link": url,
+            "sealed": meeting.encryption == Encryption.SEALED,
             "back": back_to(meeting),
         }
         return render(request, "meetings/link.html", context)

@@ -20,9 +20,9 @@ from django.views.decorators.http import require_http_methods
 from meetings import listing, localtime, recurrencewords
 from meetings.door import Rules, Way
 from meetings.inviteforms import InviteForm
-from meetings.models import Meeting, Occurrence
+from meetings.models import Encryption, Meeting, Occurrence
 from meetings.selectors import is_host
-from meetings.services import scheduling
+from meetings.services import link_keys, scheduling
 from meetings.views import attendance, encryption_words, history, invitees, roundtrip, turned_away, words
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
@@ -79,6 +79,9 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
         "calendar_url": f"{door_path(found)}/calendar.ics",
         **invitees.region(occurrence, door, now),
         "link": meeting_link(found),
+        "sealed": found.encryption == Encryption.SEALED,
+        "link_key": link_keys.public(found),
+        "organisation": words.organisation(),
         "link_shown": meeting_link(found).partition("://")[2],
         "link_about": _link_about(door.rules),
         **turned_away.region(found, occurrence, now),

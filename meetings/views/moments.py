@@ -63,6 +63,8 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "invitation.moved": ("laptop", ""),
     "invitation.link_replaced": ("link", ""),
     "meeting.link_replaced": ("link", ""),
+    "meeting.link_key_made": ("key-round", ""),
+    "meeting.link_key_replaced": ("key-round", ""),
     "invitation.address_changed": ("mail", ""),
     "invitation.code_wrong": ("circle-alert", "bad"),
     "door": ("door-open", ""),

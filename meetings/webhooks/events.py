@@ -68,6 +68,8 @@ EVENT_OF: Final[Mapping[str, str]] = MappingProxyType(
         **{name: name for name in EVENTS},
         "meeting.ended_empty": "meeting.ended",
         "meeting.link_replaced": "meeting.changed",
+        "meeting.link_key_made": "meeting.changed",
+        "meeting.link_key_replaced": "meeting.changed",
         "meeting.occurrence_moved": "meeting.changed",
         "meeting.series_ended": "meeting.changed",
         "meeting.host_made": "meeting.changed",

@@ -21,7 +21,7 @@ from meetings.door import AskedAddress, Rules, Way, WithoutHost, is_ordered, pre
 from meetings.doorlimits import RIGHTS
 from meetings.doortable import without_idle_codes
 from meetings.lifecycle import stage_of
-from meetings.models import OFFERED_ENCRYPTION, Meeting, Occurrence, PeopleGroup
+from meetings.models import Meeting, Occurrence, PeopleGroup
 from meetings.rights import Audience
 from meetings.services import scheduling
 from meetings.services.lists import Wanted
@@ -83,7 +83,6 @@ def list_meetings(
     scope="write",
     answer=MeetingOut,
     status=201,
-    problems=("mode_unavailable",),
     tag=TAG,
 )
 def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
@@ -93,7 +92,6 @@ def schedule_meeting(request: HttpRequest, data: MeetingIn) -> dict[str, Any]:
     `starts_at` is its first time.
     """
     user = request.auth.user  # type: ignore[attr-defined]
-    _refuse_unavailable(data.encryption)
     check_start(data.starts_at)
     zone = data.time_zone or user.time_zone or "UTC"
     _check_zone(zone)
@@ -127,7 +125,7 @@ def read_meeting(request: HttpRequest, meeting_id: UUID) -> dict[str, Any]:
     "/meetings/{meeting_id}",
     scope="write",
     answer=MeetingOut,
-    problems=("not_found", "not_a_host", "wrong_state", "mode_unavailable"),
+    problems=("not_found", "not_a_host", "wrong_state"),
     tag=TAG,
 )
 def change_meeting(request: HttpRequest, meeting_id: UUID, data: MeetingChange) -> dict[str, Any]:
@@ -145,7 +143,6 @@ def change_meeting(request: HttpRequest, meeting_id: UUID, data: MeetingChange) 
     if not given:
         raise invalid("", "Name at least one field to change.")
     if "encryption" in given and data.encryption != seen.meeting.encryption:
-        _refuse_unavailable(data.encryption)
         raise invalid("encryption", "The encryption of a meeting can’t be changed.")
     start_from = access.occurrence_named(seen, data.from_occurrence) if data.from_occurrence is not None else None
     changes: dict[str, Any] = {
@@ -341,12 +338,6 @@ def _with_door(rules: Rules, door: str | schemas.DoorTable | schemas.DoorTemplat
         if way is Way.TURNED_AWAY and getattr(rules, name) != getattr(without_idle_codes(rules), name):
             raise invalid(f"door.{name}", "Nobody is asked for a code who is turned away.")
     return rules
-
-
-def _refuse_unavailable(encryption: str) -> None:
-    if encryption not in OFFERED_ENCRYPTION:
-        told = f"“{encryption}” is not available on this server yet; “e2ee” and “transport” are."
-        raise Problem("mode_unavailable", errors=[("encryption", told)])
 
 
 def check_start(starts_at: datetime) -> None:

@@ -22,7 +22,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import ConfigDict, Field
 
 from meetings.admission import IllegalEvent
-from meetings.services.errors import ModeUnavailable, NotAHost, NotAnAdministrator, Wrong
+from meetings.services.errors import NotAHost, NotAnAdministrator, Wrong
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
         "too_large": (413, _("The body is larger than the API takes.")),
         "not_json": (415, _("The body must be application/json.")),
         "invalid": (422, _("Some fields are wrong.")),
-        "mode_unavailable": (422, _("This server cannot do this yet, and does nothing weaker instead.")),
         "too_many": (429, _("Too many requests.")),
         "internal": (500, _("Something went wrong here. Nothing was changed.")),
         "try_again": (503, _("The server could not do this just now. Nothing was changed.")),
@@ -67,7 +66,7 @@ class ProblemDocument(Schema):
     status: int
     code: Literal[tuple(PROBLEMS)]  # type: ignore[valid-type]
     detail: str | None = Field(None, description="What is particular about this case, for people.")
-    errors: list[FieldError] | None = Field(None, description="For `invalid` and `mode_unavailable`: each wrong field.")
+    errors: list[FieldError] | None = Field(None, description="For `invalid`: each wrong field.")
 
 
 class Problem(Exception):
@@ -170,7 +169,6 @@ FORESEEN: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] = 
     (RequestDataTooBig, lambda error: Problem("too_large")),
     # Asked again inside the service, the database said no: the role was lost in between.
     (NotAHost, lambda error: Problem("not_a_host")),
-    (ModeUnavailable, lambda error: Problem("mode_unavailable")),
     (IllegalEvent, lambda error: Problem("wrong_state")),
     (NotAnAdministrator, lambda error: Problem("admins_only")),
     (Wrong, lambda error: Problem("invalid", errors=error.each)),

@@ -159,7 +159,10 @@ _RECURRENCE = Field(
 )
 _OPENS = Field(ge=0, le=1440)
 _HOSTS = Field(max_length=20, description="Addresses of accounts. The token's owner is always one of the hosts.")
-_ENCRYPTION = Field(description="A mode that this server can't offer answers 422, never a weaker mode.")
+_ENCRYPTION = Field(
+    description="Settled for good. The link of a `sealed` meeting gets its key in the browser of the first host who "
+    "opens the meeting's page; `link` is never the complete one."
+)
 _DOOR = Field(
     description="A preset's name, the table, or a door template of the organisation by name. A template sets the "
     "opening and the options too, as far as they are not named beside it."

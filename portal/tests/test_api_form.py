@@ -130,8 +130,8 @@ class Forms(ApiCase):
         found = await self.refused(body_with(door={**none, "guests_verified": True}), 422, "invalid")
         assert [error["field"] for error in found["errors"]] == ["door.guests_verified"]
 
-    async def test_a_mode_that_is_not_available_is_refused_and_never_weakened(self) -> None:
-        found = await self.refused(body_with(encryption="sealed"), 422, "mode_unavailable")
+    async def test_a_mode_that_does_not_exist_is_refused_and_never_weakened(self) -> None:
+        found = await self.refused(body_with(encryption="double"), 422, "invalid")
         assert [error["field"] for error in found["errors"]] == ["encryption"]
 
     async def test_errors_repeat_no_input(self) -> None:

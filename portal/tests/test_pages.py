@@ -99,9 +99,14 @@ class EverybodysPages(TestCase):
 
     def test_help_never_promises_more_encryption_than_there_is(self) -> None:
         text = self.client.get("/help/encryption/").content.decode()
-        assert "This mode is not available yet" in text
+        assert "It opens no door" in text
+        assert "The pages that make and use the key come from the server too" in text
         assert "holds the keys" in text
-        for limit in ("could serve other pages", "found by comparing the code, not prevented", "can film their screen"):
+        for limit in (
+            "could serve other pages",
+            "not prevented, unless the meeting is sealed",
+            "can film their screen",
+        ):
             assert limit in text
 
     def test_refusing_pages_tell_nothing_and_have_no_inline_code(self) -> None:

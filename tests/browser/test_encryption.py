@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import ROOT, Portal
 from tests.browser.test_room_main_job import (
@@ -135,6 +137,82 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     host.sees("Peter Lindqvist")
     assert code_of(host) == code_of(guest)
     assert code_of(host) not in codes
+
+
+SECRET = re.compile(r"#sealed=1\.\d+\.([\w-]{43})$")
+
+
+def listen(page: Page, sent: list[str]) -> None:
+    """Notes everything that a page sends to its server."""
+    page.on("request", lambda request: sent.append(f"{request.url} {request.headers} {request.post_data}"))
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+
+
+def test_a_sealed_meeting_opens_with_its_complete_link_alone(
+    portal: Portal, seat: Callable[..., Seat], artifacts: Path
+) -> None:
+    host, colleague = seat(), seat()
+    sent: list[str] = []
+    for who in (host, colleague):
+        listen(who.page, sent)
+    url = schedule(portal, host, "Closed session", MARCUS, encryption="Sealed")
+    host.page.go_back()
+    shown = host.page.locator("[data-shown]")
+    expect(shown).to_contain_text("#sealed=1.1.")
+    complete = f"http://{shown.inner_text()}"
+    host.button("QR code").click()
+    expect(host.page.get_by_role("img", name="Complete link as a QR code")).to_be_visible()
+    host.page.screenshot(path=str(artifacts / "sealed-meeting-page.png"))
+    host.button("Close").click()
+    host.button("Open the room").click()
+    come_in(host)
+    host.state("connected")
+    expect(chip(host)).to_have_attribute("data-encryption", "sealed")
+    assert "#" not in host.page.url
+
+    page = colleague.page
+    portal.sign_in(page, MARCUS)
+    page.goto(url)
+    expect(page.get_by_role("heading", name="This link is missing its key")).to_be_visible()
+    page.goto("about:blank")
+    page.goto(complete[:-3] + ("AAA" if complete[-3:] != "AAA" else "BBA"))
+    expect(page.get_by_role("heading", name="The key in this link doesn’t fit")).to_be_visible()
+    colleague.state("refused")
+    page.screenshot(path=str(artifacts / "sealed-wrong-key.png"))
+    page.get_by_label("Complete link").fill(url)
+    colleague.button("Use this link").click()
+    expect(page.get_by_text("This isn’t a complete link: it has no key behind the #.")).to_be_visible()
+    page.get_by_label("Complete link").fill(complete)
+    colleague.button("Use this link").click()
+    come_in(colleague)
+    colleague.state("connected")
+    colleague.sees("Ingrid Sæther", within_s=60)
+    host.sees("Marcus Bell", within_s=60)
+    expect(chip(colleague)).to_have_text("Sealed, end-to-end encrypted")
+
+    # Another key: members follow without a break, and whoever shares the link sees the new one.
+    chip(host).click()
+    host.button("New key for the link").click()
+    expect(host.page.get_by_text("The link has a new key.").first).to_be_visible()
+    colleague.tool("Chat").click()
+    expect(page.get_by_text("The link has a new key. Who comes from now on needs")).to_be_visible()
+    host.page.screenshot(path=str(artifacts / "sealed-new-key.png"))
+    page.reload()
+    colleague.state("connected")
+    colleague.sees("Ingrid Sæther", within_s=60)
+
+    renewed = str(page.evaluate("Object.values(sessionStorage).find((value) => /^1\\.2\\./.test(value))")).split(".")[2]
+    secrets = [str(SECRET.search(complete)[1]), renewed]  # type: ignore[index]
+    assert len(set(secrets)) == 2
+    raw = [base64.urlsafe_b64decode(secret + "=") for secret in secrets]
+    kept = [path for path in portal.data_dir.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".sqlite3" for path in kept), kept
+    for path in kept:
+        stored = path.read_bytes()
+        for secret in (*(text.encode() for text in secrets), *raw, *(one.hex().encode() for one in raw)):
+            assert secret not in stored, path
+    assert len(sent) > 50
+    assert not any(secret in line for secret in secrets for line in sent)
 
 
 def test_a_browser_that_goes_past_the_encryption_is_stopped_and_says_so(

@@ -9,13 +9,14 @@ export class Victim {
   said = [];
   steps = [];
   messages = [];
+  links = [];
   keyPackage = null;
   isAnswered = true;
 
   constructor(person) {
     this.person = person;
     this.session = new Session({
-      identity: person, group: person.group, backing: person.backing,
+      identity: person, group: person.group, backing: person.backing, link: person.link,
       request: async (type, fields) => {
         this.said.push({ type, ...fields });
         if (type === "e2ee.hello") this.keyPackage = fields.key_package;
@@ -25,6 +26,7 @@ export class Victim {
     });
     this.session.on("changed", (step) => this.steps.push(step));
     this.session.on("message", (message) => this.messages.push(message));
+    this.session.on("link", (link) => this.links.push(link));
   }
 
   get id() {

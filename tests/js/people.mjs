@@ -3,6 +3,7 @@ import { Backing } from "../../static/js/e2ee/backing.js";
 import { base64url } from "../../static/js/e2ee/bytes.js";
 import { encodeCredential } from "../../static/js/e2ee/credential.js";
 import { Group } from "../../static/js/e2ee/group.js";
+import { LinkKeys } from "../../static/js/e2ee/link_keys.js";
 import { attestation, no, rules, word } from "../../static/js/e2ee/statements.js";
 
 const makeKeys = () => crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
@@ -25,8 +26,8 @@ export class Portal {
     return { ...who, attestation: base64url(await this.sign(attestation(who, key))) };
   }
 
-  /** Somebody with a device, attested as the portal knows them. */
-  async person(row = "listed", { participant, name, account, keys, now, key } = {}) {
+  /** Somebody with a device, attested as the portal knows them; with a `link`, they came by that complete link. */
+  async person(row = "listed", { participant, name, account, keys, now, key, link = null } = {}) {
     const number = ++this.count;
     const pair = keys ?? (await makeKeys());
     const publicKey = await publicKeyOf(pair);
@@ -35,9 +36,11 @@ export class Portal {
       account: account === undefined ? (["guest", "anyone"].includes(row) ? null : `u${number}`) : account,
     };
     const person = new Person();
-    Object.assign(person, { here: this.here, keys: pair, publicKey, key: base64url(publicKey), sign: signer(pair) });
-    person.credential = await this.attest(who, key ?? person.key);
-    person.backing = new Backing(this.here, now);
+    person.link = link && (await LinkKeys.make(this.here.room, link));
+    Object.assign(person, { here: { ...this.here, link: person.link }, keys: pair, publicKey, key: base64url(publicKey), sign: signer(pair) });
+    const attested = await this.attest(who, key ?? person.key);
+    person.credential = person.link ? await person.link.seal(attested, person.key) : attested;
+    person.backing = new Backing(person.here, now);
     await person.restart();
     return person;
   }

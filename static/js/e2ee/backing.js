@@ -35,7 +35,7 @@ export class Backing {
   #nos = new Map();
 
   /**
-   * @param {{room: string, portalKey: string}} here
+   * @param {import("./credential.js").Here} here
    * @param {() => number} [now] milliseconds
    */
   constructor(here, now = Date.now) {
@@ -54,7 +54,7 @@ export class Backing {
    */
   async learnRules(stated) {
     const rules = readRules(stated);
-    if (!rules || !(await this.#isByHost(rules.by, rulesText({ room: this.#here.room, ...rules })))) return false;
+    if (!rules || !(await this.isByHost(rules.by, rulesText({ room: this.#here.room, ...rules })))) return false;
     if (this.#rules && !isNewer(rules, this.#rules)) return sameRules(rules, this.#rules);
     this.#rules = rules;
     return true;
@@ -68,7 +68,7 @@ export class Backing {
   async learnWord(given) {
     const word = readWord(given);
     if (!word || word.until + CLOCK_TOLERANCE_S < this.#now() / 1000) return false;
-    if (!(await this.#isByHost(word.by, wordText({ room: this.#here.room, ...word })))) return false;
+    if (!(await this.isByHost(word.by, wordText({ room: this.#here.room, ...word })))) return false;
     const known = this.#words.get(place(word));
     if (!known || word.at > known.at) this.#words.set(place(word), word);
     return true;
@@ -81,7 +81,7 @@ export class Backing {
    */
   async learnNo(said) {
     const no = readNo(said);
-    if (!no || !(await this.#isByHost(no.by, noText({ room: this.#here.room, ...no })))) return false;
+    if (!no || !(await this.isByHost(no.by, noText({ room: this.#here.room, ...no })))) return false;
     const known = this.#nos.get(no.participant);
     if (!known || no.at > known.at) this.#nos.set(no.participant, no);
     return true;
@@ -130,10 +130,11 @@ export class Backing {
   }
 
   /**
+   * Whether a host of this room put their name to this.
    * @param {Signed} by
    * @param {Uint8Array<ArrayBuffer>} text
    */
-  async #isByHost(by, text) {
+  async isByHost(by, text) {
     const bytes = fromBase64url(by.credential);
     const host = bytes && decodeCredential(bytes);
     if (host?.row !== "host" || !(await isAttested(host, by.key, this.#here))) return false;
@@ -176,8 +177,8 @@ const isText = (value, most) => typeof value === "string" && value.length > 0 &&
 /** @param {unknown} value */
 const isCount = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
 
-/** @param {unknown} value */
-const isSigned = (value) =>
+/** @param {unknown} value @returns {value is Signed} */
+export const isSigned = (value) =>
   hasExactly(value, ["credential", "key", "signature"]) && isText(value.credential, 1024) && isText(value.key, 43) && isText(value.signature, 86);
 
 /**

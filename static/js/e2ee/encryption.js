@@ -10,6 +10,7 @@ import { loadIdentity } from "./identity.js";
  * @typedef {import("../signaling/protocol.js").Meeting} Meeting
  * @typedef {import("./session.js").Phase} Phase
  * @typedef {import("./tree.js").Member} Member
+ * @typedef {import("./link_key.js").LinkKey} LinkKey
  * @typedef {import("./media_worker.js").LineReport} LineReport
  * @typedef {{participant: string, source: Source}} Origin
  * @typedef {"off" | "pending" | "on" | "broken"} State
@@ -18,8 +19,9 @@ import { loadIdentity } from "./identity.js";
  *   stepped: {added: Member[], removed: Member[], fresh: boolean},
  *   message: {from: Member, kind: string, content: any, seq: number},
  *   rules: import("./statements.js").DoorTable,
+ *   link: {key: LinkKey, own: boolean},
  *   leak: Source,
- * }} EncryptionEvents
+ * }} EncryptionEvents `link`: the link of a sealed meeting has a new key, made here or not
  */
 
 /** A track that can't be opened for longer than this says so on its tile. */
@@ -48,6 +50,7 @@ export class Encryption extends Emitter {
   #workers;
   #account;
   #meetingCode;
+  #link;
   /** @type {Worker | null} */
   #group = null;
   /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
@@ -63,11 +66,12 @@ export class Encryption extends Emitter {
   /**
    * @param {{
    *   request: (type: string, fields?: object) => Promise<any>, code: string, account: string | null,
-   *   workers: {group: string, media: string},
-   * }} parts `workers`: their addresses, which only the server's template knows
+   *   workers: {group: string, media: string}, link?: () => LinkKey | null,
+   * }} parts `workers`: their addresses, which only the server's template knows; `link`: the key of the complete link that this page has
    */
-  constructor({ request, code, account, workers }) {
+  constructor({ request, code, account, workers, link = () => null }) {
     super();
+    this.#link = link;
     this.#request = request;
     this.#meetingCode = code;
     this.#account = account;
@@ -96,19 +100,20 @@ export class Encryption extends Emitter {
     const same = JSON.stringify({ ...credential, attestation: "" }) === JSON.stringify({ ...this.#credential, attestation: "" });
     this.#credential = credential;
     if (this.#group && same) this.#tell({ type: "resume" });
-    else this.#begin(credential, portalKey);
-    this.setDoor(meeting.door);
+    else this.#begin(credential, portalKey, meeting.encryption === "sealed" ? this.#link() : null);
+    this.setMeeting(meeting);
     await this.#in();
   }
 
   /**
    * @param {import("./credential.js").Credential} credential
    * @param {string} portalKey
+   * @param {LinkKey | null} link
    */
-  #begin(credential, portalKey) {
+  #begin(credential, portalKey, link) {
     const { keys, publicKey } = /** @type {import("./identity.js").Identity} */ (this.identity);
     this.#group ??= this.#start();
-    this.#tell({ type: "begin", start: { room: credential.room, portalKey, credential, keys, publicKey } });
+    this.#tell({ type: "begin", start: { room: credential.room, portalKey, credential, keys, publicKey, link } });
   }
 
   #start() {
@@ -142,7 +147,7 @@ export class Encryption extends Emitter {
     if (this.phase === "in") return Promise.resolve();
     return new Promise((resolve) => {
       const stop = this.on("change", () => {
-        if (this.phase !== "in" && this.phase !== "out") return;
+        if (!["in", "out", "refused"].includes(this.phase)) return;
         stop();
         resolve();
       });
@@ -206,6 +211,9 @@ export class Encryption extends Emitter {
         break;
       case "rules":
         this.emit("rules", data.door);
+        break;
+      case "link":
+        this.emit("link", { key: data.key, own: data.own });
         break;
       case "done": {
         const asked = this.#asked.get(data.id);
@@ -296,9 +304,20 @@ export class Encryption extends Emitter {
     return this.#ask({ type: "refuse", participant });
   }
 
-  /** @param {Meeting["door"]} door what the portal says the door does now */
-  setDoor({ listed, colleagues, guests, anyone }) {
+  /** A host wants another key for the link of a sealed meeting. @returns {Promise<void>} */
+  renewLink() {
+    return this.#ask({ type: "renewLink" });
+  }
+
+  /** … and gets one as soon as this participant, who was removed, has no leaf any more. @param {string} participant */
+  renewLinkWithout(participant) {
+    this.#tell({ type: "renewLinkWithout", participant });
+  }
+
+  /** @param {Meeting} meeting what the portal says now: what the door does, and how many keys the link has had */
+  setMeeting({ door: { listed, colleagues, guests, anyone }, link_key: link }) {
     this.#tell({ type: "door", door: { listed, colleagues, guests, anyone } });
+    if (link) this.#tell({ type: "linkCounted", generation: link.generation });
   }
 
   // ---- what is true
@@ -327,7 +346,7 @@ export class Encryption extends Emitter {
    * @returns {State}
    */
   state({ publish, subscribe }) {
-    if (this.leaks.size || this.phase === "stuck") return "broken";
+    if (this.leaks.size || this.phase === "stuck" || this.phase === "refused") return "broken";
     const ends = [
       ...(publish?.getSenders().filter(({ track }) => track) ?? []),
       ...(subscribe?.getTransceivers().filter(({ currentDirection, direction }) => currentDirection === "recvonly" || direction === "recvonly").map(({ receiver }) => receiver) ?? []),

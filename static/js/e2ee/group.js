@@ -4,18 +4,17 @@
 // A state is a value: what is refused leaves the old one, and whoever refused must come again as a new leaf. States are never
 // stored, so none comes back from the past. Runs in a worker of its own; one operation at a time (P9).
 import {
-  createApplicationMessage, createCommit, createGroup, decodeMlsMessage, defaultClientConfig, emptyPskIndex, encodeMlsMessage,
-  generateKeyPackageWithKey, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, mlsExporter, processPrivateMessage,
+  createApplicationMessage, createCommit, createGroup, decodeMlsMessage, defaultClientConfig, encodeMlsMessage,
+  generateKeyPackageWithKey, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, makeKeyPackageRef, mlsExporter, processPrivateMessage,
   unprotectPrivateMessage, zeroOutUint8Array,
 } from "../vendor/ts-mls.js";
-import { readEvidence } from "./backing.js";
 import { base64url, fromUtf8, sameBytes, utf8 } from "./bytes.js";
 import { decodeCredential, encodeCredential, isAttested } from "./credential.js";
+import { evidenceOf, isPermitted } from "./proposals.js";
 import { differenceOf, GroupError, leavesOf, membersOf } from "./tree.js";
 
 /**
  * @typedef {import("../vendor/ts-mls.js").ClientState} State
- * @typedef {import("./backing.js").Evidence} Evidence
  * @typedef {import("./tree.js").Member} Member
  * @typedef {{participant: string, keyPackage: Uint8Array}} Newcomer
  * @typedef {{epoch: number, members: Member[], added: Member[], removed: Member[], by: Member, own: boolean, out: boolean}} Step
@@ -29,7 +28,7 @@ const CAPABILITIES = { versions: ["mls10"], ciphersuites: [SUITE], extensions: [
 /** A KeyPackage is used within seconds and then forgotten; nobody's clock should keep anybody out. */
 const ALWAYS = { notBefore: 0n, notAfter: (1n << 63n) - 1n };
 const MOST_MEMBERS = 100;
-const MOST_EVIDENCE_BYTES = 128 * 1024;
+const PSK_NONCE_BYTES = 32;
 /** RFC 9605 section 5.2. */
 const MEDIA_LABEL = "SFrame 1.0 Base Key";
 const MEDIA_KEY_BYTES = 16;
@@ -50,11 +49,15 @@ export class Group {
   #staged = null;
   /** @type {{publicPackage: import("../vendor/ts-mls.js").KeyPackage, privatePackage: import("../vendor/ts-mls.js").PrivateKeyPackage} | null} */
   #package = null;
+  /** Of a sealed meeting: the oldest key of the link with which people are added from now on. */
+  #generation = 0;
+  /** The newest that was known when this epoch began. */
+  #known = 0;
   #turn = Promise.resolve();
 
   /**
    * @param {{
-   *   here: {room: string, portalKey: string},
+   *   here: import("./credential.js").Here,
    *   identity: {credential: import("./credential.js").Credential, publicKey: Uint8Array, sign: (bytes: Uint8Array) => Promise<Uint8Array>},
    *   backing: import("./backing.js").Backing,
    * }} parts `sign` with a key that never leaves its holder
@@ -160,6 +163,7 @@ export class Group {
       const { publicPackage, privatePackage } = await this.#makePackage();
       this.#state = await createGroup(id, publicPackage, privatePackage, [], this.#cs, this.#config);
       this.#staged = this.#package = null;
+      this.#generation = this.#known = this.#newest;
     });
   }
 
@@ -173,9 +177,11 @@ export class Group {
       const own = this.#package;
       if (message.wireformat !== "mls_welcome" || !own) throw new GroupError("welcome");
       this.#package = null; // used once, whatever comes of it
-      const state = await refusing("welcome", () =>
-        joinGroup(message.welcome, own.publicPackage, own.privatePackage, emptyPskIndex, this.#cs, undefined, undefined, this.#config),
-      );
+      const shown = new ShownKeys(this.#link);
+      // P3, P5: whoever opens a sealed group for this very KeyPackage has the complete link, or it isn't the group that the link is for.
+      const code = this.#link && (await this.#isFor(message.welcome, own.publicPackage)) ? "link_key" : "welcome";
+      const state = await refusing(code, () => joinGroup(message.welcome, own.publicPackage, own.privatePackage, shown, this.#cs, undefined, undefined, this.#config));
+      if (this.#link && shown.generations.length !== 1) throw new GroupError("link_key");
       // P5: nothing of the group's context that we don't know, and the leaf that is said to be ours is ours.
       if (state.groupContext.cipherSuite !== SUITE || state.groupContext.extensions.length) throw new GroupError("context");
       const members = membersOf(state.ratchetTree);
@@ -186,8 +192,19 @@ export class Group {
       }
       this.#state = state;
       this.#staged = null;
+      this.#generation = shown.generations[0] ?? 0;
+      this.#known = this.#newest;
       return { epoch: Number(state.groupContext.epoch), members };
     });
+  }
+
+  /**
+   * @param {{secrets: {newMember: Uint8Array}[]}} welcome
+   * @param {import("../vendor/ts-mls.js").KeyPackage} keyPackage
+   */
+  async #isFor({ secrets }, keyPackage) {
+    const own = await makeKeyPackageRef(keyPackage, this.#cs.hash);
+    return secrets.some(({ newMember }) => sameBytes(newMember, own));
   }
 
   /**
@@ -207,7 +224,8 @@ export class Group {
       for (const { participant, keyPackage } of add) {
         const candidate = await this.#candidate(keyPackage).catch(() => null);
         const before = known.get(participant);
-        const speaksFor = candidate && this.#speaksFor(candidate, before);
+        // With the newest link only: all of them are added with one key.
+        const speaksFor = candidate && (candidate.who.link?.generation ?? 0) === this.#newest && this.#speaksFor(candidate, before);
         if (!candidate || candidate.who.participant !== participant || !speaksFor) declined.push(participant);
         else candidates.push(candidate);
       }
@@ -218,13 +236,14 @@ export class Group {
       if (!candidates.length && !removed.length && !refresh) return { declined, commit: null };
       const evidence = this.#backing.evidence(candidates);
       const made = await createCommit(
-        { state, cipherSuite: this.#cs, pskIndex: emptyPskIndex },
+        { state, cipherSuite: this.#cs, pskIndex: new ShownKeys(this.#link) },
         {
           ratchetTreeExtension: true,
           authenticatedData: utf8(JSON.stringify(evidence)),
           extraProposals: [
             ...removed.map(({ leaf }) => ({ proposalType: "remove", remove: { removed: leaf } })),
             ...candidates.map(({ keyPackage }) => ({ proposalType: "add", add: { keyPackage } })),
+            ...(candidates.length ? this.#shownKey() : []),
           ],
         },
       );
@@ -243,6 +262,30 @@ export class Group {
     });
   }
 
+  /** P3: what every commit shows that adds somebody. */
+  #shownKey() {
+    if (!this.#link) return [];
+    const pskNonce = crypto.getRandomValues(new Uint8Array(PSK_NONCE_BYTES));
+    return [{ proposalType: "psk", psk: { preSharedKeyId: { psktype: "external", pskId: this.#link.pskId(this.#newest), pskNonce } } }];
+  }
+
+  get #link() {
+    return this.#here.link ?? null;
+  }
+
+  get #newest() {
+    return this.#link?.newest.generation ?? 0;
+  }
+
+  /**
+   * A new key is taken from the moment at which it is known, and the old one until the end of that epoch: whoever committed
+   * just before could not have known it.
+   */
+  #nextEpoch() {
+    this.#generation = Math.max(this.#generation, this.#known);
+    this.#known = this.#newest;
+  }
+
   get #own() {
     return /** @type {import("./credential.js").Credential} */ (decodeCredential(this.#credential.identity));
   }
@@ -253,6 +296,7 @@ export class Group {
    * @param {Member | undefined} before
    */
   #speaksFor(candidate, before) {
+    if (this.#link && (candidate.who.link?.generation ?? 0) < this.#generation) return false;
     return before?.key === candidate.key ? !this.#backing.forbids(candidate) : this.#backing.backs(candidate);
   }
 
@@ -287,15 +331,16 @@ export class Group {
       let seen = null;
       // P1: processPrivateMessage, because processMessage would lose the PSKs of a private message.
       const result = await refusing("commit", () =>
-        processPrivateMessage(state, privateMessage, emptyPskIndex, this.#cs, (incoming) => {
+        processPrivateMessage(state, privateMessage, new ShownKeys(this.#link), this.#cs, (incoming) => {
           seen = incoming;
-          return isPermitted(incoming) ? "accept" : "reject";
+          return isPermitted(incoming, this.#link, this.#generation) ? "accept" : "reject";
         }),
       );
       if (result.actionTaken !== "accept" || !seen) throw new GroupError("proposals");
       const step = await this.#judge(state, result.newState, seen, privateMessage.authenticatedData);
       this.#state = result.newState;
       this.#staged = null;
+      this.#nextEpoch();
       result.consumed.forEach(zeroOutUint8Array);
       return step;
     });
@@ -314,6 +359,7 @@ export class Group {
     if (data) kept.set(epoch, { ...data, secretTree: state.secretTree });
     this.#state = { ...next, historicalReceiverData: kept };
     this.#staged = null;
+    this.#nextEpoch();
     consumed.forEach(zeroOutUint8Array);
     return step;
   }
@@ -399,16 +445,23 @@ export class Group {
   }
 }
 
-/**
- * P2: a member's commit, with nothing in it but people who come and go. P3: no PSK, for this mode has none.
- * @param {import("../vendor/ts-mls.js").IncomingCommit} incoming
- */
-function isPermitted({ kind, senderLeafIndex, proposals }) {
-  return (
-    kind === "commit" &&
-    senderLeafIndex !== undefined &&
-    proposals.every(({ proposal, senderLeafIndex: proposer }) => ["add", "remove"].includes(String(proposal.proposalType)) && proposer === senderLeafIndex)
-  );
+/** The pre-shared keys that MLS may ask for: those of the meeting's link, and no others. */
+class ShownKeys {
+  /** @type {number[]} */
+  generations = [];
+  #link;
+
+  /** @param {import("./link_keys.js").LinkKeys | null} link */
+  constructor(link) {
+    this.#link = link;
+  }
+
+  /** @param {import("../vendor/ts-mls.js").PskId} id */
+  findPsk(id) {
+    const found = this.#link?.named(id);
+    if (found) this.generations.push(found.generation);
+    return found?.psk;
+  }
 }
 
 /** @param {Uint8Array} bytes */
@@ -421,21 +474,6 @@ function read(bytes) {
   }
   if (!decoded || decoded[1] !== bytes.length) throw new GroupError("message");
   return decoded[0];
-}
-
-/**
- * @param {Uint8Array} beside
- * @returns {Evidence}
- */
-function evidenceOf(beside) {
-  if (beside.length > MOST_EVIDENCE_BYTES) throw new GroupError("evidence");
-  try {
-    const evidence = readEvidence(JSON.parse(fromUtf8(beside) ?? ""));
-    if (evidence) return evidence;
-  } catch {
-    // told below
-  }
-  throw new GroupError("evidence");
 }
 
 /**

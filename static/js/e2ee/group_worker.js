@@ -3,17 +3,21 @@
 import { Backing } from "./backing.js";
 import { base64url } from "./bytes.js";
 import { Group } from "./group.js";
+import { LinkKeys } from "./link_keys.js";
 import { Session } from "./session.js";
 import { importBaseKey } from "./sframe.js";
 
 /**
- * @typedef {{room: string, portalKey: string, credential: import("./credential.js").Credential, keys: CryptoKeyPair, publicKey: Uint8Array<ArrayBuffer>}} Start
+ * @typedef {{room: string, portalKey: string, credential: import("./credential.js").Credential, keys: CryptoKeyPair,
+ *   publicKey: Uint8Array<ArrayBuffer>, link: import("./link_key.js").LinkKey | null}} Start `link`: of a sealed meeting
  */
 
 /** @type {Session | null} */
 let session = null;
 /** @type {Backing | null} what hosts said outlives a session: they said it of the room */
 let backing = null;
+/** @type {LinkKeys | null} and so does what is known of the link */
+let link = null;
 /** @type {MessagePort | null} */
 let media = null;
 /** @type {Map<number, {resolve: (answer: any) => void, reject: (error: Error) => void}>} */
@@ -32,13 +36,16 @@ function request(type, fields) {
 }
 
 /** @param {Start} start */
-async function begin({ room, portalKey, credential, keys, publicKey }) {
-  const here = { room, portalKey };
+async function begin({ room, portalKey, credential, keys, publicKey, link: linkKey }) {
+  if (linkKey && link) await link.learn(linkKey);
+  else link = linkKey && (await LinkKeys.make(room, linkKey));
+  const here = { room, portalKey, link };
   const sign = async (/** @type {Uint8Array} */ bytes) => new Uint8Array(await crypto.subtle.sign("Ed25519", keys.privateKey, /** @type {Uint8Array<ArrayBuffer>} */ (bytes)));
-  const identity = { credential, publicKey, key: base64url(publicKey), sign };
+  const key = base64url(publicKey);
+  const identity = { credential: link ? await link.seal(credential, key) : { ...credential, link: undefined }, publicKey, key, sign };
   backing ??= new Backing(here);
   const group = await Group.make({ here, identity, backing });
-  session = new Session({ identity, group, backing, request, log: (what, error) => postMessage({ type: "log", what, error: String(error) }) });
+  session = new Session({ identity, group, backing, link, request, log: (what, error) => postMessage({ type: "log", what, error: String(error) }) });
   session.on("phase", (phase) => {
     if (phase !== "in") media?.postMessage({ type: "leave" });
     postMessage({ type: "phase", phase });
@@ -47,6 +54,7 @@ async function begin({ room, portalKey, credential, keys, publicKey }) {
   session.on("activated", (epoch) => media?.postMessage({ type: "activate", epoch }));
   session.on("message", (message) => postMessage({ type: "message", message }));
   session.on("rules", (door) => postMessage({ type: "rules", door }));
+  session.on("link", (link) => postMessage({ type: "link", ...link }));
   await session.begin();
 }
 
@@ -79,6 +87,9 @@ const DOES = {
   send: ({ kind, content }) => needed().send(kind, content),
   word: ({ participant, key }) => needed().word(participant, key),
   refuse: ({ participant }) => needed().refuse(participant),
+  renewLink: () => needed().renewLink(),
+  renewLinkWithout: ({ participant }) => void session?.renewLinkWithout(participant),
+  linkCounted: ({ generation }) => void session?.linkCounted(generation),
 };
 
 function needed() {

@@ -5,28 +5,31 @@ import { readEvidence } from "./backing.js";
 import { base64url, fromBase64url, fromUtf8, utf8 } from "./bytes.js";
 import { roomCode } from "./code.js";
 import { encodeCredential } from "./credential.js";
+import { LinkRenewal } from "./link_renewal.js";
 import { no as noText, rules as rulesText, word as wordText } from "./statements.js";
 import { GroupError } from "./tree.js";
 
 /**
  * @typedef {import("./tree.js").Member} Member
  * @typedef {import("./statements.js").DoorTable} DoorTable
- * @typedef {"out" | "coming" | "in" | "stuck"} Phase
+ * @typedef {"out" | "coming" | "in" | "stuck" | "refused"} Phase "refused": what was offered is not the group that the link is for
  * @typedef {{
  *   phase: Phase,
  *   changed: {epoch: number, leaf: number, members: Member[], added: Member[], removed: Member[], code: string, key: Uint8Array<ArrayBuffer>, fresh: boolean},
  *   activated: number,
  *   message: {from: Member, kind: string, content: any, seq: number},
  *   rules: DoorTable,
- * }} SessionEvents `fresh` when this device has just come in
+ *   link: {key: import("./link_key.js").LinkKey, own: boolean},
+ * }} SessionEvents `fresh` when this device has just come in; `link`: the meeting's link has a new key, made here or not
  * @typedef {{
  *   identity: {credential: import("./credential.js").Credential, key: string, sign: (bytes: Uint8Array) => Promise<Uint8Array>},
  *   group: import("./group.js").Group,
  *   backing: import("./backing.js").Backing,
+ *   link?: import("./link_keys.js").LinkKeys | null,
  *   request: (type: string, fields: object) => Promise<any>,
  *   now?: () => number,
  *   log?: (what: string, error: unknown) => void,
- * }} SessionParts `request` rejects with an error that has a `code`
+ * }} SessionParts `request` rejects with an error that has a `code`; `link`: of a sealed meeting
  */
 
 /** A device that has to come again more often than this has a trouble that coming again doesn't cure. */
@@ -53,9 +56,11 @@ export class Session extends Emitter {
   #returns = [];
   /** What the portal says the door does; a host states it to the group. @type {DoorTable | null} */
   #door = null;
+  /** @type {LinkRenewal | null} */
+  #link = null;
 
   /** @param {SessionParts} parts */
-  constructor({ identity, group, backing, request, now = Date.now, log = () => undefined }) {
+  constructor({ identity, group, backing, link = null, request, now = Date.now, log = () => undefined }) {
     super();
     this.#identity = identity;
     this.#group = group;
@@ -63,6 +68,12 @@ export class Session extends Emitter {
     this.#request = request;
     this.#now = now;
     this.#log = log;
+    if (link) {
+      this.#link = new LinkRenewal({
+        link, backing, room: identity.credential.room, request, sign: (text) => this.#signed(text), send: (kind, content) => this.send(kind, content),
+        renewed: (key, isOwn) => this.emit("link", { key, own: isOwn }),
+      });
+    }
   }
 
   get isHost() {
@@ -180,6 +191,7 @@ export class Session extends Emitter {
     this.#enter("in");
     await this.#tell({ added: members, removed: [] }, true);
     await this.#stateRules();
+    await this.#lookAtLink();
   }
 
   /** @param {{group: string, epoch: number, seq: number, commit: string, add: string[], remove: string[]}} message */
@@ -197,6 +209,7 @@ export class Session extends Emitter {
       await this.#ask("e2ee.applied", { group, epoch });
       await this.#tell(step, false);
       if (step.own && step.added.length) await this.#tellNewcomers();
+      await this.#lookAtLink();
     } catch (error) {
       await this.#lost(group, epoch, error);
     }
@@ -206,6 +219,7 @@ export class Session extends Emitter {
   async #tellNewcomers() {
     const known = this.#backing.evidence([]);
     if (known.rules || known.nos.length) await this.send("control", { t: "door", ...known });
+    await this.#link?.repeat();
   }
 
   /**
@@ -218,7 +232,14 @@ export class Session extends Emitter {
     this.#log("lost", error);
     const code = error instanceof GroupError ? error.code : "failed";
     await this.#ask("e2ee.nack", { group, epoch, code });
-    await this.#comeAgain();
+    if (code !== "link_key") {
+      await this.#comeAgain();
+      return;
+    }
+    // Whoever opened this group has not the complete link: there is nothing to come again to.
+    this.#id = null;
+    await this.#group.forget();
+    this.#enter("refused");
   }
 
   /**
@@ -293,6 +314,10 @@ export class Session extends Emitter {
       await this.#learn(content);
       return;
     }
+    if (kind === "control" && content.t === "link") {
+      await this.#link?.hear(content);
+      return;
+    }
     this.emit("message", { from, kind, content, seq: message.seq });
   }
 
@@ -349,11 +374,33 @@ export class Session extends Emitter {
     await this.send("control", { t: "door", ...this.#backing.evidence([]) });
   }
 
+  /** Once somebody who was removed has no leaf any more, the link gets a new key. @param {string} participant */
+  renewLinkWithout(participant) {
+    this.#link?.dueWithout(participant);
+    return this.#then(() => this.#lookAtLink());
+  }
+
+  /** A host wants another key for the link. Rejects with a code. */
+  async renewLink() {
+    if (!this.#link || this.phase !== "in") throw new GroupError("no_group");
+    await this.#link.renew();
+  }
+
+  /** Which key of the link the portal counts as the newest. @param {number} generation */
+  linkCounted(generation) {
+    this.#link?.counted(generation);
+  }
+
+  async #lookAtLink() {
+    if (this.phase !== "in") return;
+    await this.#link?.look(this.#group.members.map(({ who }) => who.participant)).catch((error) => this.#log("link", error));
+  }
+
   #seconds() {
     return Math.floor(this.#now() / 1000);
   }
 
-  /** @param {Uint8Array} text */
+  /** @param {Uint8Array} text @returns {Promise<import("./backing.js").Signed>} */
   async #signed(text) {
     const { credential, key, sign } = this.#identity;
     return { credential: base64url(encodeCredential(credential)), key, signature: base64url(await sign(text)) };

@@ -50,6 +50,21 @@ export const rules = ({ room, number, door }) =>
   statement("lintel-e2ee/1 rules", [room, number, door.listed, door.colleagues, door.guests, door.anyone]);
 
 /**
+ * A host says: this is the key of the link from now on.
+ * @param {{room: string, key: string}} link the key as a fragment has it
+ */
+export const linkStated = ({ room, key }) => statement("lintel-e2ee/1 link", [room, key]);
+
+/**
+ * Whoever has the complete link says, under its key: this leaf is mine.
+ * @param {{room: string, participant: string, account: string | null, row: string, name: string}} who
+ * @param {string} key the identity key, base64url
+ * @param {number} generation
+ */
+export const linkMac = ({ room, participant, account, row, name }, key, generation) =>
+  statement("lintel-e2ee/1 leaf", [room, generation, participant, account ?? "", row, name, key]);
+
+/**
  * @param {unknown} key raw Ed25519 public key, base64url
  * @param {unknown} signature base64url
  * @param {Uint8Array<ArrayBuffer>} bytes

@@ -1,13 +1,18 @@
-// What an encrypted meeting keeps in this browser: identity keys, and the keys of others that were seen before.
+// What encrypted meetings keep in this browser: identity keys, the keys of others that were seen before, and hosts' links.
 
 const DATABASE = "lintel-identity";
-const STORES = /** @type {const} */ (["keys", "pins"]);
+const VERSION = 2;
+const STORES = /** @type {const} */ (["keys", "pins", "links"]);
 
 /** @returns {Promise<IDBDatabase>} */
 function openDatabase() {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => STORES.forEach((store) => request.result.createObjectStore(store));
+    const request = indexedDB.open(DATABASE, VERSION);
+    request.onupgradeneeded = () => {
+      for (const store of STORES) if (!request.result.objectStoreNames.contains(store)) request.result.createObjectStore(store);
+    };
+    // A page of an older release holds it open: better nothing kept than a room that waits.
+    request.onblocked = () => reject(new Error("blocked"));
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });

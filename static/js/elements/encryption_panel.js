@@ -2,6 +2,7 @@
 import { h, icon, put } from "../lib/h.js";
 import { clockTime, gettext, initials } from "../lib/i18n.js";
 import { keyWords, securityWords, serverLearns } from "../room/security_words.js";
+import { completeLink } from "./complete_link.js";
 import { askSafetyNumber } from "./safety_number.js";
 
 /** @typedef {import("../e2ee/tree.js").Member} Member */
@@ -19,8 +20,8 @@ export class EncryptionPanel {
   /**
    * @param {{
    *   security: import("../room/security.js").Security, securing: import("../room/securing.js").Securing, organisation: string,
-   *   act: {retry: () => void, leave: () => void, switchOff: () => void},
-   * }} parts
+   *   act: {retry: () => void, leave: () => void, switchOff: () => void, renewLink: () => (() => Promise<void>) | null},
+   * }} parts `renewLink`: how this person gives the link a new key, if they may
    */
   constructor({ security, securing, organisation, act }) {
     this.#security = security;
@@ -33,11 +34,13 @@ export class EncryptionPanel {
     const { status, others, compared, lastStep, ghosts, changed } = this.#security;
     const { encryption } = this.#securing;
     const code = status === "transport" || status === "pending" || status === "stuck" ? "" : (encryption?.code ?? "");
-    const state = JSON.stringify([status, code, compared?.at, lastStep, encryption?.codeSince, ghosts.map(({ key }) => key), others.map((member) => [member.who, member.key, this.#security.keyState(member)])]);
+    const { isSealed: sealed } = this.#security;
+    const renew = this.#act.renewLink();
+    const state = JSON.stringify([status, sealed, renew !== null, code, compared?.at, lastStep, encryption?.codeSince, ghosts.map(({ key }) => key), others.map((member) => [member.who, member.key, this.#security.keyState(member)])]);
     if (state === this.#drawn) return;
     this.#drawn = state;
     const focused = this.body.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.does : null;
-    const words = securityWords(status, { organisation: this.#organisation, comparedAt: compared?.at ?? null, changed: changed.map(({ who }) => who.name) });
+    const words = securityWords(status, { organisation: this.#organisation, comparedAt: compared?.at ?? null, changed: changed.map(({ who }) => who.name), sealed });
     put(
       this.body,
       h("div", { class: `seal seal-${words.tone}` }, h("span", { class: "glyph" }, icon(words.icon)), h("b", {}, words.short), h("p", {}, words.text)),
@@ -46,6 +49,7 @@ export class EncryptionPanel {
       code && lastStep && encryption?.codeSince ? h("p", { class: "meta num mt-2" }, this.#since(encryption.codeSince, lastStep)) : null,
       ...ghosts.map(({ who }) => h("p", { class: "note note-danger mt-4" }, icon("triangle-alert"), h("span", {}, gettext("{name} has the keys of this room, but the server doesn’t list them.", { name: who.name })))),
       code ? this.#keys(others) : null,
+      code && sealed ? completeLink({ link: this.#securing.link, renew }) : null,
       ...this.#limits(status),
       h("p", { class: "mt-4" }, h("a", { href: "/help/encryption/", target: "_blank", rel: "noopener" }, gettext("More about encryption"))),
     );

@@ -1,6 +1,7 @@
 // The meeting page: personal links are minted and copied in place, questions open as dialogs.
 import { $, el } from "../lib/dom.js";
 import { copy, tell } from "../lib/copy.js";
+import { complete, isIncomplete } from "./complete_link.js";
 
 /** @param {HTMLFormElement} form */
 async function mint(form) {
@@ -15,7 +16,7 @@ async function mint(form) {
     });
     if (!answer.ok) throw new Error(String(answer.status));
     const { url } = await answer.json();
-    await copy(url, form.dataset.said ?? "");
+    await copy(complete(url), (isIncomplete() ? form.dataset.saidIncomplete : null) ?? form.dataset.said ?? "");
   } catch {
     // Signed out, revoked meanwhile, or offline: the plain form says which.
     form.submit();

@@ -60,7 +60,7 @@ export function commands({ roster, participation, security, organisation, qualit
         roster.self?.hand ? gettext("hand raised") : gettext("hand down"),
         gettext("network {state}", { state: networkWord(quality.verdict.word).text.toLowerCase() }),
         ngettext("{count} person inside", "{count} people inside", roster.people.size),
-        securityWords(security.status, { organisation, comparedAt: null, changed: security.changed.map(({ who }) => who.name) }).short,
+        securityWords(security.status, { organisation, comparedAt: null, changed: security.changed.map(({ who }) => who.name), sealed: security.isSealed }).short,
       ].join(", "),
     );
   }

@@ -1,5 +1,5 @@
 // The right column of the join page: the question, the wait, and every other answer of the door. One is shown at a time.
-import { h, icon, put, setText } from "../lib/h.js";
+import { h, icon, put, setAttr, setText } from "../lib/h.js";
 import { countdown, gettext } from "../lib/i18n.js";
 import { MoveCard } from "./move_card.js";
 import { Question } from "./question.js";
@@ -31,7 +31,8 @@ export class DoorCard {
    *   knock: (who: import("../signaling/client.js").Who) => Promise<void>, stopWaiting: () => void, named: (name: string) => void,
    *   again: () => void, tell: () => void, leave: () => void, sendNewLink: () => Promise<string>,
    *   move: (how: {move: "ask" | "code", emailCode?: string, newCode?: boolean}) => void,
-   * }} act
+   *   paste: (link: string) => string, address: () => string,
+   * }} act `paste` says what is wrong with a link; `address`: of this page, as another browser needs it
    */
   constructor(root, door, preferences, act) {
     this.#root = root;
@@ -133,7 +134,7 @@ export class DoorCard {
         return h("button", { class: look, type: "button", onclick: () => this.#act.leave() }, gettext("Leave"));
       case "copy": {
         const copy = h("button", { class: look, type: "button" }, gettext("Copy link for another browser"));
-        copy.onclick = () => void navigator.clipboard?.writeText(location.href).then(() => setText(copy, gettext("Copied")));
+        copy.onclick = () => void navigator.clipboard?.writeText(this.#act.address()).then(() => setText(copy, gettext("Copied")));
         return copy;
       }
       case "reload":
@@ -148,6 +149,8 @@ export class DoorCard {
         return h("a", { class: look, href: urls.ask_link }, gettext("Send me a new link"));
       case "new_link":
         return this.#newLink(look);
+      case "paste_link":
+        return this.#pasteLink();
       case "knock":
         return this.#knockAgain(look, refusal);
       default:
@@ -173,6 +176,27 @@ export class DoorCard {
       if (seconds <= 0) this.#still();
     });
     return button;
+  }
+
+  /** Where the complete link of a sealed meeting goes. What is typed here stays in this browser. */
+  #pasteLink() {
+    const problem = h("p", { class: "error", role: "alert", id: "pasted-problem" });
+    const input = h("input", { class: "input", id: "pasted-link", type: "url", autocomplete: "off", spellcheck: false, required: true, "aria-describedby": "pasted-problem" });
+    return h(
+      "form",
+      {
+        class: "stack", novalidate: true,
+        onsubmit: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          const wrong = this.#act.paste(input.value);
+          put(problem, ...(wrong ? [icon("circle-alert"), h("span", {}, wrong)] : []));
+          setAttr(input, "aria-invalid", wrong ? "true" : null);
+          if (wrong) input.focus();
+        },
+      },
+      h("div", { class: "field" }, h("label", { for: "pasted-link" }, gettext("Complete link")), problem, input),
+      h("button", { class: "btn btn-primary", type: "submit" }, gettext("Use this link")),
+    );
   }
 
   /** @param {string} look */

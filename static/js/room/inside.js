@@ -44,6 +44,7 @@ const PILL_MS = 900;
 
 export class Inside {
   #roster;
+  #address;
   #call;
   #devices;
   #participation;
@@ -97,6 +98,7 @@ export class Inside {
    */
   constructor({ client, roster, call, devices, participation, preferences, announcer, securing, organisation }) {
     this.#roster = roster;
+    this.#address = () => (securing.link.key ? securing.link.href : `${location.origin}/m/${roster.meeting?.code}`);
     this.#call = call;
     this.#devices = devices;
     this.#participation = participation;
@@ -162,7 +164,7 @@ export class Inside {
     });
     this.#encryption = new EncryptionPanel({
       security: this.#security, securing, organisation,
-      act: { retry: () => securing.encryption?.retry(), leave: () => void deeds.leave(), switchOff: () => void deeds.switchOff() },
+      act: { retry: () => securing.encryption?.retry(), leave: () => void deeds.leave(), switchOff: () => void deeds.switchOff(), renewLink: () => (roster.capabilities.host ? () => securing.encryption?.renewLink() ?? Promise.reject() : null) },
     });
     addPanels(this.#panels, {
       people: this.#people, queue: this.#queue, chat: this.#chat, host: this.#host, network: this.#network, quality: this.#quality,
@@ -305,7 +307,7 @@ export class Inside {
     if (meeting) this.#doorRules.show(meeting);
     this.#bar.render(this.#chat.unread);
     this.#call.fit(this.#roster.people.size);
-    this.#aloneCard.render(this.#roster);
+    this.#aloneCard.render(this.#roster, this.#address);
     this.#sharingNote.render();
     this.#suspended.render();
     if (!this.#roster.capabilities.host && this.#panels.current === "host") this.#panels.close();

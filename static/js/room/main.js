@@ -14,6 +14,7 @@ import { Announcer } from "../elements/announcer.js";
 import { LinkAsked } from "../elements/link_asked.js";
 import { chime } from "../elements/sounds.js";
 import { verdictWords } from "./code_field.js";
+import { CompleteLink } from "./complete_link.js";
 import { DoorCard } from "./door_card.js";
 import { readDoor } from "./door_data.js";
 import { KeptSeat } from "./kept_seat.js";
@@ -41,7 +42,8 @@ const participation = new Participation({ devices, call, capabilities: () => ros
 const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
 const title = door.meeting?.title ?? gettext("Meeting");
 const tab = new TabTitle(title);
-const securing = new Securing({ client, roster, door });
+const link = new CompleteLink(door.code);
+const securing = new Securing({ client, roster, door, link, notTheGroup: () => void notSecured("not_the_group") });
 const kept = new KeptSeat(door.code, () => ({ ...devices.wanted, open: devices.asked === "ready" }));
 
 const linkAsked = new LinkAsked(byId("link-asked"), (wish, allow) => client.request("link.answer", { wish, allow }), (text) => announcer.alert(text));
@@ -55,6 +57,8 @@ const card = new DoorCard(byId("door"), door, preferences, {
   again: () => void again(),
   tell: () => tell(),
   leave: () => showRefusal({ reason: "left" }),
+  paste,
+  address: () => (link.key ? link.href : location.href),
 });
 
 /** @type {import("./inside.js").Inside | null} the room's elements: fetched once the visitor touches the join page */
@@ -200,7 +204,9 @@ async function sendNewLink() {
 async function again() {
   setState("joining");
   await lookAgain();
+  const obstacle = await securing.obstacle();
   if (door.look.outcome === "refuse" && door.look.reason !== "verify_email") showRefusal(door.look);
+  else if (obstacle) showRefusal({ reason: obstacle });
   else {
     showQuestion();
     ownView.show();
@@ -320,9 +326,28 @@ async function startMedia(meeting) {
     if (begun) await call.enter(sealed);
   } catch (error) {
     if (!(error instanceof NotSecured)) throw error;
-    await client.leave();
-    showRefusal({ reason: error.reason });
+    await notSecured(error.reason);
   }
+}
+
+/** Out at once: nothing goes on with less than was promised. @param {NotSecured["reason"]} reason */
+async function notSecured(reason) {
+  if (!begun) return;
+  await client.leave();
+  showRefusal({ reason });
+}
+
+/**
+ * Somebody pasted the complete link of a sealed meeting.
+ * @param {string} text
+ * @returns {string} what is wrong with it
+ */
+function paste(text) {
+  const taken = link.paste(text);
+  if (taken === "no_key") return gettext("This isn’t a complete link: it has no key behind the #.");
+  if (taken === "taken") void again();
+  else location.assign(taken);
+  return "";
 }
 
 /** Media first, words afterwards. */
@@ -366,7 +391,10 @@ async function resume(seat) {
 
 // ---- the network and the look
 
-addEventListener("hashchange", () => ownToken(door.code));
+addEventListener("hashchange", () => {
+  ownToken(door.code);
+  link.take();
+});
 addEventListener("offline", () => client.lost());
 addEventListener("online", () => client.tryNow());
 preferences.on("change", () => document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion")));
@@ -374,6 +402,7 @@ document.documentElement.toggleAttribute("data-less-motion", preferences.get("le
 
 async function start() {
   ownToken(door.code);
+  link.take();
   byId("join").hidden = false;
   /** @type {HTMLAnchorElement} */ (byId("quiet-sign-in")).href = door.sign_in_url;
   setText(byId("room-title"), title);
@@ -385,8 +414,9 @@ async function start() {
     showRefusal({ reason: "unsupported" });
     return;
   }
-  if (!(await securing.isPossible())) {
-    showRefusal({ reason: "cant_encrypt" });
+  const obstacle = await securing.obstacle();
+  if (obstacle && door.look.outcome !== "refuse") {
+    showRefusal({ reason: obstacle });
     return;
   }
   const seat = kept.read();
@@ -400,6 +430,10 @@ async function start() {
   if (mayDiffer) await lookAgain();
   if (door.look.outcome === "refuse" && door.look.reason !== "verify_email") {
     showRefusal(door.look);
+    return;
+  }
+  if (obstacle) {
+    showRefusal({ reason: obstacle });
     return;
   }
   showQuestion();

@@ -145,6 +145,7 @@ export class Question {
     } else facts.push(["door-open", gettext("You walk in."), gettext("Nobody has to let you in.")]);
     if (micsOff) facts.push(["mic-off", gettext("Microphones start off in this meeting."), gettext("Turn yours on when you want to speak.")]);
     if (encryption === "transport") facts.push(["lock", gettext("Encrypted to the server."), gettext("Video and sound are encrypted on the way. {org}’s server can open them.", { org: organisation })]);
+    else if (encryption === "sealed") facts.push(["key-round", gettext("Sealed."), gettext("End-to-end encrypted, and only people with the complete link can get the keys. {org}’s server never had it.", { org: organisation })]);
     else if (encryption) facts.push(["shield-check", gettext("End-to-end encrypted."), gettext("Keys are made on the devices in the room. {org}’s server forwards what it can’t read.", { org: organisation })]);
     return h("ul", { class: "facts-v" }, ...facts.map(([glyph, title, text]) => h("li", {}, icon(glyph), h("span", {}, h("b", {}, title), ` ${text}`))));
   }

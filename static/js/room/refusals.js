@@ -3,7 +3,7 @@ import { clockTime, gettext, listOf } from "../lib/i18n.js";
 
 /**
  * @typedef {import("../signaling/client.js").Refusal} Refusal
- * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link" | "ask_link" | "tell"} Action
+ * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link" | "ask_link" | "tell" | "paste_link"} Action
  * @typedef {{
  *   kind: "" | "bad" | "ok" | "lamp", icon: string, heading: string, body: string, why?: string, actions: Action[],
  *   state: "refused" | "removed" | "ended" | "left",
@@ -150,6 +150,32 @@ export function describe({ reason, by, at, note, until, link, may_tell: mayTell 
       return {
         kind: "bad", icon: "shield-alert", state: "refused", heading: gettext("This meeting was end-to-end encrypted"),
         body: gettext("The server now says that it isn’t, and that never changes for a meeting. Nothing of you was sent. Tell the person who invited you."), actions: [],
+      };
+    case "unsealed":
+      return {
+        kind: "bad", icon: "shield-alert", state: "refused", heading: gettext("This meeting should be sealed"),
+        body: gettext("Your link has a key that the server never had. The server now says that no key is needed, and that never changes for a meeting. Nothing of you was sent. Tell the person who invited you."), actions: [],
+      };
+    case "not_the_group":
+      return {
+        kind: "bad", icon: "shield-alert", state: "refused", heading: gettext("This isn’t the room that your link is for"),
+        body: gettext("Whoever gave you keys doesn’t have the key of your link, so somebody may be in between. Nothing of you was sent. Tell {host}, by another way than this meeting.", { host }), actions: [],
+      };
+    case "link_key_missing":
+      return {
+        kind: "", icon: "key-round", state: "refused", heading: gettext("This link is missing its key"),
+        body: gettext("This meeting is sealed: only its complete link opens it, and {org}’s server doesn’t have that. Ask {host} for the complete link, then open it or paste it here.", { org: organisation, host }),
+        actions: ["paste_link"],
+      };
+    case "link_key_wrong":
+      return {
+        kind: "bad", icon: "key-round", state: "refused", heading: gettext("The key in this link doesn’t fit"),
+        body: gettext("Part of the link was changed or lost on its way. Nothing of you was sent. Ask {host} for the complete link, then open it or paste it here.", { host }), actions: ["paste_link"],
+      };
+    case "link_key_replaced":
+      return {
+        kind: "", icon: "key-round", state: "refused", heading: gettext("This link has a newer key"),
+        body: gettext("Hosts gave the link another key since you got it. Ask {host} for the new link, then open it or paste it here.", { host }), actions: ["paste_link"],
       };
     case "protocol":
       return {

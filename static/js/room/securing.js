@@ -1,6 +1,7 @@
 // Whether this meeting is end-to-end encrypted, and what follows from it for the page. The code for it is fetched only where
 // it may be needed. Never goes on with less than was promised.
 import { canEncrypt } from "../e2ee/identity.js";
+import { CompleteLink } from "./complete_link.js";
 
 /**
  * @typedef {import("../e2ee/encryption.js").Encryption} Encryption
@@ -11,7 +12,7 @@ import { canEncrypt } from "../e2ee/identity.js";
 
 /** Why media can't flow here. `reason` is one of the page's refusals. */
 export class NotSecured extends Error {
-  /** @param {"cant_encrypt" | "downgraded"} reason */
+  /** @param {"cant_encrypt" | "downgraded" | "unsealed" | "not_the_group" | import("./complete_link.js").Trouble} reason */
   constructor(reason) {
     super(reason);
     this.reason = reason;
@@ -21,9 +22,12 @@ export class NotSecured extends Error {
 export class Securing {
   /** Of an encrypted meeting, once its code has arrived. @type {Encryption | null} */
   encryption = null;
+  /** Of a sealed meeting. */
+  link;
   #client;
   #roster;
   #door;
+  #notTheGroup;
   /** @type {Promise<void> | null} */
   #fetching = null;
   /** @type {ReadonlyMap<string, import("../e2ee/tree.js").Member> | null} */
@@ -32,18 +36,47 @@ export class Securing {
   /**
    * @param {{
    *   client: import("../signaling/client.js").MeetingClient, roster: import("../signaling/roster.js").Roster,
-   *   door: import("./door_data.js").DoorData,
-   * }} parts
+   *   door: import("./door_data.js").DoorData, link?: CompleteLink, notTheGroup?: () => void,
+   * }} parts `notTheGroup`: the group that was offered is not the one that the complete link is for
    */
-  constructor({ client, roster, door }) {
+  constructor({ client, roster, door, link = new CompleteLink(door.code), notTheGroup = () => undefined }) {
     this.#client = client;
     this.#roster = roster;
     this.#door = door;
+    this.link = link;
+    this.#notTheGroup = notTheGroup;
   }
 
-  /** Whether this browser can take part, as far as the page was told what the meeting needs. */
-  async isPossible() {
-    return this.#door.encryption === null || this.#door.encryption === "transport" || (await canEncrypt());
+  /**
+   * Why this page can't take part, as far as it was told what the meeting needs.
+   * @returns {Promise<NotSecured["reason"] | null>}
+   */
+  async obstacle() {
+    const { encryption: mode, link_key: known } = this.#door;
+    if (mode === null) return this.link.wasGiven && !this.link.key ? "link_key_missing" : null;
+    return this.#obstacle(mode, known);
+  }
+
+  /**
+   * The mode of a meeting never changes: a weaker one than was seen before, or than the link is for, is a lie.
+   * @param {string} mode
+   * @param {import("./complete_link.js").PublicLinkKey | null | undefined} known
+   * @returns {Promise<NotSecured["reason"] | null>}
+   */
+  async #obstacle(mode, known) {
+    const promised = this.#promised();
+    if (promised === "sealed" && mode !== "sealed") return "unsealed";
+    if (promised === "e2ee" && mode === "transport") return "downgraded";
+    if (mode !== "transport" && !(await canEncrypt())) return "cant_encrypt";
+    return mode === "sealed" ? this.link.trouble(known) : null;
+  }
+
+  /** What this browser knows of the mode beside the server's newest word. @returns {string} */
+  #promised() {
+    const { encryption, code } = this.#door;
+    if (this.link.wasGiven || encryption === "sealed") return "sealed";
+    const before = remembered(code);
+    return before === "sealed" || encryption === null || encryption === "transport" ? before : encryption;
   }
 
   /** Strangers aren't told what the meeting needs, so theirs is fetched as well. */
@@ -52,12 +85,22 @@ export class Securing {
     this.#fetching ??= import("../e2ee/encryption.js").then(({ Encryption }) => {
       this.encryption = new Encryption({
         request: (type, fields) => this.#client.request(type, fields), code: this.#door.code,
-        account: this.#door.signed_in?.email ?? null, workers: this.#door.workers,
+        account: this.#door.signed_in?.email ?? null, workers: this.#door.workers, link: () => this.link.key,
       });
-      this.encryption.on("change", () => this.#attest());
+      this.encryption.on("link", ({ key }) => void this.#renewed(key));
+      this.encryption.on("change", () => {
+        this.#attest();
+        if (this.encryption?.phase === "refused") this.#notTheGroup();
+      });
     });
     this.#fetching.catch(() => (this.#fetching = null));
     await this.#fetching;
+  }
+
+  /** @param {import("../e2ee/link_key.js").LinkKey} key */
+  async #renewed(key) {
+    this.link.renew(key);
+    if (this.#roster.capabilities?.host) await this.link.keep();
   }
 
   /** Says who is in the group, when that is news: much else changes every second. */
@@ -79,25 +122,21 @@ export class Securing {
    * @returns {Promise<Sealed>}
    */
   async enter(meeting) {
-    if (meeting.encryption === "transport") {
-      if (this.#wasPromisedMore(meeting.code)) throw new NotSecured("downgraded");
-      return { transforms: null, originOf: null };
-    }
-    remember(meeting.code);
+    const obstacle = await this.#obstacle(meeting.encryption, meeting.link_key);
+    if (obstacle !== "unsealed" && obstacle !== "downgraded" && meeting.encryption !== "transport") remember(meeting.code, meeting.encryption);
+    if (obstacle) throw new NotSecured(obstacle);
+    if (meeting.encryption === "transport") return { transforms: null, originOf: null };
     const { encryption } = this;
-    if (!encryption || !(await canEncrypt())) throw new NotSecured("cant_encrypt");
+    if (!encryption) throw new NotSecured("cant_encrypt");
+    if (meeting.encryption === "sealed" && this.#roster.capabilities?.host) await this.link.keep();
     await encryption.enter(meeting);
+    if (encryption.phase === "refused") throw new NotSecured("not_the_group");
     return { transforms: encryption.transforms, originOf: (receiver) => encryption.originOf(receiver) };
-  }
-
-  /** The mode of a meeting never changes: a weaker one than was seen before is a lie. @param {string} code */
-  #wasPromisedMore(code) {
-    return (this.#door.encryption !== null && this.#door.encryption !== "transport") || remembers(code);
   }
 
   /** @param {import("../signaling/protocol.js").ServerMessage} message @returns {boolean} whether it was the group's */
   take(message) {
-    if (message.type === "meeting") this.encryption?.setDoor(message.meeting.door);
+    if (message.type === "meeting") this.encryption?.setMeeting(message.meeting);
     return this.encryption?.take(message) ?? false;
   }
 
@@ -121,6 +160,7 @@ export class Securing {
     }
     const answer = await this.#client.request(type, fields);
     if (type === "host.remove" || type === "host.to_door") await encryption.refuse(fields.participant);
+    if (type === "host.remove") encryption.renewLinkWithout(fields.participant);
     return answer;
   }
 
@@ -141,20 +181,24 @@ export class Securing {
 
 const seen = (/** @type {string} */ code) => `lintel:encrypted:${code}`;
 
-/** @param {string} code */
-function remember(code) {
+/**
+ * @param {string} code
+ * @param {string} mode
+ */
+function remember(code, mode) {
   try {
-    localStorage.setItem(seen(code), "yes");
+    localStorage.setItem(seen(code), mode);
   } catch {
     // A browser that keeps nothing is told the mode by the door each time.
   }
 }
 
-/** @param {string} code */
-function remembers(code) {
+/** @param {string} code @returns {"sealed" | "e2ee" | ""} */
+function remembered(code) {
   try {
-    return localStorage.getItem(seen(code)) === "yes";
+    const mode = localStorage.getItem(seen(code));
+    return mode === "sealed" ? mode : mode ? "e2ee" : "";
   } catch {
-    return false;
+    return "";
   }
 }

@@ -57,6 +57,11 @@ export class Security extends Emitter {
     return encryption?.isOn ? encryption : null;
   }
 
+  /** Whether only people with the complete link can get the keys. */
+  get isSealed() {
+    return this.#roster.meeting?.encryption === "sealed";
+  }
+
   /** Everybody else in the group, by name. @returns {Member[]} */
   get others() {
     const encryption = this.#encryption;

@@ -1,4 +1,5 @@
 // What happens to the encryption of the room, put into words at the moment: over the stage, between the messages, and said.
+import { showLinkAsQr } from "../elements/complete_link.js";
 import { gettext } from "../lib/i18n.js";
 
 /**
@@ -15,6 +16,24 @@ export function tellSecurity(parts) {
   tellWhoCame(parts);
   tellTroubles(parts);
   tellWhoWaitsForAWord(parts);
+  tellNewLink(parts);
+}
+
+/** The link of a sealed meeting has a new key: whoever gave it that is shown what to pass on now. @param {Parts} parts */
+function tellNewLink({ securing, banners, announcer, chat }) {
+  securing.encryption?.on("link", ({ own }) => {
+    chat.note(gettext("The link has a new key. Who comes from now on needs the new complete link."), "key-round");
+    if (!own) return;
+    const title = gettext("The link has a new key.");
+    banners.show("link", {
+      icon: "key-round", title, text: gettext("Earlier complete links open nothing any more. Pass the new one on to whoever still has to come."), closable: true,
+      actions: [
+        { label: gettext("Copy complete link"), run: () => void navigator.clipboard?.writeText(securing.link.href).then(() => announcer.say(gettext("Copied"))) },
+        { label: gettext("QR code"), run: () => void showLinkAsQr(securing.link.href) },
+      ],
+    });
+    announcer.alert(title);
+  });
 }
 
 /** Who comes and goes is told from the group, not from the server's word. @param {Parts} parts */

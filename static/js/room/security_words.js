@@ -7,17 +7,24 @@ import { clockTime, gettext } from "../lib/i18n.js";
  * @typedef {{icon: string, tone: "ok" | "plain" | "danger", short: string, text: string}} Words
  */
 
-/** What scripts and style sheets read: `[data-encryption]`. @type {Record<Status, string>} */
-export const ATTRIBUTE = {
+/** @type {Record<Status, string>} */
+const ATTRIBUTE = {
   transport: "transport", pending: "pending", on: "e2ee", compared: "e2ee", check_key: "e2ee", differs: "broken", stuck: "broken", leaking: "broken",
 };
 
 /**
+ * What scripts and style sheets read: `[data-encryption]`.
  * @param {Status} status
- * @param {{organisation: string, comparedAt: Date | null, changed: string[]}} about `changed`: names of people with a new key
+ * @param {boolean} sealed
+ */
+export const attributeOf = (status, sealed) => (sealed && ATTRIBUTE[status] === "e2ee" ? "sealed" : ATTRIBUTE[status]);
+
+/**
+ * @param {Status} status
+ * @param {{organisation: string, comparedAt: Date | null, changed: string[], sealed?: boolean}} about `changed`: names of people with a new key
  * @returns {Words}
  */
-export function securityWords(status, { organisation, comparedAt, changed }) {
+export function securityWords(status, { organisation, comparedAt, changed, sealed = false }) {
   const org = organisation;
   switch (status) {
     case "transport":
@@ -25,13 +32,19 @@ export function securityWords(status, { organisation, comparedAt, changed }) {
     case "pending":
       return { icon: "hourglass", tone: "plain", short: gettext("Connecting securely…"), text: gettext("The devices in this room are agreeing on keys. Nothing of you is sent before.") };
     case "on":
+      if (sealed) {
+        return {
+          icon: "shield-check", tone: "ok", short: gettext("Sealed, end-to-end encrypted"),
+          text: gettext("Keys are made on the devices in this room, and only people with the complete link can get them. {org}’s server never had it, and forwards what it can’t read.", { org }),
+        };
+      }
       return {
         icon: "shield-check", tone: "ok", short: gettext("End-to-end encrypted"),
         text: gettext("Keys are made on the devices in this room. {org}’s server forwards what it can’t read. Compare the code to be sure that nobody is in between.", { org }),
       };
     case "compared":
       return {
-        icon: "shield-check", tone: "ok", short: gettext("End-to-end encrypted, compared"),
+        icon: "shield-check", tone: "ok", short: sealed ? gettext("Sealed, compared") : gettext("End-to-end encrypted, compared"),
         text: gettext("You compared the room code at {time}. It changes when someone comes in or leaves.", { time: clockTime(comparedAt ?? new Date()) }),
       };
     case "check_key":

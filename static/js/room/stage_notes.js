@@ -1,6 +1,7 @@
 // Two things drawn over the stage: that nobody else is here, and that this person's screen is being shared.
-import { byId, h, icon, put, setText } from "../lib/h.js";
+import { byId, h, put } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
+import { copyButton } from "../elements/complete_link.js";
 import { doorPromise } from "../elements/door_words.js";
 
 /** What the door will do and the link to copy, while one is alone. */
@@ -8,8 +9,11 @@ export class AloneCard {
   #root = byId("stage-alone");
   #promise = "";
 
-  /** @param {import("../signaling/roster.js").Roster} roster */
-  render({ meeting, people }) {
+  /**
+   * @param {import("../signaling/roster.js").Roster} roster
+   * @param {() => string} address of the meeting, as it is passed on
+   */
+  render({ meeting, people }, address) {
     const promise = people.size === 1 && meeting && !meeting.suspended ? doorPromise(meeting) : "";
     if (promise === this.#promise && Boolean(promise) === this.#root.hasChildNodes()) return;
     this.#promise = promise;
@@ -17,8 +21,7 @@ export class AloneCard {
       put(this.#root);
       return;
     }
-    const link = `${location.origin}/m/${meeting.code}`;
-    const word = h("span", {}, gettext("Copy link"));
+    const link = `${location.host}/m/${meeting.code}`;
     put(
       this.#root,
       h(
@@ -28,8 +31,8 @@ export class AloneCard {
         h(
           "div",
           { class: "row" },
-          h("code", { class: "code copyline" }, link.replace(/^https?:\/\//, "")),
-          h("button", { class: "btn", type: "button", onclick: () => void navigator.clipboard?.writeText(link).then(() => setText(word, gettext("Copied"))) }, icon("copy"), word),
+          h("code", { class: "code copyline" }, link),
+          copyButton(address, meeting.encryption === "sealed" ? gettext("Copy complete link") : gettext("Copy link")),
         ),
       ),
     );

@@ -3,7 +3,7 @@ import { byId, setAttr, setIcon, setText } from "../lib/h.js";
 import { clockTime, countdown, gettext } from "../lib/i18n.js";
 import { doorSummary } from "../elements/door_words.js";
 import { networkWord } from "../elements/info_panels.js";
-import { ATTRIBUTE, securityWords } from "./security_words.js";
+import { attributeOf, securityWords } from "./security_words.js";
 
 /** @typedef {import("../signaling/roster.js").Roster} Roster */
 
@@ -45,11 +45,11 @@ export class TopBar {
 
   /** From what every line of media is, never from a wish. */
   #encryption() {
-    const { status, compared, changed } = this.#security;
-    const words = securityWords(status, { organisation: this.#organisation, comparedAt: compared?.at ?? null, changed: changed.map(({ who }) => who.name) });
+    const { status, compared, changed, isSealed: sealed } = this.#security;
+    const words = securityWords(status, { organisation: this.#organisation, comparedAt: compared?.at ?? null, changed: changed.map(({ who }) => who.name), sealed });
     const chip = byId("chip-encryption");
     setIcon(chip, words.icon);
-    setAttr(chip, "data-encryption", ATTRIBUTE[status]);
+    setAttr(chip, "data-encryption", attributeOf(status, sealed));
     setAttr(chip, "aria-label", words.short);
     chip.classList.toggle("chip-danger", words.tone === "danger");
     setText(/** @type {Element} */ (chip.querySelector("span")), words.short);
