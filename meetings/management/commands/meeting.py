@@ -22,6 +22,7 @@ NOT_DETAILS = ("at", "event", "peer")
 
 class Command(BaseCommand):
     help = "Looks into a meeting that this server is running or has just run."
+    requires_system_checks: list[str] = []  # they import every page and the engine
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from meetings.services.errors import Wrong
 
 class Command(BaseCommand):
     help = "Show, set, switch off or try the service that must agree to everybody who enters, publishes and receives."
+    requires_system_checks: list[str] = []  # they import every page and the engine
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)

@@ -12,6 +12,7 @@ from portal.models import User
 
 class Command(BaseCommand):
     help = "Deactivate an account: sessions and tokens end, and live meetings put its person out at once."
+    requires_system_checks: list[str] = []  # they import every page and the engine
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
