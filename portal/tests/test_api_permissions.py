@@ -169,26 +169,26 @@ def test_every_row_names_every_caller() -> None:
 class EveryCaller(ApiCase):
     """One world per operation. Refused callers come first: whatever they did would show in the host's answer."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.people = {name: person(name) for name in CALLERS[2:] if name != "admin"}
-        self.people["admin"] = person("admin", User.Role.ADMIN)
-        self.meeting = meeting_of(self.people["host"])
-        meeting_of(self.people["other_host"])
-        seat(self.meeting, state=Participant.State.LEFT, user=self.people["colleague"], device="c")
+    @classmethod
+    def setUpTestData(cls) -> None:
+        cls.people = {name: person(name) for name in CALLERS[2:] if name != "admin"}
+        cls.people["admin"] = person("admin", User.Role.ADMIN)
+        cls.meeting = meeting_of(cls.people["host"])
+        meeting_of(cls.people["other_host"])
+        seat(cls.meeting, state=Participant.State.LEFT, user=cls.people["colleague"], device="c")
         for state in ("waiting", "inside", "refused", "removed"):
-            seat(self.meeting, state=state, user=self.people[state], device=state)
-        Block.objects.create(occurrence=self.meeting.occurrences.get(), user=self.people["removed"], removed=True)
-        invited(self.people["host"], self.meeting, "listed@example.org")
-        self.invitation = invited(self.people["host"], self.meeting, "guest@elsewhere.example")
-        listed = self.people["listed"]
-        self.template = DoorTemplate.objects.create(name="Hearing")
-        self.group = PeopleGroup.objects.create(name="Board")
-        self.exception = exceptions.set_exception(self.people["host"], self.meeting, listed, Way.KNOCKS)
+            seat(cls.meeting, state=state, user=cls.people[state], device=state)
+        Block.objects.create(occurrence=cls.meeting.occurrences.get(), user=cls.people["removed"], removed=True)
+        invited(cls.people["host"], cls.meeting, "listed@example.org")
+        cls.invitation = invited(cls.people["host"], cls.meeting, "guest@elsewhere.example")
+        listed = cls.people["listed"]
+        cls.template = DoorTemplate.objects.create(name="Hearing")
+        cls.group = PeopleGroup.objects.create(name="Board")
+        cls.exception = exceptions.set_exception(cls.people["host"], cls.meeting, listed, Way.KNOCKS)
         roundtrip.change_service(None, None, roundtrip.Settings("", is_on=False, hosts_may_replace=True))
-        self.webhook, _secret = webhooks.make(self.people["host"], url="https://hooks.invalid/")
-        Meeting.objects.filter(pk=self.meeting.pk).update(door_opens_minutes=None)
-        occurrence = self.meeting.occurrences.get()
+        cls.webhook, _secret = webhooks.make(cls.people["host"], url="https://hooks.invalid/")
+        Meeting.objects.filter(pk=cls.meeting.pk).update(door_opens_minutes=None)
+        occurrence = cls.meeting.occurrences.get()
         occurrence.started_at = timezone.now()
         occurrence.save()
 
