@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,8 @@ from tests.browser.test_room_main_job import (
     server,
     walk_in,
 )
-from tests.support.tap import Tap
+from tests.support.sframe import Key, NotSFrame, decode_header
+from tests.support.tap import Tap, Tapped
 
 __all__ = ["portal", "seat", "server"]
 
@@ -39,6 +40,56 @@ MISTAKES = {
     ),
     "peer": ("if (encrypted) configuration", "if (!encrypted) configuration"),
 }
+
+HOARD = """
+const Pair = MessageChannel;
+window.hoard = [];
+window.MessageChannel = class {
+  constructor() {
+    const [near, far] = [new Pair(), new Pair()];
+    near.port2.onmessage = ({ data }) => {
+      if (data.type === "enter") hoard.push(data.entry.base);
+      far.port1.postMessage(data);
+    };
+    far.port1.onmessage = ({ data }) => near.port2.postMessage(data);
+    [this.port1, this.port2] = [near.port1, far.port2];
+  }
+};
+"""
+"""A browser that keeps the key of every epoch: what the group's worker gives to the media worker passes by here."""
+
+DERIVE = """async (kids) => {
+  const part = async (base, label, kid, bytes) => {
+    const info = new Uint8Array([...new TextEncoder().encode(label), ...new Uint8Array(10)]);
+    new DataView(info.buffer).setUint32(info.length - 6, kid);
+    info[info.length - 1] = 4;
+    const how = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info };
+    return [...new Uint8Array(await crypto.subtle.deriveBits(how, base, 8 * bytes))];
+  };
+  const [secret, salt] = ["SFrame 1.0 Secret key ", "SFrame 1.0 Secret salt "];
+  const key = async (base, kid) => [kid, await part(base, secret, kid, 16), await part(base, salt, kid, 12)];
+  return Promise.all(hoard.flatMap((base) => kids.map((kid) => key(base, kid))));
+}"""
+"""RFC 9605 section 4.4.2, from every key that this browser ever had."""
+
+MANY = 40
+"""Packets of each time that are tried: two thirds of a second of sound."""
+
+
+def opened(keeper: Seat, packets: Sequence[Tapped]) -> int:
+    """How many of these packets of sound open with any key that this person's browser has ever been given."""
+    tried = packets[:MANY]
+    kids = sorted({decode_header(packet.payload)[0] for packet in tried})
+    keys = [Key(kid, bytes(key), bytes(salt)) for kid, key, salt in keeper.page.evaluate(DERIVE, kids)]
+    return sum(any(_opens(key, packet.payload) for key in keys) for packet in tried)
+
+
+def _opens(key: Key, payload: bytes) -> bool:
+    try:
+        key.open(b"", payload)
+    except NotSFrame:
+        return False
+    return True
 
 
 def code_of(who: Seat) -> str:
@@ -59,6 +110,7 @@ def served(script: str) -> Callable[[Route], None]:
 
 def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[..., Seat], artifacts: Path) -> None:
     host, guest, colleague = seat(), seat(), seat()
+    colleague.page.add_init_script(HOARD)
     for who in (host, guest, colleague):
         who.films(320, 240, 10)
     url = schedule(portal, host, "Trial safety board", MARCUS, PETER, encryption=E2EE)
@@ -76,6 +128,7 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     host.sees("Peter Lindqvist", within_s=60)
     host.hears()
     alone = code_of(host)
+    joined = time.time()
     walk_in(portal, colleague, MARCUS, url)
     for who, others in (
         (host, ("Peter Lindqvist", "Marcus Bell")),
@@ -125,6 +178,7 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
 
     # Within a second of a removal nothing is sealed any more with keys that the removed person has.
     known = tap.epochs(guest.participant)
+    removing = time.time()
     host.tool("People").click()
     people = host.page.get_by_role("region", name="People")
     people.get_by_role("button", name="Actions for Marcus Bell").click()
@@ -134,6 +188,13 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     later = time.time() + 1
     after = eventually(lambda: tap.epochs(guest.participant, later), 20, "sound after the removal")
     assert not after & known
+    # So says the removed browser itself, with every key that it ever had and what a server could hand it.
+    sound = tap.packets(guest.participant, "microphone")
+    eventually(lambda: len(tap.packets(guest.participant, "microphone")) > len(sound) + MANY, 20, "more sound")
+    sound = tap.packets(guest.participant, "microphone")
+    assert opened(colleague, [packet for packet in sound if removing - 2 < packet.at < removing]) > MANY / 2
+    assert opened(colleague, [packet for packet in sound if packet.at >= later]) == 0
+    assert opened(colleague, [packet for packet in sound if packet.at < joined]) == 0
     host.sees("Peter Lindqvist")
     assert code_of(host) == code_of(guest)
     assert code_of(host) not in codes
