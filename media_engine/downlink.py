@@ -1,9 +1,10 @@
 """What the way to one receiver carries. Pure.
 
-Three witnesses: the receiver's own estimate from how delays grow (REMB, draft-alvestrand-rmcat-remb), which browsers
-make from the abs-send-time that every packet carries; what was sent lately and met with no objection; and its loss
-reports. The estimate follows what is received and is late when more comes: by itself it is no sign that less would
-fit, only its fall is.
+Four witnesses: the receiver's own estimate from how delays grow (REMB, draft-alvestrand-rmcat-remb), which browsers
+make from the abs-send-time that every packet carries; what was sent lately and met with no objection; its loss; and the
+round trip. The estimate follows what is received and is late when more comes: by itself it is no sign that less would
+fit, only its fall is. So while something larger is wanted, repeated packets fill the way a little further each time,
+until somebody objects.
 """
 
 import math
@@ -12,19 +13,32 @@ _LOSSY = 0.1
 _CLEAN = 0.02
 _FALL = 0.95
 _FIRST_FALL = 0.75
+_QUEUE_SECONDS = 0.15
+_ROUND_TRIP_DRIFT_SECONDS = 0.002
 _LEAST_BITS_PER_SECOND = 100_000.0
 _UNLIMITED_BITS_PER_SECOND = 20_000_000.0
 _RISE_PER_SECOND = 1.08
-_PROBE_SECONDS = 20.0
-_REST_SECONDS = 20.0
+_STEP = 1.2
+_LEAST_STEP = 30_000.0
 _AFTER_A_FALL_SECONDS = 4.0
-_SHARE_FOR_PADDING = 0.95
+_LEAST_REST_SECONDS = 4.0
+_MOST_REST_SECONDS = 10.0
 
 
 class Downlink:
     """Everything in bits per second; `now` in seconds. `sent` is what was sent lately, padding included."""
 
-    __slots__ = ("_clean_at", "_fell_at", "_probe_began_at", "_proven", "_rest_until", "estimate", "loss_limit", "sent")
+    __slots__ = (
+        "_clean_at",
+        "_fell_at",
+        "_is_probing",
+        "_proven",
+        "_rest_seconds",
+        "_round_trip",
+        "estimate",
+        "loss_limit",
+        "sent",
+    )
 
     def __init__(self) -> None:
         self.estimate = math.inf
@@ -33,8 +47,9 @@ class Downlink:
         self._proven = 0.0
         self._clean_at = 0.0
         self._fell_at = -math.inf
-        self._probe_began_at = math.inf
-        self._rest_until = -math.inf
+        self._is_probing = False
+        self._rest_seconds = _LEAST_REST_SECONDS
+        self._round_trip = math.inf
 
     @property
     def capacity(self) -> float:
@@ -49,15 +64,24 @@ class Downlink:
     def on_sent(self, bits_per_second: float, now: float) -> None:
         """So much was sent lately. What nobody objects to is proven."""
         self.sent = bits_per_second
-        if not self._fell_lately(now):
+        if now >= self._fell_at + _AFTER_A_FALL_SECONDS:
             self._proven = max(self._proven, bits_per_second)
 
     def on_estimate(self, bits_per_second: float, now: float) -> None:
         """The receiver's estimate has come. The first one is about what was sent before anything was known."""
         before = self.estimate * _FALL if self.estimate < math.inf else self._proven * _FIRST_FALL
         if bits_per_second < before:
-            self._fell(now)
+            self._object(now)
         self.estimate = max(float(bits_per_second), _LEAST_BITS_PER_SECOND)
+
+    def on_round_trip(self, seconds: float, now: float) -> None:
+        """A round trip was measured. Where it has grown by a queue, more is sent than gets through.
+
+        That counts while more is sent than the estimate: it can't fall then, as it has not risen yet.
+        """
+        self._round_trip = min(self._round_trip + _ROUND_TRIP_DRIFT_SECONDS, seconds)
+        if seconds > self._round_trip + _QUEUE_SECONDS and self.estimate < self._proven:
+            self._object(now)
 
     def on_loss(self, fraction: float, now: float) -> None:
         """The share of packets that did not arrive since this was last said, 0 to 1.
@@ -68,29 +92,31 @@ class Downlink:
         if fraction > _LOSSY:
             base = min(self.loss_limit, self.sent or self.loss_limit)
             self.loss_limit = max(_LEAST_BITS_PER_SECOND, base * (1 - fraction / 2))
-            self._fell(now)
+            self._object(now)
         elif fraction < _CLEAN and self.loss_limit < math.inf:
             self.loss_limit *= _RISE_PER_SECOND ** min(1.0, max(0.0, now - self._clean_at))
             if self.loss_limit > min(2 * self.capacity, _UNLIMITED_BITS_PER_SECOND):
                 self.loss_limit = math.inf
         self._clean_at = now
 
-    def _fell(self, now: float) -> None:
+    def _object(self, now: float) -> None:
+        """Only the estimate counts now. Whoever was probing waits twice as long as the last time before the next."""
+        if self._is_probing:
+            self._rest_seconds = min(2 * self._rest_seconds, _MOST_REST_SECONDS)
+            self._is_probing = False
         self._fell_at, self._proven = now, 0.0
 
-    def _fell_lately(self, now: float) -> bool:
-        return now < self._fell_at + _AFTER_A_FALL_SECONDS
+    def padding(self, wanted_more: float, media: float, now: float) -> float:
+        """How much to send beside `media` now, so that a receiver who could have more finds out. 0 for nothing.
 
-    def padding(self, wanted_more: float, now: float) -> float:
-        """How much to send beside media now, so that a receiver who could have more finds out. 0 for nothing."""
-        if not wanted_more or self.available == math.inf or self._fell_lately(now):
-            self._probe_began_at = math.inf
+        A step above what is proven each time. Once nothing more is wanted, the next search begins as the first did.
+        """
+        if not wanted_more or self.available == math.inf:
+            if self._is_probing:
+                self._is_probing, self._rest_seconds = False, _LEAST_REST_SECONDS
             return 0.0
-        if now < self._rest_until:
+        if now < self._fell_at + self._rest_seconds:
             return 0.0
-        if self._probe_began_at == math.inf:
-            self._probe_began_at = now
-        elif now > self._probe_began_at + _PROBE_SECONDS:
-            self._probe_began_at, self._rest_until = math.inf, now + _REST_SECONDS
-            return 0.0
-        return max(0.0, min(wanted_more, self.available * _SHARE_FOR_PADDING - self.sent))
+        self._is_probing = True
+        goal = max(self.available * _STEP, self.available + _LEAST_STEP)
+        return max(0.0, min(wanted_more, goal - media))

@@ -162,11 +162,16 @@ class FanOut:
         if packets:
             self._send(Burst(burst.upstream, packets), (down,))
 
-    def retransmit(self, down: DownTrack, sequences: Iterable[int], now: float) -> None:
-        """Answer a request for the receiver's 16-bit `sequences` by RTX (RFC 4588), as far as they are still there."""
+    def retransmit(self, down: DownTrack, sequences: Iterable[int], now: float) -> int:
+        """Answer a request for the receiver's 16-bit `sequences` by RTX (RFC 4588), as far as they are still there.
+
+        Returns how many octets that took.
+        """
+        before = down.retransmitted_octets
         for sequence in sequences:
             self._retransmit(down, sequence, now)
         self._outbox.send()
+        return down.retransmitted_octets - before
 
     def repeat(self, down: DownTrack, octets: int, now: float) -> int:
         """Send again what `down` was sent last, newest first, until `octets` are spent. Returns how many were."""

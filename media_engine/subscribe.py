@@ -12,12 +12,12 @@ from typing import Protocol
 
 from media_engine import rtcp, sdp, sdp_write
 from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
-from media_engine.allowance import Allowance
 from media_engine.downlink import Downlink
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack
 from media_engine.grants import Source
 from media_engine.link import Link, LinkOwner
+from media_engine.repairs import Repairs
 from media_engine.sdp import Description
 from media_engine.sdp_write import OfferedSection
 from media_engine.tracks import DownTrack, TrackKey, UpTrack
@@ -55,14 +55,15 @@ class SubscribeLink(Link):
         self._padding = 0.0
         self.allocate_at = 0.0
         """When to ask anew which encodings fit: what comes and what gets through changes without anybody saying so."""
-        self._sent_octets, self._measured_at = 0, 0.0
+        self._sent_octets = self._sent_again = 0
+        self._media = self._measured_at = 0.0
         self._expected, self._lost = 0, 0.0
         self.round_trip_seconds = 0.0
         self._offered: tuple[TrackKey | None, ...] = ()
         self._by_ssrc: dict[int, DownTrack] = {}
         self._reports: dict[int, float] = {}
         self._past: Counter[str] = Counter()
-        self._retransmissions = Allowance(self.config.max_retransmissions_per_second_per_peer)
+        self.repairs = Repairs(self.config.max_retransmissions_per_second_per_peer)
 
     def want(self, keys: Sequence[TrackKey]) -> None:
         """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are."""
@@ -196,9 +197,8 @@ class SubscribeLink(Link):
                 self.subscribe_owner.request_key_frame(down.up, now)
         elif down.rtx_payload_type >= 0 and down.video:
             down.nacks += 1
-            # What is asked for counts, found or not: looking it up costs too.
-            allowed = [sequence for sequence in item.sequences if self._retransmissions.take()]
-            self.fan_out.retransmit(down, allowed, now)
+            due = self.repairs.due(item.ssrc, item.sequences, self.round_trip_seconds, now)
+            self.repairs.left_octets -= self.fan_out.retransmit(down, due, now)
 
     def _on_report(self, block: rtcp.ReportBlock, now: float) -> None:
         down = self._by_ssrc.get(block.ssrc)
@@ -213,6 +213,7 @@ class SubscribeLink(Link):
         sent_at = self._reports.get(block.last_report)
         if sent_at is not None:
             self.round_trip_seconds = round_trip = max(0.0, now - sent_at - block.delay / 65536)
+            self.downlink.on_round_trip(round_trip, now)
             down.round_trips += 1
             down.round_trips_seconds += round_trip
             down.last_round_trip_seconds = round_trip
@@ -260,7 +261,7 @@ class SubscribeLink(Link):
             elif down.up is not None:
                 sound += coming[0]
         chosen = allocate(pictures, self.downlink.capacity - sound, self.downlink.loss_limit - sound)
-        self._padding = self.downlink.padding(wanted_more(pictures, chosen), now)
+        self._padding = self.downlink.padding(wanted_more(pictures, chosen), self._media, now)
         changed = False
         for down, index in zip(downs, chosen, strict=True):
             changed |= down.rank != index or down.switched
@@ -277,9 +278,11 @@ class SubscribeLink(Link):
     def _measure(self, now: float) -> None:
         seconds = now - self._measured_at
         if seconds >= _MEASURE_SECONDS:
-            octets = sum(down.octets + down.retransmitted_octets for down in self.downs)
-            self.downlink.on_sent(max(0.0, 8 * (octets - self._sent_octets) / seconds), now)
-            self._sent_octets, self._measured_at = octets, now
+            octets = sum(down.octets for down in self.downs)
+            again = sum(down.retransmitted_octets for down in self.downs)
+            self._media = max(0.0, 8 * (octets - self._sent_octets) / seconds)
+            self.downlink.on_sent(self._media + max(0.0, 8 * (again - self._sent_again) / seconds), now)
+            self._sent_octets, self._sent_again, self._measured_at = octets, again, now
         if self._expected >= _LEAST_REPORTED:
             self.downlink.on_loss(self._lost / self._expected, now)
             self._expected, self._lost = 0, 0.0
@@ -294,7 +297,7 @@ class SubscribeLink(Link):
     def tick(self, now: float) -> None:
         """Refill the retransmission allowance and send the reports that are due."""
         super().tick(now)
-        self._retransmissions.refill(self.config.tick_seconds)
+        self.repairs.refill(self.config.tick_seconds, self.downlink.available)
         if self.srtp is not None:
             self.send_due_reports(now)
             if self._padding:

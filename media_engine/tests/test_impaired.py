@@ -1,0 +1,81 @@
+"""libwebrtc behind narrow and lossy ways: what becomes of picture and sound there, and when the way is good again."""
+
+import asyncio
+import math
+import random
+import time
+from dataclasses import replace
+from unittest import skipIf
+
+import pytest
+
+from media_engine import SubscribeOffer
+from media_engine.tests import test_real_client as real
+from media_engine.tests.network import Road
+
+WIDTH, HEIGHT, FRAMES_PER_SECOND = 640, 360, 20
+
+pytestmark = [pytest.mark.extra, pytest.mark.timeout(120)]
+
+
+def moving_pictures(count: int = 40) -> list[bytes]:
+    """Waves that sway, with a spot of noise: what costs a camera's encoder some hundred kilobits a second."""
+    chance = random.Random(3)
+    wave = bytes(int(128 + 60 * math.sin(x / 23) + 40 * math.sin(x / 7.1)) for x in range(4 * WIDTH))
+    colour = bytes([110]) * (WIDTH * HEIGHT // 4) + bytes([150]) * (WIDTH * HEIGHT // 4)
+    made = []
+    for number in range(count):
+        sway = 60 * math.sin(2 * math.pi * number / count)
+        starts = [int(WIDTH + sway + 40 * math.sin(y / 31) + y // 2) for y in range(HEIGHT)]
+        rows = bytearray(b"".join(wave[start : start + WIDTH] for start in starts))
+        for y in range(100, 132):
+            rows[y * WIDTH + 100 : y * WIDTH + 132] = chance.randbytes(32)
+        made.append(bytes(rows) + colour)
+    return made
+
+
+@skipIf(real.webrtc is None, "the wrtc package is not installed")
+class ImpairedTests(real.ClientTestCase):
+    width, height, frames_per_second = WIDTH, HEIGHT, FRAMES_PER_SECOND
+
+    async def asyncSetUp(self) -> None:
+        self.pictures = moving_pictures()
+        await super().asyncSetUp()
+        self.road = Road(self.engine.port)
+        self.addCleanup(self.road.close)
+
+    def on_offer(self, offer: SubscribeOffer) -> None:
+        super().on_offer(replace(offer, sdp=self.road.through(offer.sdp)))
+
+    async def watching(self, rids: tuple[str, ...]) -> real.Browser:
+        """Ben, who gets Anna's sound and picture over the road."""
+        anna, ben = self.browser("anna"), self.browser("ben")
+        await anna.publish(self.sound, self.generator.track, rids=rids)
+        ben.open()
+        await self.decodes(ben, 1)
+        return ben
+
+    async def test_a_narrow_way_makes_the_picture_small_and_leaves_the_sound_whole_until_it_is_wide_again(self) -> None:
+        ben = await self.watching(("q", "h"))
+        await self.until_estimated(ben)
+        self.assertEqual(await self.lines(ben), HEIGHT)
+        (before,) = await ben.inbound("audio")
+        self.road.down.bits_per_second, self.road.down.queue_seconds = 300_000, 1.0
+        await self.sees(ben, HEIGHT // 2)
+        await asyncio.sleep(5)
+        self.road.down.bits_per_second = 1e9
+        await self.sees(ben, HEIGHT)
+        (after,) = await ben.inbound("audio")
+        lost, came = (after[name] - before[name] for name in ("packetsLost", "packetsReceived"))
+        self.assertLess(lost, 0.01 * came)
+
+    async def lines(self, ben: real.Browser) -> int:
+        (picture,) = await ben.inbound("video")
+        return int(picture["frameHeight"])
+
+    async def until_estimated(self, ben: real.Browser) -> None:
+        """Until Ben's browser has said what its way carries; before, nothing is known that could fall."""
+        end = time.monotonic() + 20
+        while not self.engine.stats("session")["ben"]["bandwidth_bits_per_second"]:
+            self.assertLess(time.monotonic(), end, "no estimate came")
+            await asyncio.sleep(0.1)

@@ -1,0 +1,45 @@
+"""What a receiver is sent again, and how often."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media_engine.repairs import Repairs
+
+
+def test_what_was_sent_again_is_not_sent_once_more_before_it_can_have_arrived() -> None:
+    repairs = Repairs(500)
+    assert repairs.due(7, [1, 2], 0.08, 10.0) == [1, 2]
+    assert repairs.due(7, [1, 2, 3], 0.08, 10.05) == [3]
+    assert repairs.due(7, [1, 2, 3], 0.08, 10.09) == [1, 2]
+    assert repairs.due(8, [1], 0.08, 10.09) == [1]
+    assert repairs.refused == 3
+
+
+def test_before_a_round_trip_is_known_a_tenth_of_a_second_is_waited() -> None:
+    repairs = Repairs(500)
+    assert repairs.due(7, [1], 0.0, 10.0) == [1]
+    assert repairs.due(7, [1], 0.0, 10.09) == []
+    assert repairs.due(7, [1], 0.0, 10.11) == [1]
+
+
+def test_on_a_full_way_repairs_take_half_of_it_and_no_more() -> None:
+    repairs, sent, number = Repairs(5000), 0, 0
+    repairs.refill(0.05, 200_000.0)
+    for tick in range(200):  # ten seconds
+        for _ in range(20):
+            number += 1
+            if repairs.due(7, [number & 0xFFFF], 0.05, tick * 0.05):
+                repairs.left_octets -= 1200
+                sent += 1200
+        repairs.refill(0.05, 200_000.0)
+    assert 0.9 * 100_000 < sent * 8 / 10 < 1.1 * 100_000
+
+
+@given(st.lists(st.tuples(st.lists(st.integers(0, 0xFFFF), max_size=80), st.floats(0, 2)), max_size=60))
+def test_memory_is_bounded_and_nothing_is_answered_that_nobody_asked_for(asked: list[tuple[list[int], float]]) -> None:
+    repairs, now = Repairs(500), 0.0
+    for sequences, seconds in asked:
+        now += seconds
+        assert set(repairs.due(7, sequences, 0.05, now)) <= set(sequences)
+        repairs.refill(0.05, 1e6)
+    assert len(repairs._answered) <= 1024
