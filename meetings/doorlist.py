@@ -50,20 +50,22 @@ class DoorList:
         shown: Invitation | None,
         accounts: Collection[Any],
         links: Collection[Invitation],
+        given: str = "",
     ) -> DoorException | None:
         """The exception that holds for a visitor, if any; of several the strictest.
 
         Whoever is known as the person themselves gets it, to their good or not: the account, somebody with the proved
         address, the guest with the link that was sent there (`shown`). Whoever only leads to that person (`accounts`
-        and `links`, as for blocks) gets it where it closes: otherwise a person who is turned away would come signed
-        out, and a forwarded link would inherit what was meant for its owner.
+        and `links`, as for blocks; `given`, an address shown to be theirs at the door) gets it where it closes:
+        otherwise a person who is turned away would come signed out or by the meeting's link, and a forwarded link would
+        inherit what was meant for its owner.
         """
         if row is Row.HOST or not self._exceptions:
             return None
         own = set(addresses) | (
             {shown.email} if row is Row.GUEST and shown is not None and shown.user is None else set()
         )
-        led_to = {link.email for link in links}
+        led_to = {link.email for link in links} | ({given} if given else set())
         usual = EASE[rules.way(row)]
         found = [
             one

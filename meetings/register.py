@@ -74,7 +74,7 @@ class Register:
         self._blocks = list(blocks_in(occurrence.meeting_id))
         self._addresses = _verified_addresses({seat.user for seat in self.seats if seat.user is not None})
         self._accounts = accounts_of({one.email for one in self._invitations if one.user_id is None})
-        self._verified: set[tuple[UUID | None, str]] = set()
+        self._verified: set[tuple[UUID, str]] = set()
         self._failed: dict[tuple[UUID, str], bool] = {}
         self._given: dict[str, str] = {}
         mailed = EmailCode.objects.filter(occurrence=occurrence).order_by("created_at", "pk")
@@ -83,10 +83,10 @@ class Register:
         ):
             if invitation_id is not None:
                 self._failed[invitation_id, device] = failed_at is not None
-            if used_at is not None:
-                self._verified.add((invitation_id, device))
-                if invitation_id is None:
-                    self._given[device] = email
+                if used_at is not None:
+                    self._verified.add((invitation_id, device))
+            elif used_at is not None:
+                self._given[device] = email
         self._second: defaultdict[UUID, list[SecondDevice]] = defaultdict(list)
         for one in SecondDevice.objects.filter(invitation__occurrence=occurrence):
             self._second[one.invitation_id].append(one)
@@ -137,9 +137,8 @@ class Register:
         named = [(one, one.user.name if one.user is not None else one.name) for one in self._invitations]
         return [(one.pk, one.user_id, name) for one, name in named if name and one.revoked_at is None]
 
-    def is_verified(self, invitation: Invitation | None, device: str) -> bool:
-        """invitation None: with another address, which they gave."""
-        return (invitation.pk if invitation is not None else None, device) in self._verified
+    def is_verified(self, invitation: Invitation, device: str) -> bool:
+        return (invitation.pk, device) in self._verified
 
     def given_address(self, device: str) -> str:
         """What somebody with the meeting's link has proved to be theirs, or ""."""

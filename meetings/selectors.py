@@ -172,6 +172,7 @@ def visitor_row(
             return Row.LISTED
     limits = register.limits if register is not None else limits_now()
     is_guest = _is_of(invitation, occurrence) and limits.guest_addresses.take(invitation.email)
+    is_guest = is_guest and not _is_of_ended_account(invitation)
     if account is None:
         return Row.GUEST if is_guest else Row.ANYONE
     rules = register.rules if register is not None else rules_of(occurrence.meeting, limits)
@@ -194,6 +195,12 @@ def listing_of(occurrence: Occurrence, user: Any, register: Register | None = No
 def _is_of(invitation: Invitation | None, occurrence: Occurrence) -> TypeGuard[Invitation]:
     """Whether this is a live invitation to this very occurrence."""
     return invitation is not None and invitation.occurrence_id == occurrence.pk and invitation.revoked_at is None
+
+
+def _is_of_ended_account(invitation: Invitation | None) -> bool:
+    """Whether the account that was invited is deactivated: it would come back signed out, by the link that it was
+    sent."""
+    return invitation is not None and invitation.user is not None and not invitation.user.is_active
 
 
 def facts_of(
@@ -247,7 +254,8 @@ def facts_for(
     if second is not None and second.answer == SecondDevice.Answer.TURNED_AWAY and second.refused_until is not None:
         refusals.append(second.refused_until)
     blocks = _blocks(occurrence, row, user, invitation, device, register)
-    exception = _exception(occurrence, rules, row, user, invitation, register)
+    given = _given_address(occurrence, row, device, register)
+    exception = _exception(occurrence, rules, row, user, invitation, given, register)
     opens_at = None
     if rules.opens_minutes is not None:
         opens_at = occurrence.starts_at - timedelta(minutes=rules.opens_minutes)
@@ -268,7 +276,9 @@ def facts_for(
         let_in_at=seat.let_in_at if seat is not None else None,
         seat=seat is not None and seat.state == Participant.State.INSIDE and seat.entered_at is not None,
         waiting=seat is not None and seat.state == Participant.State.WAITING,
-        verified=_is_verified(occurrence, row, seat, invitation, device, register),
+        verified=bool(given) and limits.guest_addresses.take(given)
+        if row is Row.ANYONE
+        else _is_verified(occurrence, row, seat, invitation, device, register),
         refused_until=max(refusals, default=None),
         revoked=_is_revoked(occurrence, row, user, invitation, register),
         link_in_use=_is_in_use(row, invitation, device),
@@ -279,7 +289,7 @@ def facts_for(
         else None,
         signed_in=user is not None,
         own=_own_rights(others, user, invitation, device),
-        active_account=user is None or user.is_active,
+        active_account=user.is_active if user is not None else not _is_of_ended_account(invitation),
         may_receive_mail=invitation is not None and not _has_failed_mail(invitation, device, register),
         most=limits.ceiling(row) if row is not Row.HOST else Way.WALKS_IN,
         capacity=min(rules.capacity or MOST_INSIDE, MOST_INSIDE),
@@ -316,9 +326,11 @@ def _exception(
     row: Row,
     user: Any,
     invitation: Invitation | None,
+    given: str,
     register: Register | None,
 ) -> DoorException | None:
-    """What a host settled for this person alone."""
+    """What a host settled for this person alone. given: the address that they showed to be theirs, if that is all
+    they have."""
     listed = register.door_list if register is not None else DoorList(occurrence.meeting)
     if row is Row.HOST or not listed.has_exceptions:
         return None
@@ -331,6 +343,7 @@ def _exception(
         shown=invitation,
         accounts=_proofs(occurrence, user, invitation, "", register).accounts,
         links=[*own, *([invitation] if invitation is not None else [])],
+        given=given,
     )
 
 
@@ -405,12 +418,27 @@ def _proofs(
 
 def _devices_alike(occurrence: Occurrence, device: str) -> frozenset[str]:
     """Where whoever proved an address here has proved it too: another browser makes nobody another person."""
-    proved = EmailCode.objects.filter(occurrence=occurrence, invitation=None).exclude(used_at=None)
-    last = proved.filter(device=device).order_by("created_at", "pk").last()
+    last = _given_addresses(occurrence).filter(device=device).last()
     if last is None:
         return frozenset()
-    latest = dict(proved.order_by("created_at", "pk").values_list("device", "email"))
+    latest = dict(_given_addresses(occurrence).values_list("device", "email"))
     return frozenset(one for one, email in latest.items() if email == last.email)
+
+
+def _given_addresses(occurrence: Occurrence) -> QuerySet[EmailCode]:
+    """Addresses that people without an invitation have shown to be theirs, the latest last."""
+    proved = EmailCode.objects.filter(occurrence=occurrence, invitation=None).exclude(used_at=None)
+    return proved.order_by("created_at", "pk")
+
+
+def _given_address(occurrence: Occurrence, row: Row, device: str, register: Register | None) -> str:
+    """The address that somebody with nothing but the meeting's link has shown to be theirs, or ""."""
+    if row is not Row.ANYONE or not device:
+        return ""
+    if register is not None:
+        return register.given_address(device)
+    last = _given_addresses(occurrence).filter(device=device).last()
+    return last.email if last is not None else ""
 
 
 def _blocks(
@@ -440,16 +468,15 @@ def _is_verified(
     device: str,
     register: Register | None,
 ) -> bool:
-    """A code has been typed on this device: the one mailed to the invited address, or to the one that they gave."""
+    """The code that was mailed to the invited address has been typed on this device."""
     if seat is not None and seat.verified_at is not None:
         return True
-    if not device or row not in {Row.GUEST, Row.ANYONE}:
+    if not device or row is not Row.GUEST or invitation is None:
         return False
-    shown = invitation if row is Row.GUEST else None
     if register is not None:
-        return register.is_verified(shown, device)
-    typed = EmailCode.objects.filter(occurrence=occurrence, device=device, invitation=shown).exclude(used_at=None)
-    return typed.exists()
+        return register.is_verified(invitation, device)
+    typed = EmailCode.objects.filter(occurrence=occurrence, device=device, invitation=invitation)
+    return typed.exclude(used_at=None).exists()
 
 
 def _has_failed_mail(invitation: Invitation, device: str, register: Register | None) -> bool:

@@ -184,6 +184,7 @@ REASONS: Final[Mapping[str, Any]] = {
     "not_signed": gettext_lazy("its signature does not fit"),
     "not_about_now": gettext_lazy("its time is more than five minutes off"),
     "not_authorized": gettext_lazy("the authorization service refused them"),
+    "authorization": gettext_lazy("the authorization service had not agreed to them"),
     "left": gettext_lazy("they pressed Leave"),
     "lost": gettext_lazy("their connection was lost and they did not come back"),
     "stopped": gettext_lazy("they stopped waiting"),

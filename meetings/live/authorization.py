@@ -21,7 +21,7 @@ from django.conf import settings
 
 from meetings import codes
 from meetings.live import storing, views
-from meetings.live.consent import Consent, Happening, Member
+from meetings.live.consent import Consent, Happening, Member, entry
 from meetings.live.facts import Agreed, Verdicts
 from meetings.live.room import Room
 from meetings.outgoing.breaker import Breaker
@@ -98,6 +98,11 @@ class Authorization:
         """Whom a service lets in now; nobody where none was asked yet."""
         consent = self.consents.get(occurrence_id)
         return consent.agreed(self.live.clock()) if consent is not None else Agreed()
+
+    def lets_in(self, occurrence_id: str, participant_id: str) -> bool:
+        """Whether a service has agreed to this seat and still does. Any thread may ask."""
+        consent = self.consents.get(occurrence_id)
+        return consent is not None and consent.ledger.permits(entry(participant_id), self.live.clock())
 
     def settle(self, room: Room, verdicts: Verdicts) -> Verdicts:
         """The door's answers with the service's word put to them. Without a service they are what they were."""

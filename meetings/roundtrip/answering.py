@@ -2,7 +2,8 @@
 
 A caller cannot sign there, so it shows a secret in its address or comes from a listed network. Who they ask about is
 said by a stream pass: short-lived, for one person in one occurrence, made by a program of the meeting's hosts. Whether
-that person may is asked of the one door each time; a pass never outlives a removal, a lock or a revoked invitation.
+that person may is asked of the one door each time; a pass never outlives a removal, a lock or a revoked invitation, and
+opens nothing while all is suspended, or without the word of an authorization service that has to agree.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from meetings import audit, codes, door, selectors
 from meetings.door import Admit, Capabilities
 from meetings.models import Invitation, Occurrence, Participant
 from meetings.roundtrip.models import ORGANISATION, StreamAnswers, StreamPass
+from meetings.roundtrip.services import asked_about
 from meetings.services.errors import Wrong
 from meetings.services.organisation import require_administrator
 from meetings.services.roles import require_host_of
@@ -196,8 +198,18 @@ class Question:
     network: str
 
 
-def allows(question: Question, host_inside: Callable[[str], bool], now: datetime) -> bool:
-    """Whether this may be, by the pass and by the door. Written down either way."""
+@dataclass(frozen=True)
+class Inside:
+    """What only live meetings know, by the ids of occurrences and seats. `host`: whether a host is inside. `agreed`:
+    whether the authorization service has agreed to a seat, and still does.
+    """
+
+    host: Callable[[str], bool] = lambda occurrence: False
+    agreed: Callable[[str, str], bool] = lambda occurrence, seat: False
+
+
+def allows(question: Question, inside: Inside, now: datetime) -> bool:
+    """Whether this may be, by the pass, by the door, and by whoever else has to agree. Written down either way."""
     found = _pass_of(question)
     if found is None or found.ended_at is not None or found.expires_at <= now:
         return False
@@ -206,11 +218,11 @@ def allows(question: Question, host_inside: Callable[[str], bool], now: datetime
         # A bare name would be the same in every room.
         _write("stream.refused", found, question, now, reason="room")
         return False
-    decision = _decide(found, host_inside, now)
-    may = isinstance(decision, Admit) and _may(decision.capabilities, found, question)
-    reason = "capabilities" if isinstance(decision, Admit) and not may else decision.reason
-    _write("stream.allowed" if may else "stream.refused", found, question, now, reason=reason)
-    return may
+    seat = found.participant or _seat_of(found)
+    decision = _decide(found, seat, inside, now)
+    why_not = _why_not(found, seat, question, decision, inside)
+    _write("stream.refused" if why_not else "stream.allowed", found, question, now, reason=why_not or decision.reason)
+    return not why_not
 
 
 def end(question: Question, now: datetime) -> None:
@@ -242,16 +254,32 @@ def _is_room(named: str, occurrence: Occurrence) -> bool:
     return named.lower() == str(meeting.pk) or codes.normalise_code(named) == meeting.code
 
 
-def _decide(found: StreamPass, host_inside: Callable[[str], bool], now: datetime) -> door.Decision:
+def _decide(found: StreamPass, seat: Participant | None, inside: Inside, now: datetime) -> door.Decision:
     """The one door, asked about the person of the pass with everything that is known about them now."""
     occurrence, user, invitation = found.occurrence, found.user, found.invitation
-    seat = found.participant or _seat_of(found)
     row = selectors.visitor_row(occurrence, user=user, invitation=invitation)
-    here = host_inside(str(occurrence.pk))
+    here = inside.host(str(occurrence.pk))
     facts = selectors.facts_of(
         occurrence, row=row, user=user, invitation=invitation, seat=seat, host_inside=here, now=now
     )
     return door.decide(facts)
+
+
+def _why_not(
+    found: StreamPass, seat: Participant | None, question: Question, decision: door.Decision, inside: Inside
+) -> str:
+    """The code of what stands against a stream, or ""."""
+    occurrence = found.occurrence
+    if not isinstance(decision, Admit):
+        return decision.reason
+    if occurrence.suspended_at is not None:
+        # Whoever has a seat keeps it, hosts come in: but nobody sends and receives anything.
+        return "suspended"
+    if not _may(decision.capabilities, found, question):
+        return "capabilities"
+    # A stream server can't wait for a question of our own: only whoever is inside by the service's yes has it.
+    agreed = seat is not None and inside.agreed(str(occurrence.pk), str(seat.pk))
+    return "" if agreed or asked_about(occurrence.meeting) is None else "authorization"
 
 
 def _seat_of(found: StreamPass) -> Participant | None:

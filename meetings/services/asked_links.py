@@ -52,6 +52,8 @@ def _may_have_one(invitation: Invitation, now: datetime) -> bool:
     """A host who hands a guest's links over by hand goes on doing so."""
     if takes_place_no_more(invitation.occurrence, now):
         return False
+    if invitation.user is not None and not invitation.user.is_active:
+        return False
     if invitation.user_id is None:
         taken = limits_now().guest_addresses.take(invitation.email)
         if not (taken and invitation.by_mail):

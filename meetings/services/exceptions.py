@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from meetings import audit, changes
 from meetings.door import EASE, Row, Way
-from meetings.models import DoorException, Invitation, Meeting, Participant
+from meetings.models import DoorException, EmailCode, Invitation, Meeting, Participant
 from meetings.selectors import account_for, limits_now
 from meetings.services.errors import Wrong
 from meetings.services.invitations import address_of
@@ -110,7 +110,9 @@ def _overtake(meeting: Meeting, exception: DoorException) -> None:
     """A host's newer word stands instead of an older one about the same person."""
     who = Q(user=exception.user) | Q(invitation__user=exception.user)
     if exception.user is None:
-        who = Q(invitation__email=exception.email)
+        shown = EmailCode.objects.filter(occurrence__meeting=meeting, email=exception.email).exclude(used_at=None)
+        by_address = Q(device__in=shown.values("device"), user=None, invitation=None)
+        who = Q(invitation__email=exception.email) | by_address
     seats = Participant.objects.filter(who, occurrence__meeting=meeting, occurrence__ended_at=None)
     if exception.way == Way.WALKS_IN:
         seats.update(must_knock=False, refused_until=None)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from meetings.door import COLUMN, Row, Way, ordered
+from meetings.door import COLUMN, Row, Rules, Way, ordered
 from meetings.models import Occurrence
-from meetings.selectors import rules_of
 from meetings.services import scheduling
 from meetings.services.roles import require_host
 
@@ -19,6 +18,9 @@ def change_way(by: Any, occurrence: Occurrence, row: Row, way: Way) -> Occurrenc
     Raises `NotAHost`, and `Wrong` where the organisation allows less.
     """
     account = require_host(by, occurrence)
-    rules, _also = ordered(replace(rules_of(occurrence.meeting), **{COLUMN[row]: way}), row)
-    scheduling.change_meeting(account, occurrence.meeting, tell=False, rules=rules)
+
+    def changed(rules: Rules) -> Rules:
+        return ordered(replace(rules, **{COLUMN[row]: way}), row)[0]
+
+    scheduling.change_meeting(account, occurrence.meeting, tell=False, rules=changed)
     return occurrence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -113,7 +113,8 @@ def change_meeting(
     by: Any, meeting: Meeting, *, tell: bool, start_from: Occurrence | None = None, **wanted: Any
 ) -> Meeting:
     """Change what is given; what is not given stays. `people` is everybody to be invited: who is missing is revoked.
-    `exceptions` and `listed` are all that there are afterwards.
+    `exceptions` and `listed` are all that there are afterwards. `rules` are given whole, or as a function of those that
+    hold: then what somebody else closes in this moment stays closed.
 
     start_from: the occurrence from which on times and `recurrence` change, of a meeting that repeats; else the next.
     With `tell`, people learn of it by mail (new ones are invited, revoked ones told, the others if the calendar
@@ -227,10 +228,10 @@ def _change_fields(meeting: Meeting, wanted: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _change_rules(by: Any, meeting: Meeting, rules: Rules) -> dict[str, Any]:
+def _change_rules(by: Any, meeting: Meeting, wanted: Rules | Callable[[Rules], Rules]) -> dict[str, Any]:
     limits = limits_now()
     before = rules_of(meeting, limits)
-    _checked(rules, limits, before)
+    rules = _checked(wanted(before) if callable(wanted) else wanted, limits, before)
     changed: dict[str, Any] = {
         column: rules.way(row) for row, column in COLUMN.items() if rules.way(row) is not before.way(row)
     }

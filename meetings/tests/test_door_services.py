@@ -411,6 +411,18 @@ class RowTests(DomainCase, TestCase):
         marcus.save()
         self.assertEqual(self.ask(board, user=marcus, device="m"), Refuse("inactive", unknown=True))
 
+    def test_a_deactivated_account_does_not_come_back_signed_out_by_a_link_of_its_own(self) -> None:
+        leila = self.person("leila@nordhavn.example", "Leila Haddad")
+        board = self.occurrence(preset="anyone_with_link", people=[leila])
+        link = board.invitations.get()
+        self.host_inside(board)
+        self.assertEqual(self.ask(board, invitation=link, device="phone").reason, "walks_in")
+        leila.is_active = False
+        leila.save()
+        self.assertEqual(self.ask(board, invitation=link, device="phone"), Refuse("inactive", unknown=True))
+        marcus = self.person("marcus@nordhavn.example", "Marcus Bell")
+        self.assertEqual(self.ask(board, user=marcus, invitation=link, device="desk").reason, "walks_in")
+
     def test_without_a_host_listed_people_start_only_where_the_rules_say_so(self) -> None:
         marcus = self.person("marcus@nordhavn.example", "Marcus Bell")
         for without_host, answer in {

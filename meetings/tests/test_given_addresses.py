@@ -12,11 +12,12 @@ from django.core import mail
 from django.test import TestCase, override_settings
 from django.utils import timezone
 
-from meetings import arrivals, budgets, tasks
+from meetings import arrivals, budgets, selectors, tasks
 from meetings.arrivals import Arrival, Wish, WrongEmailCode
-from meetings.door import AskedAddress, Refuse, Rules, Wait, Way
+from meetings.door import AskedAddress, Decision, Refuse, Rules, Wait, Way, decide
 from meetings.models import AuditEntry, Block, DoorPolicy, EmailCode, Invitation, Participant
-from meetings.services import given_addresses, invitations, links, mailed_codes
+from meetings.register import Register
+from meetings.services import exceptions, given_addresses, invitations, links, mailed_codes
 from meetings.services.doorrules import set_rules
 from meetings.services.mailed_codes import Verdict
 from meetings.tests.domain_case import DomainCase
@@ -188,6 +189,33 @@ class AnyAddressTests(GivenCase):
         with self.assertRaises(arrivals.AddressNotTaken):
             self.arrive(email=STRANGER)
         self.arrive(email=PETER)
+
+    def test_an_address_that_the_organisation_takes_no_more_is_none_any_more(self) -> None:
+        assert self.arrive(email_code=self.ask_for(STRANGER)).seen.decision == Wait("knock")
+        DoorPolicy.objects.create(guest_addresses="only", guest_domains=["medreg.example"])
+        assert self.arrive().seen.decision == Refuse("verify_email")
+        assert self.judged("phone") == Refuse("verify_email")
+        assert self.arrive(email_code=self.ask_for(PETER)).seen.decision == Wait("knock"), "and another will do"
+
+    def judged(self, device: str) -> Decision:
+        """What a live meeting says to somebody with the meeting's link alone."""
+        register = Register(self.board)
+        seat = next(one for one in register.seats if one.device == device)
+        known: dict[str, Any] = {"user": None, "invitation": None, "register": register}
+        row = selectors.visitor_row(self.board, **known)
+        more: dict[str, Any] = {"participant": seat, "device": device, "host_inside": True, "now": timezone.now()}
+        return decide(selectors.facts_for(self.board, row=row, **known, **more))
+
+    def test_an_exception_holds_for_whoever_shows_that_address_to_be_theirs(self) -> None:
+        seat = self.arrive(email_code=self.ask_for(STRANGER)).participant
+        assert seat is not None
+        Participant.objects.filter(pk=seat.pk).update(let_in_at=timezone.now())
+        exceptions.set_exception(self.ingrid, self.board.meeting, STRANGER, Way.TURNED_AWAY)
+        assert self.judged("phone") == Refuse("closed", unknown=True), "whatever a host said before"
+        assert self.arrive().seen.is_closed
+        assert self.arrive("tablet", email_code=self.ask_for(STRANGER, "tablet")).seen.is_closed
+        exceptions.set_exception(self.ingrid, self.board.meeting, STRANGER, Way.WALKS_IN)
+        assert self.arrive().seen.decision == Wait("knock"), "to nobody's good who is not the one that was meant"
 
     def test_where_hosts_may_not_change_the_row_its_code_is_asked_everywhere(self) -> None:
         set_rules(self.board.meeting, KNOCK)

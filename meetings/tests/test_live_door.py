@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from asgiref.sync import sync_to_async
 
-from meetings.door import Way
+from meetings.door import Row, Rules, Way, with_preset
 from meetings.doorlimits import Limits
-from meetings.models import AuditEntry, Meeting
-from meetings.services import organisation
+from meetings.models import AuditEntry, Meeting, Occurrence
+from meetings.services import hosting, live_door, organisation
+from meetings.services.doorrules import set_rules
 from meetings.tests.live_case import Browser, LiveCase, make_user, running_live
 
 
@@ -49,6 +50,15 @@ class LiveDoorTests(LiveCase):
             self.assertNotIn(who, live.rooms[self.id].seats)
             self.assertEqual((await walked.message("refused"))["reason"], "closed")
             self.assertTrue(live.rooms[self.id].seats[let_in].inside)
+
+    def test_what_a_removal_closed_is_not_opened_again_by_another_change_of_this_moment(self) -> None:
+        read_before = Occurrence.objects.select_related("meeting").get(pk=self.occurrence.pk)
+        set_rules(read_before.meeting, with_preset(Rules(), "anyone_with_link"))
+        read_before.meeting.save()
+        hosting.let_anyone_knock(self.occurrence.meeting)
+        live_door.change_way(self.host, read_before, Row.COLLEAGUE, Way.KNOCKS)
+        meeting = Meeting.objects.get()
+        self.assertEqual((meeting.door_colleagues, meeting.door_anyone), ("knocks", "knocks"))
 
     async def test_nobody_opens_it_wider_than_the_organisation_allows(self) -> None:
         admin = await sync_to_async(make_user)("Ada Admin", role="admin")

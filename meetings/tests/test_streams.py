@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from meetings.audit import flush_refusals
+from meetings import vault
+from meetings.audit import body_of, flush_refusals
 from meetings.models import AuditEntry, Invitation, Meeting, Participant
 from meetings.roundtrip import answering
 from meetings.roundtrip.answering import Minted
-from meetings.roundtrip.models import StreamAnswers, StreamPass
+from meetings.roundtrip.models import ORGANISATION, AuthorizationService, StreamAnswers, StreamPass
 from meetings.services import door as door_services
 from meetings.services import invitations
 from meetings.services.errors import NotAHost, NotAnAdministrator, Wrong
@@ -313,6 +315,32 @@ class TheDoorDecides(StreamCase):
             assert await self.result(self.body(made)) == YES
             await sync_to_async(door_services.remove)(self.host, seat, note="", block=True)
             assert await self.result(self.body(made)) == NO
+
+    async def test_a_pass_opens_nothing_while_all_is_suspended(self) -> None:
+        made = await self.minted()
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            assert await self.result(self.body(made, type="publisher")) == YES
+            await host.ask("host.suspend")
+            for kind in ("publisher", "subscriber"):
+                assert await self.result(self.body(made, type=kind)) == NO, "hosts are stopped as well"
+            await host.ask("host.resume", quiet=False)
+            assert await self.result(self.body(made, type="publisher")) == YES
+
+    async def test_a_pass_is_no_way_around_an_authorization_service(self) -> None:
+        made = await self.minted()
+        service = {"url": "https://auth.example.org", "is_on": True, "sealed_secret": vault.seal("lintelrta_x")}
+        async with running_live() as live:
+            await self.host_inside(live)
+            assert await self.result(self.body(made)) == YES
+            await AuthorizationService.objects.acreate(key=ORGANISATION, **service)
+            assert await self.result(self.body(made)) == NO
+            seat = await Participant.objects.aget()
+            with mock.patch.object(live.authorization, "lets_in", lambda *whom: whom == (self.id, str(seat.pk))):
+                assert await self.result(self.body(made)) == YES
+        await sync_to_async(flush_refusals)()
+        refused = await AuditEntry.objects.select_related("detail").aget(kind="stream.refused")
+        assert body_of(refused)["facts"]["reason"] == "authorization"
 
 
 class Minting(StreamCase):

@@ -18,7 +18,7 @@ from meetings import budgets
 from meetings.live import current_live
 from meetings.network import source_of
 from meetings.roundtrip import answering
-from meetings.roundtrip.answering import Question
+from meetings.roundtrip.answering import Inside, Question
 from meetings.signaling.rates import Budgets
 from meetings.visitors import truncated
 
@@ -49,8 +49,8 @@ async def validate(request: HttpRequest, secret: str = "") -> HttpResponse:
     if question is None:
         return JsonResponse({"result": False})
     live = current_live()
-    host_inside = live.host_inside if live is not None else lambda occurrence_id: False
-    return JsonResponse({"result": await sync_to_async(answering.allows)(question, host_inside, timezone.now())})
+    inside = Inside(live.host_inside, live.authorization.lets_in) if live is not None else Inside()
+    return JsonResponse({"result": await sync_to_async(answering.allows)(question, inside, timezone.now())})
 
 
 @csrf_exempt

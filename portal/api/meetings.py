@@ -6,6 +6,7 @@ import zoneinfo
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -159,9 +160,8 @@ def change_meeting(request: HttpRequest, meeting_id: UUID, data: MeetingChange) 
     if "listed" in given:
         changes["listed"] = _listed(data.listed)
     before = selectors.rules_of(seen.meeting)
-    rules = rules_from(before, data)
-    if rules != before:
-        changes["rules"] = rules
+    if rules_from(before, data) != before:
+        changes["rules"] = partial(rules_from, data=data)
     if changes:
         scheduling.change_meeting(user, seen.meeting, tell=data.notify, start_from=start_from, **changes)
     return shown_to(user, access.seen_by(user, meeting_id))

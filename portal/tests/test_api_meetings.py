@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from meetings import selectors
 from meetings.door import PRESETS
 from meetings.models import Invitation, Meeting
 from meetings.services import invitations as links
+from meetings.services.hosting import let_anyone_knock
 from portal.api.paging import cursor_of
 from portal.models import User
 from portal.tests.api_case import ApiCase, meeting_of, person, token_of
@@ -28,6 +31,20 @@ class Meetings(ApiCase):
         answer = await self.call("POST", "/meetings", self.token, body)
         assert answer.status == 201, answer.body
         return answer.body
+
+    async def test_a_change_does_not_open_what_is_closed_in_the_same_moment(self) -> None:
+        made = await self.scheduled(door="anyone_with_link")
+        rules_of = selectors.rules_of
+
+        def and_then_somebody_is_removed(meeting: Meeting) -> Any:
+            rules = rules_of(meeting)
+            let_anyone_knock(meeting)
+            return rules
+
+        with mock.patch.object(selectors, "rules_of", and_then_somebody_is_removed):
+            await self.call("PATCH", f"/meetings/{made['id']}", self.token, {"options": {"chat": "hosts"}})
+        meeting = await Meeting.objects.aget(pk=made["id"])
+        assert (meeting.may_chat, meeting.door_anyone) == ("hosts", "knocks")
 
     async def test_a_scheduled_meeting_is_what_was_asked_for(self) -> None:
         second = await sync_to_async(person)("second")

@@ -68,6 +68,12 @@ class NewLinkTests(DomainCase, TestCase):
         assert self.of() == []
         block.delete()
         assert self.of() == [self.peter.pk]
+        leila = self.person("leila@nordhavn.example", "Leila Haddad")
+        asked = invitations.invite(self.ingrid, self.board, leila.email, send=False)
+        assert self.of(leila.email) == [asked.pk]
+        leila.is_active = False
+        leila.save()
+        assert self.of(leila.email) == []
         invitations.revoke(self.ingrid, self.peter)
         assert self.of() == []
         assert asked_links.send(self.seal, timezone.now()) == 0
