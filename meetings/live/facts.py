@@ -48,7 +48,6 @@ class MeetingFacts:
     ends_at: datetime
     started_at: datetime | None
     encryption: str
-    link_key: Mapping[str, Any] | None
     locked_at: datetime | None
     locks_at: datetime | None
     suspended_at: datetime | None
@@ -59,6 +58,7 @@ class MeetingFacts:
     hosts: tuple[str, ...]
     ended_by: str | None
     capacity: int = MOST_INSIDE
+    link_key: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
