@@ -13,7 +13,11 @@ _MASK = _WINDOW - 1
 _UNSEEN = -(1 << 62)
 _MAX_MISSING = 256
 _MAX_TRIES = 8
-_RETRY_SECONDS = 0.1
+_UNKNOWN_RETRY_SECONDS = 0.1
+_LEAST_RETRY_SECONDS = 0.02
+_MOST_RETRY_SECONDS = 0.5
+_RETRY_FACTOR = 1.25
+"""Asked again before the answer can be here, a publisher sends twice what its way may hardly carry once."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class ReceiveLog:
     """The memory of one SSRC. Give it every sequence number; it says which are new and which to ask for.
 
     `missing` is empty when there is nothing to ask for; before `due_at` nothing needs asking. `timestamp` is the last
-    one whose jitter was measured.
+    one whose jitter was measured. `round_trip` is how long the publisher took to answer requests, in seconds, smoothed
+    (RFC 6298, section 2); 0 before the first answer.
     """
 
     __slots__ = (
@@ -45,6 +50,7 @@ class ReceiveLog:
         "highest",
         "missing",
         "received",
+        "round_trip",
         "timestamp",
         "wants_nack",
     )
@@ -54,6 +60,7 @@ class ReceiveLog:
         self._clock_rate = clock_rate
         self._seen = [_UNSEEN] * _WINDOW
         self.missing: dict[int, tuple[float, int]] = {}
+        self.round_trip = 0.0
         self.due_at = 0.0
         self.highest = _UNSEEN
         self._base = 0
@@ -80,7 +87,9 @@ class ReceiveLog:
                 return None
             if extended < self._base:
                 self._base = extended - 1
-            self.missing.pop(extended, None)
+            asked_at, tries = self.missing.pop(extended, (0.0, 0))
+            if tries == 1:  # of several requests nobody knows which one was answered
+                self._measure_round_trip(now - asked_at)
         else:
             if extended > highest + 1 and self.wants_nack:
                 self._note_gap(highest + 1, extended, now)
@@ -89,13 +98,22 @@ class ReceiveLog:
         self.received += 1
         return extended
 
+    def _measure_round_trip(self, seconds: float) -> None:
+        self.round_trip += (seconds - self.round_trip) / 8 if self.round_trip else seconds
+
+    @property
+    def _retry_seconds(self) -> float:
+        if not self.round_trip:
+            return _UNKNOWN_RETRY_SECONDS
+        return min(_MOST_RETRY_SECONDS, max(_LEAST_RETRY_SECONDS, _RETRY_FACTOR * self.round_trip))
+
     def _note_gap(self, start: int, end: int, now: float) -> None:
         if end - start > _MAX_MISSING:
             # Too much is gone to be worth repairing: the decoder needs a key frame, not a flood of retransmissions.
             self.missing.clear()
             return
         for sequence in range(start, end):
-            self.missing[sequence] = (now, 0)
+            self.missing[sequence] = (now, 0)  # when it was missed or asked for last; how often it was asked for
         self.due_at = now
         while len(self.missing) > _MAX_MISSING:
             del self.missing[next(iter(self.missing))]
@@ -125,15 +143,17 @@ class ReceiveLog:
     def due_requests(self, now: float) -> list[int]:
         """16-bit sequence numbers to ask for now, oldest first. Asking counts as a try; after 8 it is given up."""
         due: list[int] = []
-        self.due_at = now + _RETRY_SECONDS
-        for extended, (next_at, tries) in list(self.missing.items()):
-            if tries >= _MAX_TRIES or extended <= self.highest - _WINDOW:
+        retry = self._retry_seconds
+        self.due_at = now + retry
+        for extended, (asked_at, tries) in list(self.missing.items()):
+            next_at = asked_at + retry if tries else asked_at
+            if next_at > now:
+                self.due_at = min(self.due_at, next_at)
+            elif tries >= _MAX_TRIES or extended <= self.highest - _WINDOW:
                 del self.missing[extended]
-            elif next_at <= now:
-                self.missing[extended] = (now + _RETRY_SECONDS, tries + 1)
+            else:
+                self.missing[extended] = (now, tries + 1)
                 due.append(extended & 0xFFFF)
-            elif next_at < self.due_at:
-                self.due_at = next_at
         return due
 
     def report(self) -> ReceptionReport:

@@ -15,6 +15,8 @@ _MOST_BITS_PER_SECOND = 20_000_000.0
 _BURST_SECONDS = 0.25
 _LEAST_WAIT_SECONDS = 0.02
 _UNKNOWN_WAIT_SECONDS = 0.1
+_SHARE_OF_ROUND_TRIP = 0.75
+"""Round trips vary: one that is short for once must not cost a picture."""
 _REMEMBERED = 1024
 
 
@@ -41,7 +43,7 @@ class Repairs:
 
         `round_trip` is in seconds, 0 while unknown.
         """
-        since = now - max(_LEAST_WAIT_SECONDS, round_trip or _UNKNOWN_WAIT_SECONDS)
+        since = now - max(_LEAST_WAIT_SECONDS, _SHARE_OF_ROUND_TRIP * (round_trip or _UNKNOWN_WAIT_SECONDS))
         answered, due = self._answered, []
         for sequence in sequences:
             key = (ssrc, sequence)

@@ -69,6 +69,19 @@ class ImpairedTests(real.ClientTestCase):
         lost, came = (after[name] - before[name] for name in ("packetsLost", "packetsReceived"))
         self.assertLess(lost, 0.01 * came)
 
+    async def test_loss_of_a_twentieth_stops_no_picture(self) -> None:
+        self.road.down.delay_seconds = self.road.up.delay_seconds = 0.025
+        ben = await self.watching(())
+        self.road.down.loss = self.road.up.loss = 0.05
+        (before,) = await ben.inbound("video")
+        await asyncio.sleep(8)
+        (after,) = await ben.inbound("video")
+        shown = after["framesDecoded"] - before["framesDecoded"]
+        self.assertGreater(after["packetsLost"], before["packetsLost"])
+        self.assertGreater(shown, 0.9 * 8 * FRAMES_PER_SECOND)
+        # What repair had not mended in time, whole pictures would have to.
+        self.assertLessEqual(after["pliCount"] - before["pliCount"], 1)
+
     async def lines(self, ben: real.Browser) -> int:
         (picture,) = await ben.inbound("video")
         return int(picture["frameHeight"])

@@ -39,6 +39,21 @@ class ReceiveLogTests(TestCase):
                 self.assertEqual(add(-1), -1, "a packet from before the first is new")
                 self.assertIsNone(add(-1))
 
+    def test_it_asks_again_when_the_answer_could_have_come(self) -> None:
+        for round_trip, too_soon, late_enough in ((0.02, 0.02, 0.026), (0.2, 0.24, 0.26), (3.0, 0.49, 0.51)):
+            with self.subTest(round_trip=round_trip):
+                log = ReceiveLog(90000, wants_nack=True)
+                log.add(1, 0.0)
+                log.add(3, 0.0)
+                log.due_requests(0.0)
+                log.add(2, round_trip)  # the answer
+                log.add(5, 10.0)
+                self.assertEqual(log.due_requests(10.0), [4])
+                self.assertEqual(log.due_requests(10.0 + too_soon), [])
+                self.assertEqual(log.due_requests(10.0 + late_enough), [4])
+                log.add(4, 10.0 + late_enough)  # of two requests nobody knows which one this answers
+                self.assertEqual(log.round_trip, round_trip)
+
     def test_it_gives_up_asking(self) -> None:
         log = ReceiveLog(90000, wants_nack=True)
         log.add(1, 0.0)

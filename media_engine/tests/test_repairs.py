@@ -15,11 +15,11 @@ def test_what_was_sent_again_is_not_sent_once_more_before_it_can_have_arrived() 
     assert repairs.refused == 3
 
 
-def test_before_a_round_trip_is_known_a_tenth_of_a_second_is_waited() -> None:
+def test_before_a_round_trip_is_known_it_counts_as_a_tenth_of_a_second() -> None:
     repairs = Repairs(500)
     assert repairs.due(7, [1], 0.0, 10.0) == [1]
-    assert repairs.due(7, [1], 0.0, 10.09) == []
-    assert repairs.due(7, [1], 0.0, 10.11) == [1]
+    assert repairs.due(7, [1], 0.0, 10.07) == []
+    assert repairs.due(7, [1], 0.0, 10.08) == [1]
 
 
 def test_on_a_full_way_repairs_take_half_of_it_and_no_more() -> None:

@@ -1,0 +1,106 @@
+"""Ways that lose packets, seeded: what is repaired, on both sides of the engine, and how much is asked for it."""
+
+import asyncio
+
+from media_engine import Source, rtcp
+from media_engine.receive_log import ReceiveLog
+from media_engine.tests.client import Client, ClientTransport, EngineTestCase, eventually, outline
+from media_engine.tests.network import Road
+
+CAMERA = ("anna", Source.CAMERA)
+PACKETS = 600
+
+
+class LossTests(EngineTestCase):
+    async def asyncSetUp(self) -> None:
+        await super().asyncSetUp()
+        self.roads = [Road(self.engine.port, seed) for seed in (5, 50)]
+        for road in self.roads:
+            self.addCleanup(road.close)
+        self.sent: dict[int, bytes] = {}
+        self.asked = self.answered = self.looked = self.read = 0
+        self.log = ReceiveLog(90000, wants_nack=True)
+        self.frames: set[bytes] = set()
+
+    async def both(self) -> tuple[Client, Client]:
+        """Anna and Ben with a road each, whose picture flows."""
+        anna, ben = self.client("anna"), self.client("ben")
+        anna.grant(seconds=1e6)
+        ben.grant(publish=frozenset(), seconds=1e6)
+        await anna.publish(Source.CAMERA, transport=ClientTransport(self.roads[0].port))
+        ben.subscribing = ClientTransport(self.roads[1].port)
+        ben.open(fresh=False)
+        self.film(anna, 0)
+        await eventually(lambda: ben.offers and ben.offers[-1].tracks)
+        await ben.connected()
+        self.film(anna, 1)
+        await eventually(lambda: self.receives("ben")[0]["flows"] and ben.received)
+        return anna, ben
+
+    def film(self, anna: Client, number: int) -> None:
+        """Send one picture of one packet."""
+        assert anna.publishing is not None
+        anna.picture = (anna.picture + 1) & 0x7FFF
+        sequence = anna.sequence[Source.CAMERA]
+        anna.sequence[Source.CAMERA] = sequence + 1
+        anna.timestamp += 3000
+        payload = b"\x90\xe0" + (0x8000 | anna.picture).to_bytes(2) + bytes((0, 0x20, int(number > 1)))
+        packet = anna.rtp(Source.CAMERA, sequence, payload + number.to_bytes(4), marker=True)
+        self.sent[sequence] = packet
+        anna.publishing.send(packet)
+
+    def answer(self, anna: Client) -> None:
+        """Send again what the engine has asked Anna for."""
+        assert anna.publishing is not None
+        reports, self.looked = anna.publishing.reports[self.looked :], len(anna.publishing.reports)
+        for item in reports:
+            if isinstance(item, rtcp.Nack):
+                self.asked += len(item.sequences)
+                for sequence in item.sequences:
+                    self.answered += 1
+                    anna.publishing.send(anna.rtx(Source.CAMERA, self.answered & 0xFFFF, self.sent[sequence]))
+
+    def ask(self, ben: Client) -> None:
+        """Take what Ben was sent, and ask for what is missing of it."""
+        assert ben.subscribing is not None
+        ssrc = ben.ssrc_of(*CAMERA)
+        packets, self.read = ben.received[self.read :], len(ben.received)
+        for packet in packets:
+            header, payload = outline(packet)
+            sequence, body = header.sequence, payload
+            if header.ssrc != ssrc:
+                sequence, body = int.from_bytes(payload[:2]), payload[2:]
+            if self.log.add(sequence, self.clock()) is not None:
+                self.frames.add(body[-4:])
+        due = self.log.due_requests(self.clock())
+        if due:
+            ben.subscribing.send_rtcp(rtcp.nack(1, ssrc, due))
+
+    async def test_a_twentieth_lost_on_both_ways_is_all_made_good_and_little_is_asked_for_twice(self) -> None:
+        anna, ben = await self.both()
+        for road in self.roads:
+            road.up.loss = road.down.loss = 0.05
+        for number in range(2, PACKETS):
+            self.film(anna, number)
+            await self.turn(anna, ben)
+        for road in self.roads:
+            road.up.loss = road.down.loss = 0.0
+        wanted = {number.to_bytes(4) for number in range(2, PACKETS)}
+        self.film(anna, PACKETS)
+        for _ in range(400):
+            if wanted <= self.frames:
+                break
+            await self.turn(anna, ben)
+        self.assertEqual(wanted - self.frames, set())
+        lost = self.roads[0].up.dropped
+        self.assertGreater(lost, 15)
+        self.assertLess(self.asked, 2 * lost)
+        (down,) = self.receives("ben")
+        self.assertGreater(int(str(down["retransmitted"])), 15)
+
+    async def turn(self, anna: Client, ben: Client) -> None:
+        """Ten milliseconds."""
+        await asyncio.sleep(0.001)
+        self.answer(anna)
+        self.ask(ben)
+        self.clock.advance(0.01)
