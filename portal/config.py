@@ -83,6 +83,8 @@ class Config:
     node_id: str
     metrics_port: int
     organisation: str
+    file_mb: int
+    meeting_files_mb: int
     log_format: str
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     outgoing_allow: tuple[str, ...]
@@ -168,6 +170,12 @@ def _text(value: str) -> str:
 def _number(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
         raise Wrong(f"{value!r} is not a port; use a number from 1 to 65535")
+    return int(value)
+
+
+def _megabytes(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) > 2000:
+        raise Wrong(f"{value!r} is not a number of megabytes; use 0 to 2000")
     return int(value)
 
 
@@ -341,6 +349,8 @@ _READERS: dict[str, tuple[Callable[[str], Any], Any]] = {
     "node_id": (_node, "one"),
     "metrics_port": (_number, 0),
     "organisation": (_organisation, "Lintel"),
+    "file_mb": (_megabytes, 25),
+    "meeting_files_mb": (_megabytes, 200),
     "log_format": (_log_format, "text"),
     "trusted_proxies": (_networks, ()),
     "outgoing_allow": (_outgoing, ()),

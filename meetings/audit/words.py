@@ -36,6 +36,7 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "meeting.scheduled": gettext_lazy("{actor} scheduled the meeting"),
     "meeting.changed": gettext_lazy("{actor} changed the meeting"),
     "meeting.link_replaced": gettext_lazy("{actor} replaced the meeting link"),
+    "meeting.files_passed": gettext_lazy("Sealed files were passed on in the meeting; none of them is kept"),
     "meeting.link_key_made": gettext_lazy("A browser of {actor} made the key of the sealed meeting’s link"),
     "meeting.link_key_replaced": gettext_lazy("{actor} gave the sealed meeting’s link a new key"),
     "meeting.cancelled": gettext_lazy("{actor} cancelled the meeting"),
@@ -356,6 +357,9 @@ def why(entry: AuditEntry) -> str:
     ]
     if entry.kind in {"meeting.changed", "organisation.door_changed"}:
         parts.append(_changes(facts.get("changes")))
+    if entry.kind == "meeting.files_passed":
+        said = ngettext("{count} file, {megabytes} MB", "{count} files, {megabytes} MB", facts["count"])
+        parts.append(said.format(count=facts["count"], megabytes=facts["megabytes"]))
     if entry.kind in {"door.refusals_counted", "account.sign_in_refused"} and isinstance(facts.get("count"), int):
         count = facts["count"]
         parts.append(ngettext("{count} time", "{count} times", count).format(count=count))

@@ -6,6 +6,7 @@ action, inside the service that stores it; what is known here only spares the da
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +15,14 @@ from typing import Any
 from media_engine import OfferRejected, Source
 from meetings.door import COLUMN, Way
 from meetings.e2ee import attestations
-from meetings.live import hosting, powers, storing, views
+from meetings.live import acting, hosting, powers, storing, views
+from meetings.live.files import Files
 from meetings.live.office import Live
 from meetings.live.room import Room
 from meetings.live.seats import Seat
 from meetings.live.storing import Actor
 from meetings.rights import Audience, Right
+from meetings.signaling.fields import decoded
 from meetings.signaling.protocol import Close, Message, ProtocolError
 
 Fields = Mapping[str, Any] | None
@@ -336,6 +339,47 @@ async def _sealed(turn: Turn) -> Fields:
     return await _in_group(turn)
 
 
+async def _file_begin(turn: Turn) -> Fields:
+    files = _files(turn, writes=True)
+    _spend(turn.seat.chat_bucket, turn.live.clock())
+    return {"file": files.begin(turn.seat.id, turn.message["size"])}
+
+
+async def _file_chunk(turn: Turn) -> Fields:
+    message = turn.message
+    await _files(turn, writes=True).add(turn.seat.id, message["file"], message["number"], decoded(message["data"]))
+    return None
+
+
+async def _file_read(turn: Turn) -> Fields:
+    data = await _files(turn).read(turn.message["file"], turn.message["number"])
+    return {"data": urlsafe_b64encode(data).rstrip(b"=").decode()}
+
+
+async def _file_withdraw(turn: Turn) -> Fields:
+    files, file = _files(turn), turn.message["file"]
+    if files.owner(file) != turn.seat.id:
+        if not turn.seat.is_host:
+            raise ProtocolError("not_a_host", "only hosts withdraw what others pass on")
+        await acting.require_host(turn.live, turn.room.id, turn.actor)
+    files.withdraw(file)
+    return None
+
+
+def _files(turn: Turn, *, writes: bool = False) -> Files:
+    """The room's files, for members of its group. Raises for everybody else."""
+    room = turn.room
+    if room.files is None or room.group is None:
+        raise ProtocolError("wrong_state", "no sealed files are passed on in this meeting")
+    if turn.seat.id not in room.group.delivery.members:
+        raise ProtocolError("not_allowed", "you are not in the group")
+    if writes:
+        _not_while_suspended(room)
+        if not turn.seat.capabilities.chat:
+            raise ProtocolError("not_allowed", "chat is off for you")
+    return room.files
+
+
 class _EngineErrors:
     """Turns the engine's refusals into the protocol's codes."""
 
@@ -392,4 +436,8 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "e2ee.nack": (INSIDE, _in_group),
     "e2ee.resume": (INSIDE, _in_group),
     "e2ee.app": (INSIDE, _sealed),
+    "file.begin": (INSIDE, _file_begin),
+    "file.chunk": (INSIDE, _file_chunk),
+    "file.read": (INSIDE, _file_read),
+    "file.withdraw": (INSIDE, _file_withdraw),
 }

@@ -19,9 +19,10 @@ from meetings.admission import IllegalEvent
 from meetings.doorlimits import RIGHTS
 from meetings.doortable import MOST_INSIDE
 from meetings.live.cautions import Named
+from meetings.live.files import largest_file
 from meetings.live.seats import Asked, LinkUse, Person
 from meetings.live.sessions import living_sessions
-from meetings.models import Occurrence, Participant, SecondDevice
+from meetings.models import Encryption, Occurrence, Participant, SecondDevice
 from meetings.register import Register
 from meetings.roundtrip.services import RoundTrip, round_trip_of
 from meetings.rulebook import locked_since, locks_at
@@ -59,6 +60,7 @@ class MeetingFacts:
     ended_by: str | None
     capacity: int = MOST_INSIDE
     link_key: Mapping[str, Any] | None = None
+    largest_file: int = 0
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ def _meeting_facts(occurrence: Occurrence, register: Register, now: datetime) ->
         started_at=occurrence.started_at,
         encryption=meeting.encryption,
         link_key=link_keys.public(meeting),
+        largest_file=largest_file(settings.LINTEL) if meeting.encryption != Encryption.TRANSPORT else 0,
         locked_at=locked_since(occurrence, rules, now),
         locks_at=locks_at(occurrence, rules),
         suspended_at=occurrence.suspended_at,

@@ -40,6 +40,8 @@ class Group:
         """Tells the delivery service who is inside now, and with an open socket."""
         room = self.room
         inside = {seat.id: seat.connection is not None for seat in room.inside() if seat.id not in room.expelled}
+        if room.files is not None:
+            room.files.keep_unfinished_of(inside)
         self._pass_on(self.delivery.present(inside, self.clock()))
 
     def say(self, seat: Seat, message: Message) -> Json | None:

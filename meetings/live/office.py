@@ -26,6 +26,7 @@ from meetings.door import Admit
 from meetings.live import facts, storing, views
 from meetings.live.authorization import Authorization
 from meetings.live.diagnosis import Diagnosis
+from meetings.live.files import MEGABYTE, Files
 from meetings.live.room import LEASE_SECONDS, Room
 from meetings.live.seats import Connection, Seat, has_place_at_door
 from meetings.live.sockets import Sockets
@@ -111,6 +112,9 @@ class Live:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.attempt(self.turned_away.store(everything=True), "-")
+        for room in self.rooms.values():
+            if room.files is not None and room.files.passed:
+                await self.attempt(self._count_files(room.id, room.files), room.id)
         await self.authorization.aclose()
         self.sockets.close_all(Close.RESTART)
         await self.engine.aclose()
@@ -243,7 +247,15 @@ class Live:
             self.engine.close_session(room.id)
             if room.group is not None:
                 room.group.close()
+            if room.files is not None:
+                room.files.close()
+                if room.files.passed and not self._is_closing:
+                    self._own(self.attempt(self._count_files(room.id, room.files), room.id))
             del self.rooms[room.id]
+
+    async def _count_files(self, occurrence_id: str, files: Files) -> None:
+        kept = {"count": files.passed, "megabytes": -(-files.passed_bytes // MEGABYTE)}
+        await self.database(storing.write, "meeting.files_passed", occurrence_id, "", kept)
 
     # Waking up
 

@@ -15,12 +15,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from media_engine import Engine, Grants, OfferRejected, Source
 from meetings.door import Admit, Capabilities, Refuse, Wait
 from meetings.doortable import MOST_INSIDE
 from meetings.live import views
 from meetings.live.cautions import Named, name_cautions
 from meetings.live.facts import MeetingFacts, Verdicts
+from meetings.live.files import Files, files_of
 from meetings.live.group import Group
 from meetings.live.news import News
 from meetings.live.seats import NOTHING, Connection, Person, Seat, off_without
@@ -53,6 +56,7 @@ class Room:
         self.on_change = on_change
         self.clock = clock
         self.group: Group | None = None  # of an encrypted meeting
+        self.files: Files | None = None  # of one in which files are passed on
         self.seats: dict[str, Seat] = {}
         self.meeting: MeetingFacts | None = None
         self.expected: tuple[Named, ...] = ()
@@ -195,6 +199,8 @@ class Room:
         self.is_over = True
         if self.group is not None:
             self.group.close()
+        if self.files is not None:
+            self.files.close()
         seats = list(self.seats.values())
         self.seats.clear()
         self.on_change()
@@ -218,6 +224,7 @@ class Room:
         self.expected = verdicts.invited
         if self.group is None and self.meeting.encryption != "transport":
             self.group = Group(self, self.clock)  # the mode never changes
+            self.files = files_of(settings.LINTEL)
         if verdicts.over is not None:
             self.finish(views.refused(verdicts.over, at=at, by=verdicts.meeting.ended_by))
             return {}

@@ -42,6 +42,7 @@ def meeting(facts: MeetingFacts) -> dict[str, Any]:
         "started_at": time(facts.started_at),
         "encryption": facts.encryption,
         "link_key": facts.link_key,
+        "largest_file": facts.largest_file,
         "locked": facts.locked_at is not None,
         "suspended": {"at": time(facts.suspended_at), "by": facts.suspended_by} if facts.suspended_at else None,
         "mics_start_off": facts.mics_start_off,

@@ -135,6 +135,11 @@ def encoded(fewest: int, most: int) -> Check:
     return check
 
 
+def decoded(value: str) -> bytes:
+    """The bytes of a text that `encoded` has checked."""
+    return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+
+
 def list_of(most: int, check: Check) -> Check:
     def checked(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):

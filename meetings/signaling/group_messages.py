@@ -18,6 +18,8 @@ MAX_COMMIT_BYTES: Final = 180 * 1024
 MAX_WELCOME_BYTES: Final = 190 * 1024
 MAX_SEALED_BYTES: Final = 44 * 1024
 MAX_WORD_BYTES: Final = 2 * 1024
+MAX_CHUNK_BYTES: Final = 64 * 1024 + 16
+MAX_FILE_BYTES: Final = 2**31
 LINK_CHECK_BYTES: Final = 8
 MAX_LINK_KEYS: Final = 1_000_000
 MAX_PEOPLE: Final = 100
@@ -26,6 +28,8 @@ CLASSES: Final = ("chat", "file", "reaction", "control")
 
 _GROUP: Final = Field(encoded(GROUP_BYTES, GROUP_BYTES))
 _EPOCH: Final = Field(whole(0, 2**31))
+_FILE: Final = Field(text(36, 36))
+_NUMBER: Final = Field(whole(0, MAX_FILE_BYTES // MAX_CHUNK_BYTES))
 _OFFERS: Final = Field(list_of(MAX_PEOPLE, object_of(participant=text(1, 64), offer=whole(0, 2**53))))
 
 CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
@@ -56,6 +60,10 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
             "class": Field(one_of(CLASSES)),
             "message": Field(encoded(1, MAX_SEALED_BYTES)),
         },
+        "file.begin": {"size": Field(whole(1, MAX_FILE_BYTES))},
+        "file.chunk": {"file": _FILE, "number": _NUMBER, "data": Field(encoded(1, MAX_CHUNK_BYTES))},
+        "file.read": {"file": _FILE, "number": _NUMBER},
+        "file.withdraw": {"file": _FILE},
     }
 )
 
@@ -73,5 +81,5 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 
-# The one message that may be longer than other frames: a welcome holds the whole tree.
-LARGE_MESSAGES: Final = frozenset({"e2ee.commit"})
+# What may be longer than other frames: a welcome holds the whole tree, and few chunks make a file.
+LARGE_MESSAGES: Final = frozenset({"e2ee.commit", "file.chunk"})

@@ -114,7 +114,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 MEETING_FIELDS: Final = frozenset(
     {"title", "organisation", "code", "starts_at", "ends_at", "started_at", "encryption", "locked", "suspended"}
-    | {"mics_start_off", "door", "rights", "capacity", "link_key"}
+    | {"mics_start_off", "door", "rights", "capacity", "link_key", "largest_file"}
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
@@ -127,5 +127,5 @@ WAITING_FIELDS: Final = frozenset(
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}
     | {"no_such_participant", "wrong_state", "suspended", "limited", "organiser", "bad_sdp", "no_grant", "busy"}
-    | {"try_again", "conflict", "flagged"}
+    | {"try_again", "conflict", "flagged", "full", "no_such_file"}
 )

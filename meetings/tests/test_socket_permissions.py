@@ -119,6 +119,10 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         # This meeting has no group: what belongs to one is refused to everybody, and read no further.
         "e2ee.identify": row(anywhere("wrong_state"), key="A" * 43),
         "e2ee.word": row(hosts("wrong_state"), "inside", word="AA"),
+        "file.begin": row(inside("wrong_state"), size=20),
+        "file.chunk": row(inside("wrong_state"), file="0" * 36, number=0, data="AA"),
+        "file.read": row(inside("wrong_state"), file="0" * 36, number=0),
+        "file.withdraw": row(inside("wrong_state"), file="0" * 36),
         "e2ee.link": row(hosts("wrong_state", elsewhere="wrong_state"), generation=1, check="A" * 11),
         "e2ee.hello": row(inside("wrong_state"), version=1, key_package="AA"),
         "e2ee.created": row(inside("wrong_state"), group="A" * 22),

@@ -64,6 +64,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "invitation.link_replaced": ("link", ""),
     "meeting.link_replaced": ("link", ""),
     "meeting.link_key_made": ("key-round", ""),
+    "meeting.files_passed": ("paperclip", ""),
     "meeting.link_key_replaced": ("key-round", ""),
     "invitation.address_changed": ("mail", ""),
     "invitation.code_wrong": ("circle-alert", "bad"),

@@ -163,6 +163,18 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     host.tool("Chat").click()
     expect(host.page.get_by_role("log", name="Chat messages")).to_contain_text("Sealed hello")
     expect(guest.page.get_by_role("log", name="Chat messages")).to_contain_text("Sealed hello")
+    content = b"The minutes, word for word. " * 4000
+    guest.page.locator("#chat-file").set_input_files(
+        {"name": "Minutes of the board.txt", "mimeType": "text/plain", "buffer": content}
+    )
+    expect(guest.page.get_by_text("Passed on, end-to-end encrypted.")).to_be_visible()
+    entry = host.page.get_by_role("log", name="Chat messages")
+    expect(entry).to_contain_text("Minutes of the board.txt")
+    with host.page.expect_download() as saving:
+        entry.get_by_role("button", name="Save").click()
+    assert saving.value.suggested_filename == "Minutes of the board.txt"
+    assert saving.value.path().read_bytes() == content
+    host.page.screenshot(path=str(artifacts / "encrypted-file.png"))
     guest.tool("Hand").click()
     expect(host.tile("Peter Lindqvist").get_by_text("1st")).to_be_visible()
 
@@ -174,6 +186,8 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     assert tap.packets(guest.participant, "microphone")
     assert tap.silence(guest.participant) < 0.1
     assert not tap.holds("Sealed hello")
+    assert not tap.holds("Minutes of the board")
+    assert not tap.holds("word for word")
     assert tap.holds("Trial safety board")  # the title is the server's
 
     # Within a second of a removal nothing is sealed any more with keys that the removed person has.

@@ -4,6 +4,7 @@ import { clockTime, gettext } from "../lib/i18n.js";
 import { withLinks } from "../lib/links.js";
 import { LONGEST_CHAT } from "../signaling/protocol.js";
 import { whyNot } from "./rights_words.js";
+import { SharedFiles } from "./shared_files.js";
 
 /** @typedef {import("../signaling/protocol.js").ChatMessage} ChatMessage */
 
@@ -16,11 +17,14 @@ export class ChatPanel {
   #send;
   #onUnread;
   #isSealed;
+  #shared;
   #kept = h("span");
   #empty = h("p", { class: "empty" }, gettext("No messages yet."));
   #log = h("div", { class: "chat", role: "log", "aria-label": gettext("Chat messages"), tabindex: 0 });
   #text = h("textarea", { class: "input", id: "chat-text", rows: 1, maxlength: LONGEST_CHAT, placeholder: gettext("Message everyone") });
   #off = h("p", { class: "meta", hidden: true });
+  /** Where the button for files goes. */
+  #attach = h("span");
   body = h("div", { class: "body" }, this.#log);
   foot = h(
     "form",
@@ -30,6 +34,7 @@ export class ChatPanel {
       { class: "compose" },
       h("label", { class: "vh", for: "chat-text" }, gettext("Message")),
       this.#text,
+      this.#attach,
       h("button", { class: "btn btn-primary btn-send", type: "submit", "aria-label": gettext("Send") }, icon("send")),
     ),
     this.#off,
@@ -38,13 +43,16 @@ export class ChatPanel {
   /**
    * @param {{
    *   roster: import("../signaling/roster.js").Roster, isSealed: () => boolean, send: (text: string) => Promise<unknown>, onUnread: () => void,
+   *   files: import("../room/files.js").Files,
    * }} parts
    */
-  constructor({ roster, isSealed, send, onUnread }) {
+  constructor({ roster, isSealed, send, onUnread, files }) {
     this.#roster = roster;
     this.#isSealed = isSealed;
     this.#send = send;
     this.#onUnread = onUnread;
+    this.#shared = new SharedFiles({ roster, files, append: (sender, row) => this.#addEntry(sender, row) });
+    this.#attach.replaceWith(this.#shared.node);
     put(this.#log, h("p", { class: "note" }, icon("lock"), this.#kept), this.#empty);
     this.#text.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -66,20 +74,38 @@ export class ChatPanel {
     setText(
       this.#kept,
       this.#isSealed()
-        ? gettext("End-to-end encrypted like the call, and not kept. Gone when you leave. People who join later can’t read it.")
+        ? gettext("End-to-end encrypted like the call, and not kept. Gone when you leave. People who join later can’t read it. Files stay on the server, sealed, until the meeting is over.")
         : gettext("Not kept. Gone when you leave. People who join later can’t read it."),
     );
     const { suspended } = this.#roster;
     const may = this.#roster.capabilities.chat && !suspended;
     setText(this.#off, suspended ? gettext("Nobody can write while the meeting is suspended.") : whyNot(this.#roster, "chat"));
     this.#text.disabled = !may;
+    this.#shared.render(may);
     this.#off.hidden = may;
   }
 
   /** @param {ChatMessage} message */
   add(message) {
-    const own = message.participant === this.#roster.you;
-    const sender = this.#roster.people.get(message.participant);
+    this.#addEntry(message, h("p", { dir: "auto" }, ...linked(message.text)));
+  }
+
+  /**
+   * Somebody passed a file on.
+   * @param {import("./shared_files.js").Sender} sender
+   * @param {import("../room/files.js").SharedFile} shared
+   */
+  addFile(sender, shared) {
+    this.#shared.show(sender, shared);
+  }
+
+  /**
+   * @param {import("./shared_files.js").Sender} by
+   * @param {HTMLElement} content
+   */
+  #addEntry(by, content) {
+    const own = by.participant === this.#roster.you;
+    const sender = this.#roster.people.get(by.participant);
     this.#append(
       h(
         "div",
@@ -87,11 +113,11 @@ export class ChatPanel {
         h(
           "header",
           {},
-          h("b", { dir: "auto" }, own ? gettext("You") : message.name),
+          h("b", { dir: "auto" }, own ? gettext("You") : by.name),
           sender?.guest && !own ? h("span", { class: "tag" }, gettext("Guest")) : sender?.host && !own ? h("span", { class: "tag" }, gettext("Host")) : null,
-          h("time", { class: "num", datetime: message.at }, clockTime(message.at)),
+          h("time", { class: "num", datetime: by.at }, clockTime(by.at)),
         ),
-        h("p", { dir: "auto" }, ...linked(message.text)),
+        content,
       ),
     );
     if (!own && !this.body.isConnected) {

@@ -33,3 +33,18 @@ export function names(people, words, most = 4) {
   const shown = people.length > most ? [...people.slice(0, most - 1), fill(words.others, { count: rest })] : people;
   return fill(words.and, { first: shown.slice(0, -1).join(", "), last: shown[shown.length - 1] });
 }
+
+/**
+ * How large something is, as file managers say it.
+ * @param {number} bytes
+ */
+export function sizeText(bytes) {
+  const units = ["B", "kB", "MB", "GB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit ? value.toFixed(1) : value} ${units[unit]}`;
+}

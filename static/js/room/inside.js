@@ -18,6 +18,7 @@ import { Settings } from "../elements/settings.js";
 import { listen } from "../elements/shortcuts.js";
 import { AudioOut } from "../elements/sounds.js";
 import { Stage } from "../elements/stage.js";
+import { Files } from "./files.js";
 import { Awake } from "./awake.js";
 import { Bar } from "./bar.js";
 import { commands } from "./commands.js";
@@ -110,6 +111,7 @@ export class Inside {
     this.#security = new Security({ securing, roster, call });
     const talk = new Talk({ client, roster, securing });
     talk.on("message", (message) => this.take(message));
+    talk.on("file", (told) => this.#tellFile(told));
     this.#stage = new Stage({
       stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
       ownStream: () => this.#ownStream, isUnreadable: (receiver) => securing.encryption?.isUnreadable(receiver) ?? false, openMenu: (person, button) => openMenu(person, button),
@@ -119,7 +121,7 @@ export class Inside {
     this.#panels = new Panels(byId("panel"), () => this.#render());
     this.#queue = new DoorQueue({ roster, hosting: this.#hosting, toast: byId("toast"), openPeople: () => this.#panels.open("people"), failed });
     this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => void deeds.muteEveryone() });
-    this.#chat = new ChatPanel({ roster, isSealed: () => Boolean(securing.encryption?.isOn), send: (text) => talk.chat(text), onUnread: () => this.#render() });
+    this.#chat = new ChatPanel({ roster, isSealed: () => Boolean(securing.encryption?.isOn), send: (text) => talk.chat(text), onUnread: () => this.#render(), files: new Files({ request: (type, fields) => client.request(type, fields), announce: (content) => talk.tellOfFile(content) }) });
     this.#suspended = new SuspendedCard({
       roster, participation,
       act: {
@@ -253,6 +255,12 @@ export class Inside {
     else if (message.type === "muted") void this.#participation.mutedByHost(message);
     else if (message.type === "host.asked") this.#notices.asked(message.source, message.by, () => void this.#deeds.accept(message.source));
     else if (message.type === "authorization") this.#authorized(message);
+  }
+
+  /** @param {{participant: string, name: string, at: string, shared: import("./files.js").SharedFile}} told */
+  #tellFile(told) {
+    this.#chat.addFile(told, told.shared);
+    if (this.#panels.current !== "chat" && this.#preferences.get("sayChat")) this.#announcer.say(gettext("{name} passed on a file: {file}", { name: told.name, file: told.shared.name }));
   }
 
   /** A service's no to a source of one's own is like a host's: it is off, and the server forwards nothing of it already. @param {AuthorizationMessage} message */

@@ -88,5 +88,5 @@ export function keyWords(state, organisation) {
 export const serverLearns = () => [
   gettext("who is here, by account or typed name, from which network, and when"),
   gettext("who speaks, shows or shares, and how much data that is"),
-  gettext("when messages are sent and how long they are"),
+  gettext("when messages and files are sent, how long they are, and who fetches files"),
 ];

@@ -3,13 +3,14 @@
 import { Emitter } from "../lib/emitter.js";
 import { plainText } from "../lib/plain_text.js";
 import { EMOJI, LONGEST_CHAT } from "../signaling/protocol.js";
+import { readSharedFile } from "./files.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
  * @typedef {import("../e2ee/tree.js").Member} Member
  */
 
-/** @extends {Emitter<{message: ServerMessage}>} */
+/** @extends {Emitter<{message: ServerMessage, file: {participant: string, name: string, at: string, shared: import("./files.js").SharedFile}}>} */
 export class Talk extends Emitter {
   #client;
   #roster;
@@ -46,6 +47,12 @@ export class Talk extends Emitter {
     }
     await this.#seal("chat", { t: "chat", text });
     this.#tellChat(this.#roster.you, this.#roster.self?.name ?? "", text);
+  }
+
+  /** What opens a file, to everybody in the group. @param {object} content */
+  async tellOfFile(content) {
+    if (!this.#sealed) throw Object.assign(new Error("no_group"), { code: "no_group" });
+    await this.#seal("file", content);
   }
 
   /** @param {string} emoji */
@@ -92,6 +99,9 @@ export class Talk extends Emitter {
     if (kind === "chat" && content.t === "chat" && typeof content.text === "string") {
       const text = plainText(content.text, LONGEST_CHAT);
       if (text) this.#tellChat(participant, name, text);
+    } else if (kind === "file" && content.t === "file") {
+      const shared = readSharedFile(content);
+      if (shared) this.emit("file", { participant, name, at: new Date().toISOString(), shared });
     } else if (kind === "reaction" && content.t === "react" && EMOJI.includes(content.emoji)) {
       this.emit("message", { type: "reaction", participant, emoji: content.emoji });
     } else if (kind === "reaction" && content.t === "hand" && typeof content.raised === "boolean") {

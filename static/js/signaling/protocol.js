@@ -18,7 +18,7 @@
  * @typedef {Record<Right, Audience>} Rights
  * @typedef {{title: string, organisation: string, code: string, starts_at: string, ends_at: string,
  *   started_at: string | null, encryption: string, locked: boolean, suspended: Suspended | null, mics_start_off: boolean, capacity: number,
- *   door: DoorTable, rights: Rights, link_key?: import("../e2ee/link_key.js").PublicLinkKey | null}} Meeting
+ *   door: DoorTable, rights: Rights, link_key?: import("../e2ee/link_key.js").PublicLinkKey | null, largest_file?: number}} Meeting
  * @typedef {{participant: string, name: string, kind: string, host: boolean, organiser: boolean, guest: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
  *   hand: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,

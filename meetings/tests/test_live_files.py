@@ -1,0 +1,177 @@
+"""Sealed files over real sockets: kept for the meeting, given to members, to nobody else, and gone afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
+from meetings.audit.words import sentence
+from meetings.live import files
+from meetings.live.files import Files
+from meetings.models import AuditEntry
+from meetings.signaling.group_messages import MAX_CHUNK_BYTES
+from meetings.signaling.protocol import ProtocolError
+from meetings.tests.live_case import Json, LiveCase, Talk, running_live
+from meetings.tests.test_live_group import GroupCase
+
+CHUNK = MAX_CHUNK_BYTES
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+async def passed_on(talk: Talk, content: bytes) -> str:
+    """Begins a file and sends all of it."""
+    file = str((await talk.ask("file.begin", size=len(content)))["file"])
+    for number, at in enumerate(range(0, len(content), CHUNK)):
+        answer = await talk.ask("file.chunk", file=file, number=number, data=b64(content[at : at + CHUNK]))
+        assert answer["type"] == "ok", answer
+    return file
+
+
+async def read(talk: Talk, file: str, number: int = 0) -> Any:
+    answer = await talk.ask("file.read", file=file, number=number)
+    return answer.get("data") or answer["code"]
+
+
+class SealedFileTests(GroupCase):
+    async def test_a_file_reaches_members_and_nothing_of_it_stays(self) -> None:
+        content = os.urandom(CHUNK + 100)
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _ = await self.added(live, host)
+            file = await passed_on(guest, content)
+            assert await read(host, file, 0) == b64(content[:CHUNK])
+            assert await read(host, file, 1) == b64(content[CHUNK:])
+            assert await read(host, file, 2) == "bad_field"
+            place = settings.LINTEL.data_dir / "files"
+            assert list(place.iterdir()) == []  # without a name nothing is left of it, whatever becomes of the process
+            room = live.rooms[str(self.occurrence.pk)]
+            assert (room.files.passed, room.files.passed_bytes) == (1, len(content))
+            await host.send("host.end")
+            while await host.hear() is not None:
+                pass
+            assert room.files.taken == 0
+            await asyncio.gather(*[task for task in live._tasks if "attempt" in repr(task)])
+        entry = await AuditEntry.objects.select_related("detail").aget(kind="meeting.files_passed")
+        said = await sync_to_async(sentence)(entry)
+        assert said == "Sealed files were passed on in the meeting; none of them is kept: 1 file, 1 MB."
+
+    async def test_only_members_who_may_write_pass_files_on_and_only_members_read_them(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, who = await self.added(live, host)
+            file = await passed_on(host, b"sealed" * 10)
+            waiting, mallory = await self.knock(live, host, "Mallory")
+            assert await read(waiting, file) == "not_inside"
+            assert await read(guest, file) == b64(b"sealed" * 10)
+            # Somebody inside who is no member has nothing to open it with, and gets nothing.
+            await host.ask("door.admit", participant=mallory)
+            await waiting.message("room")
+            assert await read(waiting, file) == "not_allowed"
+            await host.ask("host.person_rights", participant=who, chat=False)
+            assert (await guest.ask("file.begin", size=20))["code"] == "not_allowed"
+            assert await read(guest, file) == b64(b"sealed" * 10)
+            await host.ask("host.suspend")
+            assert (await host.ask("file.begin", size=20))["code"] == "suspended"
+            await host.ask("host.remove", participant=who)
+            assert file in live.rooms[str(self.occurrence.pk)].files._files
+
+    async def test_chunks_come_in_order_from_their_owner_and_files_are_read_once_they_are_whole(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _ = await self.added(live, host)
+            file = str((await guest.ask("file.begin", size=CHUNK + 20))["file"])
+            whole, rest = b64(bytes(CHUNK)), b64(bytes(20))
+            refused = [
+                (host, 0, whole, "not_allowed"), (guest, 1, rest, "conflict"), (guest, 0, rest, "conflict"),
+            ]  # fmt: skip
+            for talk, number, data, code in refused:
+                assert (await talk.ask("file.chunk", file=file, number=number, data=data))["code"] == code
+            assert (await guest.ask("file.chunk", file=file, number=0, data=whole))["type"] == "ok"
+            assert (await guest.ask("file.chunk", file=file, number=0, data=whole))["code"] == "conflict"
+            assert await read(host, file) == "wrong_state"
+            assert (await guest.ask("file.chunk", file=file, number=1, data=rest))["type"] == "ok"
+            assert (await guest.ask("file.chunk", file=file, number=2, data=rest))["code"] == "conflict"
+            assert await read(host, file, 1) == rest
+            assert await read(host, "7b0e8f2c-93a8-4a53-9a0b-4f9f1c0f0a01") == "no_such_file"
+
+    async def test_its_owner_or_a_host_withdraws_a_file(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _ = await self.added(live, host)
+            theirs, own = await passed_on(guest, b"x" * 20), await passed_on(host, b"y" * 20)
+            assert (await guest.ask("file.withdraw", file=own))["code"] == "not_a_host"
+            for talk, file in ((host, theirs), (host, own)):
+                assert (await talk.ask("file.withdraw", file=file))["type"] == "ok"
+                assert await read(guest, file) == "no_such_file"
+
+    async def test_limits_are_named(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            kept = live.rooms[str(self.occurrence.pk)].files
+            assert host.last("room")["meeting"]["largest_file"] == 25 * 1024 * 1024
+            assert (await host.ask("file.begin", size=kept.largest + 1))["code"] == "too_large"
+            for _ in range(files.MOST_UNFINISHED):
+                assert (await host.ask("file.begin", size=kept.largest))["type"] == "ok"
+            assert (await host.ask("file.begin", size=20))["code"] == "too_many"
+            kept.clock = lambda: time.monotonic() + files.STALE_SECONDS + 1
+            kept.room_for = 100
+            assert (await host.ask("file.begin", size=101))["code"] == "full"
+            with mock.patch("meetings.live.files._write", side_effect=OSError):
+                file = (await host.ask("file.begin", size=20))["file"]
+                assert (await host.ask("file.chunk", file=file, number=0, data=b64(bytes(20))))["code"] == "full"
+            assert kept.taken == 0
+
+    async def test_whoever_leaves_leaves_no_half_of_a_file(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _ = await self.added(live, host)
+            whole = await passed_on(guest, b"x" * 20)
+            await guest.ask("file.begin", size=20)
+            await guest.send("leave")
+            while await guest.hear() is not None:
+                pass
+            kept = live.rooms[str(self.occurrence.pk)].files
+            assert list(kept._files) == [whole]
+
+
+class OtherMeetings(LiveCase):
+    def rules(self) -> Json:
+        return {"encryption": "transport"}
+
+    async def test_where_the_server_can_read_there_are_no_sealed_files(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            assert host.last("room")["meeting"]["largest_file"] == 0
+            assert (await host.ask("file.begin", size=20))["code"] == "wrong_state"
+
+
+def test_a_file_is_not_closed_while_it_is_read(tmp_path: Path) -> None:
+    asyncio.run(read_while_it_is_withdrawn(tmp_path))
+
+
+async def read_while_it_is_withdrawn(tmp_path: Path) -> None:
+    kept = Files(tmp_path, largest=100, room_for=100)
+    file = kept.begin("anna", 20)
+    await kept.add("anna", file, 0, b"a" * 20)
+    found = kept._files[file]
+
+    def reading(opened: int) -> bytes:
+        kept.withdraw(file)
+        return os.pread(opened, 20, 0)
+
+    assert await found.use(reading) == b"a" * 20
+    assert found.content.closed
+    with pytest.raises(ProtocolError, match="no such file"):
+        await kept.read(file, 0)

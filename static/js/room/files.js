@@ -1,0 +1,100 @@
+// Files that people in an encrypted room pass on: sealed here, stored by the server in chunks that it can't open, fetched and
+// opened by whoever wants one. No DOM.
+import { base64url, fromBase64url } from "../e2ee/bytes.js";
+import { FileSeal, KEY_BYTES, makeFileKey, sealedSize } from "../e2ee/file_seal.js";
+import { fileName } from "../lib/plain_text.js";
+
+/**
+ * @typedef {{file: string, name: string, size: number, key: Uint8Array<ArrayBuffer>, digest: Uint8Array}} SharedFile
+ * @typedef {{onProgress?: (done: number) => void, signal?: AbortSignal}} Watching `done`: bytes of the file; the signal cancels
+ */
+
+/** The server takes twenty messages a second of one person; half of them are for everything else. */
+const PACE_MS = 100;
+
+export class Files {
+  #request;
+  #announce;
+  #pause;
+
+  /**
+   * @param {{
+   *   request: (type: string, fields: object) => Promise<any>, announce: (content: object) => Promise<unknown>,
+   *   pause?: (ms: number) => Promise<unknown>,
+   * }} parts `announce` seals to the group what opens a file
+   */
+  constructor({ request, announce, pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }) {
+    this.#request = request;
+    this.#announce = announce;
+    this.#pause = pause;
+  }
+
+  /**
+   * Passes a file on to everybody who is in the group now. Rejects with an error that has a `code`, or as the signal says; what
+   * was stored until then is withdrawn.
+   * @param {File} from
+   * @param {Watching} [watching]
+   * @returns {Promise<SharedFile>}
+   */
+  async send(from, { onProgress, signal } = {}) {
+    const { size } = from;
+    const { file } = await this.#request("file.begin", { size: sealedSize(size) });
+    try {
+      const key = makeFileKey();
+      const seal = await FileSeal.make(key, size);
+      for (let range = seal.next; range; range = seal.next) {
+        signal?.throwIfAborted();
+        const chunk = await from.slice(...range).arrayBuffer();
+        const { number } = seal;
+        const sealed = await seal.seal(chunk);
+        await Promise.all([this.#request("file.chunk", { file, number, data: base64url(sealed) }), this.#pause(seal.next ? PACE_MS : 0)]);
+        onProgress?.(range[1]);
+      }
+      signal?.throwIfAborted();
+      const shared = { file, name: fileName(from.name), size, key, digest: await seal.digest() };
+      await this.#announce({ t: "file", file, name: shared.name, size, key: base64url(key), digest: base64url(shared.digest) });
+      return shared;
+    } catch (error) {
+      void this.withdraw(file);
+      throw error;
+    }
+  }
+
+  /**
+   * Fetches and opens a file. Rejects with an error that has a `code`, or as the signal says; nothing of a file is given that is
+   * not wholly its sender's.
+   * @param {SharedFile} shared
+   * @param {Watching} [watching]
+   * @returns {Promise<Blob>}
+   */
+  async fetch({ file, size, key, digest }, { onProgress, signal } = {}) {
+    const seal = await FileSeal.make(key, size);
+    const parts = [];
+    for (let range = seal.next; range; range = seal.next) {
+      signal?.throwIfAborted();
+      const [{ data }] = await Promise.all([this.#request("file.read", { file, number: seal.number }), this.#pause(seal.number ? PACE_MS : 0)]);
+      parts.push(await seal.open(fromBase64url(data) ?? new Uint8Array(0)));
+      onProgress?.(range[1]);
+    }
+    await seal.finish(digest);
+    // Never shown by this origin, whatever it is: only saved.
+    return new Blob(parts, { type: "application/octet-stream" });
+  }
+
+  /** Nobody gets it from now on. @param {string} file */
+  async withdraw(file) {
+    await this.#request("file.withdraw", { file }).catch(() => undefined);
+  }
+}
+
+/**
+ * What a member's message says of a file; null where it says nothing that could be one.
+ * @param {any} content every word of it is another client's
+ * @returns {SharedFile | null}
+ */
+export function readSharedFile({ file, name, size, key, digest }) {
+  const [opened, sum] = [fromBase64url(key), fromBase64url(digest)];
+  if (typeof file !== "string" || !/^[0-9a-f-]{36}$/.test(file) || typeof name !== "string" || !Number.isSafeInteger(size) || size < 0) return null;
+  if (opened?.length !== KEY_BYTES || sum?.length !== 32) return null;
+  return { file, name: fileName(name), size, key: opened, digest: sum };
+}
