@@ -21,6 +21,7 @@ from meetings.repeatfields import DateInput, RepeatForm
 from meetings.services.lists import MAX_LISTED
 from meetings.services.retiming import first_to_move
 from meetings.templatetags.lintel import length_in_full
+from meetings.text import clean_line
 
 LENGTHS_MINUTES = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 300, 360, 420, 480)
 LATE_GRACE = timedelta(minutes=5)
@@ -155,9 +156,8 @@ class ScheduleForm(RepeatForm, DoorForm):
         """The rows of "Exceptions": what was posted, or what holds, and empty ones to be filled."""
         if self.is_bound:
             people, ways = self.data.getlist("exception_person"), self.data.getlist("exception_way")
-            rows = [doorform.TypedException(*row) for row in zip(people, ways, strict=False)][
-                : doorform.MOST_EXCEPTIONS
-            ]
+            typed = list(zip(people, ways, strict=False))[: doorform.MOST_EXCEPTIONS]
+            rows = [doorform.TypedException(clean_line(person, 254), way) for person, way in typed]
         else:
             rows = [doorform.TypedException(one["person"], one["way"]) for one in self.exceptions_held()]
         return [*rows, *(doorform.TypedException() for _ in range(doorform.EMPTY_ROWS) if not self.is_bound)]

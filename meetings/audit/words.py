@@ -20,6 +20,7 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "account.reactivated": gettext_lazy("{actor} reactivated the account of {target}"),
     "account.role_changed": gettext_lazy("{actor} changed the role of {target} to {role}"),
     "account.changed": gettext_lazy("{actor} changed the account of {target}"),
+    "account.renamed": gettext_lazy("{was} calls themselves {target} now"),
     "account.password_changed": gettext_lazy("{target} changed their password"),
     "account.password_reset": gettext_lazy("{target} set a new password by mail"),
     "account.sessions_ended": gettext_lazy("{target} signed out everywhere"),
@@ -320,6 +321,7 @@ def sentence(entry: AuditEntry) -> str:
         changes=_changes(facts.get("changes")),
         source=str(SOURCES.get(str(facts.get("source")), facts.get("source", ""))),
         role=str(facts.get("role", "")),
+        was=str(facts.get("was", "")),
         what=str(ERASED.get(str(facts.get("what", "details")), "")),
     )
     words["link"] = link_words(str(facts.get("link", "")), words["target"])

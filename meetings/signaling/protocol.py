@@ -201,14 +201,14 @@ def error(problem: ProtocolError) -> dict[str, Any]:
     return answer
 
 
-def clean_name(typed: str) -> str:
-    """Returns a name that can be shown beside others: one line, no invisible or direction-changing characters, ≤ 60
-    long.
+def clean_name(typed: str, longest: int = MAX_NAME_LENGTH) -> str:
+    """Returns a name that can be shown beside others: one line, no invisible or direction-changing characters, cut to
+    `longest`.
 
     Empty when nothing visible is left. Does not make it unique or true: see `cautions` and provenance for that.
     """
     visible = "".join(" " if c.isspace() else c for c in unicodedata.normalize("NFC", typed) if not _is_hidden(c))
-    return " ".join(visible.split())[:MAX_NAME_LENGTH].strip()
+    return " ".join(visible.split())[:longest].strip()
 
 
 def _is_hidden(character: str) -> bool:

@@ -104,7 +104,7 @@ def _context(meeting: Meeting, form: HistoryForm, query: str, *, filtered: bool)
 def entry(request: HttpRequest, meeting_id: Any, number: int) -> HttpResponseBase:
     """One entry of this meeting with every fact that it holds."""
     meeting = hosted_meeting(request.user, meeting_id)
-    detail = _found(meeting, Search()).filter(entry_id=number).first()
+    detail = _found(meeting, Search()).filter(entry__number=number).first()
     if detail is None:
         raise Http404
     context = {

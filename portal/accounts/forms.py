@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from meetings import budgets
-from portal.accounts import guessing
+from portal.accounts import guessing, services
 from portal.models import User
 from portal.tasks import send_password_link
 
@@ -101,6 +101,12 @@ class ProfileForm(forms.ModelForm[User]):
         self.fields["time_zone"] = forms.ChoiceField(
             label=_("Time zone"), choices=[("", _("The server’s (UTC)")), *time_zone_choices()], required=False
         )
+
+    def clean_name(self) -> str:
+        try:
+            return services.clean_name(str(self.cleaned_data["name"]))
+        except ValidationError as wrong:
+            raise ValidationError(wrong.message_dict["name"]) from None
 
 
 class ChangePasswordForm(forms.Form):

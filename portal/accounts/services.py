@@ -22,10 +22,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings.audit import record
+from meetings.signaling import protocol
 from portal.models import ApiToken, SetupLink, User
 
 SETUP_LINK_LASTS = timedelta(hours=24)
 INVITATION_LASTS = timedelta(days=7)
+NAME_LENGTH = 120
 TOKEN_PREFIX = "lintel_"  # noqa: S105 - lets secret scanners find a leaked one
 
 
@@ -45,6 +47,18 @@ def clean_address(email: str) -> str:
     return address
 
 
+def clean_name(typed: str) -> str:
+    """The name in the form that we store: nothing in it hides, turns or breaks the line that others read it in. Raises
+    ValidationError.
+    """
+    name = protocol.clean_name(typed, NAME_LENGTH + 1)
+    if not name:
+        raise ValidationError({"name": _("Enter a name.")})
+    if len(name) > NAME_LENGTH:
+        raise ValidationError({"name": _("The name is longer than %(count)d characters.") % {"count": NAME_LENGTH}})
+    return name
+
+
 def create_person(
     email: str, name: str, *, role: str = User.Role.STAFF, password: str | None, by: User | None = None, label: str = ""
 ) -> User:
@@ -52,12 +66,7 @@ def create_person(
 
     Raises ValidationError with sentences for people: a bad address, name or password, or an address that is taken.
     """
-    address = clean_address(email)
-    name = " ".join(name.split())
-    if not name:
-        raise ValidationError({"name": _("Enter a name.")})
-    if len(name) > 120:
-        raise ValidationError({"name": _("The name is longer than 120 characters.")})
+    address, name = clean_address(email), clean_name(name)
     if role not in User.Role.values:
         raise ValidationError({"role": _("The role must be admin or staff.")})
     if password is not None:
@@ -120,7 +129,7 @@ def use_setup_link(secret: str, *, email: str, name: str, password: str) -> User
             validate_password(password, user)
         except ValidationError as wrong:
             raise ValidationError({"password": wrong.messages}) from None
-        user.name = " ".join(name.split())[:120] or user.name
+        user.name = clean_name(name)
         user.set_password(password)
         user.save(update_fields=["name", "password"])
         record("account.set_up", actor=user, target=user.name)
@@ -183,6 +192,15 @@ def change_role(user: User, role: str, by: User) -> None:
         user.role = role
         user.save(update_fields=["role"])
         record("account.role_changed", actor=by, target=user.name, account=user.pk, role=role)
+
+
+def change_profile(user: User, *, name: str, time_zone: str) -> None:
+    """What others see of an account, and the time zone of its pages. Raises ValidationError for a name that is none."""
+    was, user.name, user.time_zone = user.name, clean_name(name), time_zone
+    with transaction.atomic():
+        user.save(update_fields=["name", "time_zone"])
+        if user.name != was:
+            record("account.renamed", actor=user, target=user.name, account=user.pk, was=was)
 
 
 def end_sessions(user: User, keep: str = "") -> int:

@@ -86,7 +86,8 @@ def account(request: HttpRequest) -> HttpResponse:
     profile = ProfileForm(request.POST if what == "profile" else None, instance=User.objects.get(pk=user.pk))
     password = ChangePasswordForm(user, request.POST if what == "password" else None)
     if what == "profile" and profile.is_valid():
-        profile.save()
+        given = profile.cleaned_data
+        services.change_profile(User.objects.get(pk=user.pk), name=given["name"], time_zone=given["time_zone"])
         messages.success(request, _("Saved."))
         return redirect("account")
     if what == "password":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from meetings.models import Invitation
 from meetings.services import invitations
 from portal.api import access
 from portal.api.operations import operation
-from portal.api.paging import PageQuery, cut, position
+from portal.api.paging import PageQuery, cut, moment, position
 from portal.api.problems import Problem
 from portal.api.schemas import InvitationIn, InvitationMade, InvitationOut, Invitations
 
@@ -39,7 +38,7 @@ def list_invitations(
     seen = access.hosted_by(request.auth.user, meeting_id)  # type: ignore[attr-defined]
     asked = access.occurrence_named(seen, occurrence_id).invitations
     rows = asked.select_related("user").order_by("created_at", "pk")
-    after = position(page.cursor, datetime.fromisoformat, UUID)
+    after = position(page.cursor, moment, UUID)
     if after is not None:
         rows = rows.filter(Q(created_at__gt=after[0]) | Q(created_at=after[0], pk__gt=after[1]))
     found, following = cut(rows[: page.limit + 1], page.limit, lambda one: (one.created_at.isoformat(), one.pk))

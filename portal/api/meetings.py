@@ -28,7 +28,7 @@ from meetings.services import scheduling
 from meetings.services.lists import Wanted
 from portal.api import access, schemas
 from portal.api.operations import operation
-from portal.api.paging import PageQuery, cut, position
+from portal.api.paging import PageQuery, cut, moment, position
 from portal.api.problems import Problem, invalid
 from portal.api.schemas import (
     DoorPolicyIn,
@@ -65,7 +65,7 @@ def list_meetings(
         rows = rows.filter(starts__gte=starts_from)
     if starts_before is not None:
         rows = rows.filter(starts__lt=starts_before)
-    after = position(page.cursor, datetime.fromisoformat, UUID)
+    after = position(page.cursor, moment, UUID)
     if after is not None:
         rows = rows.filter(Q(starts__gt=after[0]) | Q(starts=after[0], pk__gt=after[1]))
     found, following = cut(

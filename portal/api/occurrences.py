@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from meetings.services.errors import Wrong
 from portal.api import access
 from portal.api.meetings import check_start, status_of
 from portal.api.operations import operation
-from portal.api.paging import PageQuery, cut, position
+from portal.api.paging import PageQuery, cut, moment, position
 from portal.api.problems import Problem, invalid
 from portal.api.schemas import Moment, OccurrenceChange, OccurrenceOut, Occurrences
 
@@ -51,7 +50,7 @@ def list_occurrences(
         rows = rows.filter(starts_at__gte=starts_from)
     if starts_before is not None:
         rows = rows.filter(starts_at__lt=starts_before)
-    after = position(page.cursor, datetime.fromisoformat, UUID)
+    after = position(page.cursor, moment, UUID)
     if after is not None:
         rows = rows.filter(Q(starts_at__gt=after[0]) | Q(starts_at=after[0], pk__gt=after[1]))
     found, following = cut(rows[: page.limit + 1], page.limit, lambda one: (one.starts_at.isoformat(), one.pk))

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from ninja import Query, Schema
@@ -42,6 +43,19 @@ def position(cursor: str | None, *parts: Callable[[Any], T]) -> tuple[Any, ...] 
         return tuple(read(part) for read, part in zip(parts, found, strict=True))
     except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise invalid("cursor", "This is not a cursor of this list.") from None
+
+
+def number(part: Any) -> int:
+    """Reads the number of a row. Raises ValueError for one that no row can have."""
+    found = int(part)
+    if not 0 <= found < 2**63:
+        raise ValueError("no row has this number")
+    return found
+
+
+def moment(part: Any) -> datetime:
+    """Reads a time. Raises ValueError or OverflowError for one at the ends of the calendar that UTC does not have."""
+    return datetime.fromisoformat(part).astimezone(UTC)
 
 
 def cursor_of(*parts: object) -> str:

@@ -21,7 +21,7 @@ from meetings.audit.search import Search, is_kind, network_sought
 from meetings.models import AuditDetail
 from portal.api import access
 from portal.api.operations import operation
-from portal.api.paging import PageQuery, cut, position
+from portal.api.paging import PageQuery, cut, number, position
 from portal.api.problems import Problem
 from portal.api.schemas import Attendance, AuditLog, History, Moment
 
@@ -150,7 +150,7 @@ def _search(filters: Any) -> Search:
 
 def _page(search: Search, page: Any, **of: Any) -> dict[str, Any]:
     rows = search.among(AuditDetail.objects.filter(**of))
-    before = position(page.cursor, int)
+    before = position(page.cursor, number)
     if before is not None:
         rows = rows.filter(entry_id__lt=before[0])
     found, following = cut(rows[: page.limit + 1], page.limit, lambda detail: (detail.entry_id,))

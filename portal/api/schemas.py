@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -29,7 +29,9 @@ def _moment(value: object) -> object:
         raise ValueError("write a time with its offset, such as 2026-11-24T13:30:00Z")
     try:
         found = datetime.fromisoformat(value.upper())
-    except ValueError:
+        if found.utcoffset() is not None:
+            found.astimezone(UTC)  # the first and the last hours of the calendar are not there everywhere
+    except (ValueError, OverflowError):
         raise ValueError("there is no such time") from None
     if found.utcoffset() is None:
         raise ValueError("the offset is missing")

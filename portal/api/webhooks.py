@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from ninja import Router
 from meetings.webhooks import services
 from meetings.webhooks.models import Webhook, WebhookDelivery
 from portal.api.operations import operation
-from portal.api.paging import PageQuery, cut, position
+from portal.api.paging import PageQuery, cut, moment, number, position
 from portal.api.problems import Problem, invalid
 from portal.api.schemas import (
     Deliveries,
@@ -61,7 +60,7 @@ def list_webhooks(request: HttpRequest, page: PageQuery) -> dict[str, Any]:
     The oldest first.
     """
     rows = request.auth.user.webhooks.order_by("created_at", "pk")  # type: ignore[attr-defined]
-    after = position(page.cursor, datetime.fromisoformat, UUID)
+    after = position(page.cursor, moment, UUID)
     if after is not None:
         if after[0].tzinfo is None:
             raise invalid("cursor", "This is not a cursor of this list.")
@@ -153,7 +152,7 @@ def list_deliveries(request: HttpRequest, webhook_id: UUID, page: PageQuery) -> 
     """
     hook = owned(request.auth.user, webhook_id)  # type: ignore[attr-defined]
     rows = hook.deliveries.select_related("event").order_by("-pk")
-    before = position(page.cursor, int)
+    before = position(page.cursor, number)
     if before is not None:
         rows = rows.filter(pk__lt=before[0])
     found, following = cut(rows[: page.limit + 1], page.limit, lambda one: (one.pk,))

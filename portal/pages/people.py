@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from meetings.retentionmodels import ERASED_DOMAIN
+from meetings.text import clean_line
 from meetings.views.moments import short_moment
 from portal.accounts import services
 from portal.models import User
@@ -58,7 +59,7 @@ class PersonForm(forms.Form):
 @require_http_methods(["GET", "HEAD"])
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody with an account, found by a part of the name or address."""
-    sought = request.GET.get("q", "").strip()[:100]
+    sought = clean_line(request.GET.get("q", ""), 100)
     found = User.objects.exclude(email__endswith=f"@{ERASED_DOMAIN}").order_by("-is_active", "name", "email")
     if sought:
         found = found.filter(Q(name__icontains=sought) | Q(email__icontains=sought))

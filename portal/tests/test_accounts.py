@@ -17,6 +17,7 @@ from django.test import Client, TestCase
 from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 
+from meetings.audit import sentence
 from meetings.models import AuditEntry
 from portal.accounts import services
 from portal.models import ApiToken, SetupLink, User
@@ -307,6 +308,18 @@ class OwnAccount(AccountsCase):
         self.client.post("/account/", {"what": "profile", "name": "Ingrid S.", "time_zone": "Europe/Oslo"})
         self.ingrid.refresh_from_db()
         assert (self.ingrid.name, self.ingrid.time_zone) == ("Ingrid S.", "Europe/Oslo")
+
+    def test_a_name_has_no_parts_that_nobody_sees_and_its_change_is_in_the_log(self) -> None:
+        self.client.post("/account/", {"what": "profile", "name": "Ada\u202e\u200b\nAdmin\u2060", "time_zone": ""})
+        self.ingrid.refresh_from_db()
+        assert self.ingrid.name == "Ada Admin"
+        entry = AuditEntry.objects.select_related("detail").get(kind="account.renamed")
+        assert sentence(entry) == "Ingrid Sæther calls themselves Ada Admin now."
+        for nothing in ("\u200b\u2060", " ", "A" * 121):
+            answer = self.client.post("/account/", {"what": "profile", "name": nothing, "time_zone": ""})
+            assert "There is a problem" in answer.content.decode()
+        self.client.post("/account/", {"what": "profile", "name": "Ada Admin", "time_zone": "Europe/Oslo"})
+        assert kinds().count("account.renamed") == 1
 
     def test_an_unknown_time_zone_is_refused(self) -> None:
         answer = self.client.post("/account/", {"what": "profile", "name": "I", "time_zone": "Mars/Base"})

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from meetings import audit
 from meetings.models import AuditEntry
+from portal.api.paging import cursor_of
 from portal.models import User
 from portal.tests.api_case import ApiCase, meeting_of, person, seat, token_of
 
@@ -36,6 +37,22 @@ class Attendance(ApiCase):
         rest = await self.call("GET", f"/meetings/{board.pk}/attendance?cursor={first.body['next']}", token)
         assert [(one["name"], one["left_at"]) for one in rest.body["items"]] == [("Leila", None)]
         assert rest.body["next"] is None
+
+
+class Edges(ApiCase):
+    async def test_what_no_row_and_no_calendar_has_is_refused(self) -> None:
+        host = await sync_to_async(person)("host", User.Role.ADMIN)
+        board = await sync_to_async(meeting_of)(host)
+        token = await token_of(host)
+        for path in ("/audit", f"/meetings/{board.pk}/history"):
+            for number in (10**40, "9" * 200, -1, None):
+                answer = await self.call("GET", f"{path}?cursor={cursor_of(number)}", token)
+                assert (answer.status, answer.code) == (422, "invalid"), number
+        for moment in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00%2B14:00"):
+            for path in ("/audit?at_from=", "/audit?at_before=", "/meetings?starts_from="):
+                assert (await self.call("GET", path + moment, token)).status == 422
+            cursor = cursor_of(moment.replace("%2B", "+"), board.pk)
+            assert (await self.call("GET", f"/meetings?cursor={cursor}", token)).status == 422
 
 
 class Filters(ApiCase):

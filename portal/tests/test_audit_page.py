@@ -33,6 +33,16 @@ class AuditCase(PagesCase):
 
 
 class Reading(AuditCase):
+    def test_a_number_that_no_row_has_finds_nothing(self) -> None:
+        board = self.meeting(title="Trial safety board")
+        self.client.force_login(self.ingrid)
+        for digits in (19, 40, 5000):
+            number = "9" * digits
+            assert self.client.get(f"/audit/{number}/").status_code == 404
+            assert self.client.get(f"/meetings/{board.pk}/history/{number}/").status_code == 404
+            assert self.client.get("/meetings/earlier/", {"page": number}).status_code == 200
+            assert self.client.get("/audit/", {"before": number}).status_code in {200, 404}
+
     def test_opening_it_is_recorded_in_it_and_the_page_says_so(self) -> None:
         answer = self.client.get("/audit/")
         self.assertContains(answer, "Opening this page is an entry too.")
