@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from tests.mutations.__main__ import run
-from tests.mutations.table import DOCUMENT, ROOT, Guard, document, read
+from tests.mutations.table import DOCUMENT, ROOT, Guard, document, missed, read
 
 GUARDS = read()
 SHARE = 12
@@ -36,6 +36,11 @@ def test_every_threat_has_a_test_from_outside_that_fails_without_a_guard(number:
 def test_the_threat_model_has_the_list_as_it_is() -> None:
     """If not: python -m tests.mutations --write"""
     assert DOCUMENT.read_text() == document()
+
+
+def test_every_guard_has_been_taken_out_since_it_or_its_tests_changed() -> None:
+    """If not: python -m tests.mutations --new"""
+    assert [str(guard) for guard in GUARDS if guard.digest not in missed()] == []
 
 
 @pytest.mark.extra

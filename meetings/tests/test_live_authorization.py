@@ -6,10 +6,11 @@ import asyncio
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
 from media_engine import Source
 from meetings import changes
-from meetings.live import Live
+from meetings.live import Live, facts
 from meetings.models import Meeting, Participant
 from meetings.roundtrip import services
 from meetings.roundtrip.models import AuthorizationService
@@ -51,6 +52,19 @@ class Coming(RoundTripCase):
             (question,) = questions(self.service)
             assert question["type"] == "subscriber"
             assert question["streamID"] == f"{self.occurrence.meeting_id}/{seat.pk}/room"
+
+    async def test_what_another_service_has_agreed_to_lets_nobody_in(self) -> None:
+        async with self.asking() as live:
+            self.says.hold()
+            await (await self.arriving_host(live)).message("door")
+            who = str((await Participant.objects.aget(user=self.host)).pk)
+            trip = await sync_to_async(services.round_trip_of)(self.occurrence.meeting)
+            url, *rest = trip.service.identity
+            for agreed_to, is_in in (((f"{url}-of-before", *rest), False), (trip.service.identity, True)):
+                agreed = facts.Agreed(agreed_to, frozenset({who}))
+                await sync_to_async(facts.judge)(self.id, {who}, {who}, (), timezone.now(), agreed=agreed)
+                seat = await Participant.objects.aget(pk=who)
+                assert (seat.entered_at is not None) is is_in
 
     async def test_whom_the_door_does_not_admit_nobody_is_asked_about(self) -> None:
         await Meeting.objects.filter(pk=self.occurrence.meeting_id).aupdate(door_anyone="knocks")

@@ -125,6 +125,14 @@ class RoomTests(IsolatedAsyncioTestCase):
         self.assertEqual(host.types().count("gone"), 3)
         self.assertEqual(host.types().count("waiting"), 1)
 
+    async def test_where_a_service_must_agree_a_new_seat_begins_with_nothing(self) -> None:
+        self.room.needs_agreement = True
+        self.arrives("ada", Admit(MEMBER, "guest"))
+        self.room.switch(self.seat("ada"), {Source.MICROPHONE: True})
+        grants = self.engine._sessions["occurrence"].peers["ada"].grants
+        self.assertEqual((grants.publish, grants.receive), (frozenset(), frozenset()))
+        self.assertLess(grants.expires_at, self.engine.clock())
+
     async def test_somebody_waiting_learns_nothing_and_has_no_peer(self) -> None:
         host = self.arrives("ingrid", Admit(HOST, "host"))
         guest = self.arrives("peter", Wait("knock"), may_know=False)

@@ -147,6 +147,7 @@ class SuspendTests(LiveCase):
             live.database = is_down  # type: ignore[method-assign]
             self.assertEqual((await host.ask("host.suspend"))["code"], "try_again")
             self.assertTrue(self.held(live))
+            self.assertEqual((await host.ask("chat", text="hello"))["code"], "suspended")
             live.database = whole  # type: ignore[method-assign]
             await live.reconcile(self.id)
             self.assertFalse(self.held(live))
