@@ -290,13 +290,21 @@ def _told(seen: Seen, wish: Wish) -> Seen:
     return replace(seen, decision=seen.if_told) if wish.tell_hosts and seen.if_told is not None else seen
 
 
-def arrive(code: str, visitor: Visitor, device: str, wish: Wish, host_inside: HostInside, now: datetime) -> Arrival:
+def arrive(
+    code: str,
+    visitor: Visitor,
+    device: str,
+    wish: Wish,
+    host_inside: HostInside,
+    now: datetime,
+    seen: Seen | None = None,
+) -> Arrival:
     """Asks the door and stores that somebody came: the first Join or Knock with a personal link claims it for the
-    device.
+    device. `seen`: what `look` has said just now, where the caller has asked it.
 
     Raises `WrongEmailCode` and `AddressNotTaken`. Nothing is stored about codes that open nothing for this visitor.
     """
-    seen = look(code, visitor, device, host_inside, now)
+    seen = seen or look(code, visitor, device, host_inside, now)
     try:
         if _brings_further(seen, visitor, device, wish, now):
             seen = look(code, visitor, device, host_inside, now)

@@ -83,7 +83,7 @@ REQUESTS = Budget(
     Rate.per_minute(300),
     TOO_MANY,
 )
-IN_LINE = Budget("pages and questions of the entrance (two are answered at a time)", "address", 60, TOO_MANY)
+IN_LINE = Budget("pages and questions of the entrance (one is answered at a time)", "address", 60, TOO_MANY)
 KNOCKS = Budget("knocks by the meeting link", "meeting and address", Rate.per_minute(60), TOO_MANY)
 KNOCKS_OF_ALL = Budget("the same, from everywhere", "meeting", Rate.per_minute(120), TOO_MANY)
 KNOCKS_OF_ONE = Budget(

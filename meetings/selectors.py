@@ -248,12 +248,13 @@ def facts_for(
     limits = register.limits if register is not None else limits_now()
     rules = register.rules if register is not None else rules_of(meeting, limits)
     seat = participant if participant is not None and _is_theirs(participant, user, invitation, device) else None
-    others = _same_person(occurrence, user, invitation, device, register)
+    proofs = _proofs(occurrence, user, invitation, device, register)
+    others = _same_person(occurrence, proofs, register)
     refusals = [one.refused_until for one in others if one.refused_until is not None]
     second = _second_device(row, invitation, device, register)
     if second is not None and second.answer == SecondDevice.Answer.TURNED_AWAY and second.refused_until is not None:
         refusals.append(second.refused_until)
-    blocks = _blocks(occurrence, row, user, invitation, device, register)
+    blocks = _blocks(occurrence, row, user, proofs, register)
     given = _given_address(occurrence, row, device, register)
     exception = _exception(occurrence, rules, row, user, invitation, given, register)
     opens_at = None
@@ -383,11 +384,8 @@ def _is_theirs(seat: Participant, user: Any, invitation: Invitation | None, devi
     return seat.invitation_id == (invitation.pk if invitation is not None else None)
 
 
-def _same_person(
-    occurrence: Occurrence, user: Any, invitation: Invitation | None, device: str, register: Register | None
-) -> list[Participant]:
+def _same_person(occurrence: Occurrence, proofs: Proofs, register: Register | None) -> list[Participant]:
     """Seats of whoever may be the same person: a host's no must not end with another device or a dropped link."""
-    proofs = _proofs(occurrence, user, invitation, device, register)
     if register is not None:
         return register.same_person(proofs)
     return list(Participant.objects.filter(proofs.query(), occurrence=occurrence))
@@ -441,20 +439,11 @@ def _given_address(occurrence: Occurrence, row: Row, device: str, register: Regi
     return last.email if last is not None else ""
 
 
-def _blocks(
-    occurrence: Occurrence,
-    row: Row,
-    user: Any,
-    invitation: Invitation | None,
-    device: str,
-    register: Register | None,
-) -> list[Block]:
+def _blocks(occurrence: Occurrence, row: Row, user: Any, proofs: Proofs, register: Register | None) -> list[Block]:
     """Blocks that hold: any proof that is blocked blocks. Only an account's own block stands against a host, whose
     browser may have been somebody else's a moment ago."""
     if row is Row.HOST:
         proofs = Proofs(frozenset({user.pk}), frozenset(), "")
-    else:
-        proofs = _proofs(occurrence, user, invitation, device, register)
     if register is not None:
         return register.blocks(proofs)
     return list(blocks_in(occurrence.meeting_id).filter(proofs.query()))

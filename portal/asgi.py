@@ -10,6 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
+from portal.threads import KeptThreads
 from portal.turns import Turns
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def application_for(live: Live | None) -> Any:
     """The ASGI application of one process. Call it after Django is set up and the static files are collected."""
-    return ProtocolTypeRouter({"http": Turns(get_asgi_application()), "websocket": sockets_for(live)})
+    return ProtocolTypeRouter({"http": Turns(KeptThreads(get_asgi_application())), "websocket": sockets_for(live)})
 
 
 def sockets_for(live: Live | None) -> Any:

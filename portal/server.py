@@ -21,6 +21,7 @@ from twisted.internet import error, reactor
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, STDLibLogObserver, globalLogBeginner
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from meetings.threads import step_back
 from portal.config import Config, ConfigError
 from portal.guards import (
     AddressLimit,
@@ -131,13 +132,14 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
         self._spawn(self._measure_lag)
         vitals.serving = True
         lines = await asyncio.to_thread(_closing_connections, self.announcement)
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(_load_pages)
         # Modules, models and settings live until the end. Frozen, they are left out of every later collection, which
         # otherwise walks all of them on the loop and holds up packets meanwhile.
         gc.collect()
         gc.freeze()
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
 
     async def _start_media(self) -> None:
         try:
@@ -327,6 +329,14 @@ def _as_future(deferred: Any) -> Any:
     else:
         deferred.addBoth(lambda _: future.set_result(None))
     return future
+
+
+def _load_pages() -> None:
+    """Loads what Django would load for the first request, which so neither waits for it nor leaves it unfrozen."""
+    from django.urls import get_resolver
+
+    step_back()
+    get_resolver().reverse_dict  # noqa: B018 - walks every address
 
 
 def _closing_connections(work: Callable[[], T]) -> T:

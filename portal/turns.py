@@ -1,4 +1,4 @@
-"""Takes requests to the entrance by turns: few of one address at a time, so that a flood of them is only a queue.
+"""Takes requests to the entrance by turns: one of each address at a time, so that a flood of them is only a queue.
 
 Strangers may ask there, and an answer costs the database and the interpreter that media need too. Whoever asks faster
 than they are answered waits behind themselves. Knows ASGI alone; `portal.pace` comes before it.
@@ -16,7 +16,8 @@ from meetings import budgets
 from meetings.network import source_of
 
 ENTRANCE: Final = ("/m/", "/i/")
-AT_A_TIME: Final = 2
+AT_A_TIME: Final = 1
+"""Two would be done no sooner: both use the one interpreter, and media wait for each."""
 TOO_MANY: Final = json.dumps(
     {
         "type": "about:blank",

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
+from meetings.threads import step_back
 from meetings.webhooks import delivery
 from portal import housekeeping
 
@@ -64,6 +65,7 @@ class BackgroundWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        step_back()
         self._take_up_again()
         while not self._stop.is_set():
             try:

@@ -34,6 +34,7 @@ from meetings.live.tries import Tries
 from meetings.live.turned_away import TurnedAway
 from meetings.live.upkeep import Upkeep
 from meetings.signaling.protocol import Close, ProtocolError
+from meetings.threads import step_back
 from meetings.tickets import Bearer, Nonces, Tickets
 
 log = logging.getLogger("lintel.live")
@@ -41,6 +42,7 @@ log = logging.getLogger("lintel.live")
 T = TypeVar("T")
 
 DATABASE_THREADS = 4
+DOOR_THREADS = 2
 MOST_ROOMS = 1_000
 EFFECT_SECONDS = 1.0
 """How long whoever changed something waits until it holds. Where it takes longer, it takes effect all the same."""
@@ -76,7 +78,10 @@ class Live:
         self.turned_away = TurnedAway(self)
         self.upkeep = Upkeep(self)
         self.diagnosis = Diagnosis(self.engine, lambda: self.rooms)
-        self._executor = ThreadPoolExecutor(database_threads, "live-database") if database_threads else None
+        self._executor = self._at_door = None
+        if database_threads:
+            self._executor = ThreadPoolExecutor(database_threads, "live-database", initializer=step_back)
+            self._at_door = ThreadPoolExecutor(DOOR_THREADS, "door", initializer=step_back)
         self._tasks: set[asyncio.Task[None]] = set()
         self._due: dict[str, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -118,17 +123,29 @@ class Live:
         await self.authorization.aclose()
         self.sockets.close_all(Close.RESTART)
         await self.engine.aclose()
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._executor, self._at_door):
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
 
     async def database(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a synchronous function that talks to the database in a thread of its own, and closes stale
         connections.
         """
+        return await self._in_thread(self._executor, function, *args, **kwargs)
+
+    async def at_door(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """As `database`, for whoever asks from outside: a crowd there holds up nothing that is decided about those
+        inside, and few work at once, as everything else waits for them.
+        """
+        return await self._in_thread(self._at_door, function, *args, **kwargs)
+
+    async def _in_thread(
+        self, executor: ThreadPoolExecutor | None, function: Callable[..., T], *args: Any, **kwargs: Any
+    ) -> T:
         call = functools.partial(_for_live, function, *args, **kwargs)
-        if self._executor is None:
+        if executor is None:
             return await DatabaseSyncToAsync(call, thread_sensitive=True)()
-        return await DatabaseSyncToAsync(call, thread_sensitive=False, executor=self._executor)()
+        return await DatabaseSyncToAsync(call, thread_sensitive=False, executor=executor)()
 
     def _own(self, coroutine: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)

@@ -205,5 +205,5 @@ async def closed(live: Live, visitor: Visitor, started: float) -> None:
 
 async def in_database(live: Live | None, function: Callable[..., Any], *args: Any) -> Any:
     if live is not None:
-        return await live.database(function, *args)
+        return await live.at_door(function, *args)
     return await sync_to_async(function)(*args)

@@ -185,10 +185,10 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
     started = asyncio.get_running_loop().time()
     try:
         ask = functools.partial(_arrive, code, visitor, device, wish, live)
-        arrival = await live.database(ask)
+        arrival = await live.at_door(ask)
     except arrivals.WrongEmailCode as wrong:
         live.tries.refuse(visitor)
-        stands = await live.database(_about_the_code, wrong.seen, device.thumbprint)
+        stands = await live.at_door(_about_the_code, wrong.seen, device.thumbprint)
         detail = "That code doesn’t match, or it is too old."
         raise Problem(
             400, "bad_request", detail, field="email_code", verdict=str(wrong.verdict), email_code=stands
@@ -201,12 +201,12 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
     if seen.occurrence is None:
         await closed(live, visitor, started)
         return JsonResponse(looked(seen))
-    about = await live.database(_about_the_link, seen, device.thumbprint)
+    about = await live.at_door(_about_the_link, seen, device.thumbprint)
     if arrival.asks_code:
         await _mail_code(live, visitor, seen, device, wish)
         if seen.asks_address:
-            about["asks_address"] = await live.database(_asks_address, seen)
-        about["email_code"] = await live.database(_about_the_code, seen, device.thumbprint, wish.email)
+            about["asks_address"] = await live.at_door(_asks_address, seen)
+        about["email_code"] = await live.at_door(_about_the_code, seen, device.thumbprint, wish.email)
     if arrival.participant is None:
         return JsonResponse(looked(seen) | _words(seen) | about)
     live.authorization.bring(str(seen.occurrence.pk), str(arrival.participant.pk), token)
@@ -219,12 +219,12 @@ async def _mail_code(live: Live, visitor: Visitor, seen: Seen, device: Device, w
             if seconds := live.tries.seconds_to_give(wish.email, visitor):
                 raise too_many(seconds)
             ask = functools.partial(given_addresses.ask, seen.occurrence, device.thumbprint, wish.email)
-            if await live.database(ask, anew=wish.new_code):
+            if await live.at_door(ask, anew=wish.new_code):
                 live.tries.gave(wish.email, visitor)
         return
     invitation = seen.invitation
     if invitation is not None and live.tries.may_be_mailed(invitation.pk, visitor):
-        mailed = await live.database(mailed_codes.send, invitation, device.thumbprint, anew=wish.new_code)
+        mailed = await live.at_door(mailed_codes.send, invitation, device.thumbprint, anew=wish.new_code)
         if mailed:
             live.tries.was_mailed(invitation.pk, visitor)
 
@@ -265,7 +265,7 @@ def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live)
         raise Problem(400, "bad_request", "name: 1 to 60 visible characters.", field="name")
     if arrivals.is_new_knock(seen, wish) and (seconds := live.tries.knock(seen.occurrence.pk, visitor)):
         raise too_many(seconds)
-    return arrivals.arrive(code, visitor, device.thumbprint, wish, live.host_inside, now)
+    return arrivals.arrive(code, visitor, device.thumbprint, wish, live.host_inside, now, seen)
 
 
 def _about_the_link(seen: Seen, device: str) -> dict[str, Any]:

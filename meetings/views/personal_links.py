@@ -87,10 +87,10 @@ async def new_link(request: HttpRequest, code: str, live: Live, visitor: Visitor
         return JsonResponse(looked(seen))
     if not live.nonces.use(device.thumbprint, device.nonce):
         raise Problem(403, "proof", "This proof was used before.")
-    invitation = await live.database(invitations.own_invitation, seen.occurrence, visitor.user, seen.invitation)
+    invitation = await live.at_door(invitations.own_invitation, seen.occurrence, visitor.user, seen.invitation)
     if invitation is None:
         return JsonResponse(looked(seen))
-    wait = await live.database(invitations.send_to_invitee, invitation, timezone.now())
+    wait = await live.at_door(invitations.send_to_invitee, invitation, timezone.now())
     if wait > 0:
         raise Problem(429, "too_many", "A link was sent a moment ago.", retry_after=wait)
     return JsonResponse({"sent_to": words.masked(invitation.email)})
