@@ -56,9 +56,11 @@ class LiveDoorTests(LiveCase):
         set_rules(read_before.meeting, with_preset(Rules(), "anyone_with_link"))
         read_before.meeting.save()
         hosting.let_anyone_knock(self.occurrence.meeting)
+        Meeting.objects.update(may_chat="hosts")
         live_door.change_way(self.host, read_before, Row.COLLEAGUE, Way.KNOCKS)
         meeting = Meeting.objects.get()
         self.assertEqual((meeting.door_colleagues, meeting.door_anyone), ("knocks", "knocks"))
+        self.assertEqual(meeting.may_chat, "hosts")
 
     async def test_nobody_opens_it_wider_than_the_organisation_allows(self) -> None:
         admin = await sync_to_async(make_user)("Ada Admin", role="admin")
