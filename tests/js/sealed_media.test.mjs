@@ -45,6 +45,13 @@ test("more that left than the worker gave is suspicious; headers, padding and wh
   assert.equal(wentPast("video", nothing, { sent: 140_000, sealed: 60_000 }), false, "the network was probed with padding");
   assert.equal(wentPast("video", nothing, { sent: 400_000, sealed: 100_000 }), true, "the largest of three layers went past");
   assert.equal(wentPast("video", { sent: 9e6, sealed: 9e6 }, { sent: 9.2e6, sealed: 9e6 }), true, "after an hour too");
+  const counted = (sent, sealed, framesSent, framesSealed) => ({ sent, sealed, framesSent, framesSealed });
+  assert.equal(wentPast("video", nothing, counted(500_000, 90_000, 27, 25)), false, "a busy machine made few pictures, and much padding");
+  assert.equal(wentPast("video", nothing, counted(500_000, 490_000, 90, 30)), false, "a slow worker still has them");
+  assert.equal(wentPast("video", nothing, counted(500_000, 100_000, 90, 60)), true, "the largest of three layers went past");
+  assert.equal(wentPast("video", nothing, counted(500_000, 0, 30, 0)), true);
+  assert.equal(wentPast("video", counted(9e6, 9e6, 900, 900), counted(9.2e6, 9e6, 920, 900)), true, "after an hour too");
+  assert.equal(wentPast("audio", nothing, counted(5000, 0, 0, 0)), true, "sound has no pictures");
 });
 
 function watched() {

@@ -5,31 +5,39 @@ import { Emitter } from "../lib/emitter.js";
 /**
  * @typedef {import("../signaling/protocol.js").Source} Source
  * @typedef {import("../e2ee/media_worker.js").LineReport} LineReport
- * @typedef {{sent: number, sealed: number}} Count bytes: payloads that left, first time; frames that the worker gave
+ * @typedef {{sent: number, sealed: number, framesSent?: number, framesSealed?: number}} Count bytes: payloads that left, first
+ *   time; frames that the worker gave. And pictures, where the browser counts them
  */
 
 /** A picture's packets have headers of their own, and padding repeats payloads; sound has neither. */
 const SLACK = Object.freeze({ audio: 4000, video: 50_000 });
 const SHARE = 2;
+/** Pictures that the encoders have made and the worker has not had yet. */
+const FRAMES_UNDER_WAY = 15;
 const SUSPICIONS = 2;
 /** Counting begins anew after so many looks, so that a line that was good for an hour is not trusted for another. */
 const LOOKS = 10;
 
 /**
- * Whether more left between two counts than the worker can account for. Pure.
+ * Whether more left between two counts than the worker can account for. Pure. Bytes alone would not do for pictures: a busy
+ * machine makes few of them, and the browser fills the way with padding until it knows how much passes. Nor would pictures alone:
+ * they are counted before the worker has them.
  * @param {"audio" | "video"} kind
  * @param {Count} before
  * @param {Count} now
  */
 export function wentPast(kind, before, now) {
-  return now.sent - before.sent > SHARE * (now.sealed - before.sealed) + SLACK[kind];
+  const tooManyBytes = now.sent - before.sent > SHARE * (now.sealed - before.sealed) + SLACK[kind];
+  if (kind === "audio" || now.framesSent === undefined) return tooManyBytes;
+  const frames = now.framesSent - (before.framesSent ?? 0) - ((now.framesSealed ?? 0) - (before.framesSealed ?? 0));
+  return tooManyBytes && frames > FRAMES_UNDER_WAY;
 }
 
 /** @extends {Emitter<{leak: Source}>} */
 export class Watchdog extends Emitter {
   #transforms;
   #ask;
-  /** What had left when the worker was asked: it counts later than we do, so a slow worker never looks like a leak. @type {Map<number, number>} */
+  /** What had left when the worker was asked: it counts later than we do, so a slow worker never looks like a leak. @type {Map<number, {bytes: number, frames: number | undefined}>} */
   #sent = new Map();
   #question = 0;
   #isLooking = false;
@@ -67,12 +75,12 @@ export class Watchdog extends Emitter {
   }
 
   /** @param {LineReport} line */
-  async #compare({ id, source, sealedBytes: sealed }) {
+  async #compare({ id, source, sealedBytes, sealed: framesSealed }) {
     const sent = this.#sent.get(id);
     const sender = this.#transforms.endOf(id);
     if (sent === undefined || !sender || !("replaceTrack" in sender)) return;
     const kind = source === "camera" || source === "screen" ? "video" : "audio";
-    const count = { sent, sealed };
+    const count = { sent: sent.bytes, sealed: sealedBytes, framesSent: sent.frames, framesSealed };
     const before = this.#lines.get(id) ?? { count: { sent: 0, sealed: 0 }, looks: 0, suspicions: 0 };
     const suspicions = wentPast(kind, before.count, count) ? before.suspicions + 1 : 0;
     const isOver = !suspicions && before.looks >= LOOKS;
@@ -84,11 +92,15 @@ export class Watchdog extends Emitter {
   }
 }
 
-/** @param {RTCRtpSender} sender */
+/** @param {RTCRtpSender} sender @returns {Promise<{bytes: number, frames: number | undefined}>} over all its encodings */
 async function sentBy(sender) {
   let bytes = 0;
+  /** @type {number | undefined} */
+  let frames;
   for (const report of (await sender.getStats()).values()) {
-    if (report.type === "outbound-rtp") bytes += (report.bytesSent ?? 0) - (report.retransmittedBytesSent ?? 0);
+    if (report.type !== "outbound-rtp") continue;
+    bytes += (report.bytesSent ?? 0) - (report.retransmittedBytesSent ?? 0);
+    if (report.framesEncoded !== undefined) frames = (frames ?? 0) + report.framesEncoded;
   }
-  return bytes;
+  return { bytes, frames };
 }
