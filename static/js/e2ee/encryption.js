@@ -1,9 +1,8 @@
 // End-to-end encryption as the page sees it: two workers, the identity of this device, who is in the group, and whether every
 // line of sound and picture is what it should be. Nothing here can read a key.
 import { Emitter } from "../lib/emitter.js";
-import { Transforms } from "../media/transforms.js";
-import { Watchdog } from "../media/watchdog.js";
 import { loadIdentity } from "./identity.js";
+import { Workers } from "./workers.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").Source} Source
@@ -38,8 +37,6 @@ export class Encryption extends Emitter {
   epoch = -1;
   /** @type {Date | null} when the code became this one */
   codeSince = null;
-  /** @type {Transforms | null} */
-  transforms = null;
   /** Sources that went past the worker: taken off the air. @type {Set<Source>} */
   leaks = new Set();
   /** @type {import("./identity.js").Identity | null} */
@@ -47,15 +44,12 @@ export class Encryption extends Emitter {
   /** People who wait for a host's word. @type {Set<string>} */
   held = new Set();
   #request;
-  #workers;
+  #addresses;
   #account;
   #meetingCode;
   #link;
-  /** @type {Worker | null} */
-  #group = null;
-  /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
-  #asked = new Map();
-  #nextId = 1;
+  /** @type {Workers | null} */
+  #workers = null;
   /** @type {Map<number, LineReport & {at: number}>} */
   #lines = new Map();
   /** @type {Promise<any> | null} */
@@ -75,7 +69,7 @@ export class Encryption extends Emitter {
     this.#request = request;
     this.#meetingCode = code;
     this.#account = account;
-    this.#workers = workers;
+    this.#addresses = workers;
   }
 
   // ---- coming in
@@ -99,7 +93,7 @@ export class Encryption extends Emitter {
     const { credential, portal_key: portalKey } = await this.identify();
     const same = JSON.stringify({ ...credential, attestation: "" }) === JSON.stringify({ ...this.#credential, attestation: "" });
     this.#credential = credential;
-    if (this.#group && same) this.#tell({ type: "resume" });
+    if (this.#workers && same) this.#tell({ type: "resume" });
     else this.#begin(credential, portalKey, meeting.encryption === "sealed" ? this.#link() : null);
     this.setMeeting(meeting);
     await this.#in();
@@ -112,27 +106,21 @@ export class Encryption extends Emitter {
    */
   #begin(credential, portalKey, link) {
     const { keys, publicKey } = /** @type {import("./identity.js").Identity} */ (this.identity);
-    this.#group ??= this.#start();
+    this.#workers ??= this.#start();
     this.#tell({ type: "begin", start: { room: credential.room, portalKey, credential, keys, publicKey, link } });
   }
 
   #start() {
-    const group = new Worker(this.#workers.group, { type: "module", name: "group" });
-    const media = new Worker(this.#workers.media, { type: "module", name: "media" });
-    const channel = new MessageChannel();
-    group.postMessage({ type: "media" }, [channel.port1]);
-    media.postMessage({ type: "group" }, [channel.port2]);
-    group.onmessage = ({ data }) => this.#heard(data);
-    for (const worker of [group, media]) worker.onerror = () => this.#enter("stuck");
-    this.transforms = new Transforms(media);
-    const watchdog = new Watchdog(this.transforms, (question) => media.postMessage({ type: "report", question }));
-    watchdog.on("leak", (source) => this.#leak(source));
-    media.onmessage = ({ data }) => {
-      if (data.type !== "lines") return;
-      this.#report(data.lines);
-      void watchdog.take(data.lines, data.answer);
-    };
-    return group;
+    const workers = new Workers(this.#addresses);
+    workers.on("said", (data) => this.#heard(data));
+    workers.on("lines", (lines) => this.#report(lines));
+    workers.on("leak", (source) => this.#leak(source));
+    workers.on("broken", () => this.#enter("stuck"));
+    return workers;
+  }
+
+  get transforms() {
+    return this.#workers?.transforms ?? null;
   }
 
   /** @param {Source} source */
@@ -156,17 +144,14 @@ export class Encryption extends Emitter {
 
   /** Out of the room: workers, keys and everything that was known of others go. */
   close() {
-    this.#group?.terminate();
-    this.transforms?.worker.terminate();
-    this.#group = this.transforms = this.#credential = this.#identified = null;
+    this.#workers?.close();
+    this.#workers = this.#credential = this.#identified = null;
     this.members = new Map();
     this.#lines.clear();
     this.leaks.clear();
     this.held.clear();
     this.code = "";
     this.epoch = -1;
-    for (const { reject } of this.#asked.values()) reject(new Error("closed"));
-    this.#asked.clear();
     this.#enter("out");
   }
 
@@ -215,13 +200,6 @@ export class Encryption extends Emitter {
       case "link":
         this.emit("link", { key: data.key, own: data.own });
         break;
-      case "done": {
-        const asked = this.#asked.get(data.id);
-        this.#asked.delete(data.id);
-        if (data.error) asked?.reject(Object.assign(new Error(data.error), { code: data.error }));
-        else asked?.resolve(data.result);
-        break;
-      }
     }
   }
 
@@ -264,7 +242,7 @@ export class Encryption extends Emitter {
 
   /** @param {object} message */
   #tell(message) {
-    this.#group?.postMessage(message);
+    this.#workers?.tell(message);
   }
 
   /**
@@ -272,12 +250,7 @@ export class Encryption extends Emitter {
    * @returns {Promise<any>}
    */
   #ask(message) {
-    if (!this.#group) return Promise.reject(Object.assign(new Error("no_group"), { code: "no_group" }));
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve, reject });
-      this.#tell({ ...message, id });
-    });
+    return this.#workers?.ask(message) ?? Promise.reject(Object.assign(new Error("no_group"), { code: "no_group" }));
   }
 
   /**

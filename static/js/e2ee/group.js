@@ -10,6 +10,7 @@ import {
 } from "../vendor/ts-mls.js";
 import { base64url, fromUtf8, sameBytes, utf8 } from "./bytes.js";
 import { decodeCredential, encodeCredential, isAttested } from "./credential.js";
+import { ShownKeys } from "./link_keys.js";
 import { evidenceOf, isPermitted } from "./proposals.js";
 import { differenceOf, GroupError, leavesOf, membersOf } from "./tree.js";
 
@@ -442,25 +443,6 @@ export class Group {
       if (contentType !== "application" || !applicationData || !from) throw new GroupError("message");
       return { from, epoch: Number(epoch), kind: fromUtf8(authenticatedData) ?? "", content: applicationData };
     });
-  }
-}
-
-/** The pre-shared keys that MLS may ask for: those of the meeting's link, and no others. */
-class ShownKeys {
-  /** @type {number[]} */
-  generations = [];
-  #link;
-
-  /** @param {import("./link_keys.js").LinkKeys | null} link */
-  constructor(link) {
-    this.#link = link;
-  }
-
-  /** @param {import("../vendor/ts-mls.js").PskId} id */
-  findPsk(id) {
-    const found = this.#link?.named(id);
-    if (found) this.generations.push(found.generation);
-    return found?.psk;
   }
 }
 

@@ -93,3 +93,22 @@ export class LinkKeys {
     return held ? { generation: held.key.generation, psk: held.psk } : null;
   }
 }
+
+/** The pre-shared keys that MLS may ask for: those of the meeting's link, and no others. */
+export class ShownKeys {
+  /** @type {number[]} */
+  generations = [];
+  #link;
+
+  /** @param {LinkKeys | null} link */
+  constructor(link) {
+    this.#link = link;
+  }
+
+  /** @param {import("../vendor/ts-mls.js").PskId} id */
+  findPsk(id) {
+    const found = this.#link?.named(id);
+    if (found) this.generations.push(found.generation);
+    return found?.psk;
+  }
+}

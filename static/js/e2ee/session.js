@@ -4,9 +4,8 @@ import { Emitter } from "../lib/emitter.js";
 import { readEvidence } from "./backing.js";
 import { base64url, fromBase64url, fromUtf8, utf8 } from "./bytes.js";
 import { roomCode } from "./code.js";
-import { encodeCredential } from "./credential.js";
+import { HostsPart } from "./hosts_part.js";
 import { LinkRenewal } from "./link_renewal.js";
-import { no as noText, rules as rulesText, word as wordText } from "./statements.js";
 import { GroupError } from "./tree.js";
 
 /**
@@ -22,7 +21,7 @@ import { GroupError } from "./tree.js";
  *   link: {key: import("./link_key.js").LinkKey, own: boolean},
  * }} SessionEvents `fresh` when this device has just come in; `link`: the meeting's link has a new key, made here or not
  * @typedef {{
- *   identity: {credential: import("./credential.js").Credential, key: string, sign: (bytes: Uint8Array) => Promise<Uint8Array>},
+ *   identity: import("./hosts_part.js").Identity,
  *   group: import("./group.js").Group,
  *   backing: import("./backing.js").Backing,
  *   link?: import("./link_keys.js").LinkKeys | null,
@@ -35,13 +34,11 @@ import { GroupError } from "./tree.js";
 /** A device that has to come again more often than this has a trouble that coming again doesn't cure. */
 const MOST_RETURNS = 3;
 const RETURNS_WITHIN_MS = 15_000;
-const WORD_LASTS_S = 24 * 3600;
 
 /** @extends {Emitter<SessionEvents>} */
 export class Session extends Emitter {
   /** @type {Phase} */
   phase = "out";
-  #identity;
   #group;
   #backing;
   #request;
@@ -54,30 +51,26 @@ export class Session extends Emitter {
   #turn = Promise.resolve();
   /** @type {number[]} */
   #returns = [];
-  /** What the portal says the door does; a host states it to the group. @type {DoorTable | null} */
-  #door = null;
+  #host;
   /** @type {LinkRenewal | null} */
   #link = null;
 
   /** @param {SessionParts} parts */
   constructor({ identity, group, backing, link = null, request, now = Date.now, log = () => undefined }) {
     super();
-    this.#identity = identity;
     this.#group = group;
     this.#backing = backing;
     this.#request = request;
     this.#now = now;
     this.#log = log;
+    const send = (/** @type {string} */ kind, /** @type {object} */ content) => this.send(kind, content);
+    this.#host = new HostsPart({ identity, backing, send, now });
     if (link) {
       this.#link = new LinkRenewal({
-        link, backing, room: identity.credential.room, request, sign: (text) => this.#signed(text), send: (kind, content) => this.send(kind, content),
+        link, backing, room: identity.credential.room, request, sign: (text) => this.#host.sign(text), send,
         renewed: (key, isOwn) => this.emit("link", { key, own: isOwn }),
       });
     }
-  }
-
-  get isHost() {
-    return this.#identity.credential.row === "host";
   }
 
   get epoch() {
@@ -215,10 +208,8 @@ export class Session extends Emitter {
     }
   }
 
-  /** Who has just come can't have heard what hosts said before. */
   async #tellNewcomers() {
-    const known = this.#backing.evidence([]);
-    if (known.rules || known.nos.length) await this.send("control", { t: "door", ...known });
+    await this.#host.repeat();
     await this.#link?.repeat();
   }
 
@@ -337,18 +328,13 @@ export class Session extends Emitter {
    * What the portal says the door does. Where this device is a host's, it states it to the group.
    * @param {DoorTable} door
    */
-  setDoor({ listed, colleagues, guests, anyone }) {
-    this.#door = { listed, colleagues, guests, anyone };
+  setDoor(door) {
+    this.#host.setDoor(door);
     return this.#then(() => this.#stateRules());
   }
 
   async #stateRules() {
-    const known = this.#backing.rules;
-    if (!this.isHost || this.phase !== "in" || !this.#door || (known && JSON.stringify(known.door) === JSON.stringify(this.#door))) return;
-    const stated = { number: (known?.number ?? 0) + 1, door: this.#door };
-    const rules = { ...stated, by: await this.#signed(rulesText({ room: this.#identity.credential.room, ...stated })) };
-    await this.#backing.learnRules(rules);
-    await this.send("control", { t: "door", ...this.#backing.evidence([]) }).catch((error) => this.#log("rules", error));
+    if (this.phase === "in") await this.#host.stateRules().catch((error) => this.#log("rules", error));
   }
 
   /**
@@ -356,22 +342,13 @@ export class Session extends Emitter {
    * @param {string} participant
    * @param {string} key their identity key
    */
-  async word(participant, key) {
-    const at = this.#seconds();
-    const given = { participant, key, at, until: at + WORD_LASTS_S };
-    const word = { ...given, by: await this.#signed(wordText({ room: this.#identity.credential.room, ...given })) };
-    return base64url(utf8(JSON.stringify(word)));
+  word(participant, key) {
+    return this.#host.word(participant, key);
   }
 
-  /**
-   * A host puts somebody out: nobody here is to add them again on what was said before.
-   * @param {string} participant
-   */
-  async refuse(participant) {
-    const said = { participant, at: this.#seconds() };
-    const no = { ...said, by: await this.#signed(noText({ room: this.#identity.credential.room, ...said })) };
-    await this.#backing.learnNo(no);
-    await this.send("control", { t: "door", ...this.#backing.evidence([]) });
+  /** A host puts somebody out of the group. @param {string} participant */
+  refuse(participant) {
+    return this.#host.refuse(participant);
   }
 
   /** Once somebody who was removed has no leaf any more, the link gets a new key. @param {string} participant */
@@ -394,16 +371,6 @@ export class Session extends Emitter {
   async #lookAtLink() {
     if (this.phase !== "in") return;
     await this.#link?.look(this.#group.members.map(({ who }) => who.participant)).catch((error) => this.#log("link", error));
-  }
-
-  #seconds() {
-    return Math.floor(this.#now() / 1000);
-  }
-
-  /** @param {Uint8Array} text @returns {Promise<import("./backing.js").Signed>} */
-  async #signed(text) {
-    const { credential, key, sign } = this.#identity;
-    return { credential: base64url(encodeCredential(credential)), key, signature: base64url(await sign(text)) };
   }
 
   // ---- one thing after the other
