@@ -144,7 +144,8 @@ class Engine:
     def open_subscribe(self, session_id: str, peer_id: str, fresh: bool) -> None:
         """Let the peer receive. A SubscribeOffer follows when there is anything, and whenever that changes.
 
-        `fresh` drops the transport that was there; otherwise the current offer is made again. Raises OfferRejected.
+        `fresh` drops the transport that was there; otherwise the current offer is made again, with new ICE credentials
+        (RFC 8445, section 9). Raises OfferRejected.
         """
         self._session(session_id).open_subscribe(peer_id, fresh=fresh)
 
@@ -153,7 +154,9 @@ class Engine:
         self._session(session_id).accept_answer(peer_id, offer_id, sdp)
 
     def show(self, session_id: str, peer_id: str, tiles: Mapping[tuple[str, Source], int]) -> None:
-        """Which publishers' pictures the peer shows, and how high each is, in device pixels: others are not sent.
+        """Which publishers' pictures the peer shows, the most important first, and how high each is in device pixels.
+
+        Others are not sent.
 
         Until this is called, all are sent as large as they come. A promise of nothing: bandwidth may allow less.
         Raises OfferRejected.

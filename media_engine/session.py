@@ -317,8 +317,7 @@ class MediaSession:
     def show(self, peer_id: str, tiles: Mapping[TrackKey, int]) -> None:
         """What the peer shows of others; see `Engine.show`."""
         link = self._peer_with_lease(peer_id).subscribe
-        if link is not None and link.tiles != tiles:
-            link.tiles = dict(tiles)
+        if link is not None and link.show(tiles):
             self.reconcile()
 
     def request_key_frame(self, track: UpTrack, now: float) -> None:

@@ -27,6 +27,7 @@ _REPORT_MEMORY = 8
 _FULL_HEIGHTS = {Source.CAMERA: 720, Source.SCREEN: 1080}
 _MEASURE_SECONDS = 0.4
 _ALLOCATE_SECONDS = 0.5
+_LAST = 1 << 30
 _LEAST_REPORTED, _MOST_REPORTED = 20, 5000
 """Packets of all streams together that a share of losses is taken of: two of five say nothing about the way."""
 
@@ -51,7 +52,8 @@ class SubscribeLink(Link):
         self.in_flight: tuple[TrackKey | None, ...] | None = None
         self.downlink = Downlink()
         self.tiles: Mapping[TrackKey, int] | None = None
-        """Height in device pixels of each picture that is shown; None while the client has not said."""
+        """Height in device pixels of each picture shown, most important first; None before the client has said."""
+        self._places: dict[TrackKey, int] = {}
         self._padding = 0.0
         self.allocate_at = 0.0
         """When to ask anew which encodings fit: what comes and what gets through changes without anybody saying so."""
@@ -249,7 +251,7 @@ class SubscribeLink(Link):
         self.allocate_at = now + _ALLOCATE_SECONDS
         self._measure(now)
         downs, pictures, sound = [], [], 0.0
-        for down in sorted(self.downs, key=self._importance, reverse=True):
+        for down in sorted(self.downs, key=self._place):
             key = down.key
             if key is None or key not in rates:
                 continue
@@ -268,12 +270,24 @@ class SubscribeLink(Link):
             down.rank, down.switched = index, False
         return changed
 
+    def show(self, tiles: Mapping[TrackKey, int]) -> bool:
+        """Take what the client shows, most important first. Whether that is something else than before."""
+        keys = list(tiles)
+        if self.tiles == tiles and list(self.tiles) == keys:
+            return False
+        self.tiles = dict(tiles)
+        self._places = {key: place for place, key in enumerate(keys)}
+        return True
+
     def _tile_height(self, key: TrackKey) -> float:
         return math.inf if self.tiles is None else self.tiles.get(key, 0)
 
-    def _importance(self, down: DownTrack) -> tuple[bool, float]:
+    def _place(self, down: DownTrack) -> int:
+        """Its place in the order of importance; screens first while the client has said nothing."""
         key = down.key
-        return (key[1] is Source.SCREEN, self._tile_height(key)) if key is not None else (False, 0.0)
+        if key is None:
+            return _LAST
+        return self._places.get(key, _LAST) if self.tiles is not None else int(key[1] is not Source.SCREEN)
 
     def _measure(self, now: float) -> None:
         seconds = now - self._measured_at

@@ -220,6 +220,36 @@ class LayersTests(EngineTestCase):
         session = self.engine._sessions["session"]
         self.assertEqual([t.downs for tracks in session._published().values() for t in tracks], [(), (), ()])
 
+    async def test_where_not_all_fit_the_one_that_was_named_first_is_shown(self) -> None:
+        publishers = [await self.publisher(name, Source.CAMERA) for name in ("anna", "cleo")]
+        ben = await self.listener("ben")
+        for member in publishers:
+            member.grant(seconds=1e6)
+        ben.grant(publish=frozenset(), seconds=1e6)
+
+        async def film(times: int) -> None:
+            for _ in range(times):
+                for member in publishers:
+                    member.send_video(b"p" * 500)
+                self.clock.advance(0.05)
+                await asyncio.sleep(0.002)
+
+        await film(1)
+        await eventually(lambda: ben.offers and len(ben.offers[-1].tracks) == 2)
+        await ben.connected()
+        await film(40)
+        for _ in range(3):
+            for name in ("anna", "cleo"):
+                newest, _ = ben.packets_of(name, Source.CAMERA)[-1]
+                block = struct.pack("!IIIIII", newest.ssrc, 150 << 24, newest.sequence, 0, 0, 0)
+                assert ben.subscribing is not None
+                ben.subscribing.send_rtcp(struct.pack("!BBHI", 0x81, 201, 7, 1) + block)
+            await film(30)
+        for order in (("anna", "cleo"), ("cleo", "anna")):
+            self.engine.show("session", "ben", {(name, Source.CAMERA): 300 for name in order})
+            flows = {entry["publisher"]: entry["flows"] for entry in self.receives("ben")}
+            self.assertEqual(flows, {order[0]: True, order[1]: False})
+
     async def test_showing_needs_a_lease(self) -> None:
         await self.layered()
         with self.assertRaises(OfferRejected):

@@ -160,12 +160,13 @@ export class Stage {
   }
 
   /**
-   * Which pictures of others are seen, and how large, in device pixels. Of a page that is hidden, none.
+   * Which pictures of others are seen, and how large, in device pixels; what matters most first, as not everything may fit
+   * this person's network. Of a page that is hidden, none.
    * @param {Map<string, Rect>} places
    */
   #tilesOf(places) {
     if (document.hidden) return [];
-    return [...places].flatMap(([key, rect]) => {
+    const tiles = [...places].flatMap(([key, rect]) => {
       const colon = key.lastIndexOf(":");
       const participant = key.slice(0, colon);
       const source = /** @type {"camera" | "screen"} */ (key.slice(colon + 1));
@@ -173,6 +174,9 @@ export class Stage {
       const height = Math.min(8192, Math.max(1, Math.round(Math.max(full, rect.h) * devicePixelRatio)));
       return participant === this.#roster.you ? [] : [{ participant, source, height }];
     });
+    const place = (/** @type {import("../media/call.js").Tile} */ { participant, source }) =>
+      ["screen", this.pinned, this.#lastSpeaker].indexOf(source === "screen" ? source : participant) + 1 || 4;
+    return tiles.sort((a, b) => place(a) - place(b) || b.height - a.height);
   }
 
   clear() {
