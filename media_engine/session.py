@@ -178,6 +178,8 @@ class MediaSession:
         if link is None:
             link = peer.subscribe = SubscribeLink(self, peer_id, self._wiring)
         else:
+            # Whoever asks again has been cut off, and may be on another network now.
+            link.restart_ice()
             link.offer_again()
         self._note("subscribe_opened", peer_id, fresh=fresh)
         self.reconcile()

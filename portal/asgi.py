@@ -45,6 +45,8 @@ def make_live() -> Live:
 
     from media_engine import EngineConfig
     from meetings.live import Live
+    from meetings.live.relays import Relays
 
     config = settings.LINTEL
-    return Live(EngineConfig(host=config.media_bind, port=config.media_port, public_addresses=config.media_advertised))
+    media = EngineConfig(host=config.media_bind, port=config.media_port, public_addresses=config.media_advertised)
+    return Live(media, relays=Relays(config.turn_urls, config.turn_secret))

@@ -54,9 +54,7 @@ class ClientTransport:
 
     def __init__(self, server_port: int) -> None:
         self.server = ("127.0.0.1", server_port)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.setblocking(False)
+        self.socket = self._open()
         self.ice = IceTransport(self._sendto, time.monotonic())
         self.ice.address = self.server
         self.states: list[str] = []
@@ -67,7 +65,20 @@ class ClientTransport:
         self.stun_answers: list[stun.StunMessage] = []
         self.remote_ufrag = self.remote_password = ""
         self._task: asyncio.Task[None] | None = None
-        asyncio.get_running_loop().add_reader(self.socket.fileno(), self._drain)
+
+    def _open(self) -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._drain)
+        return sock
+
+    def move(self) -> None:
+        """Another network: another address and, as in a browser, new ICE credentials; the same association."""
+        asyncio.get_running_loop().remove_reader(self.socket.fileno())
+        self.socket.close()
+        self.socket = self._open()
+        self.ice.restart()
 
     def _sendto(self, datagram: bytes | memoryview, address: tuple[str, int]) -> None:
         self.socket.sendto(datagram, address)

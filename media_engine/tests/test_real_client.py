@@ -29,10 +29,12 @@ class Browser:
         self.subscribing: Any = None
         self.offers: asyncio.Queue[SubscribeOffer] = asyncio.Queue()
         self.opened_at = 0.0
+        self.configuration: Any = None
+        """RTCConfiguration of both connections; None for an ordinary one."""
         self._answering: asyncio.Task[None] | None = None
 
     async def publish(self, sound: Any, picture: Any, rids: tuple[str, ...] = ()) -> None:
-        self.publishing = webrtc.RTCPeerConnection()
+        self.publishing = webrtc.RTCPeerConnection(self.configuration)
         encodings = [webrtc.RTCRtpEncodingParameters(rid=rid) for rid in rids]
         send = webrtc.RTCRtpTransceiverInit(direction="sendonly")
         layered = webrtc.RTCRtpTransceiverInit(direction="sendonly", send_encodings=encodings)
@@ -46,7 +48,7 @@ class Browser:
 
     def open(self) -> None:
         self.opened_at = time.monotonic()
-        self.subscribing = webrtc.RTCPeerConnection()
+        self.subscribing = webrtc.RTCPeerConnection(self.configuration)
         self.engine.open_subscribe("session", self.peer_id, True)
         self._answering = asyncio.create_task(self._answer())
 

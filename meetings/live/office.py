@@ -27,6 +27,7 @@ from meetings.live import facts, storing, views
 from meetings.live.authorization import Authorization
 from meetings.live.diagnosis import Diagnosis
 from meetings.live.files import MEGABYTE, Files
+from meetings.live.relays import NO_RELAYS, Relays
 from meetings.live.room import LEASE_SECONDS, Room
 from meetings.live.seats import Connection, Seat, has_place_at_door
 from meetings.live.sockets import Sockets
@@ -66,8 +67,10 @@ class Live:
         *,
         clock: Callable[[], float] = time.monotonic,
         database_threads: int = DATABASE_THREADS,
+        relays: Relays = NO_RELAYS,
     ) -> None:
         self.engine = Engine(engine_config, on_event=self._on_event, clock=clock)
+        self.relays = relays
         self.clock = clock
         self.rooms: dict[str, Room] = {}
         self.authorization = Authorization(self)

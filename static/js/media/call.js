@@ -1,6 +1,7 @@
 // Both transports of one stay inside: started after each `room`, kept over a cut of the socket, begun again when they died.
 import { Emitter } from "../lib/emitter.js";
 import { RequestFailed } from "../signaling/protocol.js";
+import { useRelays } from "./peer.js";
 import { Publisher } from "./publisher.js";
 import { Subscriber, trackKey } from "./subscriber.js";
 
@@ -19,6 +20,8 @@ const SHOWN_AFTER_MS = 250;
 /** After this many failures in a row the page stops trying by itself and says so. */
 const MOST_RESTARTS = 5;
 const RESTART_AFTER_MS = 1000;
+/** A transport that lost the server for so long looks for it from the network that this is now; moments pass by themselves. */
+const SEARCH_AFTER_MS = 2000;
 
 /** @extends {Emitter<CallEvents>} */
 export class Call extends Emitter {
@@ -40,6 +43,11 @@ export class Call extends Emitter {
   #starting = false;
   /** @type {any} */
   #restartTimer = null;
+  /** @type {any} */
+  #searchTimer = null;
+  /** An offer that came before it was known how to reach the server. @type {import("./subscriber.js").MediaOffer | null} */
+  #early = null;
+  #asking = false;
   /** @type {any} */
   #shownTimer = null;
   /** @type {Tile[]} */
@@ -83,7 +91,10 @@ export class Call extends Emitter {
 
   /** @param {ServerMessage} message */
   take(message) {
-    if (message.type === "media.offer") this.subscriber?.take(message);
+    if (message.type === "media.offer") {
+      if (this.#asking) this.#early = message;
+      else this.subscriber?.take(message);
+    }
     if (message.type !== "media.transport") return;
     if (message.state === "connected") this.#restarts = 0;
     if (message.state === "closed" && !this.#starting) this.#restart();
@@ -154,6 +165,7 @@ export class Call extends Emitter {
   /** Ends both transports; nothing is heard or seen afterwards. */
   close() {
     clearTimeout(this.#restartTimer);
+    clearTimeout(this.#searchTimer);
     clearTimeout(this.#shownTimer);
     this.#shownTimer = null;
     this.#end();
@@ -169,6 +181,7 @@ export class Call extends Emitter {
 
   async #start() {
     clearTimeout(this.#restartTimer);
+    clearTimeout(this.#searchTimer);
     this.#starting = true;
     let kept = Boolean(this.publisher?.alive && this.subscriber?.alive);
     if (!kept) this.#make();
@@ -179,9 +192,10 @@ export class Call extends Emitter {
         this.#make();
         publisher = this.publisher;
       }
-      await this.#request("media.start", { fresh: !kept });
+      await this.#ask(!kept);
       await this.#tell();
-      if (!kept) await publisher?.negotiate();
+      // Whoever was cut off may have come back from another network.
+      await (kept ? publisher?.restartIce() : publisher?.negotiate());
       this.#toldShown = "";
     } catch (error) {
       if (publisher !== this.publisher || (error instanceof RequestFailed && error.code === "cut")) return;
@@ -191,6 +205,19 @@ export class Call extends Emitter {
       this.#starting = false;
     }
     await this.#tellShown();
+  }
+
+  /** Lets the server begin, with relays that are good now. @param {boolean} fresh */
+  async #ask(fresh) {
+    this.#early = null;
+    this.#asking = true;
+    try {
+      const { ice_servers: relays = [] } = await this.#request("media.start", { fresh });
+      for (const end of [this.publisher, this.subscriber]) if (end) useRelays(end.connection, relays);
+    } finally {
+      this.#asking = false;
+    }
+    if (this.#early) this.subscriber?.take(this.#early);
   }
 
   #make() {
@@ -221,7 +248,11 @@ export class Call extends Emitter {
     const sending = this.publisher?.connection.connectionState ?? "closed";
     const receiving = this.subscriber?.connection.connectionState ?? "closed";
     this.emit("state", { sending, receiving });
+    clearTimeout(this.#searchTimer);
     if (sending === "failed" || receiving === "failed") this.#restart();
+    else if (sending === "disconnected" || receiving === "disconnected") {
+      this.#searchTimer = setTimeout(() => void (this.#starting || this.#start()), SEARCH_AFTER_MS);
+    }
   }
 
   #restart() {

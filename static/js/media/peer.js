@@ -13,6 +13,15 @@ export function makePeerConnection({ encrypted }) {
   return new RTCPeerConnection(configuration);
 }
 
+/**
+ * By which relays the server may be reached, from the next gathering on.
+ * @param {RTCPeerConnection} connection
+ * @param {RTCIceServer[]} iceServers
+ */
+export function useRelays(connection, iceServers) {
+  if (iceServers.length) connection.setConfiguration({ ...connection.getConfiguration(), iceServers });
+}
+
 /** @param {RTCPeerConnection | null} connection */
 export const isAlive = (connection) =>
   connection !== null && connection.connectionState !== "failed" && connection.connectionState !== "closed";

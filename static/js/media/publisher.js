@@ -5,7 +5,7 @@ import { isAlive, makePeerConnection } from "./peer.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").Source} Source
- * @typedef {(type: string, fields?: object) => Promise<{sdp?: string} & Partial<import("../signaling/protocol.js").MediaState>>} Request
+ * @typedef {(type: string, fields?: object) => Promise<{sdp?: string, ice_servers?: RTCIceServer[]} & Partial<import("../signaling/protocol.js").MediaState>>} Request
  */
 
 /**
@@ -27,8 +27,8 @@ const SCREEN_BUDGET = { maxBitrate: 2_500_000 };
 /** The answer came from a server that does not know this transport. */
 class AnotherServer extends Error {}
 
-/** @param {string | undefined} sdp */
-const iceUser = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp ?? "")?.[1];
+/** Each transport of the server has a certificate of its own. @param {string | undefined} sdp */
+const certificate = (sdp) => /^a=fingerprint:\S+ (\S+)/m.exec(sdp ?? "")?.[1];
 
 export class Publisher {
   /** @type {RTCPeerConnection} */
@@ -91,12 +91,11 @@ export class Publisher {
   }
 
   /**
-   * Whether the server still has this transport: the same offer again is answered by the same ICE user. A server that
-   * was started anew answers as another one, and then nothing sent here arrives anywhere.
+   * Whether the server still has this transport: the same offer again is answered with the same certificate. A server that
+   * was started anew answers with another one, and then nothing sent here arrives anywhere.
    */
   async confirm() {
-    const known = iceUser(this.connection.remoteDescription?.sdp);
-    if (!known) return false;
+    if (!certificate(this.connection.remoteDescription?.sdp)) return false;
     try {
       await this.negotiate();
     } catch (error) {
@@ -104,6 +103,12 @@ export class Publisher {
       throw error;
     }
     return true;
+  }
+
+  /** Looks for a way to the server anew, from whatever network this is now. What flows goes on until one is found. */
+  restartIce() {
+    this.connection.restartIce();
+    return this.negotiate();
   }
 
   /** @param {number} people how many are inside */
@@ -146,8 +151,8 @@ export class Publisher {
     for (const [source, line] of this.#lines) if (line.mid !== null) sources[line.mid] = source;
     try {
       const { sdp } = await this.#request("media.publish", { sdp: this.connection.localDescription?.sdp, sources });
-      const known = iceUser(this.connection.remoteDescription?.sdp);
-      if (known && known !== iceUser(sdp)) throw new AnotherServer("the answer is of another transport");
+      const known = certificate(this.connection.remoteDescription?.sdp);
+      if (known && known !== certificate(sdp)) throw new AnotherServer("the answer is of another transport");
       await this.connection.setRemoteDescription({ type: "answer", sdp: this.#transforms ? hardened(sdp ?? "") : (sdp ?? "") });
     } catch (error) {
       // Back to what both sides agreed on: the next offer must not build on one that was never answered.
