@@ -200,6 +200,8 @@ class PublishLink(Link):
         track.last_packet_at = now
         track.packets += 1
         track.octets += header.payload_end - header.payload_start
+        if not track.video and header.audio_level >= 0:
+            track.loudness.hear(header.audio_level)
         if not track.live:
             self.publish_owner.on_first_packet(track)
         if track.downs or track.key_frame_wanted:

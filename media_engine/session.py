@@ -30,6 +30,7 @@ from media_engine.publish import PublishLink
 from media_engine.subscribe import SubscribeLink
 from media_engine.tracks import DownTrack, TrackKey, UpTrack, coming
 from media_engine.tripwire import Tripwire
+from media_engine.voices import Stage
 from media_engine.wiring import Wiring
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -80,6 +81,9 @@ class MediaSession:
         self._live: set[TrackKey] = set()
         self._seen: set[TrackKey] = set()
         self._unsealed: set[TrackKey] = set()
+        self._stage = Stage(wiring.config.max_voices)
+        self._voices: frozenset[TrackKey] | None = None
+        """Whose microphones are passed on of those that say how loud they are; None while all are."""
         self._tripwires: dict[UpTrack, tuple[int, Tripwire]] = {}
 
     def __repr__(self) -> str:
@@ -253,7 +257,7 @@ class MediaSession:
 
     def _connect(self, down: DownTrack, tracks: tuple[UpTrack, ...], now: float) -> tuple[UpTrack, ...]:
         """The encodings whose packets this receiver is given: what flows, and what takes its place at a key frame."""
-        if down.rank == PAUSED:
+        if down.rank == PAUSED or self._is_unheard(tracks[0]):
             down.disconnect()
             return ()
         target = tracks[min(down.rank, len(tracks) - 1)]
@@ -268,6 +272,24 @@ class MediaSession:
         if target.video and not asked:
             self.request_key_frame(target, now)
         return (down.up,) if down.next_up is None else (down.up, down.next_up)
+
+    def _is_unheard(self, track: UpTrack) -> bool:
+        """Whether others are louder."""
+        if self._voices is None or track.key[1] is not Source.MICROPHONE or track.loudness.value < 0:
+            return False
+        return track.key not in self._voices
+
+    def _choose_voices(self, now: float) -> None:
+        """Pass on the loudest few, once there are more."""
+        known = {
+            key: tracks[0].loudness.value
+            for key, tracks in self._allowed(self._published(), now).items()
+            if key[1] is Source.MICROPHONE and tracks[0].live and tracks[0].loudness.value >= 0
+        }
+        voices = self._stage.choose(known, now) if len(known) > self._config.max_voices else None
+        if voices != self._voices:
+            self._voices = voices
+            self.reconcile()
 
     def _published(self) -> dict[TrackKey, tuple[UpTrack, ...]]:
         """Every published source with its encodings, smallest first."""
@@ -362,6 +384,7 @@ class MediaSession:
                     link.tick(now)
         if self.sealed:
             self._look_at_seals()
+        self._choose_voices(now)
         self._allocate(now)
 
     def _look_at_seals(self) -> None:

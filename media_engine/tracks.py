@@ -17,6 +17,7 @@ from media_engine.receive_log import ReceiveLog
 from media_engine.rtcp import ReportBlock, SenderReport
 from media_engine.sdp_write import RTX_PAYLOAD_TYPE
 from media_engine.srtp import SrtpPair
+from media_engine.voices import Loudness
 
 AUDIO_CLOCK_RATE = 48000
 VIDEO_CLOCK_RATE = 90000
@@ -45,7 +46,8 @@ class ReceiverLink(Protocol):
 class UpTrack:
     """One encoding of a published m-line, named by its `rid` where there are several.
 
-    `downs` is replaced as a whole, never changed: a loop over it sees one state. `bits_per_second` is what came lately.
+    `downs` is replaced as a whole, never changed: a loop over it sees one state. `bits_per_second` is what came lately,
+    `loudness` how loud it is, if its packets say so.
 
     Counters are those of the present SSRC: `packets` and the `octets` of their payloads, without duplicates; how many
     of them were `repaired` by a retransmission; how many `nacks` and requests for key frames went to the publisher.
@@ -63,6 +65,7 @@ class UpTrack:
         "last_packet_at",
         "live",
         "log",
+        "loudness",
         "mid",
         "nacks",
         "octets",
@@ -90,6 +93,7 @@ class UpTrack:
         self.key_frame_wanted = False
         self.key_frame_asked_at = float("-inf")
         self.bits_per_second = 0.0
+        self.loudness = Loudness()
         self.bind(0)
 
     def __repr__(self) -> str:

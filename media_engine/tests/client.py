@@ -182,6 +182,8 @@ class Client:
         self.timestamp = 90000
         self.picture = 7
         self.transport_sequence = 65500
+        self.level = 5
+        """How loud its sound is (RFC 6464): 0 is the loudest, 127 silence; below 0 it does not say."""
 
     def grant(
         self,
@@ -279,7 +281,8 @@ class Client:
         """A publisher's RTP packet with a transport-wide sequence number and, for sound, its level."""
         self.transport_sequence = (self.transport_sequence + 1) & 0xFFFF
         payload_type = 111 if source.kind == "audio" else 96
-        elements = bytes([3 << 4 | 1]) + struct.pack("!H", self.transport_sequence) + bytes([1 << 4, 0x85, 0, 0, 0])
+        elements = bytes([3 << 4 | 1]) + struct.pack("!H", self.transport_sequence)
+        elements += bytes([1 << 4, 0x80 | self.level, 0, 0, 0]) if self.level >= 0 else bytes(5)
         head = struct.pack("!BBHII", 0x90, marker << 7 | payload_type, sequence, self.timestamp, _SSRC[source])
         return head + struct.pack("!HH", 0xBEDE, 2) + elements + payload
 
