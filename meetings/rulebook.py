@@ -42,7 +42,7 @@ def stored_rules(door: DoorColumns) -> Rules:
 
 def locks_at(occurrence: Occurrence, rules: Rules) -> datetime | None:
     """When the door locks by itself; None when it never does, or has done so. What a host undid stays undone."""
-    if not rules.lock_after_minutes or occurrence.started_at is None:
+    if rules.lock_after_minutes is None or occurrence.started_at is None:
         return None
     begun = max(occurrence.started_at, occurrence.starts_at)
     at = begun + timedelta(minutes=rules.lock_after_minutes)

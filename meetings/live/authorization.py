@@ -87,12 +87,21 @@ class Authorization:
         before = self._tokens.pop(participant_id, "")
         if token:
             self._tokens[participant_id] = token
-            while len(self._tokens) > MOST_TOKENS:
-                self._tokens.popitem(last=False)
+            self._forget_tokens()
         consent = self.consents.get(occurrence_id)
         if consent is not None:
             consent.ledger.again(participant_id, self.live.clock(), early=token != before)
             self.tick()
+
+    def _forget_tokens(self) -> None:
+        """The oldest of too many, and those first whom nobody is asked about: whoever comes again and again must not
+        make the service say no to people inside.
+        """
+        spare = len(self._tokens) - MOST_TOKENS
+        if spare > 0:
+            asked_about = {participant for consent in self.consents.values() for participant in consent.members}
+            for participant in sorted(self._tokens, key=asked_about.__contains__)[:spare]:
+                del self._tokens[participant]
 
     def agreed(self, occurrence_id: str) -> Agreed:
         """Whom a service lets in now; nobody where none was asked yet."""

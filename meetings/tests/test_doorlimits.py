@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,9 @@ from meetings.door import (
     with_preset,
 )
 from meetings.doorlimits import ALL_OPEN, RIGHTS, SETTLEABLE, Limits, broken, within
+from meetings.models import Occurrence
 from meetings.rights import WIDTH
+from meetings.rulebook import locks_at
 from meetings.tests.test_door import any_rules, ordered_rules
 
 any_options = st.fixed_dictionaries(
@@ -132,3 +135,10 @@ def test_guests_type_a_code_where_the_organisation_asks_for_it() -> None:
 def test_a_door_that_was_closed_further_than_the_default_stays_so() -> None:
     some = Limits(with_preset(Rules(), "anyone_with_link"), fixed=frozenset({"anyone", "guests"}))
     assert within(with_preset(Rules(), "guests_knock"), some) == with_preset(Rules(), "guests_knock")
+
+
+def test_a_door_that_locks_with_the_start_is_no_door_that_never_does() -> None:
+    limits = Limits(defaults=Rules(lock_after_minutes=15), fixed=frozenset({"lock_after_minutes"}))
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    begun = Occurrence(starts_at=noon, started_at=noon)
+    assert locks_at(begun, within(Rules(lock_after_minutes=0), limits)) == noon

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from unittest import mock
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from media_engine import Source
 from meetings import changes
-from meetings.live import Live, facts
+from meetings.live import Live, authorization, facts
 from meetings.models import Meeting, Participant
 from meetings.roundtrip import services
 from meetings.roundtrip.models import AuthorizationService
@@ -114,6 +115,21 @@ class Coming(RoundTripCase):
             outcomes = [message["outcome"] for message in host.heard if message["type"] == "authorization"]
             assert outcomes == ["unanswered", "answered"]
             assert len(await self.written("authorization.unanswered")) == 1
+
+    async def test_tokens_of_a_crowd_push_out_nobodys_who_is_inside(self) -> None:
+        with mock.patch.object(authorization, "MOST_TOKENS", 3):
+            async with self.asking() as live:
+                await self.host_inside(live)
+                peter = await self.knocker(live, authorization="peters.token")
+                await peter.message("room")
+                for number in range(10):
+                    live.authorization.bring(self.id, f"somebody {number}", "another.token")
+                await self.move(live, 50)
+                about_peter = [one for one in questions(self.service) if one["username"].startswith("visitor")]
+                assert len(about_peter) > 1
+                tokens = {one["token"] for one in about_peter}
+                assert tokens == {"peters.token"}, "asked again with what they came with"
+                assert len(live.authorization._tokens) == 3
 
     async def test_a_token_that_somebodys_own_program_gave_them_goes_to_the_service_and_nowhere_else(self) -> None:
         async with self.asking() as live:

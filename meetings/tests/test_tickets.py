@@ -67,17 +67,27 @@ def test_old_tickets_are_forgotten_by_themselves(tickets: Tickets, clock: Clock)
 
 def test_a_proof_is_used_once(clock: Clock) -> None:
     nonces = Nonces(clock, life_seconds=300)
-    assert nonces.use("device", "nonce")
-    assert not nonces.use("device", "nonce")
-    assert nonces.use("other device", "nonce")
+    assert nonces.use("device", "nonce", known=True)
+    assert not nonces.use("device", "nonce", known=True)
+    assert nonces.use("other device", "nonce", known=True)
     clock.now = 299.0
-    assert not nonces.use("device", "nonce")
+    assert not nonces.use("device", "nonce", known=True)
 
 
 def test_a_full_memory_refuses_instead_of_forgetting(clock: Clock) -> None:
     nonces = Nonces(clock, life_seconds=300, most=2)
-    assert nonces.use("device", "1")
-    assert nonces.use("device", "2")
-    assert not nonces.use("device", "3")
+    assert nonces.use("device", "1", known=True)
+    assert nonces.use("device", "2", known=True)
+    assert not nonces.use("device", "3", known=True)
     clock.now = 301.0
-    assert nonces.use("device", "3")
+    assert nonces.use("device", "3", known=True)
+
+
+def test_a_crowd_of_strangers_keeps_off_nobody_who_is_known(clock: Clock) -> None:
+    nonces = Nonces(clock, life_seconds=300, most=2)
+    crowd = [nonces.use("device", str(number), known=False) for number in range(5)]
+    assert crowd == [True, True, False, False, False]
+    assert nonces.use("device", "mine", known=True)
+    assert not nonces.use("device", "0", known=True), "a stranger's proof is worth nothing as somebody else's"
+    clock.now = 301.0
+    assert nonces.use("device", "later", known=False)

@@ -258,7 +258,7 @@ def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live)
     if seen.occurrence is None:
         return arrivals.Arrival(seen)
     # Only now, so that strangers can't fill the memory of used proofs.
-    if not live.nonces.use(device.thumbprint, device.nonce):
+    if not live.nonces.use(device.thumbprint, device.nonce, known=visitor.brings_proof):
         raise Problem(403, "proof", "This proof was used before.")
     has_name = wish.name or wish.move or (seen.invitation is not None and seen.invitation.name)
     if visitor.user is None and not has_name:

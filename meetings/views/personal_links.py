@@ -85,7 +85,7 @@ async def new_link(request: HttpRequest, code: str, live: Live, visitor: Visitor
     seen = await look_at(live, code, visitor, device.thumbprint)
     if seen.decision.reason != "link_replaced" or seen.occurrence is None:
         return JsonResponse(looked(seen))
-    if not live.nonces.use(device.thumbprint, device.nonce):
+    if not live.nonces.use(device.thumbprint, device.nonce, known=visitor.brings_proof):
         raise Problem(403, "proof", "This proof was used before.")
     invitation = await live.at_door(invitations.own_invitation, seen.occurrence, visitor.user, seen.invitation)
     if invitation is None:
