@@ -74,10 +74,13 @@ class Attempts:
             held.count += 1
         held.last_at = now
 
-    def forgive(self, occurrence: str, source: str) -> None:
-        """The same source was answered otherwise: it has signed in, or opened the right link."""
+    def forgive(self, occurrence: str, source: str, invitation: str = "") -> None:
+        """The same source was answered otherwise: it has signed in, or opened the right link. invitation: the one that
+        it came by. What was tried with a link of somebody else is told all the same.
+        """
         for key in [key for key in self._held if key[0].occurrence == occurrence and key[1] == source]:
-            del self._held[key]
+            if key[0].invitation in {"", invitation}:
+                del self._held[key]
 
     def due(self, now: datetime) -> list[Turned]:
         """What has been held long enough; forgets it."""

@@ -31,7 +31,8 @@ class TurnedAway:
         if seen.tried is not None:
             self.attempts.note(seen.tried, visitor.address, visitor.network, datetime.now(UTC))
         elif seen.occurrence is not None and seen.outcome != "refuse":
-            self.attempts.forgive(str(seen.occurrence.pk), visitor.address)
+            invitation = str(seen.invitation.pk) if seen.invitation is not None else ""
+            self.attempts.forgive(str(seen.occurrence.pk), visitor.address, invitation)
         elif seen.occurrence is not None and seen.decision.reason == "link_in_use" and seen.invitation is not None:
             second = Attempt(str(seen.occurrence.pk), "personal", str(seen.invitation.pk), "link_in_use", True)
             self.attempts.note(second, visitor.address, visitor.network, datetime.now(UTC))

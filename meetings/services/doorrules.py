@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from meetings.door import COLUMN, Rules, Way, is_ordered
-from meetings.doorlimits import Limits
+from meetings.doorlimits import Limits, broken
 from meetings.doormodels import DoorColumns
 from meetings.doortable import MOST_INSIDE
 from meetings.services.errors import Wrong
@@ -23,6 +23,17 @@ def check_rules(rules: Rules) -> None:
         raise Wrong("lock_after_minutes", "range", _("The door locks at most a day after the start."))
     if rules.capacity is not None and not 1 <= rules.capacity <= MOST_INSIDE:
         raise Wrong("capacity", "range", _("A room takes 1 to %(most)d people.") % {"most": MOST_INSIDE})
+
+
+def check_choice(rules: Rules, limits: Limits, kept: Rules | None = None) -> Rules:
+    """Rules that may be chosen within the limits. Raises `Wrong`, with every field. `kept`: those that held until
+    now."""
+    check_rules(rules)
+    wrong = [beyond(name, limits) for name in broken(rules, limits, kept)]
+    if wrong:
+        (field, message), *more = wrong
+        raise Wrong(field, "limited", message, more=more)
+    return rules
 
 
 def set_rules(door: DoorColumns, rules: Rules) -> None:

@@ -9,11 +9,10 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from meetings import audit
-from meetings.doorlimits import broken
 from meetings.models import Meeting, Occurrence, Participant
 from meetings.rights import Audience, Right
 from meetings.selectors import limits_now, rules_of
-from meetings.services.doorrules import beyond, set_rules
+from meetings.services.doorrules import check_choice, set_rules
 from meetings.services.errors import Wrong
 from meetings.services.roles import require_host
 from meetings.services.seats import answering, occurrence_locked, write
@@ -27,9 +26,7 @@ def change_rights(by: Any, occurrence: Occurrence, rights: dict[Right, Audience]
         limits = limits_now()
         before = rules_of(meeting, limits)
         rules = replace(before, **{right.value: audience for right, audience in rights.items()})
-        for name in broken(rules, limits, before):
-            field, told = beyond(name, limits)
-            raise Wrong(field, "limited", told)
+        check_choice(rules, limits, before)
         changes = {right.value: audience.value for right, audience in rights.items() if _now(before, right) != audience}
         if changes:
             set_rules(meeting, rules)

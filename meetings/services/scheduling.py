@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 
 from meetings import audit, changes, codes, lifecycle, selectors, tasks
 from meetings.door import COLUMN, Rules, Way
-from meetings.doorlimits import OPTIONS, Limits, broken, within
+from meetings.doorlimits import OPTIONS, within
 from meetings.models import Encryption, Meeting, Occurrence, RetiredCode
 from meetings.selectors import limits_now, rules_of
 from meetings.services import hosting, invitations, occurrences, retiming, series, values
-from meetings.services.doorrules import beyond, check_rules, set_rules
+from meetings.services.doorrules import check_choice, set_rules
 from meetings.services.errors import NotAHost, Wrong
 from meetings.services.exceptions import change_exceptions
 from meetings.services.lists import Wanted, change_lists, tell_members
@@ -73,7 +73,7 @@ def schedule_meeting(
     )
     rule = series.rule_from(recurrence, starts_at.astimezone(ZoneInfo(time_zone))) if recurrence is not None else None
     limits = limits_now()
-    set_rules(meeting, _checked(rules or limits.start, limits))
+    set_rules(meeting, check_choice(rules or limits.start, limits))
     with transaction.atomic():
         _save_with_code(meeting)
         meeting.hosts.set(values.accounts([by, *hosts]))
@@ -231,7 +231,7 @@ def _change_fields(meeting: Meeting, wanted: dict[str, Any]) -> dict[str, Any]:
 def _change_rules(by: Any, meeting: Meeting, wanted: Rules | Callable[[Rules], Rules]) -> dict[str, Any]:
     limits = limits_now()
     before = rules_of(meeting, limits)
-    rules = _checked(wanted(before) if callable(wanted) else wanted, limits, before)
+    rules = check_choice(wanted(before) if callable(wanted) else wanted, limits, before)
     changed: dict[str, Any] = {
         column: rules.way(row) for row, column in COLUMN.items() if rules.way(row) is not before.way(row)
     }
@@ -313,13 +313,3 @@ def _save_with_code(meeting: Meeting) -> None:
 def _check_encryption(encryption: str) -> None:
     if encryption not in Encryption.values:
         raise Wrong("encryption", "unknown", _("There is no such kind of encryption."))
-
-
-def _checked(rules: Rules, limits: Limits, kept: Rules | None = None) -> Rules:
-    """Rules that a host may choose. Raises `Wrong`. `kept`: the meeting's rules until now."""
-    check_rules(rules)
-    wrong = [beyond(name, limits) for name in broken(rules, limits, kept)]
-    if wrong:
-        (field, message), *more = wrong
-        raise Wrong(field, "limited", message, more=more)
-    return rules

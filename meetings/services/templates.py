@@ -9,10 +9,9 @@ from django.utils.translation import gettext as _
 
 from meetings import audit
 from meetings.door import Rules
-from meetings.doorlimits import broken
 from meetings.models import DoorTemplate
 from meetings.selectors import limits_now
-from meetings.services.doorrules import beyond, check_rules, set_rules
+from meetings.services.doorrules import check_choice, set_rules
 from meetings.services.errors import Wrong
 from meetings.services.organisation import require_administrator
 from meetings.text import clean_line
@@ -30,7 +29,7 @@ def make_template(by: Any, name: str, rules: Rules, about: str = "") -> DoorTemp
         account = require_administrator(by)
         if DoorTemplate.objects.count() >= MAX_TEMPLATES:
             raise Wrong("name", "too_many", _("At most %(count)d templates.") % {"count": MAX_TEMPLATES})
-        _check(rules)
+        check_choice(rules, limits_now())
         template = DoorTemplate(name=_name(name), about=clean_line(about, ABOUT_LENGTH))
         set_rules(template, rules)
         template.save()
@@ -52,8 +51,7 @@ def change_template(
         if about is not None:
             template.about = clean_line(about, ABOUT_LENGTH)
         if rules is not None:
-            _check(rules)
-            set_rules(template, rules)
+            set_rules(template, check_choice(rules, limits_now()))
         template.save()
         audit.record("organisation.template_changed", actor=account, target=template.name, was=was)
 
@@ -64,15 +62,6 @@ def delete_template(by: Any, template: DoorTemplate) -> None:
         account = require_administrator(by)
         audit.record("organisation.template_deleted", actor=account, target=template.name)
         template.delete()
-
-
-def _check(rules: Rules) -> None:
-    check_rules(rules)
-    limits = limits_now()
-    wrong = [beyond(name, limits) for name in broken(rules, limits)]
-    if wrong:
-        (field, message), *more = wrong
-        raise Wrong(field, "limited", message, more=more)
 
 
 def _name(name: str, template: DoorTemplate | None = None) -> str:

@@ -46,6 +46,16 @@ class AttemptsTests(TestCase):
         left = {(one.attempt.occurrence, one.network) for one in self.attempts.due(NOON + HELD)}
         self.assertEqual(left, {("board", NETWORK), ("other", NETWORK)})
 
+    def test_coming_in_forgives_nobody_what_they_tried_with_a_link_of_somebody_else(self) -> None:
+        for whose in ("peter", "leila"):
+            self.note(0, attempt=Attempt("board", "personal", whose))
+        self.note(0)
+        self.attempts.forgive("board", HERE, "peter")
+        self.assertEqual([one.attempt.invitation for one in self.attempts.everything()], ["leila"])
+        self.note(0, attempt=Attempt("board", "personal", "leila"))
+        self.attempts.forgive("board", HERE)
+        self.assertEqual(len(self.attempts), 1)
+
     def test_a_flood_of_sources_is_told_as_one_and_fills_nothing(self) -> None:
         with mock.patch.object(attempts, "MOST", 10):
             for number in range(50):
