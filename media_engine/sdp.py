@@ -63,6 +63,8 @@ class Section:
     mid: str = ""
     direction: Direction = "sendrecv"
     rtcp_mux: bool = False
+    bundle_only: bool = False
+    """Port 0 and yet no refusal: it is sent over the transport of the bundle or not at all (RFC 9143 section 6)."""
     codecs: dict[int, Codec] = field(default_factory=dict)
     repaired: dict[int, int] = field(default_factory=dict)
     """RTX payload type to the one it repairs (apt)."""
@@ -76,7 +78,11 @@ class Section:
     @property
     def sends(self) -> bool:
         """Whether the client wants to send on this m-line."""
-        return self.port != 0 and self.direction in ("sendonly", "sendrecv")
+        return not self.is_refused and self.direction in ("sendonly", "sendrecv")
+
+    @property
+    def is_refused(self) -> bool:
+        return self.port == 0 and not self.bundle_only
 
     def find_codec(self, name: str, clock_rate: int) -> Codec | None:
         """The client's most preferred payload type of this codec."""
@@ -263,6 +269,10 @@ def _on_ssrc_group(argument: str, section: Section) -> None:
         section.ssrcs[media] = _number(match[2], 0xFFFFFFFF, "SSRC")
 
 
+def _on_bundle_only(argument: str, section: Section) -> None:
+    section.bundle_only = section.port == 0
+
+
 def _on_rid(argument: str, section: Section) -> None:
     match = _RID.fullmatch(argument)
     if match is not None and len(section.rids) < 8:
@@ -286,6 +296,7 @@ _ATTRIBUTES: dict[str, Callable[[str, Section], None]] = {
     "extmap": _on_extmap,
     "ssrc": _on_ssrc,
     "ssrc-group": _on_ssrc_group,
+    "bundle-only": _on_bundle_only,
     "rid": _on_rid,
     "simulcast": _on_simulcast,
 }
@@ -311,14 +322,16 @@ def _check(description: Description, common: _Transport, own: list[_Transport]) 
         raise _bad("there must be m-lines, each with a mid of its own")
     chosen: _Transport | None = None
     for section, transport in zip(description.sections, own, strict=True):
-        if section.port == 0 or section.kind not in ("audio", "video"):
+        if section.is_refused or section.kind not in ("audio", "video"):
             continue
         _check_section(section, description.bundle)
+        # A section that has no transport but the bundle's need not repeat it.
+        base = chosen if section.bundle_only and chosen is not None else common
         merged = _Transport(
-            transport.ufrag or common.ufrag,
-            transport.password or common.password,
-            transport.fingerprints or common.fingerprints,
-            transport.setup or common.setup,
+            transport.ufrag or base.ufrag,
+            transport.password or base.password,
+            transport.fingerprints or base.fingerprints,
+            transport.setup or base.setup,
         )
         if chosen is not None and merged != chosen:
             raise _bad("bundled m-lines name different transports")
@@ -332,7 +345,7 @@ def _check(description: Description, common: _Transport, own: list[_Transport]) 
 def _check_section(section: Section, bundle: tuple[str, ...]) -> None:
     if section.protocol != "UDP/TLS/RTP/SAVPF":
         raise _bad("only UDP/TLS/RTP/SAVPF is spoken")
-    if not section.rtcp_mux:
+    if not section.rtcp_mux and not section.bundle_only:
         raise _bad("rtcp-mux is required")
     if section.mid not in bundle:
         raise _bad("every m-line must be bundled")

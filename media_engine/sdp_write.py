@@ -65,13 +65,13 @@ def accepted_codec(section: Section) -> Codec | None:
 
 def answer(offer: Description, receiving: frozenset[str], local: LocalTransport, session: int, version: int) -> str:
     """The answer to a publisher. m-lines whose mid is not in `receiving` are answered inactive or refused."""
-    kept = [section for section in offer.sections if section.port and accepted_codec(section)]
+    kept = [section for section in offer.sections if not section.is_refused and accepted_codec(section)]
     lines = _head(session, version, [section.mid for section in kept], local, "passive")
     if offer.allow_mixed_extensions:
         lines.append("a=extmap-allow-mixed")
     candidates = _candidates(local)
     for section in offer.sections:
-        codec = accepted_codec(section) if section.port else None
+        codec = None if section.is_refused else accepted_codec(section)
         if codec is None:
             lines += [f"m={section.kind} 0 {section.protocol} {section.formats[0]}", "c=IN IP4 0.0.0.0"]
             lines += [f"a=mid:{section.mid}", "a=inactive"]

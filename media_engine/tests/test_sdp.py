@@ -51,6 +51,23 @@ class SampleTests(TestCase):
         self.assertIn("m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n", answer)
         self.assertIn("a=simulcast:recv q;h;f\r\n", answer)
 
+    def test_a_section_that_is_only_in_the_bundle_is_no_refused_one(self) -> None:
+        """So Firefox offers all sections but the first, where there is to be one transport."""
+        head, audio, video = re.split(r"(?m)^(?=m=)", SAMPLES["firefox-offer"])[:3]
+        bundled = video.replace("m=video 9 ", "m=video 0 ") + "a=bundle-only\r\n"
+        bare = re.sub(r"(?m)^a=(ice-|fingerprint|setup|rtcp-mux).*\n", "", bundled)
+        for name, text in (("bundled", bundled), ("bare", bare)):
+            with self.subTest(name=name):
+                offer = decode(head + audio + text)
+                self.assertTrue(offer.sections[1].sends)
+                answer = sdp_write.answer(offer, frozenset({"0", "1"}), LOCAL, 1, 1)
+                self.assertIn("a=group:BUNDLE 0 1\r\n", answer)
+                self.assertIn("m=video 9 UDP/TLS/RTP/SAVPF 120 124\r\n", answer)
+        refused = decode(head + audio + video.replace("m=video 9 ", "m=video 0 "))
+        self.assertFalse(refused.sections[1].sends)
+        self.assertIn("m=video 0 ", sdp_write.answer(refused, frozenset({"0"}), LOCAL, 1, 1))
+        self.assertFalse(decode(head + audio + video + "a=bundle-only\r\n").sections[1].bundle_only)
+
     def test_retransmission_ssrcs_are_paired_and_no_media_of_their_own(self) -> None:
         video = decode(SAMPLES["firefox-offer"]).sections[1]
         self.assertEqual(video.ssrcs, {3367212398: 2094412287})
