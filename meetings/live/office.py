@@ -14,28 +14,27 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from channels.db import DatabaseSyncToAsync
-
 from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState, Unsealed
 from meetings import changes
-from meetings.door import Admit
+from meetings.door import Admit, Refuse
 from meetings.live import facts, storing, views
 from meetings.live.authorization import Authorization
+from meetings.live.departures import Departures
 from meetings.live.diagnosis import Diagnosis
 from meetings.live.files import MEGABYTE, Files
 from meetings.live.relays import NO_RELAYS, Relays
 from meetings.live.room import LEASE_SECONDS, Room
 from meetings.live.seats import Connection, Seat, has_place_at_door
 from meetings.live.sockets import Sockets
+from meetings.live.threads import Threads
 from meetings.live.tries import Tries
 from meetings.live.turned_away import TurnedAway
 from meetings.live.upkeep import Upkeep
 from meetings.signaling.protocol import Close, ProtocolError
-from meetings.threads import step_back
 from meetings.tickets import Bearer, Nonces, Tickets
 
 log = logging.getLogger("lintel.live")
@@ -43,14 +42,11 @@ log = logging.getLogger("lintel.live")
 T = TypeVar("T")
 
 DATABASE_THREADS = 4
-DOOR_THREADS = 2
 MOST_ROOMS = 1_000
 EFFECT_SECONDS = 1.0
 """How long whoever changed something waits until it holds. Where it takes longer, it takes effect all the same."""
 
 _current: Live | None = None
-_asked_by = threading.local()
-"""`live` is true in a thread while it works for a `Live`."""
 
 
 def current_live() -> Live | None:
@@ -80,11 +76,9 @@ class Live:
         self.sockets = Sockets()
         self.turned_away = TurnedAway(self)
         self.upkeep = Upkeep(self)
+        self.departures = Departures(self)
         self.diagnosis = Diagnosis(self.engine, lambda: self.rooms)
-        self._executor = self._at_door = None
-        if database_threads:
-            self._executor = ThreadPoolExecutor(database_threads, "live-database", initializer=step_back)
-            self._at_door = ThreadPoolExecutor(DOOR_THREADS, "door", initializer=step_back)
+        self.threads = Threads(database_threads)
         self._tasks: set[asyncio.Task[None]] = set()
         self._due: dict[str, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -119,6 +113,7 @@ class Live:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.departures.close()
         await self.attempt(self.turned_away.store(everything=True), "-")
         for room in self.rooms.values():
             if room.files is not None and room.files.passed:
@@ -126,29 +121,19 @@ class Live:
         await self.authorization.aclose()
         self.sockets.close_all(Close.RESTART)
         await self.engine.aclose()
-        for executor in (self._executor, self._at_door):
-            if executor is not None:
-                executor.shutdown(wait=False, cancel_futures=True)
+        self.threads.close()
 
     async def database(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a synchronous function that talks to the database in a thread of its own, and closes stale
         connections.
         """
-        return await self._in_thread(self._executor, function, *args, **kwargs)
+        return await self.threads.run(function, *args, **kwargs)
 
     async def at_door(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """As `database`, for whoever asks from outside: a crowd there holds up nothing that is decided about those
-        inside, and few work at once, as everything else waits for them.
+        inside.
         """
-        return await self._in_thread(self._at_door, function, *args, **kwargs)
-
-    async def _in_thread(
-        self, executor: ThreadPoolExecutor | None, function: Callable[..., T], *args: Any, **kwargs: Any
-    ) -> T:
-        call = functools.partial(_for_live, function, *args, **kwargs)
-        if executor is None:
-            return await DatabaseSyncToAsync(call, thread_sensitive=True)()
-        return await DatabaseSyncToAsync(call, thread_sensitive=False, executor=executor)()
+        return await self.threads.run_at_door(function, *args, **kwargs)
 
     def _own(self, coroutine: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
@@ -175,7 +160,7 @@ class Live:
         Raises `ProtocolError("busy")` when there is no place, `try_again` when the database fails. The seat that is
         returned may already be gone again (the door said no): then the socket has been told and closed.
         """
-        async with self.alone_with(bearer.occurrence_id) as room:
+        async with self._at_rest(bearer.occurrence_id) as room:
             present = self._present(room) | {bearer.participant_id}
             asked_at = self.clock()
             verdicts = await self._ask(room, set(room.seats) | present, present)
@@ -190,7 +175,8 @@ class Live:
             seat = room.take_seat(judgement.person, connection, self.clock())
             if bearer.network:
                 seat.networks.add(bearer.network)
-            await self._apply(room, verdicts, asked_at)
+            out = self._apply(room, verdicts, asked_at)
+        await self.departures.store(room.id, out)
         return seat
 
     def lose_socket(self, occurrence_id: str, participant_id: str, connection: Connection) -> None:
@@ -228,19 +214,31 @@ class Live:
                     yield room
                     return
 
+    @contextlib.asynccontextmanager
+    async def _at_rest(self, occurrence_id: str) -> AsyncIterator[Room]:
+        """As `alone_with`, once it is stored who was turned out."""
+        while True:
+            await self.departures.are_stored(occurrence_id)
+            async with self.alone_with(occurrence_id) as room:
+                if not self.departures.is_storing(occurrence_id):
+                    yield room
+                    return
+
     # Asking the door
 
     async def reconcile(self, occurrence_id: str) -> None:
         """Asks the door about everybody in a live meeting and makes its answers true. Raises if the database fails."""
         while (room := self.rooms.get(occurrence_id)) is not None and not room.is_over:
             async with room.lock:
-                if self.rooms.get(occurrence_id) is room:
-                    # Whoever wakes us from here on asks once more; this question answers all who did before.
-                    self._due.pop(occurrence_id, None)
-                    asked_at = self.clock()
-                    verdicts = await self._ask(room, set(room.seats), self._present(room))
-                    await self._apply(room, verdicts, asked_at)
-                    return
+                if self.rooms.get(occurrence_id) is not room:
+                    continue
+                # Whoever wakes us from here on asks once more; this question answers all who did before.
+                self._due.pop(occurrence_id, None)
+                asked_at = self.clock()
+                verdicts = await self._ask(room, set(room.seats), self._present(room))
+                out = self._apply(room, verdicts, asked_at)
+            await self.departures.store(occurrence_id, out)
+            return
         self._due.pop(occurrence_id, None)
 
     def _present(self, room: Room) -> set[str]:
@@ -253,13 +251,13 @@ class Live:
         verdicts = await self.database(facts.judge, room.id, asked, present, kept, _now(), agreed=agreed)
         return self.authorization.settle(room, verdicts)
 
-    async def _apply(self, room: Room, verdicts: facts.Verdicts, asked_at: float) -> None:
+    def _apply(self, room: Room, verdicts: facts.Verdicts, asked_at: float) -> dict[str, Refuse]:
+        """Makes the answers true. Returns who was turned out, which `departures` has to store."""
         # The lease counts from the question: an answer that was long under way is true for when it was asked.
         out = room.apply(verdicts, lease_until=asked_at + LEASE_SECONDS, at=_now())
-        if out:
-            await self.database(storing.put_out, room.id, out)
         if room.is_over or room.is_empty:
             self.forget(room)
+        return out
 
     def forget(self, room: Room) -> None:
         """Drops a room that is over or empty."""
@@ -300,8 +298,7 @@ class Live:
 
         Then a request that takes a right away is answered when it is gone, and its answer is not worked on meanwhile.
         """
-        is_loop = threading.get_ident() == self._loop_thread
-        return self._executor is not None and not is_loop and not getattr(_asked_by, "live", False)
+        return threading.get_ident() != self._loop_thread and not self.threads.are_needed_here()
 
     def _wake_for(self, occurrence_id: str | None, number: int, holds: Future[None]) -> None:
         self.upkeep.changes.note(number)
@@ -367,14 +364,6 @@ class Live:
         elif isinstance(event, Unsealed):
             log.warning("meeting %s: %s of %s is not sealed", event.session_id, event.source.value, event.peer_id)
             seat.tell({"type": "e2ee.unsealed", "source": event.source.value})
-
-
-def _for_live(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    _asked_by.live = True
-    try:
-        return function(*args, **kwargs)
-    finally:
-        _asked_by.live = False
 
 
 def _now() -> datetime:

@@ -127,7 +127,7 @@ class SuspendTests(LiveCase):
             room = live.rooms[self.id]
             before = await live._ask(room, set(room.seats), live._present(room))
             room.suspend()
-            await live._apply(room, before, live.clock())
+            live._apply(room, before, live.clock())
             self.assertTrue(self.held(live))
             self.assertEqual((await host.ask("chat", text="hello"))["code"], "suspended")
             room.suspension_stored()
