@@ -12,6 +12,8 @@ from meetings.models import Invitation, Participant
 from meetings.services import invitations
 from meetings.tests.live_case import Browser, LiveCase, Talk, make_link, running_live
 
+SEEN_SECONDS = 0.3
+
 
 class DepartureTests(LiveCase):
     """Guests walk in; the disk takes its time to store who went."""
@@ -71,12 +73,14 @@ class DepartureTests(LiveCase):
             answer = await browser.arrive(self.code, "Peter")
             again = await browser.socket()
             await again.send("hello", protocol=1, ticket=answer["ticket"])
-            for _ in range(20):
-                await asyncio.sleep(0)
+            hearing = asyncio.create_task(again.hear())
+            await asyncio.wait([hearing], timeout=SEEN_SECONDS)
+            self.assertFalse(hearing.done())
             self.assertNotIn(answer["participant"], live.rooms[self.id].seats)
             goes_on.set()
             await going
             # Their seat was open when they asked, and is closed by now; they ask once more.
+            self.assertEqual((await hearing or {}).get("type"), "refused")
             self.assertEqual(await again.closed(), 4403)
             back = await browser.join(self.code, "Peter")
             await back.message("room")
