@@ -166,6 +166,16 @@ class Form(RevokeCase):
                 assert answer.json()["reason"].startswith(words), answer.json()
             assert not await Revocation.objects.aexists()
 
+    async def test_a_track_that_nobody_has_takes_nothing_back_and_nobody_out(self) -> None:
+        async with self.asking():
+            room = str(self.occurrence.meeting_id)
+            for track in ("cam", "Camera", "camera/2", "/camera"):
+                answer = await self.revoke({"streamID": f"{room}/p/{track}", "username": "u"})
+                assert (answer.status_code, answer.json()["reason"][:19]) == (422, "streamID: the track"), track
+            assert not await Revocation.objects.aexists()
+            for track in ("", "/", "/room", "/microphone", "/camera", "/screen"):
+                assert (await self.revoke({"streamID": f"{room}/p{track}"})).status_code == 200, track
+
     async def test_letters_that_no_database_stores_are_said_and_not_stumbled_over(self) -> None:
         async with self.asking():
             room = str(self.occurrence.meeting_id)

@@ -19,11 +19,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from meetings import audit, budgets
+from meetings.live.consent import SOURCES_OF_TRACK
 from meetings.network import source_of, truncate_network
 from meetings.roundtrip import services
 from meetings.roundtrip.protocol import (
     LONGEST_REASON,
     LONGEST_TOKEN,
+    ROOM_TRACK,
     SIGNATURE,
     TIMESTAMP,
     is_about_now,
@@ -133,7 +135,15 @@ def _wrong_place(fields: dict[str, Any]) -> str:
         return "room: the id of a meeting."
     if stream and stream.lower() != _room(fields):
         return "streamID: begins with the id of a meeting."
-    return ""
+    return _wrong_track(fields)
+
+
+def _wrong_track(fields: dict[str, Any]) -> str:
+    """A track that nobody has is a mistake of whoever names it: neither nothing nor the whole person was meant."""
+    _, _, track = str(fields.get("streamID", "")).partition("/")[2].partition("/")
+    if track in {"", ROOM_TRACK, *SOURCES_OF_TRACK}:
+        return ""
+    return "streamID: the track is microphone, camera or screen; without one it is the whole person."
 
 
 def _answer(status: int, reason: str, *, retry: float | None = None) -> HttpResponse:
