@@ -15,7 +15,7 @@ from meetings.roundtrip.services import Settings
 from portal.api import access
 from portal.api.operations import operation
 from portal.api.problems import invalid
-from portal.api.schemas import AuthorizationIn, AuthorizationOut, AuthorizationSecret, TrialIn, TrialOut
+from portal.api.schemas.authorization import AuthorizationIn, AuthorizationOut, AuthorizationSecret, TrialIn, TrialOut
 
 router = Router()
 TAG: Final = "Authorization"

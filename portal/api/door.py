@@ -17,7 +17,7 @@ from meetings.models import Encryption
 from portal.api.live import ACTIONS, HOSTS_ONLY, TAG, actor_of, hosted, live_now, state_of, target_of, told
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cursor_of, position
-from portal.api.schemas import AnswerIn, Done, MeetingState, Participants, RemovalIn
+from portal.api.schemas.live import AnswerIn, Done, MeetingState, Participants, RemovalIn
 
 router = Router()
 

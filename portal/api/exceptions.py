@@ -15,7 +15,7 @@ from portal.api import access
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, position
 from portal.api.problems import Problem
-from portal.api.schemas import ExceptionIn, ExceptionOut, Exceptions
+from portal.api.schemas.doors import ExceptionIn, ExceptionOut, Exceptions
 
 router = Router()
 TAG: Final = "The door"

@@ -17,7 +17,7 @@ from portal.api import access
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, moment, position
 from portal.api.problems import Problem
-from portal.api.schemas import InvitationIn, InvitationMade, InvitationOut, Invitations
+from portal.api.schemas.invitations import InvitationIn, InvitationMade, InvitationOut, Invitations
 
 router = Router()
 TAG: Final = "Invitations"

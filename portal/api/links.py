@@ -16,16 +16,16 @@ from portal.api.invitations import HOSTS_ONLY, host_ids, must_be_open, open_invi
 from portal.api.meetings import shown_to
 from portal.api.operations import operation
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import (
+from portal.api.schemas.invitations import (
     LINK_CHANGE,
     Count,
     InvitationChange,
     InvitationMade,
     InvitationOut,
     LinkPreview,
-    MeetingOut,
     NotifyIn,
 )
+from portal.api.schemas.meetings import MeetingOut
 
 router = Router()
 TAG: Final = "Links"

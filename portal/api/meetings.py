@@ -26,20 +26,14 @@ from meetings.models import Meeting, Occurrence, PeopleGroup
 from meetings.rights import Audience
 from meetings.services import scheduling
 from meetings.services.lists import Wanted
-from portal.api import access, schemas
+from portal.api import access
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, moment, position
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import (
-    DoorPolicyIn,
-    DoorTemplateChange,
-    DoorTemplateIn,
-    MeetingChange,
-    MeetingIn,
-    MeetingOut,
-    Meetings,
-    Moment,
-)
+from portal.api.schemas.doors import DoorTable, DoorTemplateChange, DoorTemplateIn, DoorTemplateRef, OptionsIn
+from portal.api.schemas.fields import Moment
+from portal.api.schemas.meetings import MeetingChange, MeetingIn, MeetingOut, Meetings
+from portal.api.schemas.organisation import DoorPolicyIn
 
 router = Router()
 TAG: Final = "Meetings"
@@ -294,7 +288,7 @@ def rules_from(
     return rules
 
 
-def _audiences(options: schemas.OptionsIn) -> dict[str, Audience]:
+def _audiences(options: OptionsIn) -> dict[str, Audience]:
     """Who may do what, of the options that are named; the older forms count where the newer ones are absent."""
     named = options.model_fields_set
     found = {name: Audience(getattr(options, name)) for name in RIGHTS if name in named}
@@ -306,13 +300,13 @@ def _audiences(options: schemas.OptionsIn) -> dict[str, Audience]:
     return found
 
 
-def _with_door(rules: Rules, door: str | schemas.DoorTable | schemas.DoorTemplateRef) -> Rules:
+def _with_door(rules: Rules, door: str | DoorTable | DoorTemplateRef) -> Rules:
     """The rules with a preset, a template or a table. A table that contradicts itself is refused, not put right in
     silence.
     """
     if isinstance(door, str):
         return with_preset(rules, door)
-    if isinstance(door, schemas.DoorTemplateRef):
+    if isinstance(door, DoorTemplateRef):
         offer = door_templates.named(door.template, selectors.limits_now())
         if offer is None:
             raise invalid("door.template", "There is no door template of this name.")

@@ -17,7 +17,8 @@ from portal.api.meetings import check_start, status_of
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, moment, position
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import Moment, OccurrenceChange, OccurrenceOut, Occurrences
+from portal.api.schemas.fields import Moment
+from portal.api.schemas.meetings import OccurrenceChange, OccurrenceOut, Occurrences
 
 router = Router()
 TAG: Final = "Occurrences"

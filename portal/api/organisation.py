@@ -20,7 +20,7 @@ from portal.api.meetings import rules_from, shown_door, shown_options
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, position
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import DoorPolicyIn, DoorPolicyOut, GroupChange, GroupIn, GroupOut, Groups
+from portal.api.schemas.organisation import DoorPolicyIn, DoorPolicyOut, GroupChange, GroupIn, GroupOut, Groups
 
 router = Router()
 TAG: Final = "The organisation"

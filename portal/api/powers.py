@@ -13,7 +13,7 @@ from meetings.rights import Right
 from portal.api.live import ACTIONS, TAG, actor_of, hosted, live_now, state_of, target_of, told
 from portal.api.operations import operation
 from portal.api.problems import invalid
-from portal.api.schemas import AskIn, Done, MeetingState, MuteAllIn, MuteIn, PersonRightsIn, ResumeIn
+from portal.api.schemas.live import AskIn, Done, MeetingState, MuteAllIn, MuteIn, PersonRightsIn, ResumeIn
 
 router = Router()
 

@@ -23,7 +23,8 @@ from portal.api import access
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, number, position
 from portal.api.problems import Problem
-from portal.api.schemas import Attendance, AuditLog, History, Moment
+from portal.api.schemas.fields import Moment
+from portal.api.schemas.record import Attendance, AuditLog, History
 
 router = Router()
 TAG: Final = "What happened"

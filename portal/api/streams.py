@@ -13,7 +13,7 @@ from meetings.roundtrip import answering
 from portal.api import access
 from portal.api.operations import operation
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import StreamPassIn, StreamPassMade
+from portal.api.schemas.live import StreamPassIn, StreamPassMade
 
 router = Router()
 TAG: Final = "Streams"

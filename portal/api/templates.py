@@ -18,7 +18,7 @@ from portal.api.meetings import rules_from, shown_door, shown_options
 from portal.api.operations import operation
 from portal.api.organisation import administrator
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import DoorTemplateChange, DoorTemplateIn, DoorTemplateOut, DoorTemplates
+from portal.api.schemas.doors import DoorTemplateChange, DoorTemplateIn, DoorTemplateOut, DoorTemplates
 
 router = Router()
 TAG: Final = "The door"

@@ -15,7 +15,7 @@ from meetings.webhooks.models import Webhook, WebhookDelivery
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cut, moment, number, position
 from portal.api.problems import Problem, invalid
-from portal.api.schemas import (
+from portal.api.schemas.webhooks import (
     Deliveries,
     PingResult,
     WebhookChange,
