@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from meetings.domains import domain_of, is_within
-from meetings.door import NOBODY_SAID, Settled
+from meetings.doorfacts import NOBODY_SAID, Settled
 from meetings.doortable import (
     BELOW,
     COLUMN,

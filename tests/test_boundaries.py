@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PURE = [
     "meetings/door.py",
+    "meetings/doorfacts.py",
     "meetings/doortable.py",
     "meetings/doorlimits.py",
     "meetings/domains.py",
