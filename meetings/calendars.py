@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings import ics, recurrence
-from meetings.models import Occurrence
+from meetings.models import Encryption, Occurrence
 from meetings.readers import Reader
 from meetings.seriesmodels import Series
 
@@ -99,7 +99,8 @@ def _entry(occurrence: Occurrence, reader: Reader, *, uid: Any, starts_at: datet
     organiser: Any = meeting.created_by
     come_in = _("Come in: %(link)s") % {"link": reader.link}
     later = _("Your personal link comes by email before each meeting.")
-    lines = [meeting.notes, come_in if reader.link else later]
+    half = _("This meeting is sealed: the key of the room comes from its hosts by another way.")
+    lines = [meeting.notes, come_in if reader.link else later, half if meeting.encryption == Encryption.SEALED else ""]
     return ics.Entry(
         uid=ics.uid_of(uid, settings.LINTEL.public_url),
         sequence=meeting.calendar_sequence,

@@ -87,6 +87,7 @@ class LinkKeyTests(TestCase):
             assert "This meeting is sealed" in str(body)
             assert "comes from Ingrid Sæther by another way" in str(body)
             assert "sealed=" not in str(body)
+        assert "the key of the room comes from its hosts" in sent.alternatives[1][0].replace("\r\n ", "")
 
 
 class LiveLinkKeyTests(LiveCase):

@@ -227,7 +227,8 @@ test("the key leaves the address bar, outlives a sign-in in the tab, and a paste
   assert.deepEqual(again.link.key, key);
   const without = page("#sealed=1.1.cut");
   without.link.take();
-  assert.deepEqual([without.link.key, without.link.wasGiven, await without.link.trouble(null)], [null, true, "link_key_missing"]);
+  assert.deepEqual([without.link.key, without.link.wasGiven, await without.link.trouble(null)], [null, true, "link_key_unmade"]);
+  assert.equal(await without.link.trouble({ generation: 1, check: await checkOf(key) }), "link_key_missing");
   assert.equal(without.link.paste("https://meet.example/m/abc"), "no_key");
   assert.equal(without.link.paste("nonsense"), "no_key");
   assert.equal(String(without.link.paste(`https://meet.example/i/token#${fragmentOf(key)}`)), `https://meet.example/i/token#${fragmentOf(key)}`);
@@ -255,9 +256,10 @@ test("a meeting whose link has a key is entered sealed or not at all", async () 
     // Even where only a part of the key came.
     await assert.rejects(securing(mode, "#sealed=1.1.cut").enter({ code: "abc", encryption: mode }), { reason: "unsealed" });
   }
-  assert.equal(await securing("sealed", "").obstacle(), "link_key_missing");
+  assert.equal(await securing("sealed", "").obstacle(), "link_key_unmade");
+  assert.equal(await securing(null, "#sealed=1.1.cut").obstacle(), "link_key_missing");
   assert.equal(await securing("sealed", whole).obstacle(), null);
-  await assert.rejects(securing(null, "").enter({ code: "abc", encryption: "sealed", link_key: null }), { reason: "link_key_missing" });
+  await assert.rejects(securing(null, "").enter({ code: "abc", encryption: "sealed", link_key: null }), { reason: "link_key_unmade" });
   // This browser has heard that it is sealed: another page of it knows, whatever the door says now.
   await assert.rejects(securing("transport", "").enter({ code: "abc", encryption: "e2ee" }), { reason: "unsealed" });
   const fits = { code: "abc", encryption: "sealed", link_key: { generation: 1, check: await checkOf(key) } };

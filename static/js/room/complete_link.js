@@ -6,7 +6,7 @@ import { compareLinkKey, fragmentOf, linkKeyText, readLinkKey, takeLinkKey } fro
 /**
  * @typedef {import("../e2ee/link_key.js").LinkKey} LinkKey
  * @typedef {import("../e2ee/link_key.js").PublicLinkKey} PublicLinkKey
- * @typedef {"link_key_missing" | "link_key_wrong" | "link_key_replaced"} Trouble
+ * @typedef {"link_key_missing" | "link_key_unmade" | "link_key_wrong" | "link_key_replaced"} Trouble
  */
 
 export class CompleteLink {
@@ -68,7 +68,7 @@ export class CompleteLink {
       const kept = await keptLinkKey(known.check);
       if (kept) this.#hold(kept);
     }
-    if (!this.key) return "link_key_missing";
+    if (!this.key) return known ? "link_key_missing" : "link_key_unmade";
     if (!known) return null;
     const told = await compareLinkKey(this.key, known);
     return told === "fits" ? null : `link_key_${told}`;

@@ -161,6 +161,12 @@ export function describe({ reason, by, at, note, until, link, may_tell: mayTell 
         kind: "bad", icon: "shield-alert", state: "refused", heading: gettext("This isn’t the room that your link is for"),
         body: gettext("Whoever gave you keys doesn’t have the key of your link, so somebody may be in between. Nothing of you was sent. Tell {host}, by another way than this meeting.", { host }), actions: [],
       };
+    case "link_key_unmade":
+      return {
+        kind: "", icon: "key-round", state: "refused", heading: gettext("The key of this link isn’t made yet"),
+        body: gettext("This meeting is sealed, and the key of its link is made by a host’s browser on the meeting’s page. Hosts: open that page, and pass the complete link on from there."),
+        actions: [...home, "again"],
+      };
     case "link_key_missing":
       return {
         kind: "", icon: "key-round", state: "refused", heading: gettext("This link is missing its key"),

@@ -96,7 +96,7 @@ function tellTroubles({ securing, security, banners, announcer, openPanel }) {
 }
 
 /** Hosts only: the server says it to nobody else. @param {Parts} parts */
-function tellWhoWaitsForAWord({ securing, roster, banners, announcer, failed }) {
+function tellWhoWaitsForAWord({ securing, security, roster, banners, announcer, failed }) {
   let shown = "";
   const { encryption } = securing;
   encryption?.on("change", () => {
@@ -112,7 +112,10 @@ function tellWhoWaitsForAWord({ securing, roster, banners, announcer, failed }) 
     const { participant, name } = first;
     const title = gettext("{name} is inside without the keys.", { name });
     banners.show("held", {
-      icon: "key-round", title, text: gettext("They came in by another way than a host’s device, so no device here lets them in by itself."),
+      icon: "key-round", title,
+      text: security.isSealed
+        ? gettext("They came in by another way than a host’s device, or don’t have the complete link. Without it confirming doesn’t help.")
+        : gettext("They came in by another way than a host’s device, so no device here lets them in by itself."),
       actions: [{ label: gettext("Confirm {name}", { name }), run: () => void securing.confirm(participant).catch(failed) }],
     });
     announcer.alert(title);
