@@ -17,7 +17,7 @@ from meetings.models import Encryption
 from portal.api.live import ACTIONS, HOSTS_ONLY, TAG, actor_of, hosted, live_now, state_of, target_of, told
 from portal.api.operations import operation
 from portal.api.paging import PageQuery, cursor_of, position
-from portal.api.schemas.live import AnswerIn, Done, MeetingState, Participants, RemovalIn
+from portal.api.schemas.live import AdmitIn, AnswerIn, Done, MeetingState, Participants, RemovalIn
 
 router = Router()
 
@@ -58,17 +58,23 @@ async def list_participants(request: HttpRequest, meeting_id: UUID, page: PageQu
     scope="door",
     answer=Done,
     also=202,
-    problems=ACTIONS,
+    problems=(*ACTIONS, "flagged"),
     tag=TAG,
 )
-async def admit_participant(request: HttpRequest, meeting_id: UUID, participant_id: UUID) -> Status[dict[str, Any]]:
+async def admit_participant(
+    request: HttpRequest, meeting_id: UUID, participant_id: UUID, data: AdmitIn | None = None
+) -> Status[dict[str, Any]]:
     """Let somebody in who is at the door
+
+    A program that lets in everybody who is there sets `bulk`: then whoever has `cautions` (a look-alike name, a link
+    that is used twice) is answered `flagged` and left at the door, for a host to look at.
 
     In an end-to-end encrypted meeting a program can't hand out keys: the answer is 202 and `permitted`, and they see
     and hear others once a host in the room has confirmed them.
     """
+    bulk = data is not None and data.bulk
     target = await target_of(request, meeting_id, participant_id)
-    await told(hosting.admit(live_now(), str(target.occurrence_id), actor_of(request), str(target.pk)))
+    await told(hosting.admit(live_now(), str(target.occurrence_id), actor_of(request), str(target.pk), bulk=bulk))
     is_open = target.occurrence.meeting.encryption == Encryption.TRANSPORT
     status, state = (200, "inside") if is_open else (202, "permitted")
     return Status(status, {"participant": str(participant_id), "state": state})

@@ -25,6 +25,7 @@ PROBLEM_OF: Final = {
     "not_a_host": "not_a_host",
     "no_such_participant": "not_found",
     "wrong_state": "wrong_state",
+    "flagged": "flagged",
     "not_inside": "wrong_state",
     "suspended": "wrong_state",
     "try_again": "try_again",

@@ -40,6 +40,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
         "method_not_allowed": (405, _("This address does not know this method.")),
         "wrong_state": (409, _("What is there now does not allow this.")),
         "already_invited": (409, _("This address is invited already.")),
+        "flagged": (409, _("A host looks at this person before they are let in.")),
         "too_large": (413, _("The body is larger than the API takes.")),
         "not_json": (415, _("The body must be application/json.")),
         "invalid": (422, _("Some fields are wrong.")),

@@ -70,6 +70,17 @@ class AtTheDoor(Speaks, LiveCase):
             assert (await self.people())["Peter"]["state"] == "inside"
             assert await self.act(who, "admit") == (409, "wrong_state")
 
+    async def test_a_program_that_lets_in_everybody_leaves_those_whom_a_host_should_look_at(self) -> None:
+        await self.prepared()
+        async with running_live() as live:
+            await self.second_inside(live)
+            _, _, plain = await self.knocking(live)
+            _, _, alike = await self.knocking(live, "Ιngrid Sæther")  # a Greek iota
+            assert await self.act(alike, "admit", {"bulk": True}) == (409, "flagged")
+            assert (await Participant.objects.aget(pk=alike)).let_in_at is None
+            assert await self.act(plain, "admit", {"bulk": True}) == (200, "inside")
+            assert await self.act(alike, "admit", {"bulk": False}) == (200, "inside")
+
     async def test_a_program_permits_and_a_host_confirms_where_the_server_has_no_keys(self) -> None:
         await sync_to_async(Meeting.objects.update)(encryption="e2ee")
         await self.prepared()

@@ -48,6 +48,12 @@ class Participants(Output):
     next: str | None
 
 
+class AdmitIn(Input):
+    bulk: StrictBool = Field(
+        False, description="One of many, without a look at each: whoever has `cautions` is left at the door."
+    )
+
+
 class AnswerIn(Input):
     note: Annotated[str, Field(max_length=300), LINE_OR_NOTHING] = Field("", description="What the person is told.")
     block: StrictBool = Field(False, description="They can't come back to this meeting.")
