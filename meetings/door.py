@@ -81,6 +81,7 @@ def capabilities(facts: Facts) -> Capabilities:
         show=may(rules.show, own.show, host=host, signed_in=facts.signed_in),
         share=may(rules.share, own.share, host=host, signed_in=facts.signed_in),
         chat=may(rules.chat, own.chat, host=host, signed_in=facts.signed_in),
+        record=may(rules.record, own.record, host=host, signed_in=facts.signed_in),
         host=host,
     )
 

@@ -151,6 +151,7 @@ class Capabilities:
     show: bool = False
     share: bool = False
     chat: bool = False
+    record: bool = False
     host: bool = False
 
 

@@ -131,6 +131,7 @@ class DoorForm(forms.Form):
     show = RightField(label=gettext_lazy("Who can turn on their camera"))
     share = RightField(label=gettext_lazy("Who can share their screen"))
     chat = RightField(label=gettext_lazy("Who can chat"))
+    record = RightField(label=gettext_lazy("Who can record on their own device"))
     mics_start_off = forms.BooleanField(label=gettext_lazy("Microphones start off"), required=False)
 
     def __init__(self, *args: Any, templates: Mapping[str, Rules] | None = None, **kwargs: Any) -> None:

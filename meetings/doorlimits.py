@@ -199,6 +199,7 @@ def _stricter_rights(rules: Rules, defaults: Rules, fixed: frozenset[str]) -> Ru
         show=narrower(rules.show, defaults.show) if "show" in fixed else rules.show,
         share=narrower(rules.share, defaults.share) if "share" in fixed else rules.share,
         chat=narrower(rules.chat, defaults.chat) if "chat" in fixed else rules.chat,
+        record=narrower(rules.record, defaults.record) if "record" in fixed else rules.record,
     )
 
 

@@ -67,6 +67,7 @@ class DoorColumns(models.Model):
     may_show = models.CharField(max_length=9, choices=Audience, default=Audience.EVERYONE)
     may_share = models.CharField(max_length=9, choices=Audience, default=Audience.EVERYONE)
     may_chat = models.CharField(max_length=9, choices=Audience, default=Audience.EVERYONE)
+    may_record = models.CharField(max_length=9, choices=Audience, default=Audience.HOSTS)
     mics_start_off = models.BooleanField(default=False)
     lock_after_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
     capacity = models.PositiveSmallIntegerField(

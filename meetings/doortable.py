@@ -97,6 +97,7 @@ class Rules:
     show: Audience = Audience.EVERYONE
     share: Audience = Audience.EVERYONE
     chat: Audience = Audience.EVERYONE
+    record: Audience = Audience.HOSTS
     mics_start_off: bool = False
     lock_after_minutes: int | None = None
     capacity: int | None = None

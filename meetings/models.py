@@ -185,6 +185,7 @@ class Participant(models.Model):
     may_show = models.BooleanField(null=True, blank=True)
     may_share = models.BooleanField(null=True, blank=True)
     may_chat = models.BooleanField(null=True, blank=True)
+    may_record = models.BooleanField(null=True, blank=True)
 
     class Meta:
         constraints = (

@@ -51,7 +51,7 @@ class Proofs:
 
 WENT_AGAIN: Final = Q(
     state=Participant.State.LEFT, user=None, invitation=None, entered_at=None, let_in_at=None, refused_until=None,
-    must_knock=False, may_speak=None, may_show=None, may_share=None, may_chat=None,
+    must_knock=False, may_speak=None, may_show=None, may_share=None, may_chat=None, may_record=None,
 )  # fmt: skip
 """Came by the meeting's link, and left the door before anybody said anything to them. Nothing about them changes an
 answer, and there can be as many as somebody has patience to make up."""

@@ -13,12 +13,13 @@ from typing import Final
 
 
 class Right(StrEnum):
-    """What can be given and taken: to be heard, to be seen, to share a screen, to write."""
+    """What can be given and taken: to be heard, to be seen, to share a screen, to write, to record."""
 
     SPEAK = "speak"
     SHOW = "show"
     SHARE = "share"
     CHAT = "chat"
+    RECORD = "record"
 
 
 class Audience(StrEnum):
@@ -47,6 +48,7 @@ class Own:
     show: bool | None = None
     share: bool | None = None
     chat: bool | None = None
+    record: bool | None = None
 
     def word(self, right: Right) -> bool | None:
         match right:
@@ -58,6 +60,8 @@ class Own:
                 return self.share
             case Right.CHAT:
                 return self.chat
+            case Right.RECORD:
+                return self.record
 
 
 NOTHING_SAID: Final = Own()
@@ -74,7 +78,7 @@ def combined(surely: Iterable[Own], maybe: Iterable[Own]) -> Own:
             return False
         return True if any(own.word(right) for own in certain) else None
 
-    return Own(word(Right.SPEAK), word(Right.SHOW), word(Right.SHARE), word(Right.CHAT))
+    return Own(word(Right.SPEAK), word(Right.SHOW), word(Right.SHARE), word(Right.CHAT), word(Right.RECORD))
 
 
 def may(audience: Audience, own: bool | None, *, host: bool, signed_in: bool) -> bool:

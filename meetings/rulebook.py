@@ -34,6 +34,7 @@ def stored_rules(door: DoorColumns) -> Rules:
         show=Audience(door.may_show),
         share=Audience(door.may_share),
         chat=Audience(door.may_chat),
+        record=Audience(door.may_record),
         mics_start_off=door.mics_start_off,
         lock_after_minutes=door.lock_after_minutes,
         capacity=door.capacity,

@@ -353,6 +353,10 @@ def inside_now(occurrence: Occurrence) -> int:
     return occurrence.participants.filter(state=Participant.State.INSIDE).exclude(entered_at=None).count()
 
 
+def _own(seat: Participant) -> Own:
+    return Own(seat.may_speak, seat.may_show, seat.may_share, seat.may_chat, seat.may_record)
+
+
 def _own_rights(others: list[Participant], user: Any, invitation: Invitation | None, device: str) -> Own:
     """What hosts said about this person's rights, on whatever device they said it."""
 
@@ -360,7 +364,7 @@ def _own_rights(others: list[Participant], user: Any, invitation: Invitation | N
         # An account and a personal link are the same person on every device; without either only this device is.
         return _is_theirs(seat, user, invitation, device if user is None and invitation is None else "")
 
-    words = [(is_theirs(seat), Own(seat.may_speak, seat.may_show, seat.may_share, seat.may_chat)) for seat in others]
+    words = [(is_theirs(seat), _own(seat)) for seat in others]
     return combined((own for theirs, own in words if theirs), (own for theirs, own in words if not theirs))
 
 

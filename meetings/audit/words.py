@@ -148,6 +148,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "host.rights_changed": gettext_lazy("{actor} changed who can do what: {changes}"),
     "host.person_rights": gettext_lazy("{actor} changed what {target} can do: {changes}"),
     "host.asked": gettext_lazy("{actor} asked {target} to turn on the {source}"),
+    "record.started": gettext_lazy("{actor} began to record on their own device"),
+    "record.stopped": gettext_lazy("{actor} stopped recording"),
     "host.muted": gettext_lazy("{actor} stopped the {source} of {target}"),
 }
 
@@ -245,6 +247,7 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "show": gettext_lazy("who can be seen"),
     "share": gettext_lazy("who can share a screen"),
     "chat": gettext_lazy("who can chat"),
+    "record": gettext_lazy("who can record"),
     # As these two were called in older entries.
     "allow_share": gettext_lazy("screen sharing"),
     "allow_chat": gettext_lazy("chat"),

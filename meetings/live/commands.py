@@ -118,6 +118,47 @@ async def _chat(turn: Turn) -> Fields:
     return None
 
 
+async def _record(turn: Turn) -> Fields:
+    """Says that this person records on their own device, or no longer does: everybody is told. What a device keeps the
+    server can't see; clients record nobody who did not agree.
+    """
+    seat, on = turn.seat, turn.message["on"]
+    _spend(seat.small_bucket, turn.live.clock())
+    if on:
+        _not_while_suspended(turn.room)
+        _require_recording(seat)
+    if on == (seat.recording_at is not None):
+        return None
+    if not on:
+        seat.recording_at = None
+        turn.room.tell_changes()
+    await turn.live.database(storing.recording, seat.id, on=on)
+    if on:
+        # Asked again: the right may have been taken meanwhile.
+        _require_recording(seat)
+        seat.recording_at = datetime.now(UTC)
+        turn.room.tell_changes()
+    return None
+
+
+def _require_recording(seat: Seat) -> None:
+    if not (seat.inside and seat.capabilities.record):
+        raise ProtocolError("not_allowed", "recording is off for you")
+
+
+async def _record_answer(turn: Turn) -> Fields:
+    """Passes on whether somebody agrees to be recorded; only the one who records is told."""
+    _require_plain(turn)
+    _spend(turn.seat.small_bucket, turn.live.clock())
+    recorder = turn.room.seats.get(turn.target)
+    if recorder is None or not recorder.inside:
+        raise ProtocolError("no_such_participant", "there is nobody of that id here")
+    if recorder.recording_at is None:
+        raise ProtocolError("wrong_state", "they are not recording")
+    recorder.tell({"type": "record.answered", "participant": turn.seat.id, "agrees": turn.message["agrees"]})
+    return None
+
+
 def _not_while_suspended(room: Room) -> None:
     if room.is_suspended:
         raise ProtocolError("suspended", "everything is stopped until a host resumes")
@@ -243,7 +284,8 @@ async def _host_end(turn: Turn) -> Fields:
 
 async def _media_start(turn: Turn) -> Fields:
     if turn.message["fresh"]:
-        # A new page has switched nothing on. Its first publish offer replaces the old publish transport.
+        # A new page has switched nothing on, and records nothing. Its first publish offer replaces the old transport.
+        turn.seat.recording_at = None
         turn.room.switch(turn.seat, dict.fromkeys(Source, False))
     with _EngineErrors():
         turn.live.engine.open_subscribe(turn.room.id, turn.seat.id, turn.message["fresh"])
@@ -403,6 +445,8 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "hand": (INSIDE, _hand),
     "reaction": (INSIDE, _reaction),
     "chat": (INSIDE, _chat),
+    "record": (INSIDE, _record),
+    "record.answer": (INSIDE, _record_answer),
     "media.start": (INSIDE, _media_start),
     "media.publish": (INSIDE, _media_publish),
     "media.answer": (INSIDE, _media_answer),

@@ -62,6 +62,8 @@ def may(capabilities: Capabilities, right: Right) -> bool:
             return capabilities.share
         case Right.CHAT:
             return capabilities.chat
+        case Right.RECORD:
+            return capabilities.record
 
 
 async def lower_hand(live: Live, occurrence_id: str, actor: Actor, target_id: str) -> None:

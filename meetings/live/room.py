@@ -268,6 +268,8 @@ class Room:
         seat.capabilities = capabilities
         # A right that comes back switches nothing on: its owner does.
         seat.switches.on -= off_without(capabilities)
+        if not capabilities.record:
+            seat.recording_at = None
         seat.lease_until = lease_until
         if became_host:
             seat.told_room = False  # hosts see the queue and addresses: tell them everything anew
@@ -314,7 +316,7 @@ class Room:
             self.engine.revoke(self.id, seat.id)
             seat.inside = False
             seat.capabilities = NOTHING
-            seat.hand_at = None
+            seat.hand_at = seat.recording_at = None
             seat.told_room = False
             self.news.forget(seat.id)
             self.news.tell_inside(views.gone(seat.id, "refused", None))

@@ -136,6 +136,8 @@ class Seat:
         self.agreed_until = float("-inf" if needs_agreement else "inf")
         self.switches = Switches()
         self.hand_at: datetime | None = None
+        # Since when this person says that they record on their own device.
+        self.recording_at: datetime | None = None
         self.networks: set[str] = {person.network} if person.network else set()
         self.chat_bucket = Bucket(budgets.CHAT.rate, now)
         self.small_bucket = Bucket(budgets.SIGNALS.rate, now)

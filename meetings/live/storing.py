@@ -24,6 +24,7 @@ from meetings.services import door as door_services
 from meetings.services import moves, roles
 from meetings.services.errors import NotAHost, Wrong
 from meetings.services.seats import occurrence_locked
+from meetings.services.seats import write as write_of_seat
 from meetings.signaling.protocol import ProtocolError
 
 log = logging.getLogger("lintel.live")
@@ -109,6 +110,17 @@ def answer_wish(participant_id: str, wish: int, *, allow: bool) -> None:
         raise ProtocolError("wrong_state", "nobody asks for this link any more") from None
     except Exception as error:
         log.error("an answer about a link was not stored: %s", type(error).__name__, exc_info=True)
+        raise ProtocolError("try_again", "it could not be stored") from error
+
+
+def recording(participant_id: str, *, on: bool) -> None:
+    """Stores that somebody began or ended to record on their own device. Raises `ProtocolError` as `act` does."""
+    try:
+        participant = Participant.objects.get(pk=participant_id)
+        with occurrence_locked(participant.occurrence_id) as occurrence:
+            write_of_seat("record.started" if on else "record.stopped", occurrence, participant)
+    except Exception as error:
+        log.error("that somebody records was not stored: %s", type(error).__name__, exc_info=True)
         raise ProtocolError("try_again", "it could not be stored") from error
 
 

@@ -28,6 +28,7 @@ def capabilities(those: Capabilities) -> dict[str, bool]:
         "show": those.show,
         "share": those.share,
         "chat": those.chat,
+        "record": those.record,
         "host": those.host,
     }
 
@@ -107,6 +108,7 @@ def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
         "camera": Source.CAMERA in sources,
         "screen": Source.SCREEN in sources,
         "hand": time(seat.hand_at),
+        "recording": time(seat.recording_at),
         "cautions": cautions(seat) if for_host else None,
         "link": link_use(who.link) if for_host else None,
         "identity": seat.identity if for_host else None,

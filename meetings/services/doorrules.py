@@ -50,6 +50,7 @@ def set_rules(door: DoorColumns, rules: Rules) -> None:
     door.may_show = rules.show
     door.may_share = rules.share
     door.may_chat = rules.chat
+    door.may_record = rules.record
     door.mics_start_off = rules.mics_start_off
     door.lock_after_minutes = rules.lock_after_minutes
     door.capacity = rules.capacity
@@ -62,6 +63,7 @@ FIELDS = {
     "show": "options.show",
     "share": "options.share",
     "chat": "options.chat",
+    "record": "options.record",
     "mics_start_off": "options.mics_start_off",
     "lock_after_minutes": "options.lock_after_minutes",
     "capacity": "options.capacity",

@@ -28,7 +28,7 @@ MAX_NOTE_LENGTH: Final = 300
 
 REACTIONS: Final = ("👍", "👏", "😂", "😮", "❤️", "🎉")
 MUTABLE_SOURCES: Final = ("microphone", "camera", "screen")
-RIGHTS: Final = ("speak", "show", "share", "chat")
+RIGHTS: Final = ("speak", "show", "share", "chat", "record")
 AUDIENCES: Final = ("everyone", "signed_in", "hosts")
 ROWS: Final = ("listed", "colleagues", "guests", "anyone")
 WAYS: Final = ("walks_in", "knocks", "turned_away")
@@ -50,6 +50,8 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "hand": {"raised": Field(boolean)},
         "reaction": {"emoji": Field(one_of(REACTIONS))},
         "chat": {"text": Field(prose(1, MAX_CHAT_LENGTH))},
+        "record": {"on": Field(boolean)},
+        "record.answer": {"participant": PARTICIPANT, "agrees": Field(boolean)},
         "door.admit": {"participant": PARTICIPANT, "bulk": Field(boolean, default=False), "word": WORD},
         "door.refuse": {"participant": PARTICIPANT, "block": Field(boolean, default=False), "note": NOTE},
         "door.message": {"participant": PARTICIPANT, "text": Field(prose(0, MAX_NOTE_LENGTH))},
@@ -107,6 +109,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "turned_away": frozenset({"tries", "history"}),
         "reaction": frozenset({"participant", "emoji"}),
         "chat": frozenset({"participant", "name", "text", "at"}),
+        "record.answered": frozenset({"participant", "agrees"}),
         "media.offer": frozenset({"offer", "sdp", "tracks"}),
         "media.transport": frozenset({"transport", "state"}),
         **group_messages.SERVER_MESSAGES,
@@ -118,7 +121,7 @@ MEETING_FIELDS: Final = frozenset(
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
-    | {"camera", "screen", "hand", "cautions", "link", "identity", "organiser", "capabilities"}
+    | {"camera", "screen", "hand", "cautions", "link", "identity", "organiser", "capabilities", "recording"}
 )
 WAITING_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}

@@ -55,6 +55,7 @@ def filled(**changes: Any) -> dict[str, Any]:
         "show": "everyone",
         "share": "everyone",
         "chat": "everyone",
+        "record": "hosts",
     } | changes
     return {name: value for name, value in fields.items() if value is not None}
 

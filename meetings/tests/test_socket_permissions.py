@@ -89,6 +89,9 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "hand": row(inside(OK), raised=True),
         "reaction": row(inside(OK), emoji="👏"),
         "chat": row(inside(OK), text="hello"),
+        "record": row(inside("not_allowed") | dict.fromkeys(("host", "co_host", "other_host"), OK), on=True),
+        # The one inside does not record, nor does anybody of another meeting.
+        "record.answer": row(inside("wrong_state") | {"other_host": "no_such_participant"}, "inside", agrees=True),
         "media.start": row(inside(OK), fresh=True),
         "media.publish": row(inside(OK), sdp=OFFER, sources={"0": "microphone", "1": "camera"}),
         # Nothing was offered to them: that they are told so, and not that they may not answer, is what counts here.

@@ -105,7 +105,11 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         "mics_start_off": rules.mics_start_off if rules is not None else False,
         "asks_address": _asks_address(seen),
         # Their addresses carry hashes that only the server knows; the meeting may turn out to be encrypted.
-        "workers": {"group": static("js/e2ee/group_worker.js"), "media": static("js/e2ee/media_worker.js")},
+        "workers": {
+            "group": static("js/e2ee/group_worker.js"),
+            "media": static("js/e2ee/media_worker.js"),
+            "ticker": static("js/media/ticker_worker.js"),
+        },
         "urls": {
             "arrive": reverse("door-arrive", args=[shown]),
             "look": reverse("door-look", args=[shown]),

@@ -196,6 +196,7 @@ def _row(one: dict[str, Any], state: str) -> dict[str, Any]:
         "camera": one.get("camera", False),
         "screen": one.get("screen", False),
         "hand": one.get("hand"),
+        "recording": one.get("recording"),
         "cautions": one.get("cautions") or [],
         "host": one.get("host", False),
         "organiser": one.get("organiser", False),

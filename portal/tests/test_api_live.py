@@ -160,7 +160,7 @@ class AtTheDoor(Speaks, LiveCase):
             await guest.ask("media.state", microphone=True, camera=True)
             assert await self.act(who, "rights", {"speak": False, "chat": False}) == (200, "inside")
             peter = (await self.people())["Peter"]
-            assert peter["rights"] == {"speak": False, "show": True, "share": True, "chat": False}
+            assert peter["rights"] == {**dict.fromkeys(("speak", "chat", "record"), False), "show": True, "share": True}
             assert (peter["microphone"], peter["camera"]) == (False, True)
             assert await self.act(who, "rights", {}) == (422, "invalid")
             assert await self.act(who, "ask", {"source": "microphone"}) == (200, "inside")

@@ -80,6 +80,7 @@ class Meetings(ApiCase):
             "show": "everyone",
             "share": "hosts",
             "chat": "hosts",
+            "record": "hosts",
             "allow_share": False,
             "allow_chat": False,
             "mics_start_off": True,

@@ -10,7 +10,7 @@ from django.test import Client, TestCase, override_settings
 
 from meetings import audit
 from meetings.door import Rules, Way, with_preset
-from meetings.doorlimits import ALL_OPEN, Limits
+from meetings.doorlimits import ALL_OPEN, RIGHTS, Limits
 from meetings.models import AuditEntry, Change, DoorPolicy, Meeting
 from meetings.selectors import limits_now, rules_of
 from meetings.services import organisation, scheduling
@@ -29,9 +29,9 @@ def policy_form(**changes: Any) -> dict[str, Any]:
     rows = ("listed", "colleagues", "guests", "anyone")
     fields = {name: value for name, value in filled().items() if name in (*rows, "preset", "was_preset", "was_rows")}
     fields |= {"opens": "10", "without_host": "wait", "lock_after": ""}
-    fields |= dict.fromkeys(("speak", "show", "share", "chat"), "everyone")
+    fields |= {**dict.fromkeys(("speak", "show", "share", "chat"), "everyone"), "record": "hosts"}
     fields |= {f"most_{row}": "walks_in" for row in rows}
-    options = ("opens", "without_host", "lock_after", "capacity", "speak", "show", "share", "chat", "mics_start_off")
+    options = ("opens", "without_host", "lock_after", "capacity", *RIGHTS, "mics_start_off")
     fields |= {f"free_{name}": "on" for name in (*rows, *options)}
     return {name: value for name, value in (fields | changes).items() if value is not None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,10 +63,12 @@ def seat(visitor: Visitor) -> Iterator[Callable[..., Seat]]:
     assert [wrong for one in made for wrong in one.wrong] == []
 
 
-def host_and_guest(portal: Portal, seat: Callable[..., Seat], title: str) -> tuple[Seat, Seat]:
+def host_and_guest(
+    portal: Portal, seat: Callable[..., Seat], title: str, encryption: str = "Encrypted to the server"
+) -> tuple[Seat, Seat]:
     """Ingrid hosts, Peter was let in; they see each other."""
     host, guest = seat(), seat()
-    schedule(portal, host, title, PETER)
+    schedule(portal, host, title, PETER, encryption=encryption)
     come_in(host)
     host.state("connected")
     guest.page.goto(personal_link(portal, PETER))
@@ -264,3 +267,65 @@ def test_a_host_changes_the_door_in_the_room(portal: Portal, seat: Callable[...,
     question.get_by_role("button", name="Turn away").click()
     colleague.state("refused")
     expect(colleague.page.get_by_role("heading", level=1, name="This link doesn’t open a meeting")).to_be_visible()
+
+
+RECORDED = """async (encoded) => {
+  const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+  const sound = await new OfflineAudioContext(1, 48000, 48000).decodeAudioData(bytes.slice().buffer);
+  const heard = sound.getChannelData(0);
+  const end = heard.length / 48000;
+  const loudness = (from, to) => {
+    const part = heard.slice(from * 48000, to * 48000);
+    return Math.sqrt(part.reduce((sum, one) => sum + one * one, 0) / Math.max(1, part.length));
+  };
+  const video = Object.assign(document.createElement("video"), {muted: true});
+  video.src = URL.createObjectURL(new Blob([bytes], {type: "video/webm"}));
+  const green = async (at) => {
+    video.currentTime = at;
+    await new Promise((done) => video.addEventListener("seeked", done, {once: true}));
+    const canvas = Object.assign(document.createElement("canvas"), {width: 64, height: 36});
+    const ground = canvas.getContext("2d");
+    ground.drawImage(video, 0, 0, 64, 36);
+    const {data} = ground.getImageData(16, 9, 32, 18);
+    const mean = (part) => data.filter((_, i) => i % 4 === part).reduce((sum, one) => sum + one, 0) / (data.length / 4);
+    return mean(1) - mean(0);
+  };
+  await new Promise((done) => video.addEventListener("loadeddata", done, {once: true}));
+  return {size: [video.videoWidth, video.videoHeight],
+    before: {green: await green(1), loudness: loudness(0.2, 1.8)},
+    after: {green: await green(end - 1), loudness: loudness(end - 2.5, end)}};
+}"""
+"""What a recording holds in its first and its last seconds: how green the middle is, as the camera is, and how loud."""
+
+
+def test_a_recording_holds_only_those_who_agreed_and_everybody_knows_of_it(
+    portal: Portal, seat: Callable[..., Seat], artifacts: Path
+) -> None:
+    host, guest = host_and_guest(portal, seat, "For the record", encryption="End-to-end encrypted")
+    host.button("Mic").click()
+    expect(host.button("Mic")).to_have_attribute("aria-pressed", "false")
+    guest.tool("More").click()
+    expect(guest.page.get_by_role("menuitem", name="Record on this device…")).to_have_count(0)
+    guest.page.keyboard.press("Escape")
+
+    host.tool("More").click()
+    host.page.get_by_role("menuitem", name="Record on this device…").click()
+    host.page.get_by_role("dialog", name="Record this meeting?").get_by_role("button", name="Record").click()
+    expect(host.page.get_by_text("0 of 1 others agreed to be in it.")).to_be_visible()
+    expect(guest.page.get_by_text("Ingrid Sæther is recording on their device.").first).to_be_visible()
+    host.page.wait_for_timeout(2000)  # what is recorded before anybody agrees
+    guest.page.screenshot(path=str(artifacts / "room-asked-to-be-recorded.png"))
+    guest.button("Agree").click()
+    expect(host.page.get_by_text("1 of 1 others agreed to be in it.")).to_be_visible()
+    host.page.wait_for_timeout(3000)
+    host.page.screenshot(path=str(artifacts / "room-recording.png"))
+
+    with host.page.expect_download() as saved:
+        host.button("Stop recording").click()
+    assert saved.value.suggested_filename.endswith("For the record.webm")
+    content = base64.b64encode(saved.value.path().read_bytes()).decode()
+    found = host.page.evaluate(RECORDED, content)
+    assert found["size"] == [1280, 720]
+    assert found["before"]["green"] < 40 < found["after"]["green"]
+    assert found["before"]["loudness"] < 0.001 < found["after"]["loudness"]
+    expect(guest.page.locator("[data-banner^=recording]")).to_have_count(0)

@@ -86,3 +86,31 @@ test("text of others is shown without what hides or turns it", () => {
   assert.equal(plainText("x".repeat(50), 10).length, 10);
   assert.equal(plainText("👩‍💻", 100), "👩‍💻");
 });
+
+test("a notice of recording is sealed for all, kept though the server hides it, and said again to whoever comes later", async () => {
+  const { encryption, client, talk, roster, say } = room();
+  await talk.record(true);
+  assert.deepEqual([client.requests.at(-1), encryption.sent.at(-1)], [["record", { on: true }], ["control", { t: "record", on: true }]]);
+  assert.deepEqual(roster.recorders.map(({ participant }) => participant), ["me"]);
+  encryption.sent.length = 0;
+  encryption.emit("stepped", { added: [member("new")], removed: [], fresh: false });
+  assert.deepEqual(encryption.sent, [["control", { t: "record", on: true }]]);
+  say("anna", "control", { t: "record", on: true });
+  roster.take({ type: "person", person: person("anna", { recording: null }) });
+  assert.ok(roster.people.get("anna").recording, "the server takes no notice back");
+  say("anna", "control", { t: "record", on: false });
+  assert.equal(roster.people.get("anna").recording, null);
+  roster.take({ type: "person", person: person("gast", { recording: "2026-01-01T00:00:00Z" }) });
+  assert.ok(roster.people.get("gast").recording, "and may add one");
+});
+
+test("only a sealed answer to oneself is an agreement", async () => {
+  const { encryption, client, talk, told, say } = room();
+  await talk.answerRecording("anna", true);
+  assert.deepEqual([encryption.sent, client.requests], [[["control", { t: "record_answer", participant: "anna", agrees: true }]], []]);
+  for (const wrong of [{ t: "record_answer", participant: "anna", agrees: true }, { t: "record_answer", participant: "me", agrees: "yes" }, { t: "record_answer", agrees: true }]) say("gast", "control", wrong);
+  say("gast", "reaction", { t: "record_answer", participant: "me", agrees: true });
+  assert.deepEqual(told, []);
+  say("gast", "control", { t: "record_answer", participant: "me", agrees: true });
+  assert.deepEqual(told, [{ type: "record.answered", participant: "gast", agrees: true }]);
+});

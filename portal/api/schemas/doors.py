@@ -53,6 +53,9 @@ class OptionsIn(Input):
     show: AUDIENCE = Field("everyone", description="Who can turn on their camera.")
     share: AUDIENCE = Field("everyone", description="Who can share their screen.")
     chat: AUDIENCE = Field("everyone", description="Who can chat.")
+    record: AUDIENCE = Field(
+        "hosts", description="Who can record on their own device. Whoever is in the meeting is told and asked."
+    )
     allow_share: StrictBool = Field(
         True,
         description="Older form of `share`: true is `everyone`, false is `hosts`.",
@@ -93,6 +96,7 @@ class OptionsOut(Output):
     show: AUDIENCE
     share: AUDIENCE
     chat: AUDIENCE
+    record: AUDIENCE
     allow_share: bool = Field(
         description="Whether `share` is more than `hosts`.", json_schema_extra={"deprecated": True}
     )

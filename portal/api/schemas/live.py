@@ -18,6 +18,7 @@ class RightsOut(Output):
     show: bool
     share: bool
     chat: bool
+    record: bool
 
 
 class ParticipantOut(Output):
@@ -36,6 +37,7 @@ class ParticipantOut(Output):
     camera: bool
     screen: bool
     hand: datetime | None
+    recording: datetime | None = Field(description="Since when they say that they record on their own device.")
     cautions: list[str]
     host: bool
     organiser: bool = Field(description="Made the meeting; no other host removes them.")
@@ -83,6 +85,7 @@ class PersonRightsIn(Input):
     show: StrictBool | None = None
     share: StrictBool | None = None
     chat: StrictBool | None = None
+    record: StrictBool | None = None
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=one_or_more)
 

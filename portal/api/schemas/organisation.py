@@ -25,7 +25,7 @@ class Most(Input):
 
 SETTLEABLE_NAMES = Literal[
     "listed", "colleagues", "guests", "anyone", "opens_minutes", "without_host", "speak", "show", "share", "chat",
-    "mics_start_off", "lock_after_minutes", "capacity",
+    "record", "mics_start_off", "lock_after_minutes", "capacity",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-// Who may speak, show video, share and chat, in words: whom a meeting lets, why somebody may not, and what changed.
+// Who may speak, show video, share, chat and record, in words: whom a meeting lets, why somebody may not, and what changed.
 import { gettext, listOf } from "../lib/i18n.js";
 
 /**
@@ -9,13 +9,13 @@ import { gettext, listOf } from "../lib/i18n.js";
  */
 
 /** @type {readonly Right[]} */
-export const RIGHTS = ["speak", "show", "share", "chat"];
+export const RIGHTS = ["speak", "show", "share", "chat", "record"];
 
 /** @type {Readonly<Record<"microphone" | "camera" | "screen", Right>>} */
 export const RIGHT_OF = { microphone: "speak", camera: "show", screen: "share" };
 
 /** @returns {Record<Right, string>} */
-export const rightNames = () => ({ speak: gettext("Speak"), show: gettext("Show video"), share: gettext("Share a screen"), chat: gettext("Write in the chat") });
+export const rightNames = () => ({ speak: gettext("Speak"), show: gettext("Show video"), share: gettext("Share a screen"), chat: gettext("Write in the chat"), record: gettext("Record") });
 
 /** @returns {[Audience, string][]} */
 export const audienceNames = () => [
@@ -26,7 +26,7 @@ export const audienceNames = () => [
 
 /** @param {readonly Right[]} rights "speak and share a screen" */
 function listed(rights) {
-  const verbs = { speak: gettext("speak"), show: gettext("show video"), share: gettext("share a screen"), chat: gettext("write in the chat") };
+  const verbs = { speak: gettext("speak"), show: gettext("show video"), share: gettext("share a screen"), chat: gettext("write in the chat"), record: gettext("record") };
   return listOf(rights.map((right) => verbs[right]));
 }
 
@@ -41,18 +41,21 @@ export function whyNot({ meeting, self }, right) {
     show: gettext("Only hosts can show video in this meeting."),
     share: gettext("Only hosts can share in this meeting."),
     chat: gettext("Only hosts can write in this chat."),
+    record: gettext("Only hosts can record this meeting."),
   };
   const signedIn = {
     speak: gettext("Only people who are signed in can speak in this meeting."),
     show: gettext("Only people who are signed in can show video in this meeting."),
     share: gettext("Only people who are signed in can share in this meeting."),
     chat: gettext("Only people who are signed in can write in this chat."),
+    record: gettext("Only people who are signed in can record this meeting."),
   };
   const toYou = {
     speak: gettext("A host has switched speaking off for you."),
     show: gettext("A host has switched video off for you."),
     share: gettext("A host has switched sharing off for you."),
     chat: gettext("A host has switched chat off for you."),
+    record: gettext("A host has switched recording off for you."),
   };
   const audience = meeting?.rights[right];
   if (audience === "hosts") return hostsOnly[right];

@@ -26,6 +26,8 @@ export class Stage {
   pinned = null;
   /** @type {ReadonlySet<string>} */
   speaking = new Set();
+  /** Whether pictures are wanted while the page is in the background, too. */
+  needsAll = false;
   #stage;
   #list;
   #pager;
@@ -165,7 +167,7 @@ export class Stage {
    * @param {Map<string, Rect>} places
    */
   #tilesOf(places) {
-    if (document.hidden) return [];
+    if (document.hidden && !this.needsAll) return [];
     const tiles = [...places].flatMap(([key, rect]) => {
       const colon = key.lastIndexOf(":");
       const participant = key.slice(0, colon);
@@ -177,6 +179,16 @@ export class Stage {
     const place = (/** @type {import("../media/call.js").Tile} */ { participant, source }) =>
       ["screen", this.pinned, this.#lastSpeaker].indexOf(source === "screen" ? source : participant) + 1 || 4;
     return tiles.sort((a, b) => place(a) - place(b) || b.height - a.height);
+  }
+
+  /**
+   * What is on the stage now, whoever lies over others last, in its own pixels.
+   * @returns {{width: number, height: number, pictures: (import("../media/recorder.js").Picture & {participant: string})[]}}
+   */
+  scene() {
+    const tiles = [...this.#tiles.values()].filter(({ node, rect }) => !node.hidden && rect);
+    tiles.sort((a, b) => Number(a.node.classList.contains("pip")) - Number(b.node.classList.contains("pip")));
+    return { width: this.#stage.clientWidth, height: this.#stage.clientHeight, pictures: tiles.map((tile) => tile.picture()) };
   }
 
   clear() {

@@ -109,6 +109,19 @@ export class Tile {
     this.#fit();
   }
 
+  /** As it stands on the stage. @returns {import("../media/recorder.js").Picture & {participant: string}} */
+  picture() {
+    const { node, video } = this;
+    return {
+      participant: String(node.dataset.participant),
+      rect: this.rect ?? { x: 0, y: 0, w: 0, h: 0 },
+      name: this.#plateName.textContent ?? "",
+      video: video.hidden ? null : video,
+      whole: video.classList.contains("contain"),
+      mirrored: node.classList.contains("self"),
+    };
+  }
+
   /** @param {string} emoji */
   react(emoji) {
     if (this.node.querySelectorAll(".reaction").length >= MOST_REACTIONS) this.node.querySelector(".reaction")?.remove();

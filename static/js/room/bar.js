@@ -16,7 +16,7 @@ import { rovingToolbar } from "../elements/toolbar.js";
  *   toggleMicrophone: () => void, toggleCamera: () => void, toggleShare: () => void, toggleHand: () => void,
  *   react: (emoji: string) => void, leave: () => void, openSettings: (section: "sound" | "video" | "keyboard") => void,
  *   openPanel: (name: string) => void, setView: (view: "grid" | "speaker") => void, view: () => "grid" | "speaker",
- *   fullScreen: () => void,
+ *   fullScreen: () => void, recording: import("./recording.js").Recording,
  * }} BarParts
  */
 
@@ -158,7 +158,7 @@ export class Bar {
 
   /** @returns {Entry[]} what has no place in the bar at this width is here */
   #moreEntries() {
-    const { devices, openSettings, openPanel, toggleShare, participation, roster, fullScreen, setView, view } = this.#parts;
+    const { devices, openSettings, openPanel, toggleShare, participation, roster, fullScreen, setView, view, recording } = this.#parts;
     const narrow = innerWidth < 900;
     const phone = innerWidth <= 640;
     return [
@@ -175,6 +175,9 @@ export class Bar {
         : null,
       phone ? { label: gettext("Network"), icon: "signal", run: () => openPanel("network") } : null,
       narrow ? { label: gettext("Microphone and speaker"), icon: "headphones", run: () => openSettings("sound") } : null,
+      recording.isOn || recording.isPossible
+        ? { label: recording.isOn ? gettext("Stop recording") : gettext("Record on this device…"), icon: "circle-dot", run: () => void recording.toggle() }
+        : null,
       { label: gettext("Settings"), icon: "sliders-horizontal", run: () => openSettings("sound") },
       { label: gettext("Keys"), icon: "keyboard", note: "Shift + ?", run: () => openSettings("keyboard") },
       document.fullscreenEnabled ? { label: document.fullscreenElement ? gettext("Leave full screen") : gettext("Full screen"), icon: "maximize", run: fullScreen } : null,

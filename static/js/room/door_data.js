@@ -12,7 +12,7 @@ import { pageData } from "../lib/dom.js";
  *   asks_address: import("../signaling/protocol.js").AskedAddress | null, invited_email: string | null, sign_in_url: string, sign_in_helps: boolean, encryption: string | null,
  *   link_key: import("../e2ee/link_key.js").PublicLinkKey | null,
  *   mics_start_off: boolean, urls: {arrive: string, look: string, new_link: string, ask_link: string, calendar: string | null},
- *   workers: {group: string, media: string},
+ *   workers: {group: string, media: string, ticker: string},
  * }} DoorData
  */
 

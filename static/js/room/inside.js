@@ -29,6 +29,7 @@ import { Hearing } from "./hearing.js";
 import { Notices } from "./notices.js";
 import { addPanels } from "./panel_list.js";
 import { personMenu } from "./person_menu.js";
+import { Recording } from "./recording.js";
 import { AloneCard, SharingNote } from "./stage_notes.js";
 import { SuspendedCard } from "./suspended_card.js";
 import { Security } from "./security.js";
@@ -87,6 +88,7 @@ export class Inside {
   #suspended;
   #security;
   #encryption;
+  #recording;
 
   /**
    * @param {{
@@ -94,10 +96,10 @@ export class Inside {
    *   call: import("../media/call.js").Call, devices: import("../media/devices.js").Devices,
    *   participation: import("../media/participation.js").Participation,
    *   preferences: import("../lib/preferences.js").Preferences, announcer: import("../elements/announcer.js").Announcer,
-   *   securing: import("./securing.js").Securing, organisation: string,
+   *   securing: import("./securing.js").Securing, organisation: string, ticker: string,
    * }} parts
    */
-  constructor({ client, roster, call, devices, participation, preferences, announcer, securing, organisation }) {
+  constructor({ client, roster, call, devices, participation, preferences, announcer, securing, organisation, ticker }) {
     this.#roster = roster;
     this.#address = () => (securing.link.key ? securing.link.href : `${location.origin}/m/${roster.meeting?.code}`);
     this.#call = call;
@@ -115,6 +117,10 @@ export class Inside {
     this.#stage = new Stage({
       stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
       ownStream: () => this.#ownStream, isUnreadable: (receiver) => securing.encryption?.isUnreadable(receiver) ?? false, openMenu: (person, button) => openMenu(person, button),
+    });
+    this.#recording = new Recording({
+      roster, talk, stage: this.#stage, call, ticker, banners: this.#banners, announcer, failed,
+      ownVoice: () => (participation.microphone ? devices.tracks.microphone : null),
     });
     const deeds = (this.#deeds = new Deeds({ client, talk, roster, participation, hosting: this.#hosting, banners: this.#banners, announcer, failed }));
     const openMenu = personMenu({ roster, hosting: this.#hosting, talk, stage: this.#stage, failed, say: (text) => announcer.say(text), lowerOwnHand: () => void deeds.raiseHand(false) });
@@ -152,7 +158,7 @@ export class Inside {
     );
     this.#server = new ServerView((type) => client.request(type));
     this.#bar = new Bar({
-      devices, participation, roster,
+      devices, participation, roster, recording: this.#recording,
       toggleMicrophone: () => void deeds.turn("microphone"), toggleCamera: () => void deeds.turn("camera"), toggleShare: () => void deeds.share(),
       toggleHand: () => void deeds.raiseHand(!roster.self?.hand), react: (emoji) => deeds.react(emoji),
       leave: () => void deeds.leave(), openSettings: (section) => this.#settings.open(section), openPanel: (name) => this.#panels.open(name),
@@ -222,6 +228,7 @@ export class Inside {
     this.#top.stop();
     this.#quality.stop();
     this.#audio.close();
+    this.#recording.clear();
     this.#notices.clear();
     closeMenu();
     closeDialogs();
@@ -252,6 +259,7 @@ export class Inside {
         this.#announcer.say(gettext("Message from {name}: {text}", { name: message.name, text: message.text.slice(0, 200) }));
       }
     } else if (message.type === "reaction") this.#stage.react(message.participant, message.emoji);
+    else if (message.type === "record.answered") this.#recording.answered(message);
     else if (message.type === "muted") void this.#participation.mutedByHost(message);
     else if (message.type === "host.asked") this.#notices.asked(message.source, message.by, () => void this.#deeds.accept(message.source));
     else if (message.type === "authorization") this.#authorized(message);
@@ -317,6 +325,7 @@ export class Inside {
     this.#call.fit(this.#roster.people.size);
     this.#aloneCard.render(this.#roster, this.#address);
     this.#sharingNote.render();
+    this.#recording.render();
     this.#suspended.render();
     if (!this.#roster.capabilities.host && this.#panels.current === "host") this.#panels.close();
     const waiting = this.#roster.waiting.length;

@@ -113,7 +113,7 @@ function showQuestion(options) {
 /** The room is half of this page's code, and nobody needs it before the door has opened. */
 function fetchRoom() {
   fetching ??= Promise.all([import("./inside.js"), securing.fetch()]).then(([{ Inside }]) => {
-    inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, securing, organisation: door.organisation });
+    inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, securing, organisation: door.organisation, ticker: door.workers.ticker });
   });
   return fetching;
 }

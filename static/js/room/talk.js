@@ -1,4 +1,4 @@
-// Chat, reactions and hands: plain where the server may read them, sealed where it may not. What arrives sealed is told to the
+// Chat, reactions, hands, and who records: plain where the server may read them, sealed where it may not. What arrives sealed is told to the
 // page in the same shape as the server's own messages.
 import { Emitter } from "../lib/emitter.js";
 import { plainText } from "../lib/plain_text.js";
@@ -29,8 +29,10 @@ export class Talk extends Emitter {
     this.#securing = securing;
     securing.encryption?.on("message", (message) => this.#heard(message));
     securing.encryption?.on("stepped", ({ added, fresh }) => {
-      // Who has just come can't know whose hands are up.
-      if (!fresh && added.length && this.#roster.self?.hand) void this.#seal("reaction", { t: "hand", raised: true }).catch(() => undefined);
+      // Who has just come can't know whose hands are up, nor who records.
+      if (fresh || !added.length) return;
+      if (this.#roster.self?.hand) void this.#seal("reaction", { t: "hand", raised: true }).catch(() => undefined);
+      if (this.#roster.self?.recording) void this.#seal("control", { t: "record", on: true }).catch(() => undefined);
     });
   }
 
@@ -86,6 +88,28 @@ export class Talk extends Emitter {
   }
 
   /**
+   * Says that this person records on their own device, or no longer does. The server is told in any case, for whoever
+   * comes later; in an encrypted room a signed notice goes to all, which nobody on the way can hold back unnoticed.
+   * @param {boolean} on
+   */
+  async record(on) {
+    await this.#client.request("record", { on });
+    if (!this.#sealed) return;
+    await this.#seal("control", { t: "record", on });
+    this.#roster.setRecording(this.#roster.you, on ? new Date().toISOString() : null);
+  }
+
+  /**
+   * Whether one agrees to be in somebody's recording.
+   * @param {string} participant who records
+   * @param {boolean} agrees
+   */
+  async answerRecording(participant, agrees) {
+    if (!this.#sealed) await this.#client.request("record.answer", { participant, agrees });
+    else await this.#seal("control", { t: "record_answer", participant, agrees });
+  }
+
+  /**
    * @param {string} kind
    * @param {object} content
    */
@@ -106,6 +130,10 @@ export class Talk extends Emitter {
       this.emit("message", { type: "reaction", participant, emoji: content.emoji });
     } else if (kind === "reaction" && content.t === "hand" && typeof content.raised === "boolean") {
       this.#roster.setHand(participant, content.raised ? new Date().toISOString() : null);
+    } else if (kind === "control" && content.t === "record" && typeof content.on === "boolean") {
+      this.#roster.setRecording(participant, content.on ? new Date().toISOString() : null);
+    } else if (kind === "control" && content.t === "record_answer" && typeof content.agrees === "boolean") {
+      if (content.participant === this.#roster.you) this.emit("message", { type: "record.answered", participant, agrees: content.agrees });
     } else if (kind === "control" && content.t === "lower_hand" && from.who.row === "host" && typeof content.participant === "string") {
       this.#roster.setHand(content.participant, null);
     }

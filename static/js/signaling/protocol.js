@@ -10,10 +10,10 @@
  * @typedef {"microphone" | "camera" | "screen"} OwnSource what people switch; a screen brings its sound
  * @typedef {{microphone: boolean, camera: boolean, screen: boolean}} MediaState
  * @typedef {"admit" | "wait" | "refuse"} Outcome
- * @typedef {{speak: boolean, show: boolean, share: boolean, chat: boolean, host: boolean}} Capabilities
+ * @typedef {{speak: boolean, show: boolean, share: boolean, chat: boolean, record: boolean, host: boolean}} Capabilities
  * @typedef {{preset: string, listed: string, colleagues: string, guests: string, anyone: string}} DoorTable
  * @typedef {{at: string, by: string | null}} Suspended
- * @typedef {"speak" | "show" | "share" | "chat"} Right
+ * @typedef {"speak" | "show" | "share" | "chat" | "record"} Right
  * @typedef {"everyone" | "signed_in" | "hosts"} Audience
  * @typedef {Record<Right, Audience>} Rights
  * @typedef {{title: string, organisation: string, code: string, starts_at: string, ends_at: string,
@@ -21,7 +21,7 @@
  *   door: DoorTable, rights: Rights, link_key?: import("../e2ee/link_key.js").PublicLinkKey | null, largest_file?: number}} Meeting
  * @typedef {{participant: string, name: string, kind: string, host: boolean, organiser: boolean, guest: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
- *   hand: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,
+ *   hand: string | null, recording?: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,
  *   capabilities?: Capabilities | null}} Person
  * @typedef {{participant: string, name: string, kind: string, provenance: string, email: string | null,
  *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, identity?: string | null, link?: LinkUse | null}} Waiter
@@ -55,6 +55,7 @@
  *   | {type: "host.asked", source: OwnSource, by: string | null}
  *   | AuthorizationMessage
  *   | TurnedAwayMessage
+ *   | {type: "record.answered", participant: string, agrees: boolean}
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
  *
  * @typedef {{outcome: Outcome, reason: string, until: string | null, participant?: string, ticket?: string,

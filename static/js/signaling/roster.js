@@ -29,7 +29,7 @@ import { Emitter } from "../lib/emitter.js";
 const WARNING_IS_NEWS_MS = 30 * 60_000;
 
 /** @type {Capabilities} */
-const NOTHING = { speak: false, show: false, share: false, chat: false, host: false };
+const NOTHING = { speak: false, show: false, share: false, chat: false, record: false, host: false };
 
 /** @extends {Emitter<RosterEvents>} */
 export class Roster extends Emitter {
@@ -46,6 +46,8 @@ export class Roster extends Emitter {
   #members = null;
   /** Hands that members said they raised. @type {Map<string, string>} */
   #hands = new Map();
+  /** Members who said that they record, and since when. @type {Map<string, string>} */
+  #recording = new Map();
   /** @type {Waiter[]} */
   waiting = [];
   /** For hosts: what was turned away at this meeting. @type {import("./protocol.js").TurnedAwayMessage | null} */
@@ -65,6 +67,13 @@ export class Roster extends Emitter {
 
   get others() {
     return [...this.people.values()].filter((person) => person.participant !== this.you);
+  }
+
+  /** People who say that they record on their own device, longest first. */
+  get recorders() {
+    return [...this.people.values()]
+      .filter((person) => person.recording)
+      .sort((a, b) => String(a.recording).localeCompare(String(b.recording)));
   }
 
   /** Whether a host has stopped everything. */
@@ -106,6 +115,7 @@ export class Roster extends Emitter {
         this.people.delete(message.participant);
         this.#served.delete(message.participant);
         this.#hands.delete(message.participant);
+        this.#recording.delete(message.participant);
         this.emit("gone", { person, why: message.why, by: message.by });
         break;
       }
@@ -148,7 +158,10 @@ export class Roster extends Emitter {
    * @param {ReadonlyMap<string, import("../e2ee/tree.js").Member> | null} members
    */
   attest(members) {
-    if (!members) this.#hands.clear();
+    if (!members) {
+      this.#hands.clear();
+      this.#recording.clear();
+    }
     this.#members = members;
     for (const person of this.#served.values()) this.people.set(person.participant, this.#shown(person));
     this.emit("change", null);
@@ -168,13 +181,28 @@ export class Roster extends Emitter {
     this.emit("change", null);
   }
 
+  /**
+   * A member said that they record, or no longer do. The server can add to what members say, and hide nothing of it.
+   * @param {string} participant
+   * @param {string | null} at
+   */
+  setRecording(participant, at) {
+    const served = this.#served.get(participant);
+    if (!served) return;
+    if (at) this.#recording.set(participant, this.#recording.get(participant) ?? at);
+    else this.#recording.delete(participant);
+    this.#person(served);
+    this.emit("change", null);
+  }
+
   /** @param {Person} served @returns {Person} */
   #shown(served) {
     if (!this.#members) return { ...served, secured: null };
     const member = this.#members.get(served.participant);
     const hand = this.#hands.get(served.participant) ?? null;
-    if (!member) return { ...served, hand, secured: false };
-    return { ...served, name: member.who.name, guest: member.who.account === null, hand, secured: true };
+    const recording = this.#recording.get(served.participant) ?? served.recording ?? null;
+    if (!member) return { ...served, hand, recording, secured: false };
+    return { ...served, name: member.who.name, guest: member.who.account === null, hand, recording, secured: true };
   }
 
   /** @param {Person} served */
