@@ -349,6 +349,19 @@ class ScheduleForm(RepeatForm, DoorForm):
         typed = self.cleaned_data["people"]
         return [one for one in self.invited() if one.email not in typed.emails and one.user not in typed.users]
 
+    def revoked(self) -> list[Invitation]:
+        """Whose invitation to the meeting is revoked as the database has it now."""
+        if self.occurrence is None:
+            return []
+        return list(self.occurrence.invitations.exclude(revoked_at=None).select_related("user"))
+
+    def reinvited(self) -> list[Invitation]:
+        """Revoked invitations that an edit restores, also ones that somebody else revoked after the form was
+        opened."""
+        typed = self.cleaned_data["people"]
+        addresses = {*typed.emails, *(person.email.lower() for person in typed.users)}
+        return [one for one in self.revoked() if one.email in addresses]
+
     def door_changes(self) -> list[tuple[Row, Way, Way]]:
         """Rows of the door that an edit changes: (row, before, after). Empty for a new meeting."""
         if self.meeting is None or "rules" not in self.cleaned_data:

@@ -22,7 +22,7 @@ _State = Participant.State
 
 def _theirs(user: Any) -> QuerySet[Occurrence]:
     """Occurrences of meetings that this person hosts or is invited to with the account."""
-    invited = Q(invitations__user=user, invitations__revoked_at=None)
+    invited = Q(pk__in=selectors.standing_invitations(user).filter(user=user).values("occurrence"))
     listed = Q(meeting__in=selectors.meetings_listing(user).values("pk"))
     mine = Occurrence.objects.filter(Q(meeting__hosts=user) | invited | listed).values("pk")
     return (

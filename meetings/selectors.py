@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Case, DateTimeField, F, IntegerField, Q, QuerySet, When
+from django.db.models import Case, DateTimeField, Exists, F, IntegerField, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -93,9 +93,8 @@ def meeting_for(user: Any, meeting_id: UUID | str) -> Meeting | None:
     meeting = Meeting.objects.filter(pk=key).first()
     if meeting is None or user is None or not user.is_active:
         return None
-    theirs = (
-        is_host(user, meeting) or _invited(meeting, user).exists() or meetings_listing(user).filter(pk=key).exists()
-    )
+    invited = standing_invitations(user).filter(occurrence__meeting=meeting)
+    theirs = is_host(user, meeting) or invited.exists() or meetings_listing(user).filter(pk=key).exists()
     return meeting if theirs else None
 
 
@@ -112,8 +111,16 @@ def is_host(user: Any, meeting: Meeting) -> bool:
     return user is not None and user.is_active and meeting.hosts.filter(pk=user.pk).exists()
 
 
-def _invited(meeting: Meeting, user: Any) -> QuerySet[Invitation]:
-    return Invitation.objects.filter(_names(user), occurrence__meeting=meeting, revoked_at=None)
+def standing_invitations(user: Any) -> QuerySet[Invitation]:
+    """Invitations by which an account knows of meetings. In a meeting that repeats, one to a date that is over tells
+    nothing any more once the person was revoked at a later one.
+    """
+    later = Invitation.objects.exclude(revoked_at=None).filter(
+        occurrence__meeting=OuterRef("occurrence__meeting"),
+        occurrence__starts_at__gt=OuterRef("occurrence__starts_at"),
+        email=OuterRef("email"),
+    )
+    return Invitation.objects.filter(_names(user), ~Exists(later), revoked_at=None)
 
 
 def _names(user: Any) -> Q:

@@ -16,6 +16,7 @@ from meetings import audit, changes, codes, lifecycle, selectors, tasks
 from meetings.door import COLUMN, Rules, Way
 from meetings.doorlimits import OPTIONS, within
 from meetings.models import Encryption, Meeting, Occurrence, RetiredCode
+from meetings.register import blocks_in
 from meetings.selectors import limits_now, rules_of
 from meetings.services import hosting, invitations, occurrences, retiming, series, values
 from meetings.services.doorrules import check_choice, set_rules
@@ -250,6 +251,8 @@ def _change_hosts(
     no other host takes it from who made it.
     """
     before = set(meeting.hosts.all())
+    hosts = list(hosts)
+    _refuse_blocked(meeting, set(hosts) - before)
     after = set(values.accounts([by, *hosts])) | {host for host in before if host.pk == meeting.created_by_id}
     if before == after:
         return {}
@@ -257,6 +260,14 @@ def _change_hosts(
     if tell:
         _tell_hosts(by, occurrence, after - before, "invitation")
     return {"hosts": True}
+
+
+def _refuse_blocked(meeting: Meeting, new: set[Any]) -> None:
+    """Whoever was removed for good does not host again because somebody saves a form that was opened before."""
+    block = blocks_in(meeting.pk).filter(user__in=new).select_related("user").first()
+    if block is not None:
+        told = _("%(name)s was removed from this meeting and blocked, and can’t host it. Take them off this list.")
+        raise Wrong("hosts", "blocked", told % {"name": block.user.name})
 
 
 def _change_people(by: Any, occurrence: Occurrence, people: list[values.Person], *, tell: bool) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from django.test import TestCase
 
 from meetings.live import Live
 from meetings.models import AuditEntry, Meeting, Participant
-from meetings.services import scheduling
-from meetings.services.errors import NotAHost
+from meetings.services import hosting, scheduling
+from meetings.services.errors import NotAHost, Wrong
 from meetings.tests.domain_case import DomainCase
 from meetings.tests.live_case import Browser, LiveCase, Talk, make_user, running_live
 
@@ -125,3 +125,16 @@ class BeforeTests(DomainCase, TestCase):
         self.assertEqual(set(meeting.hosts.all()), {self.ingrid, marcus})
         scheduling.change_meeting(self.ingrid, meeting, tell=False, hosts=[])
         self.assertEqual(set(meeting.hosts.all()), {self.ingrid})
+
+    def test_whoever_was_removed_for_good_hosts_no_more_by_a_form_that_was_opened_before(self) -> None:
+        marcus = self.person("marcus@nordhavn.example", "Marcus Bell")
+        meeting = self.meeting(hosts=[marcus])
+        board = meeting.occurrences.select_related("meeting").get()
+        self.host_inside(board)
+        hosting.remove(self.ingrid, self.host_inside(board, marcus))
+        with self.assertRaises(Wrong) as refused:
+            scheduling.change_meeting(self.ingrid, meeting, tell=False, title="Renamed", hosts=[self.ingrid, marcus])
+        self.assertEqual(refused.exception.field, "hosts")
+        self.assertIn("Marcus Bell", refused.exception.message)
+        self.assertEqual(set(meeting.hosts.all()), {self.ingrid})
+        scheduling.change_meeting(self.ingrid, meeting, tell=False, title="Renamed", hosts=[self.ingrid])

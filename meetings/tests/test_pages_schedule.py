@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from meetings import localtime
 from meetings.models import Invitation, Meeting
-from meetings.services import occurrences
+from meetings.services import invitations, occurrences
 from meetings.tests.pages_case import GUEST, PagesCase, filled, in_days, utc
 
 
@@ -283,6 +283,15 @@ class Editing(PagesCase):
         assert Invitation.objects.filter(revoked_at=None).count() == 2
         self.post_edit(meeting, people=GUEST, changes_seen=answer.context["changes_seen"])
         assert Invitation.objects.filter(revoked_at=None).count() == 1
+
+    def test_whoever_was_revoked_meanwhile_is_not_invited_again_unseen(self) -> None:
+        meeting = self.scheduled(people=GUEST)
+        invitations.revoke(self.ingrid, Invitation.objects.select_related("occurrence__meeting").get())
+        answer = self.post_edit(meeting, people=GUEST, title="Another title")
+        self.assertContains(answer, "Invited again")
+        assert Invitation.objects.get().revoked_at is not None
+        self.post_edit(meeting, people=GUEST, changes_seen=answer.context["changes_seen"])
+        assert Invitation.objects.get().revoked_at is None
 
     def test_the_start_of_a_running_meeting_needs_no_second_look(self) -> None:
         meeting = self.scheduled()

@@ -13,7 +13,7 @@ from django.core import mail
 from django.test import TestCase
 from icalendar import Calendar
 
-from meetings import arrivals, selectors
+from meetings import arrivals, listing, selectors
 from meetings.admission import IllegalEvent
 from meetings.door import Refuse
 from meetings.models import Invitation, InvitationToken, Meeting, Occurrence, Participant, Series
@@ -166,6 +166,19 @@ class PeopleTests(SeriesCase, TestCase):
         self.assertTrue(invitations.claim(first, "laptop", self.clock))
         invitations.mint_link(second, by=self.ingrid)
         self.assertTrue(invitations.claim(second, "phone", self.clock))
+
+    def test_whoever_was_revoked_knows_nothing_of_the_meeting_by_a_date_that_is_over(self) -> None:
+        meeting = self.repeating()
+        self.at(2027, 3, 4, 9)
+        self.assertEqual(selectors.meeting_for(self.marcus, meeting.pk), meeting)
+        this_week = self.on(meeting, 3, 9)
+        invitations.revoke(self.ingrid, this_week.invitations.get(user=self.marcus))
+        self.assertTrue(self.on(meeting, 3, 2).invitations.filter(user=self.marcus, revoked_at=None).exists())
+        self.assertIsNone(selectors.meeting_for(self.marcus, meeting.pk))
+        self.assertFalse(selectors.standing_invitations(self.marcus).exists())
+        self.assertEqual(listing.earlier(self.marcus, self.clock, 0), ([], False))
+        invitations.restore(self.ingrid, this_week.invitations.get(user=self.marcus), send=False)
+        self.assertEqual(selectors.meeting_for(self.marcus, meeting.pk), meeting)
 
     def test_whoever_was_revoked_stays_revoked_in_later_ones_also_in_those_made_afterwards(self) -> None:
         meeting = self.repeating()

@@ -23,7 +23,7 @@ from meetings.doortable import MOST_INSIDE
 from meetings.foretelling import Foreteller
 from meetings.forms import ScheduleForm
 from meetings.lifecycle import IllegalEvent
-from meetings.models import Meeting
+from meetings.models import Invitation, Meeting
 from meetings.services import scheduling
 from meetings.services.doorrules import FORM_FIELDS
 from meetings.services.errors import Wrong
@@ -96,7 +96,9 @@ def _changes_as_listed(form: ScheduleForm) -> str:
     door = ",".join(f"{COLUMN[row]}:{after.value}" for row, _before, after in form.door_changes())
     gone = ",".join(sorted([*(one.email for one in form.uninvited()), *(one.lower() for one in form.unlisted())]))
     alone = ",".join(f"{who}:{after}" for who, _before, after in form.exception_changes())
-    return f"{door}|{gone}|{alone}" if door or gone or alone else ""
+    back = ",".join(sorted(one.email for one in form.reinvited()))
+    listed = [door, gone, alone, *([back] if back else [])]
+    return "|".join(listed) if any(listed) else ""
 
 
 def _scheduled(count: int) -> str:
@@ -178,10 +180,17 @@ def _changes(form: ScheduleForm) -> dict[str, Any]:
         {"name": words.row_name(row), "before": before.value, "after": after.value}
         for row, before, after in form.door_changes()
     ]
-    gone = [one.user.name if one.user else one.email for one in form.uninvited()] if form.meeting else []
+    gone = [_name_of(one) for one in form.uninvited()] if form.meeting else []
     gone += form.unlisted() if form.meeting else []
     alone = [{"name": who, "before": before, "after": after} for who, before, after in form.exception_changes()]
-    return {"door": [*door, *alone], "gone": words.names(gone, most=12)} if door or gone or alone else {}
+    back = [_name_of(one) for one in form.reinvited()] if form.meeting else []
+    if not (door or gone or alone or back):
+        return {}
+    return {"door": [*door, *alone], "gone": words.names(gone, most=12), "back": words.names(back, most=12)}
+
+
+def _name_of(invitation: Invitation) -> str:
+    return invitation.user.name if invitation.user is not None else invitation.email
 
 
 def _rows(
@@ -354,7 +363,8 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
         "domains": directory.domain_counts(),
         "unwanted": {"rule": form.limits.guest_addresses.rule, "domains": form.limits.guest_addresses.domains},
         "listed": [{"email": one["key"], "name": one["value"]} for one in form.listed_held()],
-        "invited": [{"email": one.email, "name": one.user.name if one.user else one.email} for one in form.invited()],
+        "invited": [{"email": one.email, "name": _name_of(one)} for one in form.invited()],
+        "revoked": [{"email": one.email, "name": _name_of(one)} for one in form.revoked()],
         "presets": words.preset_tables() | words.template_tables(door_templates.offers(form.limits)),
         "order": [[COLUMN[better], COLUMN[lesser]] for better, lesser in ORDER],
         "ease": {way.value: ease for way, ease in EASE.items()},
@@ -368,6 +378,7 @@ def _page_data(request: HttpRequest, form: ScheduleForm, example: Any) -> dict[s
             "and": _("{first} and {last}"),
             "others": _("{count} others"),
             "gone": _("Not invited any more"),
+            "back": _("Invited again"),
             "asRow": _("as their row says"),
             "nobody": _("Nobody yet"),
             "remove": _("Remove {name}"),

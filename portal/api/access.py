@@ -54,8 +54,7 @@ def occurrence_named(seen: Seen, occurrence_id: UUID | None) -> Occurrence:
 def meetings_of(user: Any, now: datetime) -> QuerySet[Meeting]:
     """Meetings that `user` hosts or is invited to, in the order of `starts`: when their current occurrence, `current`,
     does."""
-    own = Q(user=user) | Q(user=None, email__in=selectors.verified_addresses(user))
-    invited = Invitation.objects.filter(own, revoked_at=None).values("occurrence__meeting")
+    invited = selectors.standing_invitations(user).values("occurrence__meeting")
     current = selectors.by_nearness(Occurrence.objects.filter(meeting=OuterRef("pk")), now)
     return (
         Meeting.objects.filter(

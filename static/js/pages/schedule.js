@@ -136,7 +136,7 @@ function showWhen() {
   say($("#preview-when"), fill(opens === "any" ? words.whenAny : words.when, parts));
 }
 
-/** In the form of a meeting that exists: what its door was and will be, and who is no longer invited. */
+/** In the form of a meeting that exists: what its door was and will be, who is no longer invited, and who is again. */
 function showChanges() {
   const box = /** @type {HTMLElement | null} */ ($("#changes"));
   if (!box) return;
@@ -151,7 +151,9 @@ function showChanges() {
   const after = exceptions();
   const alone = [...new Set([...before.keys(), ...after.keys()])].sort().filter((who) => before.get(who) !== after.get(who));
   const others = alone.map((who) => `${who}:${after.get(who) ?? ""}`).join(",");
-  const seen = said || left || others ? `${said}|${left}|${others}` : "";
+  const back = data.revoked.filter((/** @type {{ email: string }} */ one) => kept.has(one.email));
+  const again = back.map((/** @type {{ email: string }} */ one) => one.email).sort().join(",");
+  const seen = said || left || others || again ? [said, left, others, ...(again ? [again] : [])].join("|") : "";
   const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("changes_seen"));
   if (field.value === seen && box.hidden === !seen) return;
   field.value = seen;
@@ -164,6 +166,10 @@ function showChanges() {
   if (gone.length) {
     const list = gone.map((/** @type {{ name: string }} */ one) => one.name);
     items.push(el("li", {}, el("b", {}, words.gone), names(list, words, 12)));
+  }
+  if (back.length) {
+    const list = back.map((/** @type {{ name: string }} */ one) => one.name);
+    items.push(el("li", {}, el("b", {}, words.back), names(list, words, 12)));
   }
   $("ul", box)?.replaceChildren(...items);
 }
