@@ -1,4 +1,4 @@
-"""RTCP packets (RFC 3550 section 6, RFC 4585, RFC 5104, REMB). Pure.
+"""RTCP packets (RFC 3550 section 6, RFC 3611, RFC 4585, RFC 5104, REMB). Pure.
 
 Reads what publishers and receivers send and writes what the engine answers. Reports and requests become small values;
 everything else in a compound packet is skipped. Transport-wide feedback is written by `feedback.py`.
@@ -16,12 +16,14 @@ SOURCE_DESCRIPTION = 202
 BYE = 203
 TRANSPORT_FEEDBACK = 205
 PAYLOAD_FEEDBACK = 206
+EXTENDED_REPORT = 207
 
 _HEADER = struct.Struct("!BBH")
 _SENDER_INFO = struct.Struct("!IQIII")
 _BLOCK = struct.Struct("!IIIIII")
 _MAX_PACKETS = 32
 _MAX_NACKS = 512
+_REFERENCE_TIME_BLOCK, _DELAY_BLOCK = 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,15 @@ class Bye:
     ssrcs: tuple[int, ...]
 
 
-Item = SenderReport | ReportBlock | Nack | KeyFrameRequest | BandwidthEstimate | Bye
+@dataclass(frozen=True, slots=True)
+class ReferenceTime:
+    """The clock of somebody who only receives, by which they measure the round trip (RFC 3611, section 4.4)."""
+
+    ssrc: int
+    ntp_time: int
+
+
+Item = SenderReport | ReportBlock | Nack | KeyFrameRequest | BandwidthEstimate | Bye | ReferenceTime
 
 
 def decode(compound: bytes) -> list[Item]:
@@ -116,6 +126,8 @@ def _decode_one(kind: int, count: int, body: bytes, items: list[Item]) -> None:
         items.append(_decode_nack(body))
     elif kind == PAYLOAD_FEEDBACK:
         _decode_payload_feedback(count, body, items)
+    elif kind == EXTENDED_REPORT:
+        _decode_extended(body, items)
     elif kind == BYE:
         items.append(Bye(struct.unpack_from(f"!{count}I", body)))
 
@@ -155,6 +167,20 @@ def _decode_payload_feedback(count: int, body: bytes, items: list[Item]) -> None
         items.append(BandwidthEstimate((value & 0x3FFFF) << (value >> 18 & 0x3F)))
 
 
+def _decode_extended(body: bytes, items: list[Item]) -> None:
+    """Of several reference times the first counts: each would be answered."""
+    ssrc = struct.unpack_from("!I", body)[0]
+    offset, is_first = 4, True
+    while offset < len(body):
+        kind, _, words = struct.unpack_from("!BBH", body, offset)
+        if offset + 4 + 4 * words > len(body):
+            raise ValueError("RTCP extended report runs over the end")
+        if kind == _REFERENCE_TIME_BLOCK and words == 2 and is_first:
+            is_first = False
+            items.append(ReferenceTime(ssrc, struct.unpack_from("!Q", body, offset + 4)[0]))
+        offset += 4 + 4 * words
+
+
 def _packet(count: int, kind: int, body: bytes) -> bytes:
     return _HEADER.pack(0x80 | count, kind, len(body) // 4) + body
 
@@ -184,6 +210,12 @@ def source_description(ssrc: int, cname: str) -> bytes:
     text = cname.encode()[:255]
     chunk = struct.pack("!IBB", ssrc, 1, len(text)) + text
     return _packet(1, SOURCE_DESCRIPTION, chunk + bytes(4 - len(chunk) % 4))
+
+
+def delay_since_reference(sender_ssrc: int, reference: ReferenceTime) -> bytes:
+    """The answer to a reference time that has come just now: no time has passed since (RFC 3611, section 4.5)."""
+    block = struct.pack("!BBHIII", _DELAY_BLOCK, 0, 3, reference.ssrc, reference.ntp_time >> 16 & 0xFFFFFFFF, 0)
+    return _packet(0, EXTENDED_REPORT, struct.pack("!I", sender_ssrc) + block)
 
 
 def nack(sender_ssrc: int, media_ssrc: int, sequences: Iterable[int]) -> bytes:

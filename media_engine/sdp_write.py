@@ -125,7 +125,7 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
     if audio:
         lines.append(f"a=extmap:{AUDIO_LEVEL_ID} {sdp.AUDIO_LEVEL}")
     lines.append(f"a=extmap:{ABSOLUTE_SEND_TIME_ID} {sdp.ABSOLUTE_SEND_TIME}")
-    lines += ["a=sendonly" if section.track else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize"]
+    lines += ["a=sendonly" if section.track else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize", "a=rtcp-xr:rcvr-rtt=all"]
     if audio:
         lines += [f"a=rtpmap:{OPUS_PAYLOAD_TYPE} opus/48000/2", f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} goog-remb"]
         lines.append(f"a=fmtp:{OPUS_PAYLOAD_TYPE} minptime=10;useinbandfec=1")

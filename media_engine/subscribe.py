@@ -12,6 +12,7 @@ from typing import Protocol
 
 from media_engine import rtcp, sdp, sdp_write
 from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
+from media_engine.allowance import Allowance
 from media_engine.downlink import Downlink
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack
@@ -65,6 +66,7 @@ class SubscribeLink(Link):
         self._by_ssrc: dict[int, DownTrack] = {}
         self._reports: dict[int, float] = {}
         self._past: Counter[str] = Counter()
+        self._references = Allowance(self.config.max_references_per_second_per_peer)
         self.repairs = Repairs(self.config.max_retransmissions_per_second_per_peer)
 
     def want(self, keys: Sequence[TrackKey]) -> None:
@@ -184,6 +186,11 @@ class SubscribeLink(Link):
             self.downlink.on_estimate(item.bits_per_second, now)
             if self.downlink.available < before:
                 self.allocate_at = now
+            return
+        if isinstance(item, rtcp.ReferenceTime):
+            # Who only receives learns the round trip by nothing else, and waits with pictures as long as repairs take.
+            if self._references.take():
+                self.send_rtcp(rtcp.delay_since_reference(self.ssrc, item))
             return
         if isinstance(item, rtcp.ReportBlock):
             self._on_report(item, now)
@@ -311,6 +318,7 @@ class SubscribeLink(Link):
     def tick(self, now: float) -> None:
         """Refill the retransmission allowance and send the reports that are due."""
         super().tick(now)
+        self._references.refill(self.config.tick_seconds)
         self.repairs.refill(self.config.tick_seconds, self.downlink.available)
         if self.srtp is not None:
             self.send_due_reports(now)

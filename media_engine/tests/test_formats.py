@@ -140,6 +140,7 @@ class RtcpTests(TestCase):
         + struct.pack("!BBHIIII", 0x84, 206, 4, 1, 0, 77, 1 << 24)
         + struct.pack("!BBHII4sII", 0x8F, 206, 5, 1, 0, b"REMB", 1 << 24 | 2 << 18 | 1000, 9)
         + struct.pack("!BBHI", 0x81, 203, 1, 9)
+        + struct.pack("!BBHIBBHQBBHQ", 0x80, 207, 7, 5, 4, 0, 2, 7 << 32, 4, 0, 2, 8 << 32)
     )
 
     def test_what_is_written_is_read_again(self) -> None:
@@ -153,8 +154,13 @@ class RtcpTests(TestCase):
                 rtcp.KeyFrameRequest(77),
                 rtcp.BandwidthEstimate(4000),
                 rtcp.Bye((9,)),
+                rtcp.ReferenceTime(5, 7 << 32),
             ],
         )
+
+    def test_a_reference_time_is_answered_with_its_middle(self) -> None:
+        written = rtcp.delay_since_reference(1, rtcp.ReferenceTime(5, 0x1111222233334444))
+        self.assertEqual(written, struct.pack("!BBHIBBHIII", 0x80, 207, 5, 1, 5, 0, 3, 5, 0x22223333, 0))
 
     def test_nacks_cross_every_wrap(self) -> None:
         for start in STARTS:

@@ -1,5 +1,6 @@
 """What a publisher and a receiver can rely on: repair, key frames, reports, feedback."""
 
+import asyncio
 import os
 import struct
 
@@ -7,6 +8,12 @@ from media_engine import EngineConfig, Source, rtcp
 from media_engine.rtp import decode_extensions
 from media_engine.tests.client import Client, EngineTestCase, eventually, outline
 from media_engine.tests.test_formats import read_feedback
+
+
+def told(client: Client) -> list[bytes]:
+    """The extended reports that this receiver has got."""
+    assert client.subscribing is not None
+    return [report for report in client.subscribing.raw_rtcp if report[1] == rtcp.EXTENDED_REPORT]
 
 
 def key_frame_requests(client: Client) -> int:
@@ -48,6 +55,18 @@ class RepairTests(EngineTestCase):
         self.assertEqual((again.payload_type, again.timestamp, again.marker), (97, header.timestamp, header.marker))
         self.assertEqual(struct.unpack_from("!H", inside)[0], header.sequence)
         self.assertEqual(inside[2:], payload)
+
+    async def test_whoever_only_receives_is_told_the_round_trip_and_not_without_end(self) -> None:
+        _, ben = await self.pair()
+        assert ben.subscribing is not None
+        reference = struct.pack("!BBHIBBHQ", 0x80, rtcp.EXTENDED_REPORT, 4, 77, 4, 0, 2, 0x1111222233334444)
+        for _ in range(300):
+            ben.subscribing.send_rtcp(reference)
+        answer = rtcp.delay_since_reference(0, rtcp.ReferenceTime(77, 0x1111222233334444))
+        await eventually(lambda: told(ben), "no answer")
+        self.assertEqual(told(ben)[0][8:], answer[8:])
+        await asyncio.sleep(0.1)
+        self.assertLess(len(told(ben)), 100)
 
     async def test_the_publisher_is_asked_for_what_is_missing_and_its_answer_fills_the_hole(self) -> None:
         anna, ben = await self.pair()
