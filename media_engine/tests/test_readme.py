@@ -61,7 +61,6 @@ class Caller:
         await self.publishing.connect()
 
     async def close(self) -> None:
-        self.writer.close()
         self.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self.task
@@ -80,11 +79,15 @@ class ReadmeTests(IsolatedAsyncioTestCase):
         self.process = subprocess.Popen(
             [sys.executable, str(script)], env={"PYTHONPATH": str(README.parents[1])}, stderr=subprocess.PIPE
         )
+        self.callers: list[Caller] = []
         self.addCleanup(self.end)
 
     def end(self) -> None:
         self.process.kill()
         _, told = self.process.communicate()
+        # Not before: what one who goes has not read yet would be a connection that was reset, to the other end.
+        for caller in self.callers:
+            caller.writer.close()
         self.assertNotIn(b"Traceback", told or b"")
 
     async def call(self, name: str) -> Caller:
@@ -95,6 +98,7 @@ class ReadmeTests(IsolatedAsyncioTestCase):
                     break
                 await asyncio.sleep(0.05)
         caller = Caller(name, *ends, self.media_port)
+        self.callers.append(caller)
         self.addAsyncCleanup(caller.close)
         return caller
 
