@@ -114,8 +114,8 @@ def change_meeting(
     by: Any, meeting: Meeting, *, tell: bool, start_from: Occurrence | None = None, **wanted: Any
 ) -> Meeting:
     """Change what is given; what is not given stays. `people` is everybody to be invited: who is missing is revoked.
-    `exceptions` and `listed` are all that there are afterwards. `rules` are given whole, or as a function of those that
-    hold: then what somebody else closes in this moment stays closed.
+    `exceptions` and `listed` are all that there are afterwards. `rules` and `hosts` are given whole, or as a function
+    of those that hold: then what somebody else closes in this moment stays closed, and whoever is removed stays out.
 
     start_from: the occurrence from which on times and `recurrence` change, of a meeting that repeats; else the next.
     With `tell`, people learn of it by mail (new ones are invited, revoked ones told, the others if the calendar
@@ -245,13 +245,13 @@ def _change_rules(by: Any, meeting: Meeting, wanted: Rules | Callable[[Rules], R
 
 
 def _change_hosts(
-    by: Any, meeting: Meeting, occurrence: Occurrence, hosts: Iterable[Any], *, tell: bool
+    by: Any, meeting: Meeting, occurrence: Occurrence, wanted: Iterable[Any] | Callable[[set[Any]], Any], *, tell: bool
 ) -> dict[str, Any]:
     """Whoever changes a meeting stays its host, and so does the organiser: nobody leaves it without one by mistake, and
     no other host takes it from who made it.
     """
     before = set(meeting.hosts.all())
-    hosts = list(hosts)
+    hosts = list(wanted(before) if callable(wanted) else wanted)
     _refuse_blocked(meeting, set(hosts) - before)
     after = set(values.accounts([by, *hosts])) | {host for host in before if host.pk == meeting.created_by_id}
     if before == after:

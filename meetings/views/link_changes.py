@@ -151,7 +151,7 @@ def make_host(request: HttpRequest, meeting_id: Any, invitation_id: Any) -> Http
     if account is None or not account.is_active or account in meeting.hosts.all():
         raise Http404
     if request.method == "POST":
-        scheduling.change_meeting(request.user, meeting, tell=True, hosts=[*meeting.hosts.all(), account])
+        scheduling.change_meeting(request.user, meeting, tell=True, hosts=lambda now: [*now, account])
         messages.success(request, _("%(name)s hosts this meeting too.") % {"name": account.name})
         return redirect(back_to(meeting))
     question = _("Make %(name)s a host?") % {"name": account.name}

@@ -86,5 +86,4 @@ def make_host(by: Any, seen: Seen, email: str) -> None:
     if account is None:
         raise invalid("role", "A host needs an account, and there is none with this address.")
     if not seen.meeting.hosts.filter(pk=account.pk).exists():
-        hosts = [*seen.meeting.hosts.all(), account]
-        scheduling.change_meeting(by, seen.meeting, tell=False, hosts=hosts)
+        scheduling.change_meeting(by, seen.meeting, tell=False, hosts=lambda now: [*now, account])

@@ -7,6 +7,7 @@ from typing import Any
 from unittest import mock
 
 from asgiref.sync import sync_to_async
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from meetings import selectors
@@ -14,6 +15,7 @@ from meetings.door import PRESETS
 from meetings.models import Invitation, Meeting
 from meetings.services import invitations as links
 from meetings.services.hosting import let_anyone_knock
+from portal.api import access
 from portal.api.paging import cursor_of
 from portal.models import User
 from portal.tests.api_case import ApiCase, meeting_of, person, token_of
@@ -46,6 +48,16 @@ class Meetings(ApiCase):
             await self.call("PATCH", f"/meetings/{made['id']}", self.token, {"options": {"chat": "hosts"}})
         meeting = await Meeting.objects.aget(pk=made["id"])
         assert (meeting.may_chat, meeting.door_anyone) == ("hosts", "knocks")
+
+    def test_one_more_host_brings_back_nobody_who_is_removed_in_the_same_moment(self) -> None:
+        second, third = person("second"), person("third")
+        board = meeting_of(self.host)
+        board.hosts.add(second)
+        seen = access.seen_by(self.host, board.pk)
+        prefetch_related_objects([seen.meeting], "hosts")
+        board.hosts.remove(second)
+        access.make_host(self.host, seen, third.email)
+        assert set(board.hosts.all()) == {self.host, third}
 
     async def test_a_scheduled_meeting_is_what_was_asked_for(self) -> None:
         second = await sync_to_async(person)("second")
