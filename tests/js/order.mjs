@@ -59,12 +59,13 @@ export class Page {
     this.person = person;
     this.line = null;
     this.session = new Session({
-      identity: person, group: person.group, backing: person.backing, now: () => Date.now() + world.now * 1000,
+      identity: person, group: person.group, backing: person.backing, link: person.link, now: () => Date.now() + world.now * 1000,
       request: (type, fields) => this.#request(type, fields),
       log: (what, error) => world.log?.(`${person.id} ${what}: ${error?.code ?? error}`),
     });
     this.messages = [];
     this.session.on("message", (message) => this.messages.push(message));
+    this.session.on("link", ({ key, own }) => own && (world.link = key));
   }
 
   connect() {
@@ -124,6 +125,9 @@ export class World {
     this.seats = new Map();
     /** Every commit that was told: `group epoch` → commit. */
     this.commits = new Map();
+    /** Of a sealed meeting: the newest complete link that a host was shown, and how many keys the portal has counted. */
+    this.link = null;
+    this.counted = 1;
     this.twice = [];
     this.nextAt = null;
   }
@@ -162,6 +166,10 @@ export class World {
       case "e2ee.decline": return this.#do("decline", { participant, offers: offers(fields.offers), more: fields.more });
       case "e2ee.commit":
         return this.#do("commit", { participant, group, epoch, commit: fields.commit, welcome: fields.welcome ?? null, add: offers(fields.add), remove: fields.remove });
+      case "e2ee.link":
+        if (fields.generation !== this.counted + 1) return { error: "another was first" };
+        this.counted = fields.generation;
+        return { result: null };
       case "e2ee.app": return this.#do("message", { participant, group, epoch, kind: fields.class, content: fields.message });
       default: throw new Error(type);
     }

@@ -155,6 +155,16 @@ test("after a removal the host's device gives the link a new key: the old one op
   assert.equal(dora.last.code, anna.last.code);
 });
 
+test("a device that heard of the new key and has to come again comes by it", async () => {
+  const { liar, host, anna } = await room();
+  await host.session.renewLink();
+  await hear(liar, host, [anna]);
+  await anna.tell({ type: "e2ee.reset", reason: "refused" });
+  assert.equal(anna.session.phase, "coming");
+  await liar.admit(host, [anna]);
+  assert.deepEqual(anna.last.members.map(({ who }) => [who.name, who.link.generation]), [["Ingrid", 1], ["Anna", 2]]);
+});
+
 test("a new key that somebody else's client states is taken from hosts alone", async () => {
   const { liar, link, host, anna } = await room();
   const forged = { t: "link", key: fragmentOf(makeLinkKey(2)).slice("sealed=".length) };

@@ -150,7 +150,9 @@ export class Group {
     });
   }
 
-  #makePackage() {
+  async #makePackage() {
+    // The link may have got another key since this device came in: whoever comes again comes by the newest.
+    if (this.#link) this.#credential.identity = encodeCredential(await this.#link.seal(this.#own, base64url(this.#publicKey)));
     const keys = { signKey: new Uint8Array(0), publicKey: this.#publicKey };
     return generateKeyPackageWithKey(this.#credential, CAPABILITIES, ALWAYS, [], keys, this.#cs);
   }
