@@ -362,9 +362,9 @@ def why(entry: AuditEntry) -> str:
     ]
     if entry.kind in {"meeting.changed", "organisation.door_changed"}:
         parts.append(_changes(facts.get("changes")))
-    if entry.kind == "meeting.files_passed":
+    if entry.kind == "meeting.files_passed" and isinstance(facts.get("count"), int):
         said = ngettext("{count} file, {megabytes} MB", "{count} files, {megabytes} MB", facts["count"])
-        parts.append(said.format(count=facts["count"], megabytes=facts["megabytes"]))
+        parts.append(said.format(count=facts["count"], megabytes=facts.get("megabytes", 0)))
     if entry.kind in {"door.refusals_counted", "account.sign_in_refused"} and isinstance(facts.get("count"), int):
         count = facts["count"]
         parts.append(ngettext("{count} time", "{count} times", count).format(count=count))
