@@ -24,3 +24,5 @@ STORAGES = {
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STATIC_ROOT = os.path.join(_directory, "static")
 os.makedirs(STATIC_ROOT)
+# Said, for pytest-django knows of no other engine than Django's own that this is the default.
+DATABASES["default"]["TEST"] = {"NAME": ":memory:"}  # noqa: F405
