@@ -36,6 +36,7 @@ def page(portal: Portal, visitor: Visitor) -> Page:
 
 
 def fill_form(page: Page, title: str) -> None:
+    page.wait_for_load_state()  # before its scripts run a form is a plain one, which has a test of its own
     page.get_by_role("textbox", name="Title").fill(title)
     page.get_by_label("Date").fill((date.today() + timedelta(days=3)).isoformat())
     page.get_by_label("Starts").fill("14:30")
@@ -49,6 +50,7 @@ def schedule(portal: Portal, page: Page, title: str, people: str = GUEST) -> Non
     page.get_by_role("textbox", name="People and guests").fill(people)
     page.get_by_role("button", name="Schedule and send invitations").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.wait_for_load_state()
 
 
 def test_a_meeting_is_scheduled_with_chips_and_its_door_is_foretold(
