@@ -298,7 +298,7 @@ TABLE = {
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_answer_as_the_form_promises(preset: str) -> None:
     assert tuple(decide(facts(row, preset)).reason for row in COLUMN) == TABLE[preset]
-    assert decide(facts(Row.HOST, preset)) == Admit(Capabilities(True, True, True, True, host=True), "host")
+    assert decide(facts(Row.HOST, preset)) == Admit(Capabilities(True, True, True, True, True, host=True), "host")
 
 
 LOCKED = NOON - timedelta(minutes=5)

@@ -17,7 +17,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data_dir = tmp_path_factory.mktemp("flooding") / "data"
     assert run_manage(data_dir, "migrate", "--verbosity", "0").returncode == 0
     with Server(data_dir, program=["portal/tests/flooding_server.py"]) as running:
+        wait_until_loaded(running)
         yield running
+
+
+def wait_until_loaded(server: Server) -> None:
+    """Pages are loaded after the ready line; until then memory grows by what nobody sent."""
+    deadline = time.monotonic() + 30
+    before, since = server.rss_bytes, time.monotonic()
+    while time.monotonic() - since < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        if abs(server.rss_bytes - before) > 1_048_576:
+            before, since = server.rss_bytes, time.monotonic()
 
 
 def test_a_client_that_does_not_read_is_cut_off(server: Server) -> None:

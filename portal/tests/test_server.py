@@ -215,7 +215,7 @@ SMUGGLED = {
     "bare line feeds": b"GET /livez HTTP/1.1\nHost: localhost\n\r\n\r\n",
     "line feed in a header": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: b\nX-B: c\r\n\r\n",
     "space before the colon": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length : 0\r\n\r\n",
-    "vertical tab": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: b\x0bc\r\n\r\n",
+    "vertical tab": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-A: b\x0bc\r\n\r\n",
     "no colon": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n",
     "signed length": b"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: +3\r\n\r\nabc",
     "bad chunk": (
