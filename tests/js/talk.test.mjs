@@ -88,13 +88,14 @@ test("text of others is shown without what hides or turns it", () => {
 });
 
 test("a notice of recording is sealed for all, kept though the server hides it, and said again to whoever comes later", async () => {
-  const { encryption, client, talk, roster, say } = room();
+  const { encryption, client, talk, roster, say, told } = room();
   await talk.record(true);
   assert.deepEqual([client.requests.at(-1), encryption.sent.at(-1)], [["record", { on: true }], ["control", { t: "record", on: true }]]);
   assert.deepEqual(roster.recorders.map(({ participant }) => participant), ["me"]);
   encryption.sent.length = 0;
-  encryption.emit("stepped", { added: [member("new")], removed: [], fresh: false });
+  encryption.emit("stepped", { added: [member("gast")], removed: [], fresh: false });
   assert.deepEqual(encryption.sent, [["control", { t: "record", on: true }]]);
+  assert.deepEqual(told, [{ type: "record.answered", participant: "gast", agrees: false }], "whoever came again has not agreed yet");
   say("anna", "control", { t: "record", on: true });
   roster.take({ type: "person", person: person("anna", { recording: null }) });
   assert.ok(roster.people.get("anna").recording, "the server takes no notice back");

@@ -27,6 +27,8 @@ export class Recording {
   #answers = new Map();
   /** What is shown of whom; drawn anew only when it changes. @type {Map<string, string>} */
   #drawn = new Map();
+  /** The same of the own recording. */
+  #ownDrawn = "";
   #starting = false;
 
   /**
@@ -131,18 +133,18 @@ export class Recording {
     void this.stop({ isOut: true });
     this.#answers.clear();
     this.#drawn.clear();
+    this.#ownDrawn = "";
   }
 
   #renderOwn() {
     const agreed = [...this.#agreed].filter((id) => this.#roster.people.has(id)).length;
     const state = this.#recorder ? `${agreed} ${this.#roster.others.length}` : "";
-    if (state === (this.#drawn.get("") ?? "")) return;
+    if (state === this.#ownDrawn) return;
+    this.#ownDrawn = state;
     if (!this.#recorder) {
-      this.#drawn.delete("");
       this.#banners.hide("recording");
       return;
     }
-    this.#drawn.set("", state);
     this.#banners.show("recording", {
       icon: "circle-dot",
       title: gettext("You’re recording on this device."),
@@ -169,7 +171,10 @@ export class Recording {
       icon: "circle-dot", title, text,
       actions: answer === "unanswered" ? [agree, refuse] : answer === "agreed" ? [refuse] : [agree],
     });
-    if (isNew) this.#announcer.alert(`${title} ${text}`);
+    if (!isNew) return;
+    this.#announcer.alert(`${title} ${text}`);
+    // A page that was loaded anew shows no answer: an earlier yes must not count any more.
+    void this.#talk.answerRecording(participant, false).catch(() => undefined);
   }
 
   /**
@@ -188,7 +193,6 @@ export class Recording {
 
   /** Somebody no longer records. Should they begin again, everybody is asked again. @param {string} participant */
   #over(participant) {
-    if (participant === "") return;
     this.#drawn.delete(participant);
     this.#answers.delete(participant);
     this.#banners.hide(`recording-${participant}`);

@@ -31,6 +31,8 @@ export class Talk extends Emitter {
     securing.encryption?.on("stepped", ({ added, fresh }) => {
       // Who has just come can't know whose hands are up, nor who records.
       if (fresh || !added.length) return;
+      // Whoever came anew, also on a page that was loaded again, has not agreed to anything.
+      for (const { who } of added) this.emit("message", { type: "record.answered", participant: who.participant, agrees: false });
       if (this.#roster.self?.hand) void this.#seal("reaction", { t: "hand", raised: true }).catch(() => undefined);
       if (this.#roster.self?.recording) void this.#seal("control", { t: "record", on: true }).catch(() => undefined);
     });
