@@ -7,22 +7,31 @@ publisher and its receiver both hold a live grant. It knows nothing about meetin
 from media_engine.config import EngineConfig
 from media_engine.engine import Engine
 from media_engine.errors import OfferRejected
-from media_engine.events import Event, OfferedTrack, SourceLive, SubscribeOffer, TransportState, Unsealed
+from media_engine.events import Event, OfferedTrack, SourceLive, SubscribeOffer, TransportName, TransportState, Unsealed
 from media_engine.figures import EngineFigures, Waits
+from media_engine.fragment import MAX_FRAGMENT_BYTES, Fragment
+from media_engine.fragment import decode as read_fragment
 from media_engine.grants import Grants, Source
+from media_engine.offered import Offered, OfferedMedia
 
 __all__ = [
+    "MAX_FRAGMENT_BYTES",
     "Engine",
     "EngineConfig",
     "EngineFigures",
     "Event",
+    "Fragment",
     "Grants",
     "OfferRejected",
+    "Offered",
+    "OfferedMedia",
     "OfferedTrack",
     "Source",
     "SourceLive",
     "SubscribeOffer",
+    "TransportName",
     "TransportState",
     "Unsealed",
     "Waits",
+    "read_fragment",
 ]

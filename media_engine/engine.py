@@ -13,12 +13,13 @@ from typing import Any
 
 from media_engine.config import EngineConfig
 from media_engine.errors import OfferRejected
-from media_engine.events import Event, SubscribeOffer
+from media_engine.events import Event, SubscribeOffer, TransportName
 from media_engine.fanout import FanOut
 from media_engine.figures import EngineFigures
 from media_engine.grants import Grants, Source
 from media_engine.link import Link
 from media_engine.mux import UdpMux
+from media_engine.offered import Offered, read_offer
 from media_engine.packet_trace import MAX_SECONDS, PacketTrace
 from media_engine.session import MediaSession
 from media_engine.statistics import peer_report
@@ -140,6 +141,23 @@ class Engine:
         reload, replaces the transport. Sources without a grant are answered but not forwarded. Raises OfferRejected.
         """
         return self._session(session_id).answer_publish(peer_id, offer_sdp, sources)
+
+    def read_offer(self, offer_sdp: str) -> Offered:
+        """What an offer has to say about media, before anybody may do anything. Raises OfferRejected("bad_sdp")."""
+        return read_offer(offer_sdp, max_bytes=self.config.max_sdp_bytes, max_sections=self.config.max_sections)
+
+    def restart_ice(self, session_id: str, peer_id: str, transport: TransportName) -> str:
+        """New ICE credentials for a transport that goes on (RFC 8445, section 9), as an SDP fragment for the peer.
+
+        Raises OfferRejected.
+        """
+        return self._session(session_id).restart_ice(peer_id, transport)
+
+    def close_transport(self, session_id: str, peer_id: str, transport: TransportName) -> None:
+        """End one transport of a peer; no event follows. Nothing happens where there is none."""
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.close_transport(peer_id, transport)
 
     def open_subscribe(self, session_id: str, peer_id: str, fresh: bool) -> None:
         """Let the peer receive. A SubscribeOffer follows when there is anything, and whenever that changes.

@@ -69,7 +69,7 @@ def answer(offer: Description, receiving: frozenset[str], local: LocalTransport,
     lines = _head(session, version, [section.mid for section in kept], local, "passive")
     if offer.allow_mixed_extensions:
         lines.append("a=extmap-allow-mixed")
-    candidates = _candidates(local)
+    ours = candidates(local)
     for section in offer.sections:
         codec = None if section.is_refused else accepted_codec(section)
         if codec is None:
@@ -77,8 +77,8 @@ def answer(offer: Description, receiving: frozenset[str], local: LocalTransport,
             lines += [f"a=mid:{section.mid}", "a=inactive"]
             continue
         lines += _publish_section(section, codec, section.mid in receiving)
-        lines += candidates
-        candidates = []
+        lines += ours
+        ours = []
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -110,11 +110,11 @@ def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[st
 def offer(sections: list[OfferedSection], local: LocalTransport, session: int, version: int, cname: str) -> str:
     """The offer to a receiver. m-lines are never removed, only inactive."""
     lines = _head(session, version, [section.mid for section in sections], local, "actpass")
-    candidates = _candidates(local)
+    ours = candidates(local)
     for section in sections:
         lines += _subscribe_section(section, cname)
-        lines += candidates
-        candidates = []
+        lines += ours
+        ours = []
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -153,7 +153,8 @@ def _head(session: int, version: int, bundle: list[str], local: LocalTransport, 
     return lines
 
 
-def _candidates(local: LocalTransport) -> list[str]:
+def candidates(local: LocalTransport) -> list[str]:
+    """The lines that say where we are reached; there will be no more of them."""
     lines = []
     for index, address in enumerate(local.addresses):
         # RFC 8445, section 5.1.2.1: host type preference 126, one local preference per address, component 1.

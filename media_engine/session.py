@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from media_engine import sdp
+from media_engine import fragment, sdp
 from media_engine.allocation import PAUSED
 from media_engine.errors import OfferRejected
 from media_engine.events import (
@@ -54,6 +54,10 @@ class Peer:
     def links(self) -> list[Link]:
         """The transports that exist."""
         return [link for link in (self.publish, self.subscribe) if link is not None]
+
+    def link(self, name: TransportName) -> Link | None:
+        """The transport of this name, if there is one."""
+        return self.publish if name == "publish" else self.subscribe
 
 
 class MediaSession:
@@ -169,6 +173,28 @@ class MediaSession:
         self._note("publish_answered", peer_id, sources=named, ended=len(ended))
         self.reconcile()
         return answer
+
+    def restart_ice(self, peer_id: str, name: TransportName) -> str:
+        """Give a transport new ICE credentials; see `Engine.restart_ice`."""
+        link = self._peer_with_lease(peer_id).link(name)
+        if link is None or link.state == "closed":
+            raise OfferRejected("wrong_state", "there is no such transport")
+        link.restart_ice()
+        self._note(f"{name}_restarted", peer_id)
+        return fragment.encode(link.local())
+
+    def close_transport(self, peer_id: str, name: TransportName) -> None:
+        """End one transport of a peer, without telling its owner, who asked for it."""
+        peer = self.peers.get(peer_id)
+        link = peer.link(name) if peer is not None else None
+        if peer is None or link is None:
+            return
+        if name == "publish":
+            peer.publish = None
+        else:
+            peer.subscribe = None
+        link.close()
+        self.reconcile()
 
     def open_subscribe(self, peer_id: str, *, fresh: bool) -> None:
         """Give the peer a subscribing transport, a new one if `fresh`, and offer what there is to receive."""

@@ -136,6 +136,12 @@ API_REQUESTS = Budget("API requests", "token", Rate(10, 100), TOO_MANY)
 API_WRITES = Budget("API requests that write", "token", Rate(2, 60), TOO_MANY)
 API_FAILURES = Budget("wrong API tokens", "address", Rate.per_minute(30), TOO_MANY + " for every request from there")
 
+DEVICE_REQUESTS = Budget("requests by WHIP and WHEP", "device", Rate(2, 60), TOO_MANY)
+DEVICE_ARRIVALS = Budget("the same that come to the door", "device", Rate.per_minute(12), TOO_MANY)
+DEVICE_STRANGERS = Budget(
+    "wrong tokens of devices", "address", Rate.per_minute(30), TOO_MANY + " for every such request from there"
+)
+
 # Authorization services and streams
 
 STREAM_QUESTIONS = Budget("questions of a stream server", "address", Rate(50, 400), TOO_MANY)
@@ -201,7 +207,7 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
             PASSWORD_CHANGES,
         ),
     ),
-    ("Programs", (API_REQUESTS, API_WRITES, API_FAILURES)),
+    ("Programs", (API_REQUESTS, API_WRITES, API_FAILURES, DEVICE_REQUESTS, DEVICE_ARRIVALS, DEVICE_STRANGERS)),
     ("Authorization services", (STREAM_QUESTIONS, STREAM_STRANGERS, REVOCATIONS, FALSE_REVOCATIONS)),
     ("The server", (CONNECTIONS, OPENING_CONNECTIONS, HTTP_REQUESTS)),
     ("The audit log", (REFUSALS,)),

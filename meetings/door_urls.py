@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from meetings.views import door, personal_links
+from meetings.views import door, personal_links, whip
 
 urlpatterns = [
     path("m/<str:code>", door.page, name="door"),
@@ -10,5 +10,7 @@ urlpatterns = [
     path("m/<str:code>/look", door.look, name="door-look"),
     path("m/<str:code>/new-link", personal_links.new_link, name="door-new-link"),
     path("m/<str:code>/calendar.ics", door.calendar, name="door-calendar"),
+    path("whip/<uuid:meeting_id>", whip.publish, name="whip"),
+    path("whip/<uuid:meeting_id>/<str:session_id>", whip.publishing, name="whip-session"),
     path("i/<str:secret>", personal_links.personal_link, name="personal-link"),
 ]

@@ -161,6 +161,9 @@ class Participant(models.Model):
     invitation = models.ForeignKey(Invitation, null=True, blank=True, on_delete=models.SET_NULL)
     device = models.CharField(max_length=43, help_text="RFC 7638 thumbprint of the device key.")
     session_key = models.CharField(max_length=40, blank=True, help_text="Portal session of a signed-in person.")
+    room_device = models.ForeignKey(
+        "meetings.RoomDevice", null=True, blank=True, on_delete=models.CASCADE, help_text="A machine, not a person."
+    )
     name = models.CharField(max_length=120)
     network = models.CharField(max_length=45, blank=True, help_text="Truncated: /24 or /48.")
     knocked_at = models.DateTimeField(null=True, blank=True)
@@ -291,6 +294,7 @@ class AuditDetail(models.Model):
 
 
 # Stored beside what they are about; Django finds models here.
+from meetings.devices.models import RoomDevice  # noqa: E402, F401
 from meetings.outgoing.models import AllowedDestination  # noqa: E402, F401
 from meetings.roundtrip.models import (  # noqa: E402, F401
     AuthorizationService,

@@ -68,7 +68,7 @@ class Register:
         self.door_list = DoorList(occurrence.meeting)
         self.hosts = list(occurrence.meeting.hosts.all())
         seats = occurrence.participants.filter(~WENT_AGAIN | Q(pk__in=wanted))
-        self.seats = list(seats.select_related("user", "invitation__user", "let_in_by"))
+        self.seats = list(seats.select_related("user", "invitation__user", "let_in_by", "room_device__created_by"))
         self._active_hosts = {host.pk for host in self.hosts if host.is_active}
         self._invitations = list(occurrence.invitations.select_related("user"))
         self._blocks = list(blocks_in(occurrence.meeting_id))

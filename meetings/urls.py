@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from meetings.views import (
     attendance,
     dashboard,
+    devices,
     history,
     invitations,
     link_changes,
@@ -38,6 +39,8 @@ urlpatterns = [
         "meetings/<uuid:meeting_id>/authorization/secret/", roundtrip.authorization_secret, name="authorization-secret"
     ),
     path("meetings/<uuid:meeting_id>/authorization/test/", roundtrip.authorization_test, name="authorization-test"),
+    path("meetings/<uuid:meeting_id>/devices/", devices.devices, name="devices"),
+    path("meetings/<uuid:meeting_id>/devices/<uuid:device_id>/take-back/", devices.take_back, name="take-back-device"),
     path("meetings/<uuid:meeting_id>/unlist/", invitations.unlist, name="unlist"),
     path("meetings/<uuid:meeting_id>/invite/", invitations.invite, name="invite"),
     path("meetings/<uuid:meeting_id>/invitations/<uuid:invitation_id>/link/", invitations.link, name="link"),

@@ -15,7 +15,7 @@ from typing import Any, Final
 from meetings import budgets
 from meetings.network import source_of
 
-ENTRANCE: Final = ("/m/", "/i/")
+ENTRANCE: Final = ("/m/", "/i/", "/whip/", "/whep/")
 AT_A_TIME: Final = 1
 """Two would be done no sooner: both use the one interpreter, and media wait for each."""
 TOO_MANY: Final = json.dumps(

@@ -20,6 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from meetings import codes
+from meetings.devices import services as devices
 from meetings.door import Rules, with_preset
 from meetings.models import AuditDetail, Block, DoorTemplate, Invitation, Meeting, Occurrence, Participant, PeopleGroup
 from meetings.services import invitations
@@ -47,6 +48,7 @@ ON = "on"  # led on to another page
 SIGN_IN = "sign in"  # led to the sign-in page
 GONE = "404"
 NOT_SO = "405"  # not with this method
+NO_TOKEN = "401"  # for devices with a token of theirs; nobody's account stands for one
 UNSIGNED = "403"  # for programs that sign; nobody who is signed in is one
 NO_SERVER = "503"  # readiness, where no server runs around the test
 KNOCK, COME_IN, CLOSED = "wait", "admit", "refuse"  # what the door said
@@ -141,6 +143,10 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ONE + "history/": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history/<int:number>/": (hosts(PAGE), accounts(NOT_SO)),
     ONE + "history.<str:form_of>": (hosts(PAGE), accounts(NOT_SO)),
+    ONE + "devices/": (hosts(PAGE), hosts(PAGE)),
+    ONE + "devices/<uuid:device_id>/take-back/": (hosts(PAGE), hosts(ON)),
+    "whip/<uuid:meeting_id>": (NOBODY, all_of(NO_TOKEN)),
+    "whip/<uuid:meeting_id>/<str:session_id>": (NOBODY, NOBODY),
     ONE + "unlist/": (accounts(NOT_SO), hosts(GONE)),  # nothing is named in an empty form
     ONE + "exception/": (accounts(NOT_SO), hosts(PAGE)),
     ONE + "link/key/": (accounts(NOT_SO), hosts(PAGE)),
@@ -240,6 +246,7 @@ class EveryVisitor(TestCase):
             cls.secrets[name] = been_to_the_door(name, occurrence_of(cls.meeting), host)
         somebody = person("somebody")
         setup = invite_person("new@example.org", "New", User.Role.STAFF, cls.people["admin"])
+        cls.device = devices.make(host, occurrence_of(cls.meeting), "Encoder", may_publish=True, may_watch=False).device
         cls.words = {
             "meeting_id": str(cls.meeting.pk),
             "invitation_id": str(other.pk),
@@ -247,6 +254,8 @@ class EveryVisitor(TestCase):
             "destination_id": "987654",
             "template_id": str(DoorTemplate.objects.create(name="Hearing").pk),
             "group_id": str(PeopleGroup.objects.create(name="Safety team").pk),
+            "device_id": str(cls.device.pk),
+            "session_id": "nobody-s",
             "webhook_id": str(webhooks.make(cls.people["listed"], url="https://hooks.invalid/")[0].pk),
             "code": cls.meeting.code,
             "number": str(AuditDetail.objects.filter(meeting=cls.meeting).latest("entry_id").entry_id),
@@ -294,7 +303,7 @@ class EveryVisitor(TestCase):
     async def check(self, method: str, route: str, row: Row) -> None:
         found = {}
         # Only the door asks the live part; elsewhere it would cost its start and change nothing.
-        async with running_live() if route.startswith(("m/", "i/")) else nullcontext() as live:
+        async with running_live() if route.startswith(("m/", "i/", "whip/", "whep/")) else nullcontext() as live:
             for visitor in VISITORS:
                 found[visitor] = await self.outcome(live, visitor, method, route)
                 if visitor == "listed":

@@ -7,7 +7,7 @@ by hypothesis, and by `fuzz.py`.
 from collections.abc import Callable
 from pathlib import Path
 
-from media_engine import rtcp, sdp, stun
+from media_engine import fragment, rtcp, sdp, stun
 from media_engine.errors import OfferRejected
 from media_engine.rtp import PacketReader, decode_extensions, decode_header
 from media_engine.vp8 import decode_descriptor
@@ -83,12 +83,23 @@ def read_sdp(data: bytes) -> None:
     assert len(description.sections) <= 32
 
 
+def read_fragment(data: bytes) -> None:
+    try:
+        found = fragment.decode(data.decode("utf-8", "replace"))
+    except OfferRejected as refusal:
+        assert refusal.code == "bad_sdp"
+        return
+    assert bool(found.ufrag) == bool(found.password)
+    assert len(found.ufrag) <= 256 and len(found.password) <= 256
+
+
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "stun": read_stun,
     "rtp": read_rtp,
     "vp8": read_vp8,
     "rtcp": read_rtcp,
     "sdp": read_sdp,
+    "fragment": read_fragment,
 }
 
 

@@ -23,6 +23,7 @@ NAMES: Final[Mapping[str, Any]] = {
     "covers": gettext_lazy("Tells of"),
     "count": gettext_lazy("How often"),
     "door_set_to_knock": gettext_lazy("Anyone else with the link knocks from now on"),
+    "device": gettext_lazy("Device"),
     "email": gettext_lazy("Address"),
     "events": gettext_lazy("Events"),
     "entries": gettext_lazy("How many entries"),
@@ -39,6 +40,7 @@ NAMES: Final[Mapping[str, Any]] = {
     "numbers": gettext_lazy("Entries"),
     "on": gettext_lazy("Switched on"),
     "participant": gettext_lazy("Seat"),
+    "publish": gettext_lazy("May send"),
     "reason": gettext_lazy("Reason"),
     "role": gettext_lazy("Role"),
     "row": gettext_lazy("Who they came as"),
@@ -47,6 +49,7 @@ NAMES: Final[Mapping[str, Any]] = {
     "starts_at": gettext_lazy("Start"),
     "title": gettext_lazy("Title"),
     "token": gettext_lazy("API token"),
+    "watch": gettext_lazy("May watch"),
     "way": gettext_lazy("At the door"),
     "what": gettext_lazy("What"),
 }

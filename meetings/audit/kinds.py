@@ -42,6 +42,7 @@ PREFIXES: Final[Mapping[str, Group]] = {
     "account": Group.ACCOUNTS,
     "person": Group.ACCOUNTS,
     "token": Group.PROGRAMS,
+    "device": Group.PROGRAMS,
     "webhook": Group.PROGRAMS,
     "authorization": Group.PROGRAMS,
     "stream": Group.PROGRAMS,

@@ -136,6 +136,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "stream.allowed": gettext_lazy("A Red5 Pro server was told yes about {target}"),
     "stream.refused": gettext_lazy("A Red5 Pro server was told no about {target}"),
     "stream.ended": gettext_lazy("The stream pass of {target} ended: they stopped publishing"),
+    "device.made": gettext_lazy("{actor} made a token for the device {target}"),
+    "device.taken_back": gettext_lazy("{actor} took back the token of the device {target}"),
     "webhook.made": gettext_lazy("{actor} made a webhook to {target}"),
     "webhook.changed": gettext_lazy("{actor} changed the webhook to {target}"),
     "webhook.secret_made": gettext_lazy("{actor} made a new secret for the webhook to {target}"),

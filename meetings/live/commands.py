@@ -6,7 +6,6 @@ action, inside the service that stores it; what is known here only spares the da
 
 from __future__ import annotations
 
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -289,7 +288,7 @@ async def _media_start(turn: Turn) -> Fields:
         turn.room.switch(turn.seat, dict.fromkeys(Source, False))
     with _EngineErrors():
         turn.live.engine.open_subscribe(turn.room.id, turn.seat.id, turn.message["fresh"])
-    return {"ice_servers": turn.live.relays.servers_for(turn.seat.id, time.time())}
+    return {"ice_servers": turn.live.relay_servers(turn.seat.id)}
 
 
 async def _media_publish(turn: Turn) -> Fields:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from meetings import door, selectors
 from meetings.admission import IllegalEvent
+from meetings.devices import arriving
 from meetings.doorlimits import RIGHTS
 from meetings.doortable import MOST_INSIDE
 from meetings.live.cautions import Named
@@ -158,6 +159,8 @@ def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door
 
 
 def _row(occurrence: Occurrence, seat: Participant, register: Register) -> door.Row:
+    if seat.room_device is not None:
+        return door.Row.GUEST
     return selectors.visitor_row(occurrence, user=seat.user, invitation=seat.invitation, register=register)
 
 
@@ -179,6 +182,10 @@ def _closed(seat: Participant, sessions: set[str]) -> door.Refuse | None:
 def _facts(
     occurrence: Occurrence, seat: Participant, row: door.Row, register: Register, host_inside: bool, now: datetime
 ) -> door.Facts:
+    if seat.room_device is not None:
+        return arriving.facts(
+            occurrence, seat.room_device, seat=seat, host_inside=host_inside, now=now, register=register
+        )
     return selectors.facts_for(
         occurrence,
         row=row,
@@ -234,7 +241,12 @@ def _person(seat: Participant, row: door.Row, register: Register, now: datetime)
     invitation = seat.invitation
     signed_in = seat.user is not None
     given = register.given_address(seat.device) if invitation is None and not signed_in else ""
-    if signed_in:
+    if seat.room_device is not None:
+        by = seat.room_device.created_by
+        provenance = for_hosts = _("Device")
+        if by is not None:
+            provenance = for_hosts = _("Device, added by %(name)s") % {"name": by.name}
+    elif signed_in:
         provenance = for_hosts = _("Signed in · %(organisation)s") % {"organisation": settings.LINTEL.organisation}
     elif invitation is not None and invitation.claimed_device not in {"", seat.device}:
         provenance = _("Guest, personal link, second device")
@@ -269,6 +281,8 @@ def _person(seat: Participant, row: door.Row, register: Register, now: datetime)
         unproved=invitation is not None and not signed_in and register.has_failed_mail(invitation, seat.device),
         asked=_asked(seat, register, now),
         word=seat.word,
+        is_device=seat.room_device is not None,
+        watches=seat.room_device is None or seat.room_device.may_watch,
     )
 
 

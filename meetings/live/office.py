@@ -24,6 +24,7 @@ from meetings.door import Admit, Refuse
 from meetings.live import facts, storing, views
 from meetings.live.authorization import Authorization
 from meetings.live.departures import Departures
+from meetings.live.devices import Devices
 from meetings.live.diagnosis import Diagnosis
 from meetings.live.files import MEGABYTE, Files
 from meetings.live.relays import NO_RELAYS, Relays
@@ -77,6 +78,7 @@ class Live:
         self.turned_away = TurnedAway(self)
         self.upkeep = Upkeep(self)
         self.departures = Departures(self)
+        self.devices = Devices(self)
         self.diagnosis = Diagnosis(self.engine, lambda: self.rooms)
         self.threads = Threads(database_threads)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,6 +112,7 @@ class Live:
         changes.changed.disconnect(self._on_changed)
         self.upkeep.stop_listening()
         self.diagnosis.close()
+        self.devices.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -146,6 +149,10 @@ class Live:
     def count_in(self, connection: Connection, address: str) -> bool:
         """Registers a socket; False, and nothing registered, when its address has too many or the process stops."""
         return not self._is_closing and self.sockets.count_in(connection, address)
+
+    def relay_servers(self, participant_id: str) -> list[dict[str, Any]]:
+        """TURN servers with a pass for somebody who is inside."""
+        return self.relays.servers_for(participant_id, time.time())
 
     # Entering and leaving
 

@@ -279,7 +279,8 @@ class Room:
         """Tells the engine what may flow, never beyond the lease that the door's last answer gave."""
         if seat.inside and seat.id not in self.expelled:
             until = min(seat.lease_until, seat.agreed_until)
-            grants = Grants(seat.open_sources(), subscribe=True, expires_at=until, receive=seat.may_receive)
+            watches = seat.person.watches
+            grants = Grants(seat.open_sources(), subscribe=watches, expires_at=until, receive=seat.may_receive)
             try:
                 if self.is_suspended:
                     self.engine.hold(self.id)

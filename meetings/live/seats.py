@@ -78,7 +78,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Person:
-    """What the database says about the one who holds a seat. `email` and `provenance_for_hosts` are for hosts only."""
+    """What the database says about the one who holds a seat. `email` and `provenance_for_hosts` are for hosts only.
+
+    is_device: a machine by WHIP or WHEP; watches: it may be sent what others send, as all people may.
+    """
 
     participant_id: str
     name: str
@@ -101,6 +104,8 @@ class Person:
     unproved: bool = False
     asked: Asked | None = None
     word: str = ""
+    is_device: bool = False
+    watches: bool = True
 
     @property
     def may_know_hosts(self) -> bool:

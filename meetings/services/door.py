@@ -13,6 +13,7 @@ from django.utils import timezone
 from meetings import audit, lifecycle
 from meetings.admission import Event
 from meetings.audit import flush_refusals
+from meetings.devices.models import RoomDevice
 from meetings.door import Admit, Because, Decision, Refuse, Row, Wait
 from meetings.doorwords import written
 from meetings.models import Block, Invitation, Occurrence, Participant
@@ -75,8 +76,9 @@ def arrive(
     session_key: str,
     decision: Decision,
     now: datetime,
+    room_device: RoomDevice | None = None,
 ) -> Participant | None:
-    """Record that somebody came to the door and what it said.
+    """Record that somebody came to the door and what it said. `room_device`: it is no person, but this machine.
 
     Admit and Wait make or refresh the seat of this device and person: WAITING, or INSIDE where the seat is held
     already; `entered` makes it INSIDE once their program is in the room. Refuse makes no seat; it closes the one that
@@ -89,7 +91,7 @@ def arrive(
     with occurrence_locked(occurrence) as locked:
         seat = _seat(locked, user, shown, device)
         if seat is None:
-            seat = Participant(occurrence=locked, user=user, device=device, state="new")
+            seat = Participant(occurrence=locked, user=user, device=device, room_device=room_device, state="new")
         before = seat.state
         move(seat, Event.ARRIVE)
         seat.kind = Participant.Kind(row)

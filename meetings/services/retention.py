@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from meetings import audit, chain
 from meetings.audit.log import DETAILS, NETWORKS
+from meetings.devices.models import RoomDevice
 from meetings.models import (
     AuditDetail,
     AuditEntry,
@@ -115,6 +116,7 @@ def apply(now: datetime) -> Due:
         _in_batches(_seats(days, now), lambda keys: Participant.objects.filter(pk__in=keys).delete())
     if days.attendance is not None:
         Block.objects.filter(occurrence__in=_over(days.attendance, now)).delete()
+        RoomDevice.objects.filter(occurrence__in=_over(days.attendance, now)).delete()
     if gone.addresses:
         _in_batches(_invitations(days, now), erase_addresses)
         _exceptions(days, now).delete()

@@ -121,11 +121,11 @@ MEETING_FIELDS: Final = frozenset(
 )
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
-    | {"camera", "screen", "hand", "cautions", "link", "identity", "organiser", "capabilities", "recording"}
+    | {"camera", "screen", "hand", "cautions", "link", "identity", "organiser", "capabilities", "recording", "device"}
 )
 WAITING_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}
-    | {"identity", "place"}
+    | {"identity", "place", "device"}
 )
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}

@@ -51,7 +51,7 @@ class Problem(Exception):
         if self.field:
             body["field"] = self.field
         response = JsonResponse(body, status=self.status, content_type="application/problem+json")
-        if self.status == 429:
+        if self.status == 429 or self.retry_after:
             response["Retry-After"] = str(max(1, round(self.retry_after + 0.5)))
         return response
 

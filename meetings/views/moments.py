@@ -38,6 +38,8 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "person": ("user", ""),
     "person.erased": ("trash-2", "bad"),
     "token": ("key-round", ""),
+    "device": ("video", ""),
+    "device.taken_back": ("video-off", "bad"),
     "organisation": ("sliders-horizontal", ""),
     "audit": ("scroll-text", ""),
     "meeting": ("calendar", ""),

@@ -187,6 +187,7 @@ def _row(one: dict[str, Any], state: str) -> dict[str, Any]:
         "name": one["name"],
         "kind": one["kind"],
         "state": state,
+        "device": one["device"],
         "provenance": one["provenance"],
         "email": one["email"],
         "knocked_at": one.get("knocked_at"),

@@ -39,6 +39,10 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
         "not_found": (404, _("There is nothing here for this token.")),
         "method_not_allowed": (405, _("This address does not know this method.")),
         "wrong_state": (409, _("What is there now does not allow this.")),
+        "encrypted_room": (
+            409,
+            _("The meeting is end-to-end encrypted, and the server can’t read what is said in it."),
+        ),
         "already_invited": (409, _("This address is invited already.")),
         "flagged": (409, _("A host looks at this person before they are let in.")),
         "too_large": (413, _("The body is larger than the API takes.")),

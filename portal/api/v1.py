@@ -14,6 +14,7 @@ from ninja.responses import NinjaJSONEncoder
 
 from portal.api import (
     authorization,
+    devices,
     door,
     exceptions,
     invitations,
@@ -89,6 +90,7 @@ for _router in (
     powers.router,
     record.router,
     streams.router,
+    devices.router,
     authorization.router,
     webhooks.router,
 ):

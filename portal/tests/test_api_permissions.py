@@ -16,6 +16,7 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 from django.utils import timezone
 
+from meetings.devices import services as devices
 from meetings.door import Way
 from meetings.models import Block, DoorTemplate, Meeting, Participant, PeopleGroup
 from meetings.roundtrip import services as roundtrip
@@ -114,6 +115,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", MEETING + "/suspend"): Row(HOSTS),
     ("POST", MEETING + "/resume"): Row(HOSTS, {"quiet": True}),
     ("POST", MEETING + "/stream-passes"): Row({**HOSTS_AND_LISTED, "listed": 201, "host": 201}, {}),
+    ("GET", MEETING + "/devices"): Row(HOSTS),
+    ("POST", MEETING + "/devices"): Row(hosts(201), {"name": "Encoder"}),
+    ("DELETE", MEETING + "/devices/{device_id}"): Row(HOSTS),
     ("GET", MEETING + "/authorization"): Row(HOSTS),
     ("PUT", MEETING + "/authorization"): Row(HOSTS, {"on": False}),
     ("POST", MEETING + "/authorization/secret"): Row(HOSTS),
@@ -142,7 +146,7 @@ TABLE: dict[tuple[str, str], Row] = {
 }
 IDS = (
     *("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id", "template_id", "occurrence_id"),
-    "webhook_id",
+    *("webhook_id", "device_id"),
 )
 NEEDS_INSIDE = {"remove", "mute", "move-to-door", "ask", "rights"}
 
@@ -186,6 +190,8 @@ class EveryCaller(ApiCase):
         cls.group = PeopleGroup.objects.create(name="Board")
         cls.exception = exceptions.set_exception(cls.people["host"], cls.meeting, listed, Way.KNOCKS)
         roundtrip.change_service(None, None, roundtrip.Settings("", is_on=False, hosts_may_replace=True))
+        there = cls.meeting.occurrences.get()
+        cls.device = devices.make(cls.people["host"], there, "Encoder", may_publish=True, may_watch=False).device
         cls.webhook, _secret = webhooks.make(cls.people["host"], url="https://hooks.invalid/")
         Meeting.objects.filter(pk=cls.meeting.pk).update(door_opens_minutes=None)
         occurrence = cls.meeting.occurrences.get()
@@ -207,6 +213,7 @@ class EveryCaller(ApiCase):
             template_id=self.template.pk,
             occurrence_id=there.occurrence_id,
             webhook_id=self.webhook.pk,
+            device_id=self.device.pk,
         )
         async with running_live() as live:
             await live.reconcile(str(there.occurrence_id))

@@ -202,6 +202,7 @@ PAGES = (
     "/people/",
     "/people/invite/",
     "MEETING/history/",
+    "MEETING/devices/",
     "/audit/",
     "/audit/?network=nowhere",
     "/audit/1/",

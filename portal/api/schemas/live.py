@@ -28,6 +28,7 @@ class ParticipantOut(Output):
     name: str
     kind: Literal["host", "listed", "colleague", "guest", "anyone"]
     state: Literal["waiting", "inside"]
+    device: bool = Field(description="A machine by WHIP or WHEP, not a person.")
     provenance: str
     email: str | None
     knocked_at: datetime | None

@@ -103,7 +103,7 @@ export class PeoplePanel {
       h(
         "span",
         { class: "st" },
-        person.guest && h("span", { class: "tag" }, gettext("Guest")),
+        person.guest && h("span", { class: "tag" }, person.device ? gettext("Device") : gettext("Guest")),
         person.hand && spoken("hand", gettext("Hand raised")),
         person.screen && spoken("monitor-up", gettext("Sharing")),
         person.microphone ? spoken("mic", speaking ? gettext("Speaking") : gettext("Microphone on"), speaking ? "on" : "") : spoken("mic-off", gettext("Microphone off"), "off"),

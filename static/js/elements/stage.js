@@ -102,6 +102,7 @@ export class Stage {
           name: person.name,
           self,
           guest: person.guest,
+          device: Boolean(person.device),
           host: person.host,
           speaking: this.speaking.has(person.participant),
           microphone: person.microphone,

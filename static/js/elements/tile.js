@@ -6,7 +6,7 @@ import { mayCover } from "../lib/tiles.js";
 /**
  * @typedef {import("../lib/tiles.js").Rect} Rect
  * @typedef {{
- *   participant: string, source: "camera" | "screen", name: string, self: boolean, guest: boolean, host: boolean,
+ *   participant: string, source: "camera" | "screen", name: string, self: boolean, guest: boolean, device: boolean, host: boolean,
  *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, unreadable: boolean, pinned: boolean, mirrored: boolean,
  *   stream: MediaStream | null,
  * }} TileState
@@ -43,7 +43,7 @@ export class Tile {
     this.#avatar = h("span", { class: "av", "aria-hidden": "true" });
     this.#plateIcon = icon(source === "screen" ? "monitor-up" : "mic-off");
     this.#plateName = h("span", { dir: "auto" });
-    this.#guestTag = h("span", { class: "g", hidden: true }, gettext("Guest"));
+    this.#guestTag = h("span", { class: "g", hidden: true });
     this.#handRank = h("span");
     this.#handPill = h("span", { class: "pill pill-hand", hidden: true }, icon("hand"), this.#handRank);
     this.#lostPill = h("span", { class: "pill", hidden: true }, icon("wifi-off"), gettext("Lost connection"));
@@ -88,6 +88,7 @@ export class Tile {
     node.classList.toggle("lost", state.lost);
     setText(this.#plateName, screen ? gettext("{name} is sharing", { name: state.name }) : state.self ? gettext("{name} (you)", { name: state.name }) : state.name);
     this.#guestTag.hidden = !state.guest || screen;
+    setText(this.#guestTag, state.device ? gettext("Device") : gettext("Guest"));
     this.#plateIcon.classList.toggle("ghost-icon", !screen && (state.speaking || state.microphone));
     setText(this.#avatar, initials(state.name));
     this.#avatar.classList.toggle("av-guest", state.guest);
@@ -159,7 +160,7 @@ function label(state) {
   return [
     state.name,
     state.self && gettext("you"),
-    state.guest && gettext("guest"),
+    state.guest && (state.device ? gettext("device") : gettext("guest")),
     state.lost && gettext("lost connection"),
     state.unreadable && gettext("can’t be opened yet"),
     !state.microphone && gettext("microphone off"),

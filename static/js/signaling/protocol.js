@@ -19,11 +19,11 @@
  * @typedef {{title: string, organisation: string, code: string, starts_at: string, ends_at: string,
  *   started_at: string | null, encryption: string, locked: boolean, suspended: Suspended | null, mics_start_off: boolean, capacity: number,
  *   door: DoorTable, rights: Rights, link_key?: import("../e2ee/link_key.js").PublicLinkKey | null, largest_file?: number}} Meeting
- * @typedef {{participant: string, name: string, kind: string, host: boolean, organiser: boolean, guest: boolean, provenance: string,
+ * @typedef {{participant: string, name: string, kind: string, host: boolean, organiser: boolean, guest: boolean, device?: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
  *   hand: string | null, recording?: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,
  *   capabilities?: Capabilities | null}} Person
- * @typedef {{participant: string, name: string, kind: string, provenance: string, email: string | null,
+ * @typedef {{participant: string, name: string, kind: string, device?: boolean, provenance: string, email: string | null,
  *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, identity?: string | null, link?: LinkUse | null}} Waiter
  * @typedef {{participant: string, name: string, by: string | null, answer: string}} Answered
  *

@@ -1,0 +1,88 @@
+"""A device at the door: the facts about it, and what is stored when it comes.
+
+A host who made a token said with it that this device walks in: that is an exception for it alone, within what the
+organisation allows for guests. Everything else (lock, opening time, host inside, capacity, removals, blocks) is asked
+as for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from meetings import door, selectors
+from meetings.devices.models import RoomDevice
+from meetings.models import Occurrence, Participant
+from meetings.rights import Own
+from meetings.services import door as door_services
+
+if TYPE_CHECKING:
+    from meetings.register import Register
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The door's answer, and the seat that was stored; None where it refused."""
+
+    decision: door.Decision
+    participant: Participant | None
+
+
+def facts(
+    occurrence: Occurrence,
+    device: RoomDevice,
+    *,
+    seat: Participant | None,
+    host_inside: bool,
+    now: datetime,
+    register: Register | None = None,
+) -> door.Facts:
+    """What the door needs to know about a device. It is a guest whom no mail reaches."""
+    found = selectors.facts_for(
+        occurrence,
+        row=door.Row.GUEST,
+        user=None,
+        invitation=None,
+        participant=seat,
+        device=device.key,
+        host_inside=host_inside,
+        now=now,
+        register=register,
+    )
+    by = device.created_by.name if device.created_by is not None else ""
+    return replace(
+        found,
+        revoked=device.revoked_at is not None or device.occurrence_id != occurrence.pk,
+        exception=door.Way.WALKS_IN,
+        own=_within_its_rights(found.own, device),
+        settled={**found.settled, "exception": door.Settled(device.created_at, by)},
+    )
+
+
+def _within_its_rights(own: Own, device: RoomDevice) -> Own:
+    """A host's word inside gives a device nothing that its token doesn't have. It neither writes nor records."""
+    if not device.may_publish:
+        return Own(speak=False, show=False, share=False, chat=False, record=False)
+    return replace(own, share=False, chat=False, record=False)
+
+
+def arrive(device: RoomDevice, *, network: str, host_inside: bool, now: datetime) -> Arrival:
+    """Ask the door about a device, and store that it came."""
+    occurrence = Occurrence.objects.select_related("meeting", *selectors.WITH_NAMES).get(pk=device.occurrence_id)
+    seat = Participant.objects.filter(occurrence=occurrence, room_device=device).first()
+    decision = door.decide(facts(occurrence, device, seat=seat, host_inside=host_inside, now=now))
+    stored = door_services.arrive(
+        occurrence,
+        row=door.Row.GUEST,
+        user=None,
+        invitation=None,
+        device=device.key,
+        name=device.name,
+        network=network,
+        session_key="",
+        decision=decision,
+        now=now,
+        room_device=device,
+    )
+    return Arrival(decision, None if isinstance(decision, door.Refuse) else stored)
