@@ -167,6 +167,14 @@ class Engine:
         """
         self._session(session_id).open_subscribe(peer_id, fresh=fresh)
 
+    def answer_subscribe(self, session_id: str, peer_id: str, offer_sdp: str) -> str:
+        """Answer the offer of a receiver that has no other signalling: its m-lines are all it will ever have.
+
+        Each sound carries one voice, the loudest first, each picture a shared screen or else who speaks (`watch.py`).
+        It takes the place of any subscribing transport before. Raises OfferRejected.
+        """
+        return self._session(session_id).answer_subscribe(peer_id, offer_sdp)
+
     def accept_answer(self, session_id: str, peer_id: str, offer_id: int, sdp: str) -> None:
         """Take the answer to the SubscribeOffer `offer_id`. Raises OfferRejected."""
         self._session(session_id).accept_answer(peer_id, offer_id, sdp)

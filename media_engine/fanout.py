@@ -85,13 +85,15 @@ class FanOut:
                 at = start = outbox.reserve(room, count)
                 seal, tx, overhead, ssrc = srtp.seal, srtp.tx, srtp.overhead, down.ssrc
                 sequence_offset, timestamp_offset = epoch.sequence_offset, epoch.timestamp_offset
-                picture_moves = epoch.picture_id_offset or epoch.tl0_offset
+                picture_moves, payload_type = epoch.picture_id_offset or epoch.tl0_offset, down.payload_type
                 refused = False
                 for data, size, sequence, timestamp, packet in parts:
                     end = at + size
                     view[at:end] = data
                     out, time = (sequence + sequence_offset) & 0xFFFF, (timestamp + timestamp_offset) & 0xFFFFFFFF
                     numbers(view, at + 2, out, time, ssrc)
+                    if payload_type:
+                        view[at + 1] = view[at + 1] & 0x80 | payload_type
                     if picture_moves:
                         rewrite_picture(view[at:end], packet, epoch)
                     length[0] = size

@@ -5,6 +5,7 @@ payload types and extension numbers that the parser has checked.
 """
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from media_engine import sdp
@@ -49,6 +50,14 @@ class OfferedSection:
     track: str
 
 
+@dataclass(frozen=True)
+class AnsweredSection:
+    """What we send on one m-line of a receiver's offer. `rtx_ssrc` is 0 where nothing is sent again."""
+
+    ssrc: int
+    rtx_ssrc: int
+
+
 def accepted_rids(section: Section) -> tuple[str, ...]:
     """The encodings that the engine takes of this m-line; one without a name where the client does not layer."""
     return tuple(section.rids[:MAX_ENCODINGS]) if section.kind == "video" and section.rids else ("",)
@@ -73,8 +82,7 @@ def answer(offer: Description, receiving: frozenset[str], local: LocalTransport,
     for section in offer.sections:
         codec = None if section.is_refused else accepted_codec(section)
         if codec is None:
-            lines += [f"m={section.kind} 0 {section.protocol} {section.formats[0]}", "c=IN IP4 0.0.0.0"]
-            lines += [f"a=mid:{section.mid}", "a=inactive"]
+            lines += _refused(section)
             continue
         lines += _publish_section(section, codec, section.mid in receiving)
         lines += ours
@@ -105,6 +113,60 @@ def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[st
             lines += [f"a=rid:{rid} recv" for rid in rids]
             lines.append("a=simulcast:recv " + ";".join(rids))
     return lines
+
+
+def watch_answer(
+    offer: Description, answered: Mapping[str, AnsweredSection], local: LocalTransport, session: int, version: int
+) -> str:
+    """The answer to a receiver's offer. m-lines whose mid is not in `answered` are refused.
+
+    Payload types are the client's (RFC 3264, section 6.1); header extensions are ours, and named where the client
+    numbers them as we do. Sound and picture belong to no common stream: they may come from two people's clocks.
+    """
+    kept = [section.mid for section in offer.sections if section.mid in answered]
+    lines = _head(session, version, kept, local, "passive")
+    ours = candidates(local)
+    for section in offer.sections:
+        codec, sent = accepted_codec(section), answered.get(section.mid)
+        if codec is None or sent is None:
+            lines += _refused(section)
+            continue
+        lines += _watched_section(section, codec, sent)
+        lines += ours
+        ours = []
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _watched_section(section: Section, codec: Codec, sent: AnsweredSection) -> list[str]:
+    number, audio = codec.payload_type, section.kind == "audio"
+    rtx = section.find_rtx(codec) if sent.rtx_ssrc else None
+    formats = f"{number} {rtx.payload_type}" if rtx else str(number)
+    lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+    known = {sdp.ABSOLUTE_SEND_TIME: ABSOLUTE_SEND_TIME_ID, **({sdp.AUDIO_LEVEL: AUDIO_LEVEL_ID} if audio else {})}
+    lines += [f"a=extmap:{ours} {uri}" for uri, ours in known.items() if section.extensions.get(uri) == ours]
+    lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize"]
+    lines.append(f"a=rtpmap:{number} opus/48000/2" if audio else f"a=rtpmap:{number} VP8/90000")
+    feedback = ("goog-remb",) if audio else ("goog-remb", "ccm fir", "nack", "nack pli")
+    lines += [f"a=rtcp-fb:{number} {name}" for name in feedback if section.gives_feedback(codec, name)]
+    if audio:
+        lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1")
+    if rtx:
+        lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
+    lines.append(f"a=msid:{section.kind}-{section.mid} {section.mid}")
+    ssrcs = [sent.ssrc]
+    if rtx:
+        lines.append(f"a=ssrc-group:FID {sent.ssrc} {sent.rtx_ssrc}")
+        ssrcs.append(sent.rtx_ssrc)
+    return lines + [f"a=ssrc:{ssrc} cname:{section.kind}-{section.mid}" for ssrc in ssrcs]
+
+
+def _refused(section: Section) -> list[str]:
+    return [
+        f"m={section.kind} 0 {section.protocol} {section.formats[0]}",
+        "c=IN IP4 0.0.0.0",
+        f"a=mid:{section.mid}",
+        "a=inactive",
+    ]
 
 
 def offer(sections: list[OfferedSection], local: LocalTransport, session: int, version: int, cname: str) -> str:

@@ -31,6 +31,7 @@ from media_engine.subscribe import SubscribeLink
 from media_engine.tracks import DownTrack, TrackKey, UpTrack, coming
 from media_engine.tripwire import Tripwire
 from media_engine.voices import Stage
+from media_engine.watch import WatchLink
 from media_engine.wiring import Wiring
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -214,6 +215,26 @@ class MediaSession:
         self._note("subscribe_opened", peer_id, fresh=fresh)
         self.reconcile()
 
+    def answer_subscribe(self, peer_id: str, offer_sdp: str) -> str:
+        """Answer a receiver's offer; see `Engine.answer_subscribe`."""
+        peer = self._peer_with_lease(peer_id)
+        if not peer.grants.may_subscribe(self._clock()):
+            raise OfferRejected("no_grant", "this peer may not receive media here")
+        offer = self._decode(offer_sdp, self._config.max_sections)
+        link = WatchLink(self, peer_id, self._wiring)
+        try:
+            answer = link.apply(offer)
+        except OfferRejected:
+            link.close()
+            raise
+        before, peer.subscribe = peer.subscribe, link
+        if before is not None:
+            before.close()
+        self._note("subscribe_answered", peer_id, tracks=len(link.downs))
+        self._choose_speakers(now=self._clock())
+        self.reconcile()
+        return answer
+
     def accept_answer(self, peer_id: str, offer_id: int, answer_sdp: str) -> None:
         """Take a receiver's answer; see `Engine.accept_answer`."""
         link = self._peer_with_lease(peer_id).subscribe
@@ -256,7 +277,7 @@ class MediaSession:
             if link is None or link.state == "closed":
                 continue
             if peer.grants.may_subscribe(now):
-                link.want(self._wanted_by(peer, published, now))
+                link.want(self._wanted_by(peer, published, now), live)
             link.allocate(rates, now)
             for down in link.downs:
                 key = down.key
@@ -317,6 +338,28 @@ class MediaSession:
             self._voices = voices
             self.reconcile()
 
+    def _choose_speakers(self, now: float) -> bool:
+        """Let those who watch hear and see who speaks. Whether anybody's choice is another one."""
+        watching = [peer for peer in self.peers.values() if isinstance(peer.subscribe, WatchLink)]
+        if not watching:
+            return False
+        loud = {
+            key: tracks[0].loudness.value
+            for key, tracks in self._allowed(self._published(), now).items()
+            if key[1] is Source.MICROPHONE and tracks[0].live
+        }
+        changed = False
+        for peer in watching:
+            link = peer.subscribe
+            if isinstance(link, WatchLink):
+                theirs = {key: at for key, at in loud.items() if self._may_be_sent(peer, key, now)}
+                changed |= link.choose_speakers(theirs, now)
+        return changed
+
+    @staticmethod
+    def _may_be_sent(peer: Peer, key: TrackKey, now: float) -> bool:
+        return key[0] != peer.peer_id and peer.grants.may_receive(*key, now)
+
     def _published(self) -> dict[TrackKey, tuple[UpTrack, ...]]:
         """Every published source with its encodings, smallest first."""
         found: dict[TrackKey, tuple[UpTrack, ...]] = {}
@@ -344,11 +387,7 @@ class MediaSession:
 
         A muted track keeps its m-line, so that unmuting needs no negotiation; whether it flows is asked elsewhere.
         """
-        keys = [
-            key
-            for key in published
-            if key[0] != peer.peer_id and key in self._seen and peer.grants.may_receive(*key, now)
-        ]
+        keys = [key for key in published if key in self._seen and self._may_be_sent(peer, key, now)]
         keys.sort(key=lambda key: key[1].kind)
         return keys
 
@@ -411,6 +450,8 @@ class MediaSession:
         if self.sealed:
             self._look_at_seals()
         self._choose_voices(now)
+        if self._choose_speakers(now):
+            self.reconcile()
         self._allocate(now)
 
     def _look_at_seals(self) -> None:

@@ -8,6 +8,7 @@ import math
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from media_engine import rtcp, sdp, sdp_write
@@ -69,8 +70,11 @@ class SubscribeLink(Link):
         self._references = Allowance(self.config.max_references_per_second_per_peer)
         self.repairs = Repairs(self.config.max_retransmissions_per_second_per_peer)
 
-    def want(self, keys: Sequence[TrackKey]) -> None:
-        """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are."""
+    def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey]) -> None:
+        """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are.
+
+        `live`: those of which packets come.
+        """
         missing = list(keys)
         for down in self.downs:
             if down.key is None:

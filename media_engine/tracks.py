@@ -163,7 +163,8 @@ class DownTrack:
 
     `up` is the encoding that flows or may begin; `next_up` the one that takes its place at its next key frame. `rank`
     is the index of the encoding that the receiver shall have, smallest first; `allocation.PAUSED` for none. `switched`
-    says that one has taken the other's place, which the former's `downs` don't know yet.
+    says that one has taken the other's place, which the former's `downs` don't know yet. `payload_type` is what a
+    receiver that has offered wants its packets to carry; 0 where it is ours.
     """
 
     __slots__ = (
@@ -180,6 +181,7 @@ class DownTrack:
         "next_up",
         "octets",
         "packets",
+        "payload_type",
         "rank",
         "refused",
         "reported",
@@ -206,6 +208,7 @@ class DownTrack:
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
         self.rtx_payload_type = RTX_PAYLOAD_TYPE
+        self.payload_type = 0
         self.key: TrackKey | None = None
         self.negotiated: TrackKey | None = None
         self.freed = True

@@ -12,5 +12,7 @@ urlpatterns = [
     path("m/<str:code>/calendar.ics", door.calendar, name="door-calendar"),
     path("whip/<uuid:meeting_id>", whip.publish, name="whip"),
     path("whip/<uuid:meeting_id>/<str:session_id>", whip.publishing, name="whip-session"),
+    path("whep/<uuid:meeting_id>", whip.watch, name="whep"),
+    path("whep/<uuid:meeting_id>/<str:session_id>", whip.watching, name="whep-session"),
     path("i/<str:secret>", personal_links.personal_link, name="personal-link"),
 ]

@@ -147,6 +147,8 @@ TABLE: dict[str, tuple[Row, Row]] = {
     ONE + "devices/<uuid:device_id>/take-back/": (hosts(PAGE), hosts(ON)),
     "whip/<uuid:meeting_id>": (NOBODY, all_of(NO_TOKEN)),
     "whip/<uuid:meeting_id>/<str:session_id>": (NOBODY, NOBODY),
+    "whep/<uuid:meeting_id>": (NOBODY, all_of(NO_TOKEN)),
+    "whep/<uuid:meeting_id>/<str:session_id>": (NOBODY, NOBODY),
     ONE + "unlist/": (accounts(NOT_SO), hosts(GONE)),  # nothing is named in an empty form
     ONE + "exception/": (accounts(NOT_SO), hosts(PAGE)),
     ONE + "link/key/": (accounts(NOT_SO), hosts(PAGE)),

@@ -424,3 +424,21 @@ def _find(pattern: str, text: str) -> str:
 
 
 __all__ = ["EVERYTHING", "Client", "ClientTransport", "Clock", "EngineTestCase", "eventually"]
+
+
+def watch_offer(transport: ClientTransport, *kinds: str, audio_type: int = 109, video_type: int = 120) -> str:
+    """An offer to receive, as a client of WHEP makes it: payload types of its own, no signalling around it."""
+    sections = []
+    for mid, kind in enumerate(kinds):
+        name, number = ("opus/48000/2", audio_type) if kind == "audio" else ("VP8/90000", video_type)
+        formats = f"{number}" if kind == "audio" else f"{number} {number + 1}"
+        lines = [f"m={kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{mid}", "a=recvonly"]
+        lines += ["a=rtcp-mux", f"a=rtpmap:{number} {name}", f"a=rtcp-fb:{number} nack", f"a=rtcp-fb:{number} nack pli"]
+        if kind == "video":
+            lines += [f"a=rtpmap:{number + 1} rtx/90000", f"a=fmtp:{number + 1} apt={number}"]
+        sections.append("\r\n".join(lines) + "\r\n")
+    return (
+        f"v=0\r\no=- 9 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {' '.join(map(str, range(len(kinds))))}\r\n"
+        f"a=ice-ufrag:{transport.ice.ufrag}\r\na=ice-pwd:{transport.ice.password}\r\n"
+        f"a=fingerprint:sha-256 {transport.dtls.fingerprint}\r\na=setup:actpass\r\n{''.join(sections)}"
+    )

@@ -151,6 +151,28 @@ class Devices:
         for media in offered.media:
             if not media.sends:
                 raise Rejected("unprocessable", f"{media.kind}: offer sendonly; watching is WHEP’s.")
+        if len({media.kind for media in offered.media}) != len(offered.media):
+            raise Rejected("unprocessable", "Offer at most one audio and one video m-line.")
+        return offered
+
+    async def watch(self, bearer: Bearer, device_id: str, offer: str) -> Answered:
+        """Seats a device and begins to send it what others send. Raises `Rejected` and `Waits`."""
+        offered = self.check_watch(offer)
+        room, seat, stand = await self._seated(bearer)
+        self._drop(stand, SUBSCRIBE)
+        try:
+            answer = self.live.engine.answer_subscribe(room.id, seat.id, offer)
+        except OfferRejected as rejected:
+            await self._go(room, seat, stand)
+            raise _rejected(rejected) from None
+        return self._answered(self._open(stand, SUBSCRIBE, device_id, offered.ufrag), answer)
+
+    def check_watch(self, offer: str) -> Offered:
+        """Reads an offer of a device that watches. Raises `Rejected`; asks nobody and changes nothing."""
+        offered = self._read(offer)
+        for media in offered.media:
+            if not media.receives:
+                raise Rejected("unprocessable", f"{media.kind}: offer recvonly; sending is WHIP’s.")
         return offered
 
     def _read(self, offer: str) -> Offered:
@@ -159,8 +181,8 @@ class Devices:
         except OfferRejected as rejected:
             raise _rejected(rejected) from None
         kinds = [media.kind for media in offered.media]
-        if not kinds or set(kinds) - SOURCES.keys() or len(set(kinds)) != len(kinds):
-            raise Rejected("unprocessable", "Offer at most one audio and one video m-line, at least one, nothing else.")
+        if not kinds or set(kinds) - SOURCES.keys():
+            raise Rejected("unprocessable", "Offer audio and video, at least one of them, and nothing else.")
         for media in offered.media:
             if not media.is_known:
                 codec = "Opus" if media.kind == "audio" else "VP8"

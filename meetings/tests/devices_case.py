@@ -45,6 +45,7 @@ class DeviceCase(LiveCase):
         super().setUp()
         whip.limits = whip.Limits()
         self.address = f"/whip/{self.occurrence.meeting_id}"
+        self.watching = f"/whep/{self.occurrence.meeting_id}"
 
     @sync_to_async
     def token(self, name: str = "Board room 3", *, publish: bool = True, watch: bool = False, **more: Any) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 from unittest import mock
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from media_engine import Source
-from media_engine.tests.client import eventually
+from media_engine.tests.client import ClientTransport, eventually, watch_offer
 from meetings.audit import body_of
 from meetings.devices import services
+from meetings.live import Live
 from meetings.live.relays import Relays
 from meetings.models import AuditEntry, Block, Meeting, Participant
 from meetings.services.errors import NotAHost, Wrong
@@ -350,6 +352,77 @@ class Refusals(DeviceCase):
             preflight = await self.ask("OPTIONS", f"{self.address}/session", None)
             self.assertEqual(preflight["Accept-Patch"], FRAGMENT)
             self.assertIn("Location", (await self.post(None))["Access-Control-Expose-Headers"])
+
+
+class Watching(DeviceCase):
+    async def watch(self, live: Live, token: str, *kinds: str) -> tuple[Any, ClientTransport]:
+        transport = ClientTransport(live.engine.port)
+        answer = await self.post(token, watch_offer(transport, *(kinds or ("audio", "video"))), path=self.watching)
+        if answer.status_code == 201:
+            transport.follow(answer.content.decode())
+            await transport.connect()
+        return answer, transport
+
+    async def test_a_device_hears_another_and_leaves_when_it_stops_watching(self) -> None:
+        sending, watching = await self.token("Encoder"), await self.token("Screen", publish=False, watch=True)
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            encoder = Encoder(self, live, sending)
+            await encoder.start()
+            answer, transport = await self.watch(live, watching)
+            self.assertEqual((answer.status_code, answer["Content-Type"]), (201, "application/sdp"), answer.content)
+            self.assertIn("a=sendonly", answer.content.decode())
+            person = await person_told(host, "Screen")
+            self.assertEqual((person["device"], person["microphone"], person["camera"]), (True, False, False))
+
+            def heard() -> bool:
+                encoder.sender.send_audio()
+                return bool(transport.received)
+
+            await eventually(heard)
+            location = answer["Location"].replace("http://testserver", "")
+            self.assertTrue(location.startswith(self.watching))
+            whip = location.replace("/whep/", "/whip/")
+            self.assertEqual((await self.ask("DELETE", whip, watching)).status_code, 404)
+            self.assertEqual((await self.ask("DELETE", location, watching)).status_code, 200)
+            self.assertEqual((await host.message("gone"))["participant"], person["participant"])
+            for one in (transport, encoder):
+                await one.close()
+
+    async def test_a_token_for_sending_watches_nothing(self) -> None:
+        token = await self.token()
+        async with running_live() as live:
+            await self.host_inside(live)
+            answer, transport = await self.watch(live, token)
+            self.assertEqual((answer.status_code, answer.json()["code"]), (403, "not_allowed"))
+            await transport.close()
+
+    async def test_one_device_sends_and_watches_in_one_seat(self) -> None:
+        token = await self.token(watch=True)
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            encoder = Encoder(self, live, token)
+            await encoder.start()
+            answer, transport = await self.watch(live, token, "audio", "audio", "video")
+            self.assertEqual(len(live.devices.sessions), 2)
+            self.assertEqual(len(live.rooms[self.id].inside()), 2)
+            self.assertEqual((await self.ask("DELETE", encoder.location, token)).status_code, 200)
+            seat = live.rooms[self.id].seats[str((await self.seat()).pk)]
+            self.assertEqual((seat.inside, seat.open_sources()), (True, frozenset()))
+            self.assertEqual(list(live.engine.stats(self.id)[seat.id]["links"]), ["subscribe"])
+            location = answer["Location"].replace("http://testserver", "")
+            self.assertEqual((await self.ask("DELETE", location, token)).status_code, 200)
+            self.assertEqual((await host.message("gone"))["participant"], seat.id)
+            for one in (transport, encoder):
+                await one.close()
+
+    async def test_offers_that_are_wrong_are_named(self) -> None:
+        token = await self.token(watch=True)
+        async with running_live():
+            for offer, word in ((OFFER, "recvonly"), (offer_of(OPUS.replace("opus", "PCMU")), "Opus")):
+                answer = await self.post(token, offer, path=self.watching)
+                self.assertEqual(answer.status_code, 422)
+                self.assertIn(word, answer.json()["detail"])
 
 
 class Servers(DeviceCase):

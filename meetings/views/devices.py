@@ -105,7 +105,7 @@ def _page(request: HttpRequest, found: Meeting, form: DeviceForm, made: services
 
 
 def _urls(found: Meeting) -> dict[str, str]:
-    return {"whip": public_url() + reverse("whip", args=[found.pk])}
+    return {name: public_url() + reverse(name, args=[found.pk]) for name in ("whip", "whep")}
 
 
 def _row(device: RoomDevice, inside: bool, now: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from meetings import budgets, door
 from meetings.devices import arriving, services
 from meetings.devices.models import RoomDevice
 from meetings.live import Live, current_live
-from meetings.live.devices import MAX_FRAGMENT_BYTES, PUBLISH, Answered, Rejected, Session, Waits
+from meetings.live.devices import MAX_FRAGMENT_BYTES, PUBLISH, SUBSCRIBE, Answered, Rejected, Session, Waits
 from meetings.models import Encryption
 from meetings.network import source_of
 from meetings.signaling.rates import Budgets
@@ -176,6 +176,34 @@ async def publish(request: HttpRequest, live: Live, device: RoomDevice) -> HttpR
 async def publishing(request: HttpRequest, live: Live, device: RoomDevice, session_id: str) -> HttpResponse:
     """A session of a device that sends: its candidates, an ICE restart, its end."""
     return await _session(request, live, live.devices.find(session_id, PUBLISH, str(device.pk)))
+
+
+# WHEP
+
+
+@for_devices("POST", accepts=f"Accept-Post: {SDP}")
+async def watch(request: HttpRequest, live: Live, device: RoomDevice) -> HttpResponse:
+    """A device offers to receive; the answer makes a session."""
+    if not device.may_watch:
+        raise Problem(403, "not_allowed", "The token of this device is for sending alone.")
+    _require_readable(device)
+    offer = _text(request, SDP, MOST_SDP_BYTES)
+    live.devices.check_watch(offer)
+    bearer = await _arrive(request, live, device)
+    try:
+        answered = await live.devices.watch(bearer, str(device.pk), offer)
+    except Waits as waits:
+        raise _at_the_door(waits.reason) from None
+    return _created(request, device, "whep-session", answered)
+
+
+@for_devices("PATCH", "DELETE", accepts=f"Accept-Patch: {FRAGMENT}")
+async def watching(request: HttpRequest, live: Live, device: RoomDevice, session_id: str) -> HttpResponse:
+    """A session of a device that watches: its candidates, an ICE restart, its end."""
+    return await _session(request, live, live.devices.find(session_id, SUBSCRIBE, str(device.pk)))
+
+
+# Both
 
 
 def _require_readable(device: RoomDevice) -> None:

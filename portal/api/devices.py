@@ -75,6 +75,7 @@ def make_device(request: HttpRequest, meeting_id: UUID, data: DeviceIn) -> dict[
         **shown(made.device),
         "token": made.token,
         "whip_url": public_url() + reverse("whip", args=[seen.meeting.pk]) if data.publish else None,
+        "whep_url": public_url() + reverse("whep", args=[seen.meeting.pk]) if data.watch else None,
     }
 
 

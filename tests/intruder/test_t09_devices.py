@@ -47,3 +47,31 @@ class T9Devices(MediaCase):
         self.assertEqual(came(), at_the_end)
         gone: Answer = await device.request("DELETE", device.location)
         self.assertEqual(gone.status, 401)
+
+    async def test_a_device_that_watches_sees_another_until_a_host_removes_it_and_one_that_sends_sees_nothing(
+        self,
+    ) -> None:
+        """Guards: `RoomDevice.may_watch` at the address and in the seat's grants."""
+        sending, watching = await self.made(), await self.made(name="Lobby screen", publish=False, watch=True)
+        encoder, screen = self.device(sending), self.device(watching)
+        self.assertEqual((await encoder.send(f"/whip/{self.meeting['id']}")).status, 201)
+        nosy = self.device(sending)
+        self.assertEqual((await nosy.watch(f"/whep/{self.meeting['id']}")).status, 403)
+        answer = await screen.watch(f"/whep/{self.meeting['id']}")
+        self.assertEqual(answer.status, 201, answer.body)
+
+        async def frames() -> int:
+            found = [one for one in await screen.stats("inbound-rtp") if one.get("kind") == "video"]
+            return sum(one.get("framesDecoded", 0) for one in found)
+
+        async with asyncio.timeout(20):
+            while not await frames():
+                await self.speak_for(0.05)
+        people = await self.portal.api(HOST, "GET", f"/meetings/{self.meeting['id']}/participants")
+        who = next(one["id"] for one in people["items"] if one["device"] and one["name"] == "Lobby screen")
+        await self.portal.api(HOST, "POST", f"/meetings/{self.meeting['id']}/participants/{who}/remove", {})
+        await asyncio.sleep(UNDER_WAY_SECONDS)
+        at_the_end = await frames()
+        await self.speak_for(SILENCE_SECONDS)
+        self.assertLessEqual(await frames() - at_the_end, 2)
+        self.assertEqual((await screen.request("DELETE", screen.location)).status, 404)

@@ -53,6 +53,7 @@ class DeviceOut(Output):
 class DeviceMade(DeviceOut):
     token: str = Field(description="The bearer token. It is shown this once and stored nowhere.")
     whip_url: str | None = Field(description="Where it sends to. Null for a device that only watches.")
+    whep_url: str | None = Field(description="Where it watches. Null for a device that only sends.")
 
 
 class Devices(Output):
