@@ -1,7 +1,11 @@
-"""SQLite as Django has it, except that a connection that is closed is kept for the next thread that opens one.
+"""SQLite as Django has it, with two differences.
 
-Django opens a connection for every request and every call into a thread. Opening one costs twenty queries: SQLite reads
-the whole schema, and Python registers functions. Closing the last one costs a checkpoint of the log.
+A connection that is closed is kept for the next thread that opens one. Django opens a connection for every request and
+every call into a thread. Opening one costs twenty queries: SQLite reads the whole schema, and Python registers
+functions. Closing the last one costs a checkpoint of the log.
+
+Whoever waits for the one writer looks often. SQLite's own waiting sleeps longer each time, up to a tenth of a second:
+beside others who write one after the other, who has waited long is the last to see the gap.
 """
 
 from __future__ import annotations
@@ -11,12 +15,16 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+from django.db.utils import OperationalError
 
 MOST_KEPT = 16
+LOOK_MS = 3
+"""How long SQLite waits by itself for the one writer (1 ms, then 2) before we let it begin to wait anew."""
 
 
 class _Shelf:
@@ -72,6 +80,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursor = super().create_cursor(name)
         self._cursors.add(cursor)
         return cursor
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """Raises OperationalError ("database is locked") when others have written for as long as `timeout` says."""
+        patience: float = self.settings_dict["OPTIONS"].get("timeout", 5.0)
+        until = time.monotonic() + patience
+        with self.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {LOOK_MS}")
+            try:
+                while not self._begun(last=time.monotonic() >= until):
+                    pass
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+
+    def _begun(self, *, last: bool) -> bool:
+        in_order = not self.errors_occurred
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except OperationalError as error:
+            if last or getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            self.errors_occurred = not in_order  # waiting its turn harms no connection
+            return False
+        return True
 
     def _close(self) -> None:
         connection = self.connection

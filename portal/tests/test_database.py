@@ -1,4 +1,6 @@
-"""Connections that are kept: taken again as they were, and only where nothing of their last use is left."""
+"""Connections that are kept: taken again as they were, and only where nothing of their last use is left. And the turn
+of the one writer: who waits looks often, and not for ever.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db.utils import OperationalError
 
 from portal.database.base import DatabaseWrapper, shelf
 
@@ -111,3 +114,41 @@ def test_at_the_end_everything_is_in_the_file_itself(file: Path, tmp_path: Path)
     assert sqlite3.connect(f"file:{file}?immutable=1", uri=True).execute("SELECT word FROM words").fetchall() == [
         ("kept",)
     ]
+
+
+def test_who_waits_to_write_looks_again_and_again(file: Path) -> None:
+    holder, waiting = wrapper(file), wrapper(file)
+    say(waiting, "one")
+    holder.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    looks: list[str] = []
+
+    def look(statement: str) -> None:
+        if statement.startswith("BEGIN"):
+            looks.append(statement)
+        if len(looks) == 5 and holder.connection.in_transaction:
+            holder.rollback()
+
+    waiting.connection.set_trace_callback(look)
+    waiting.settings_dict["OPTIONS"]["timeout"] = 60
+    waiting.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    waiting.connection.set_trace_callback(None)
+    assert len(looks) >= 5
+    say(waiting, "two")
+    waiting.commit()
+    waiting.set_autocommit(True)
+    assert not waiting.errors_occurred  # a wait harms no connection
+    holder.close()
+    assert words(holder) == ["one", "two"]
+
+
+def test_who_waits_to_write_gives_up_in_the_end_and_waits_as_long_the_next_time(file: Path) -> None:
+    holder, waiting = wrapper(file), wrapper(file)
+    say(waiting, "one")
+    waiting.settings_dict["OPTIONS"]["timeout"] = 0.02
+    holder.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    with pytest.raises(OperationalError, match="locked"):
+        waiting.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    holder.rollback()
+    with waiting.cursor() as cursor:
+        assert cursor.execute("PRAGMA busy_timeout").fetchone() == (20,)
+    holder.close()
