@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from meetings.views import (
     attendance,
+    blocks,
     dashboard,
     devices,
     history,
@@ -34,6 +35,7 @@ urlpatterns = [
     path("meetings/<uuid:meeting_id>/history/<int:number>/", history.entry, name="history-entry"),
     path("meetings/<uuid:meeting_id>/history.<str:form_of>", history.export_as, name="history-export"),
     path("meetings/<uuid:meeting_id>/exception/", meeting_door.exception, name="exception"),
+    path("meetings/<uuid:meeting_id>/blocks/lift/", blocks.lift, name="lift-block"),
     path("meetings/<uuid:meeting_id>/authorization/", roundtrip.authorization, name="authorization"),
     path(
         "meetings/<uuid:meeting_id>/authorization/secret/", roundtrip.authorization_secret, name="authorization-secret"

@@ -151,6 +151,7 @@ TABLE: dict[str, tuple[Row, Row]] = {
     "whep/<uuid:meeting_id>/<str:session_id>": (NOBODY, NOBODY),
     ONE + "unlist/": (accounts(NOT_SO), hosts(GONE)),  # nothing is named in an empty form
     ONE + "exception/": (accounts(NOT_SO), hosts(PAGE)),
+    ONE + "blocks/lift/": (accounts(NOT_SO), hosts(GONE)),  # no block is named in an empty form
     ONE + "link/key/": (accounts(NOT_SO), hosts(PAGE)),
     ONE + "invite/": (accounts(NOT_SO), hosts(PAGE)),
     ASKED + "link/": (accounts(NOT_SO), hosts(PAGE)),

@@ -53,6 +53,7 @@ PREFIXES: Final[Mapping[str, Group]] = {
 EXCEPTIONS: Final[Mapping[str, Group]] = {
     **dict.fromkeys(
         (
+            "door.block_lifted",
             "door.exception_lifted",
             "door.exception_set",
             "door.list_added",

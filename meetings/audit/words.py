@@ -94,6 +94,7 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "door.rule_changed": gettext_lazy("{actor} changed the door: {changes}"),
     "door.exception_set": gettext_lazy("{actor} made an exception at the door for {target}"),
     "door.exception_lifted": gettext_lazy("{actor} lifted the exception for {target}"),
+    "door.block_lifted": gettext_lazy("{actor} lifted the block on {target}"),
     "door.list_added": gettext_lazy("{actor} put {target} on the list"),
     "door.list_removed": gettext_lazy("{actor} took {target} off the list"),
     "organisation.template_made": gettext_lazy("{actor} made the door template {target}"),

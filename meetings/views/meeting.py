@@ -23,7 +23,17 @@ from meetings.inviteforms import InviteForm
 from meetings.models import Encryption, Meeting, Occurrence
 from meetings.selectors import is_host
 from meetings.services import link_keys, scheduling
-from meetings.views import attendance, devices, encryption_words, history, invitees, roundtrip, turned_away, words
+from meetings.views import (
+    attendance,
+    blocks,
+    devices,
+    encryption_words,
+    history,
+    invitees,
+    roundtrip,
+    turned_away,
+    words,
+)
 from meetings.views.access import for_hosts, hosted_meeting, visible_meeting
 from meetings.views.links import door_path, meeting_link
 from meetings.views.meeting_door import DoorOf, ExceptionForm
@@ -88,6 +98,7 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
         **attendance.region(occurrence, now),
         **history.region(found, now),
         **door.region(),
+        **blocks.region(found, now),
         "authorization": roundtrip.told(found),
         **devices.told(found, occurrence),
     }

@@ -78,6 +78,7 @@ EVENT_OF: Final[Mapping[str, str]] = MappingProxyType(
         "door.rule_changed": "meeting.changed",
         "door.exception_set": "meeting.changed",
         "door.exception_lifted": "meeting.changed",
+        "door.block_lifted": "meeting.changed",
         "door.list_added": "meeting.changed",
         "door.list_removed": "meeting.changed",
         "invitation.renamed": "invitation.changed",

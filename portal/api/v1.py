@@ -14,6 +14,7 @@ from ninja.responses import NinjaJSONEncoder
 
 from portal.api import (
     authorization,
+    blocks,
     devices,
     door,
     exceptions,
@@ -84,6 +85,7 @@ for _router in (
     invitations.router,
     links.router,
     exceptions.router,
+    blocks.router,
     organisation.router,
     templates.router,
     door.router,

@@ -95,6 +95,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", MEETING + "/exceptions"): Row(HOSTS),
     ("POST", MEETING + "/exceptions"): Row(hosts(201), {"email": "guest@elsewhere.example", "way": "knocks"}),
     ("DELETE", MEETING + "/exceptions/{exception_id}"): Row(hosts(204)),
+    ("GET", MEETING + "/blocks"): Row(HOSTS),
+    ("DELETE", MEETING + "/blocks/{block_id}"): Row(hosts(204)),
     ("GET", MEETING + "/history"): Row(HOSTS),
     ("GET", MEETING + "/attendance"): Row(HOSTS),
     ("GET", MEETING + "/participants"): Row(HOSTS),
@@ -146,7 +148,7 @@ TABLE: dict[tuple[str, str], Row] = {
 }
 IDS = (
     *("meeting_id", "invitation_id", "participant_id", "exception_id", "group_id", "template_id", "occurrence_id"),
-    *("webhook_id", "device_id"),
+    *("webhook_id", "device_id", "block_id"),
 )
 NEEDS_INSIDE = {"remove", "mute", "move-to-door", "ask", "rights"}
 
@@ -182,7 +184,8 @@ class EveryCaller(ApiCase):
         seat(cls.meeting, state=Participant.State.LEFT, user=cls.people["colleague"], device="c")
         for state in ("waiting", "inside", "refused", "removed"):
             seat(cls.meeting, state=state, user=cls.people[state], device=state)
-        Block.objects.create(occurrence=cls.meeting.occurrences.get(), user=cls.people["removed"], removed=True)
+        there = cls.meeting.occurrences.get()
+        cls.block = Block.objects.create(occurrence=there, user=cls.people["removed"], removed=True)
         invited(cls.people["host"], cls.meeting, "listed@example.org")
         cls.invitation = invited(cls.people["host"], cls.meeting, "guest@elsewhere.example")
         listed = cls.people["listed"]
@@ -214,6 +217,7 @@ class EveryCaller(ApiCase):
             occurrence_id=there.occurrence_id,
             webhook_id=self.webhook.pk,
             device_id=self.device.pk,
+            block_id=self.block.pk,
         )
         async with running_live() as live:
             await live.reconcile(str(there.occurrence_id))

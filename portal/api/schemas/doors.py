@@ -161,3 +161,17 @@ class ExceptionOut(Output):
 class Exceptions(Output):
     items: list[ExceptionOut]
     next: str | None
+
+
+class BlockOut(Output):
+    id: int
+    name: str = Field(description="What the person was called when a host turned them away; empty once erased.")
+    by: str = Field(description="The host; empty where nobody knows any more.")
+    since: datetime
+    removed: bool = Field(description="They were removed from inside, not turned away at the door.")
+    is_account: bool = Field(description="The block holds for an account, not only for a link or a device.")
+
+
+class Blocks(Output):
+    items: list[BlockOut]
+    next: str | None
