@@ -73,13 +73,12 @@ def table(cells: list[Cell]) -> str:
     return "\n".join(lines)
 
 
-async def main(seconds: float) -> dict[str, Any]:
+async def main(seconds: float, wanted: list[tuple[float, int]]) -> dict[str, Any]:
     """Every cell, one after the other."""
     cells = []
-    for delay_ms in DELAYS_MS:
-        for loss in LOSSES:
-            cells.append(await measure(loss, delay_ms, seconds))
-            print(table(cells[-1:]).splitlines()[-1], flush=True)
+    for loss, delay_ms in wanted:
+        cells.append(await measure(loss, delay_ms, seconds))
+        print(table(cells[-1:]).splitlines()[-1], flush=True)
     print(table(cells))
     return {"seconds": seconds, "cells": [asdict(cell) for cell in cells]}
 
@@ -87,4 +86,8 @@ async def main(seconds: float) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=8.0, help="how long each cell is watched")
-    print(json.dumps(asyncio.run(main(parser.parse_args().seconds))))
+    parser.add_argument("cells", nargs="*", metavar="LOSS:DELAY", help="such as 5:150, in percent and milliseconds")
+    options = parser.parse_args()
+    chosen = [(float(loss) / 100, int(delay)) for loss, _, delay in (cell.partition(":") for cell in options.cells)]
+    every = [(loss, delay_ms) for delay_ms in DELAYS_MS for loss in LOSSES]
+    print(json.dumps(asyncio.run(main(options.seconds, chosen or every))))

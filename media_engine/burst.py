@@ -2,7 +2,8 @@
 
 The kernel cuts a run into datagrams of one size, of which the last may be shorter (UDP_SEGMENT). Browsers split a
 picture into packets that differ by a byte, the smaller ones first: so the smaller ones get a byte of RTP padding, and a
-picture is one run. Padding is behind the payload and no part of it (RFC 3550, section 5.1).
+picture is one run. Padding is behind the payload and no part of it (RFC 3550, section 5.1). Sound has none: what is
+sent again with the same number must be the same to the last byte (`FanOut.retransmit`).
 """
 
 from collections.abc import Sequence
@@ -43,9 +44,9 @@ class Burst:
                 self.first_sequence = sequence
         self.newest = newest
         sizes = [len(packet.data) for packet in packets]
-        start = 0
+        start, padding = 0, LARGEST_PADDING if newest.video else 0
         while start < len(sizes):
-            count, largest = run_of(sizes, start)
+            count, largest = run_of(sizes, start, padding)
             self._add_run(start, count, largest)
             start += count
 
@@ -64,15 +65,18 @@ class Burst:
         self.runs.append((count, total, largest))
 
 
-def run_of(sizes: Sequence[int], start: int) -> tuple[int, int]:
-    """How many of `sizes` from `start` on make one run, and the size that all of them but the last will have."""
+def run_of(sizes: Sequence[int], start: int, padding: int = LARGEST_PADDING) -> tuple[int, int]:
+    """How many of `sizes` from `start` on make one run, and the size that all of them but the last will have.
+
+    `padding` is how many bytes a packet may get to have that size.
+    """
     low = high = sizes[start]
     count = 1
     for size in sizes[start + 1 : start + MAX_RUN_PACKETS]:
-        if high * (count + 1) > MAX_RUN_BYTES or size - low > LARGEST_PADDING:
+        if high * (count + 1) > MAX_RUN_BYTES or size - low > padding:
             break
         count += 1
-        if high - size > LARGEST_PADDING:
+        if high - size > padding:
             break  # shorter than can be made good by padding: the last of this run
         low, high = min(low, size), max(high, size)
     return count, high

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from media_engine.burst import Burst
 from media_engine.datagrams import Outbox
-from media_engine.forwarder import rewrite_picture
+from media_engine.forwarder import Epoch, rewrite_picture
 from media_engine.packet_cache import Packet
 from media_engine.packet_trace import PacketTrace
 from media_engine.srtp import TRAILER_BYTES, length
@@ -165,9 +165,9 @@ class FanOut:
             self._send(Burst(burst.upstream, packets), (down,))
 
     def retransmit(self, down: DownTrack, sequences: Iterable[int], now: float) -> int:
-        """Answer a request for the receiver's 16-bit `sequences` by RTX (RFC 4588), as far as they are still there.
+        """Answer a request for the receiver's 16-bit `sequences`, as far as they are still there.
 
-        Returns how many octets that took.
+        Pictures go by RTX (RFC 4588), of which sound knows nothing. Returns how many octets that took.
         """
         before = down.retransmitted_octets
         for sequence in sequences:
@@ -196,22 +196,34 @@ class FanOut:
         if packet is None or srtp is None or destination is None:
             return
         data, head = packet.data, packet.payload_start
-        size = len(data) + _RTX_HEADER_BYTES
+        size = len(data) + (_RTX_HEADER_BYTES if down.video else 0)
         outbox = self._outbox
         start = outbox.reserve(size + TRAILER_BYTES, 1)
         view = outbox.view[start : start + size]
-        view[_RTX_HEADER_BYTES:] = data
-        rewrite_picture(view[_RTX_HEADER_BYTES:], packet, epoch)
-        # The original sequence number goes between the headers and the payload: move the headers, not the payload.
-        view[:head] = data[:head]
-        view[head : head + _RTX_HEADER_BYTES] = (sequence & 0xFFFF).to_bytes(_RTX_HEADER_BYTES, "big")
-        view[1] = data[1] & 0x80 | down.rtx_payload_type
         timestamp = (packet.timestamp + epoch.timestamp_offset) & 0xFFFFFFFF
-        _NUMBERS.pack_into(view, 2, down.next_rtx_sequence(), timestamp, down.rtx_ssrc)
-        view[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)
+        if down.video:
+            self._wrap(view, packet, down, epoch, sequence, now)
+            _NUMBERS.pack_into(view, 2, down.next_rtx_sequence(), timestamp, down.rtx_ssrc)
+        else:
+            # The same number means the same nonce (RFC 7714, section 8.1), so it has to be the same packet: what is
+            # written here is what `_send` wrote, the time of sending included, which came with the packet.
+            view[:] = data
+            _NUMBERS.pack_into(view, 2, sequence & 0xFFFF, timestamp, down.ssrc)
         datagram = srtp.protect(outbox.place + start, size)
         if datagram:
             outbox.used = start + datagram
             outbox.runs.append((destination, start, datagram, datagram))
             down.retransmitted += 1
             down.retransmitted_octets += len(data) - head
+
+    @staticmethod
+    def _wrap(view: memoryview, packet: Packet, down: DownTrack, epoch: Epoch, sequence: int, now: float) -> None:
+        """Write `packet` as an RTX packet, but for its numbers."""
+        data, head = packet.data, packet.payload_start
+        view[_RTX_HEADER_BYTES:] = data
+        rewrite_picture(view[_RTX_HEADER_BYTES:], packet, epoch)
+        # The original sequence number goes between the headers and the payload: move the headers, not the payload.
+        view[:head] = data[:head]
+        view[head : head + _RTX_HEADER_BYTES] = (sequence & 0xFFFF).to_bytes(_RTX_HEADER_BYTES, "big")
+        view[1] = data[1] & 0x80 | down.rtx_payload_type
+        view[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)

@@ -16,7 +16,7 @@ class Packet:
     `sequence` is the publisher's, extended.
     """
 
-    __slots__ = ("_picture", "_video", "data", "payload_start", "sequence", "timestamp")
+    __slots__ = ("_picture", "data", "payload_start", "sequence", "timestamp", "video")
 
     _picture: Vp8Descriptor | None
 
@@ -25,12 +25,12 @@ class Packet:
         self.timestamp = timestamp
         self.data = data
         self.payload_start = payload_start
-        self._video = video
+        self.video = video
 
     @property
     def picture(self) -> Vp8Descriptor | None:
         """The VP8 descriptor, read when first asked for: most packets are forwarded without a look at it."""
-        if not self._video:
+        if not self.video:
             return None
         try:
             return self._picture

@@ -36,6 +36,9 @@ _METER_SECONDS = 0.5
 class PublishOwner(LinkOwner, Protocol):
     """What a publishing transport needs of its session."""
 
+    sealed: bool
+    """Whether nobody on the way, we included, shall learn more of what is said than that it is said."""
+
     def on_first_packet(self, track: UpTrack) -> None:
         """A silent track has a packet; afterwards `track.downs` must be right for it."""
 
@@ -88,7 +91,14 @@ class PublishLink(Link):
             self._take(mid, section, source)
         self.sdp_version += 1
         receiving = frozenset(wanted)
-        text = sdp_write.answer(offer, receiving, self.local(), self.sdp_session, self.sdp_version)
+        text = sdp_write.answer(
+            offer,
+            receiving,
+            self.local(),
+            self.sdp_session,
+            self.sdp_version,
+            pauses=not self.publish_owner.sealed,
+        )
         if self.state is None:
             self.start(offer.fingerprints)
         return text, ended
@@ -126,6 +136,7 @@ class PublishLink(Link):
                 track = self.tracks[mid, rid] = UpTrack((self.peer_id, source), mid, rid)
             track.payload_type = codec.payload_type
             track.rtx_payload_type = rtx.payload_type if rtx else -1
+            track.is_repeated = track.video or sdp_write.repeats(section, codec)
         header, extensions = self._header, section.extensions
         self._mid_id = extensions.get(sdp.MID, self._mid_id)
         self._rid_id = extensions.get(sdp.RID, self._rid_id)
@@ -193,15 +204,15 @@ class PublishLink(Link):
         sequence = log.add(header.sequence, now)
         if sequence is None:
             return
-        if arrived_at is None:
+        if arrived_at is None or sequence == log.repaired:
             track.repaired += 1
         elif header.timestamp != log.timestamp:
             log.measure_jitter(header.timestamp, arrived_at)
+        if not track.video and header.audio_level >= 0:
+            track.loudness.hear(header.audio_level, now - track.last_packet_at)
         track.last_packet_at = now
         track.packets += 1
         track.octets += header.payload_end - header.payload_start
-        if not track.video and header.audio_level >= 0:
-            track.loudness.hear(header.audio_level)
         if not track.live:
             self.publish_owner.on_first_packet(track)
         if track.downs or track.key_frame_wanted:

@@ -34,8 +34,8 @@ class ReceiveLog:
     """The memory of one SSRC. Give it every sequence number; it says which are new and which to ask for.
 
     `missing` is empty when there is nothing to ask for; before `due_at` nothing needs asking. `timestamp` is the last
-    one whose jitter was measured. `round_trip` is how long the publisher took to answer requests, in seconds, smoothed
-    (RFC 6298, section 2); 0 before the first answer.
+    one whose jitter was measured, `repaired` the last sequence number that came because it was asked for. `round_trip`
+    is how long the publisher took to answer requests, in seconds, smoothed (RFC 6298, section 2); 0 before the first.
     """
 
     __slots__ = (
@@ -50,6 +50,7 @@ class ReceiveLog:
         "highest",
         "missing",
         "received",
+        "repaired",
         "round_trip",
         "timestamp",
         "wants_nack",
@@ -60,6 +61,7 @@ class ReceiveLog:
         self._clock_rate = clock_rate
         self._seen = [_UNSEEN] * _WINDOW
         self.missing: dict[int, tuple[float, int]] = {}
+        self.repaired = _UNSEEN
         self.round_trip = 0.0
         self.due_at = 0.0
         self.highest = _UNSEEN
@@ -88,6 +90,8 @@ class ReceiveLog:
             if extended < self._base:
                 self._base = extended - 1
             asked_at, tries = self.missing.pop(extended, (0.0, 0))
+            if tries:
+                self.repaired = extended
             if tries == 1:  # of several requests nobody knows which one was answered
                 self._measure_round_trip(now - asked_at)
         else:

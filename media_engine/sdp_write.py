@@ -19,8 +19,10 @@ AUDIO_LEVEL_ID = 1
 ABSOLUTE_SEND_TIME_ID = 2
 MAX_ENCODINGS = 3
 
+# Sound that is repeated keeps its SSRC and number, and so its nonce (RFC 7714, section 8.1): its header must not change
+# from one time of sending to the next, as it would with a transport-wide sequence number.
 _PUBLISH_EXTENSIONS = {
-    "audio": (sdp.MID, sdp.TRANSPORT_SEQUENCE, sdp.AUDIO_LEVEL),
+    "audio": (sdp.MID, sdp.AUDIO_LEVEL),
     "video": (sdp.MID, sdp.TRANSPORT_SEQUENCE),
 }
 _VIDEO_FEEDBACK = ("transport-cc", "ccm fir", "nack", "nack pli")
@@ -36,6 +38,8 @@ class LocalTransport:
     """SHA-256, in upper-case pairs."""
     addresses: tuple[str, ...]
     port: int
+    tcp_port: int = 0
+    """0 for none."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,29 @@ def accepted_codec(section: Section) -> Codec | None:
     return None
 
 
-def answer(offer: Description, receiving: frozenset[str], local: LocalTransport, session: int, version: int) -> str:
-    """The answer to a publisher. m-lines whose mid is not in `receiving` are answered inactive or refused."""
+def repeats(section: Section, codec: Codec) -> bool:
+    """Whether the client sends packets again that we ask for.
+
+    libwebrtc does so for sound as well, but offers only transport-wide feedback there, by which it is recognised.
+    """
+    return section.gives_feedback(codec, "nack") or (
+        section.kind == "audio" and section.gives_feedback(codec, "transport-cc")
+    )
+
+
+def answer(
+    offer: Description,
+    receiving: frozenset[str],
+    local: LocalTransport,
+    session: int,
+    version: int,
+    *,
+    pauses: bool = False,
+) -> str:
+    """The answer to a publisher. m-lines whose mid is not in `receiving` are answered inactive or refused.
+
+    `pauses`: who is silent may send next to nothing (DTX), from which everybody on the way sees who speaks when.
+    """
     kept = [section for section in offer.sections if not section.is_refused and accepted_codec(section)]
     lines = _head(session, version, [section.mid for section in kept], local, "passive")
     if offer.allow_mixed_extensions:
@@ -84,13 +109,13 @@ def answer(offer: Description, receiving: frozenset[str], local: LocalTransport,
         if codec is None:
             lines += _refused(section)
             continue
-        lines += _publish_section(section, codec, section.mid in receiving)
+        lines += _publish_section(section, codec, section.mid in receiving, pauses)
         lines += ours
         ours = []
     return "\r\n".join(lines) + "\r\n"
 
 
-def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[str]:
+def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bool) -> list[str]:
     number = codec.payload_type
     rtx = section.find_rtx(codec) if section.kind == "video" else None
     formats = f"{number} {rtx.payload_type}" if rtx else str(number)
@@ -102,8 +127,10 @@ def _publish_section(section: Section, codec: Codec, receiving: bool) -> list[st
             lines.append(f"a=extmap:{section.extensions[uri]} {uri}")
     lines += ["a=recvonly" if receiving else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize"]
     if section.kind == "audio":
-        lines += [f"a=rtpmap:{number} opus/48000/2", f"a=rtcp-fb:{number} transport-cc"]
-        lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1;stereo=0;usedtx=0")
+        lines.append(f"a=rtpmap:{number} opus/48000/2")
+        if repeats(section, codec):
+            lines.append(f"a=rtcp-fb:{number} nack")
+        lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1;stereo=0;usedtx={pauses:d}")
     else:
         lines.append(f"a=rtpmap:{number} VP8/90000")
         lines += [f"a=rtcp-fb:{number} {name}" for name in _VIDEO_FEEDBACK if section.gives_feedback(codec, name)]
@@ -189,7 +216,8 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
     lines.append(f"a=extmap:{ABSOLUTE_SEND_TIME_ID} {sdp.ABSOLUTE_SEND_TIME}")
     lines += ["a=sendonly" if section.track else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize", "a=rtcp-xr:rcvr-rtt=all"]
     if audio:
-        lines += [f"a=rtpmap:{OPUS_PAYLOAD_TYPE} opus/48000/2", f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} goog-remb"]
+        lines.append(f"a=rtpmap:{OPUS_PAYLOAD_TYPE} opus/48000/2")
+        lines += [f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} {name}" for name in ("goog-remb", "nack")]
         lines.append(f"a=fmtp:{OPUS_PAYLOAD_TYPE} minptime=10;useinbandfec=1")
     else:
         lines.append(f"a=rtpmap:{VP8_PAYLOAD_TYPE} VP8/90000")
@@ -224,4 +252,12 @@ def candidates(local: LocalTransport) -> list[str]:
         version = ipaddress.ip_address(address).version
         foundation = f"{version}{index}"
         lines.append(f"a=candidate:{foundation} 1 udp {priority} {address} {local.port} typ host")
+    if local.tcp_port:
+        for index, address in enumerate(local.addresses):
+            # RFC 6544, section 4.2: below UDP; direction preference 4 for a passive host candidate.
+            priority = 90 << 24 | (4 << 13 | 8191 - index) << 8 | 255
+            foundation = f"{ipaddress.ip_address(address).version}{index}9"
+            lines.append(
+                f"a=candidate:{foundation} 1 tcp {priority} {address} {local.tcp_port} typ host tcptype passive"
+            )
     return [*lines, "a=end-of-candidates"]

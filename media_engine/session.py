@@ -329,7 +329,7 @@ class MediaSession:
     def _choose_voices(self, now: float) -> None:
         """Pass on the loudest few, once there are more."""
         known = {
-            key: tracks[0].loudness.value
+            key: tracks[0].loudness.faded(now - tracks[0].last_packet_at)
             for key, tracks in self._allowed(self._published(), now).items()
             if key[1] is Source.MICROPHONE and tracks[0].live and tracks[0].loudness.value >= 0
         }

@@ -208,7 +208,7 @@ class SubscribeLink(Link):
             down.key_frames_asked += 1
             if down.video:
                 self.subscribe_owner.request_key_frame(down.up, now)
-        elif down.rtx_payload_type >= 0 and down.video:
+        elif down.rtx_payload_type >= 0 or not down.video:
             down.nacks += 1
             due = self.repairs.due(item.ssrc, item.sequences, self.round_trip_seconds, now)
             self.repairs.left_octets -= self.fan_out.retransmit(down, due, now)

@@ -47,7 +47,7 @@ class UpTrack:
     """One encoding of a published m-line, named by its `rid` where there are several.
 
     `downs` is replaced as a whole, never changed: a loop over it sees one state. `bits_per_second` is what came lately,
-    `loudness` how loud it is, if its packets say so.
+    `loudness` how loud it is, if its packets say so. `is_repeated` says whether lost packets are worth asking for.
 
     Counters are those of the present SSRC: `packets` and the `octets` of their payloads, without duplicates; how many
     of them were `repaired` by a retransmission; how many `nacks` and requests for key frames went to the publisher.
@@ -58,6 +58,7 @@ class UpTrack:
         "bits_per_second",
         "cache",
         "downs",
+        "is_repeated",
         "key",
         "key_frame_asked_at",
         "key_frame_wanted",
@@ -92,6 +93,7 @@ class UpTrack:
         self.last_packet_at = 0.0
         self.key_frame_wanted = False
         self.key_frame_asked_at = float("-inf")
+        self.is_repeated = self.video
         self.bits_per_second = 0.0
         self.loudness = Loudness()
         self.bind(0)
@@ -110,7 +112,7 @@ class UpTrack:
         self.ssrc = ssrc
         self.packets = self.octets = self.repaired = 0
         self.nacks = self.key_frames_asked = self._metered_octets = 0
-        self.log = ReceiveLog(self.clock_rate, wants_nack=self.video)
+        self.log = ReceiveLog(self.clock_rate, wants_nack=self.is_repeated)
         self.cache = PacketCache(_VIDEO_CACHE_PACKETS if self.video else _AUDIO_CACHE_PACKETS)
         self.sender_report: SenderReport | None = None
         self.report_arrived_at = 0.0

@@ -11,6 +11,9 @@ from typing import TypeVar
 SILENCE = 127
 _RISE = 0.4
 _FALL = 0.02
+_PAUSE_SECONDS = 0.1
+_LEFT_AFTER_A_SECOND = 0.36
+"""Of the loudness of a microphone that sends nothing: as much as of one that sends silence, fifty packets a second."""
 _LEAST_LEAD = 6.0
 _HOLD_SECONDS = 2.0
 
@@ -26,10 +29,18 @@ class Loudness:
         self.value = -1.0
         """Below 0 while nothing is known."""
 
-    def hear(self, level: int) -> None:
-        """A packet's level as RFC 6464 has it: 0 is the loudest, 127 silence."""
+    def hear(self, level: int, after: float = 0.0) -> None:
+        """A packet's level as RFC 6464 has it: 0 is the loudest, 127 silence. It comes `after` so many seconds."""
         loud = float(SILENCE - (level & SILENCE))
+        if after > _PAUSE_SECONDS:
+            self.value = self.faded(after)
         self.value += (loud - self.value) * (_RISE if loud > self.value else _FALL)
+
+    def faded(self, seconds: float) -> float:
+        """What is left of it so many seconds after the last packet: who pauses (DTX) sends hardly any."""
+        if self.value <= 0 or seconds <= _PAUSE_SECONDS:
+            return self.value
+        return float(self.value * _LEFT_AFTER_A_SECOND**seconds)
 
 
 class Stage:

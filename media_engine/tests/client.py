@@ -5,6 +5,7 @@ what was delivered and not on the engine's own counters.
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import socket
@@ -50,7 +51,10 @@ async def eventually(condition: Callable[[], object], message: str = "the condit
 
 
 class ClientTransport:
-    """One transport from the client's side. `received` holds plain RTP packets, `reports` decoded RTCP items."""
+    """One transport from the client's side. `received` holds plain RTP packets, `reports` decoded RTCP items.
+
+    `sealed` are the packets as they came, encrypted, those included that SRTP takes for replays.
+    """
 
     def __init__(self, server_port: int) -> None:
         self.server = ("127.0.0.1", server_port)
@@ -60,6 +64,7 @@ class ClientTransport:
         self.states: list[str] = []
         self.dtls = RtpTransport(self.ice, self.states.append, server=False)
         self.received: list[bytes] = []
+        self.sealed: list[bytes] = []
         self.reports: list[rtcp.Item] = []
         self.raw_rtcp: list[bytes] = []
         self.stun_answers: list[stun.StunMessage] = []
@@ -84,25 +89,29 @@ class ClientTransport:
         self.socket.sendto(datagram, address)
 
     def _drain(self) -> None:
-        buffer = _BUFFER.view
         for _ in range(64):
             try:
-                size = self.socket.recv_into(buffer)
+                size = self.socket.recv_into(_BUFFER.view)
             except (BlockingIOError, ConnectionError):
                 return
-            first = buffer[0]
-            if first < 4:
-                self.stun_answers.append(stun.decode(bytes(buffer[:size])))
-            elif 20 <= first < 64:
-                self.ice.feed(bytes(buffer[:size]))
-            elif self.dtls.srtp is not None and 192 <= buffer[1] <= 223:
-                plain = self.dtls.srtp.unprotect_rtcp(_BUFFER.place, size)
-                self.raw_rtcp.append(bytes(buffer[:plain]))
-                self.reports += rtcp.decode(bytes(buffer[:plain]))
-            elif self.dtls.srtp is not None:
-                plain = self.dtls.srtp.unprotect(_BUFFER.place, size)
-                if plain:
-                    self.received.append(bytes(buffer[:plain]))
+            self._take(size)
+
+    def _take(self, size: int) -> None:
+        buffer = _BUFFER.view
+        first = buffer[0]
+        if first < 4:
+            self.stun_answers.append(stun.decode(bytes(buffer[:size])))
+        elif 20 <= first < 64:
+            self.ice.feed(bytes(buffer[:size]))
+        elif self.dtls.srtp is not None and 192 <= buffer[1] <= 223:
+            plain = self.dtls.srtp.unprotect_rtcp(_BUFFER.place, size)
+            self.raw_rtcp.append(bytes(buffer[:plain]))
+            self.reports += rtcp.decode(bytes(buffer[:plain]))
+        elif self.dtls.srtp is not None:
+            self.sealed.append(bytes(buffer[:size]))
+            plain = self.dtls.srtp.unprotect(_BUFFER.place, size)
+            if plain:
+                self.received.append(bytes(buffer[:plain]))
 
     def follow(self, server_sdp: str) -> None:
         """Learn the server's ICE credentials and fingerprint from its SDP."""
@@ -165,6 +174,54 @@ class ClientTransport:
             await asyncio.wait([self._task])
         await self.dtls.wait_closed()
         self.socket.close()
+
+
+class StreamTransport(ClientTransport):
+    """The same over TCP (RFC 6544), framed as RFC 4571 says. `is_closed` once the other side has hung up."""
+
+    def __init__(self, server_port: int) -> None:
+        self._received = bytearray()
+        self.is_closed = False
+        super().__init__(server_port)
+
+    def _open(self) -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        sock.connect(self.server)
+        sock.setblocking(False)
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._drain)
+        return sock
+
+    def _sendto(self, datagram: bytes | memoryview, address: tuple[str, int]) -> None:
+        self.send_raw(bytes(datagram))
+
+    def send_raw(self, datagram: bytes) -> None:
+        """One frame."""
+        self.send_bytes(len(datagram).to_bytes(2) + datagram)
+
+    def send_bytes(self, data: bytes) -> None:
+        """Any bytes at all."""
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            self.socket.send(data)
+
+    def _drain(self) -> None:
+        data = b""
+        with contextlib.suppress(BlockingIOError):
+            try:
+                data = self.socket.recv(1 << 16)
+            except ConnectionError:
+                data = b""
+            if not data:
+                self.is_closed = True
+                asyncio.get_running_loop().remove_reader(self.socket.fileno())
+        self._received += data
+        while len(self._received) >= 2:
+            end = 2 + int.from_bytes(self._received[:2])
+            if len(self._received) < end:
+                break
+            _BUFFER.view[: end - 2] = self._received[2:end]
+            del self._received[:end]
+            self._take(end - 2)
 
 
 class Client:
@@ -390,7 +447,7 @@ def _publish_section(mid: str, source: Source) -> str:
     lines.append("a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01")
     if source.kind == "audio":
         lines[:0] = ["m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0"]
-        lines += ["a=rtpmap:111 opus/48000/2", f"a=ssrc:{ssrc} cname:x"]
+        lines += ["a=rtpmap:111 opus/48000/2", "a=rtcp-fb:111 transport-cc", f"a=ssrc:{ssrc} cname:x"]
     else:
         lines[:0] = ["m=video 9 UDP/TLS/RTP/SAVPF 96 97", "c=IN IP4 0.0.0.0"]
         lines += ["a=rtpmap:96 VP8/90000", "a=rtpmap:97 rtx/90000", "a=fmtp:97 apt=96", "a=rtcp-fb:96 nack pli"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 Address = tuple[str, int]
 _DATAGRAM_BYTES = 2048
+_APART_SECONDS = 1e-6
+"""Timers of one moment run in any order: who set out first has to be due first."""
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Lane:
         self.passed += 1
         self._free_at = start + 8 * size / self.bits_per_second
         jitter = self._random.random() * self.jitter_seconds
-        self._last_at = max(self._last_at, self._free_at + self.delay_seconds + jitter)
+        self._last_at = max(self._last_at + _APART_SECONDS, self._free_at + self.delay_seconds + jitter)
         return self._last_at
 
 
@@ -54,6 +56,8 @@ class Road:
         self._loop = asyncio.get_running_loop()
         self._front = self._open(self._on_client)
         self.port: int = self._front.getsockname()[1]
+        self.on_up: Callable[[bytes], object] = len
+        """Told of every datagram from the client, whatever becomes of it."""
         self._behind: dict[Address, socket.socket] = {}
 
     def _open(self, on_readable: Callable[[socket.socket], None]) -> socket.socket:
@@ -69,6 +73,7 @@ class Road:
 
     def _on_client(self, sock: socket.socket) -> None:
         for datagram, client in _read(sock):
+            self.on_up(datagram)
             behind = self._behind.get(client)
             if behind is None:
                 behind = self._behind[client] = self._open(lambda back, client=client: self._on_server(back, client))

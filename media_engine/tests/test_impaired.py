@@ -82,6 +82,32 @@ class ImpairedTests(real.ClientTestCase):
         # What repair had not mended in time, whole pictures would have to.
         self.assertLessEqual(after["pliCount"] - before["pliCount"], 1)
 
+    async def test_libwebrtc_sends_lost_sound_again_as_the_same_bytes(self) -> None:
+        """A nonce that is used for two packets gives the key of the tags away, and libwebrtc lets it happen."""
+        anna = self.browser("anna")
+        way = Road(self.engine.port, 7)
+        self.addCleanup(way.close)
+        anna.way = way.through
+        way.up.delay_seconds = way.down.delay_seconds = 0.02
+        seen: dict[tuple[bytes, bytes], list[bytes]] = {}
+
+        def note(datagram: bytes) -> None:
+            if 128 <= datagram[0] < 192 and not 192 <= datagram[1] <= 223:  # RTP (RFC 7983, RFC 5761)
+                seen.setdefault((datagram[8:12], datagram[2:4]), []).append(datagram)
+
+        way.on_up = note
+        await anna.publish(self.sound, self.generator.track)
+        ben = self.browser("ben")
+        ben.open()
+        await self.decodes(ben, 1)
+        way.up.loss = 0.2
+        await asyncio.sleep(3)
+        (sound,) = await anna.outbound("audio")
+        self.assertGreater(sound["retransmittedPacketsSent"], 10)
+        again = [copies for copies in seen.values() if len(copies) > 1]
+        self.assertGreater(len(again), 10)
+        self.assertEqual([copies for copies in again if len(set(copies)) > 1], [])
+
     async def lines(self, ben: real.Browser) -> int:
         (picture,) = await ben.inbound("video")
         return int(picture["frameHeight"])

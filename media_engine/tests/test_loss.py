@@ -2,12 +2,13 @@
 
 import asyncio
 
-from media_engine import Source, rtcp
+from media_engine import EngineConfig, Source, rtcp
 from media_engine.receive_log import ReceiveLog
 from media_engine.tests.client import Client, ClientTransport, EngineTestCase, eventually, outline
 from media_engine.tests.network import Road
 
 CAMERA = ("anna", Source.CAMERA)
+MICROPHONE = ("anna", Source.MICROPHONE)
 PACKETS = 600
 
 
@@ -104,3 +105,63 @@ class LossTests(EngineTestCase):
         self.answer(anna)
         self.ask(ben)
         self.clock.advance(0.01)
+
+
+class SoundTests(EngineTestCase):
+    """Sound has no retransmission stream: it is sent again under its own number, and so under its own nonce."""
+
+    config = EngineConfig(port=0, tick_seconds=0.01)
+
+    async def test_sound_that_the_publisher_lost_is_asked_for_and_fills_its_place(self) -> None:
+        anna, ben = await self.pair()
+        assert anna.publishing is not None
+        lost = anna.sequence[Source.MICROPHONE]
+        anna.sequence[Source.MICROPHONE] += 1
+        anna.timestamp += 960
+        packet = anna.rtp(Source.MICROPHONE, lost, b"lost")
+        anna.send_audio(b"after")
+        await eventually(lambda: self.nacks(anna))
+        self.assertEqual(self.nacks(anna)[0].sequences, (lost,))
+        anna.publishing.send(packet)
+        await eventually(lambda: len(ben.packets_of(*MICROPHONE)) == 3)
+        (first, _), (after, _), (repaired, payload) = ben.packets_of(*MICROPHONE)
+        self.assertEqual(payload, b"lost")
+        self.assertEqual((after.sequence - first.sequence, repaired.sequence - first.sequence), (2, 1))
+        (inbound,) = [e for e in self.engine.report("session", "anna") if e.get("id") == "I-0"]
+        self.assertEqual((inbound["retransmittedPacketsReceived"], inbound["packetsLost"]), (1, 0))
+
+    async def test_sound_that_a_receiver_lost_comes_again_as_the_same_bytes(self) -> None:
+        anna, ben = await self.pair()
+        assert ben.subscribing is not None
+        for size in (40, 44, 38):  # together, and of sizes of which pictures would be padded to one
+            anna.send_audio(bytes(size))
+        await eventually(lambda: len(ben.packets_of(*MICROPHONE)) == 4)
+        sequences = [header.sequence for header, _ in ben.packets_of(*MICROPHONE)]
+        before = self.sound(ben)
+        self.clock.advance(0.7)
+        ben.subscribing.send_rtcp(rtcp.nack(1, ben.ssrc_of(*MICROPHONE), sequences))
+        await eventually(lambda: len(self.sound(ben)) == 8)
+        self.assertEqual(self.sound(ben), before * 2)
+        self.assertEqual(len(ben.packets_of(*MICROPHONE)), 4)  # who had them all along takes them for a replay
+
+    async def test_a_number_that_was_not_sent_yet_is_never_used_for_an_answer(self) -> None:
+        anna, ben = await self.pair()
+        assert ben.subscribing is not None
+        ((header, _),) = ben.packets_of(*MICROPHONE)
+        before = self.sound(ben)
+        asked = [header.sequence + 1, header.sequence - 1, header.sequence + 40]
+        ben.subscribing.send_rtcp(rtcp.nack(1, ben.ssrc_of(*MICROPHONE), [number & 0xFFFF for number in asked]))
+        await ben.subscribing.check()
+        anna.send_audio(b"next")
+        await eventually(lambda: len(ben.packets_of(*MICROPHONE)) == 2)
+        self.assertEqual(len(self.sound(ben)), len(before) + 1)
+
+    def nacks(self, client: Client) -> list[rtcp.Nack]:
+        assert client.publishing is not None
+        return [item for item in client.publishing.reports if isinstance(item, rtcp.Nack)]
+
+    def sound(self, client: Client) -> list[bytes]:
+        """Encrypted packets of sound, in the order in which they came."""
+        assert client.subscribing is not None
+        ssrc = client.ssrc_of(*MICROPHONE).to_bytes(4)
+        return [packet for packet in client.subscribing.sealed if packet[8:12] == ssrc]

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import IsolatedAsyncioTestCase, skipIf
 
@@ -31,6 +31,8 @@ class Browser:
         self.opened_at = 0.0
         self.configuration: Any = None
         """RTCConfiguration of both connections; None for an ordinary one."""
+        self.way: Callable[[str], str] = str
+        """What becomes of the engine's answer on its way: candidates may lead elsewhere."""
         self._answering: asyncio.Task[None] | None = None
 
     async def publish(self, sound: Any, picture: Any, rids: tuple[str, ...] = ()) -> None:
@@ -43,7 +45,7 @@ class Browser:
         await self.publishing.set_local_description(await self.publishing.create_offer())
         sources = {audio.mid: Source.MICROPHONE, video.mid: Source.CAMERA}
         offer = self.publishing.local_description.sdp
-        answer = self.engine.answer_publish("session", self.peer_id, offer, sources)
+        answer = self.way(self.engine.answer_publish("session", self.peer_id, offer, sources))
         await self.publishing.set_remote_description(webrtc.RTCSessionDescriptionInit(type="answer", sdp=answer))
 
     def open(self) -> None:

@@ -45,6 +45,20 @@ class SampleTests(TestCase):
                 self.assertIn(" 192.0.2.7 8801 typ host", answer)
                 self.assertNotIn("msid:", answer)
 
+    def test_sound_is_asked_for_again_and_has_no_header_that_would_change_with_the_asking(self) -> None:
+        for name, text in SAMPLES.items():
+            with self.subTest(name=name):
+                offer = decode(text)
+                audio = decode(sdp_write.answer(offer, frozenset({"0", "1"}), LOCAL, 1, 1)).sections[0]
+                opus = sdp_write.accepted_codec(audio)
+                assert opus is not None
+                self.assertEqual(audio.gives_feedback(opus, "nack"), "firefox" not in name)  # offers no word of it
+                self.assertFalse({sdp.TRANSPORT_SEQUENCE, sdp.ABSOLUTE_SEND_TIME} & audio.extensions.keys())
+
+    def test_pauses_are_for_meetings_that_the_server_may_hear(self) -> None:
+        for pauses, word in ((True, ";usedtx=1\r\n"), (False, ";usedtx=0\r\n")):
+            self.assertIn(word, sdp_write.answer(decode(CHROMIUM), frozenset({"0"}), LOCAL, 1, 1, pauses=pauses))
+
     def test_a_data_channel_is_refused_and_left_out_of_the_bundle(self) -> None:
         answer = sdp_write.answer(decode(SAMPLES["simulcast-offer"]), frozenset({"0", "1"}), LOCAL, 1, 1)
         self.assertIn("a=group:BUNDLE 0 1\r\n", answer)

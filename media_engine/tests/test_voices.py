@@ -54,6 +54,19 @@ def test_a_word_is_loud_at_once_and_a_pause_between_words_is_not_silence() -> No
     assert voice.value > 50
 
 
+def test_who_sends_hardly_anything_in_a_pause_grows_as_quiet_as_who_sends_silence() -> None:
+    pausing, silent = Loudness(), Loudness()
+    for voice in (pausing, silent):
+        for _ in range(5):
+            voice.hear(30)
+    for _ in range(50):
+        silent.hear(127)
+    assert abs(pausing.faded(1.0) - silent.value) < 2
+    assert pausing.value == pausing.faded(0.02)  # packets of talk are further apart than nothing
+    pausing.hear(127, after=1.0)
+    assert abs(pausing.value - silent.value) < 2
+
+
 class VoicesTests(EngineTestCase):
     config = EngineConfig(port=0, max_voices=2, tick_seconds=0.01)
 
