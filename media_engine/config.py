@@ -12,6 +12,8 @@ class EngineConfig:
 
     host: str = "127.0.0.1"
     port: int = 8801
+    tcp_port: int | None = None
+    """Where media may come over TCP (RFC 6544), on the same host; 0 lets the kernel choose, None is nowhere."""
     public_addresses: tuple[str, ...] = ()
     """Addresses printed as candidates. Empty: the bound address, or this host's addresses when bound to all."""
 
@@ -50,6 +52,14 @@ class EngineConfig:
     max_dtls_per_second_per_transport: int = 200
     max_checks_per_second_of_strangers: int = 2000
     """STUN datagrams from addresses that nobody has proved yet, all of them together."""
+
+    prove_tcp_within_seconds: float = 10.0
+    """A TCP connection without an authenticated STUN request by then is closed."""
+    max_unproven_tcp_connections: int = 128
+    max_unsent_tcp_bytes: int = 256 * 1024
+    """What waits for the reader of one connection; more is dropped."""
+    slow_tcp_reader_seconds: float = 5.0
+    """A connection that took nothing for so long, while there was more, is closed."""
 
     receive_batch_packets: int = 64
     receive_hold_seconds: float = 0.002

@@ -12,12 +12,21 @@ import struct
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from media_engine import native
 from media_engine.native import DATAGRAM_BYTES, Memory
 
-Address = tuple[str, int]
+
+class StreamAddress(NamedTuple):
+    """The other end of a connection (`streams.Stream`), which is where it can be reached and nowhere else."""
+
+    host: str
+    port: int
+    stream: Any
+
+
+Address = tuple[str, int] | StreamAddress
 
 SEND_BYTES = 192 * 1024
 _MESSAGES = 160
@@ -44,10 +53,11 @@ MANY = native.recvmmsg is not None and native.sendmmsg is not None
 class Destination:
     """An address as people write it and as the kernel reads it."""
 
-    __slots__ = ("_name", "address", "name_address", "name_bytes")
+    __slots__ = ("_name", "address", "name_address", "name_bytes", "stream")
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self.stream: Any = address.stream if isinstance(address, StreamAddress) else None
         name = _socket_name(address)
         self._name = Memory(len(name))
         self._name.view[:] = name
@@ -235,6 +245,8 @@ class Outbox:
         self.view, self.place = self._memory.view, self._memory.place
         self.used = 0
         self.runs: list[Run] = []
+        self.has_streams = False
+        """Whether some destination may be a connection."""
 
     def open(self, sock: socket.socket) -> None:
         """Send by `sock` from now on."""
@@ -256,7 +268,9 @@ class Outbox:
         runs = self.runs
         if not runs:
             return
-        if self._socket is not None:
+        if self.has_streams:
+            self._send_by_streams(runs)
+        if self._socket is not None and runs:
             if not self.many:
                 self._send_one_by_one(runs)
             elif self.segments:
@@ -267,6 +281,14 @@ class Outbox:
                     self._send_runs(apart[start : start + _MESSAGES])
         runs.clear()
         self.used = 0
+
+    def _send_by_streams(self, runs: list[Run]) -> None:
+        """Send those of `runs` that go to connections, and leave the others."""
+        for destination, start, length, _ in (
+            part for run in runs if run[0].stream is not None for part in _apart(run)
+        ):
+            destination.stream.send(self.view[start : start + length])
+        runs[:] = [run for run in runs if run[0].stream is None]
 
     def _send_runs(self, runs: Sequence[Run]) -> None:
         words, vectors, segments = self._message_words, self._vector_words, self._segment_sizes

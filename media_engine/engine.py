@@ -70,14 +70,25 @@ class Engine:
         return self._mux.port
 
     @property
+    def tcp_port(self) -> int:
+        """The TCP port that is bound; 0 for none."""
+        return self._mux.streams.port
+
+    @property
     def dropped(self) -> dict[str, int]:
         """What the port dropped before it reached any peer, by reason."""
         return dict(self._mux.dropped)
 
     async def start(self) -> None:
-        """Bind the UDP port and begin to serve. Raises OSError whose text an operator can act on."""
-        self._loop = asyncio.get_running_loop()
-        self._mux.open(self._loop)
+        """Bind the ports and begin to serve. Raises OSError whose text an operator can act on."""
+        loop = asyncio.get_running_loop()
+        self._mux.open(loop)
+        try:
+            await self._mux.streams.open(loop)
+        except OSError:
+            self._mux.close()
+            raise
+        self._loop = loop
         self._timer = self._loop.call_later(self.config.tick_seconds, self._tick)
 
     async def aclose(self) -> None:
@@ -300,7 +311,7 @@ class Engine:
             return
         self._timer = self._loop.call_later(self.config.tick_seconds, self._tick)
         now = self.clock()
-        self._mux.refill()
+        self._mux.tick(now)
         for session_id, session in tuple(self._sessions.items()):
             try:
                 session.tick(now)

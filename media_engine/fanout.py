@@ -208,6 +208,8 @@ class FanOut:
             # The same number means the same nonce (RFC 7714, section 8.1), so it has to be the same packet: what is
             # written here is what `_send` wrote, the time of sending included, which came with the packet.
             view[:] = data
+            if down.payload_type:
+                view[1] = data[1] & 0x80 | down.payload_type
             _NUMBERS.pack_into(view, 2, sequence & 0xFFFF, timestamp, down.ssrc)
         datagram = srtp.protect(outbox.place + start, size)
         if datagram:

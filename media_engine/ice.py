@@ -95,6 +95,13 @@ class IceTransport:
             self.address = address
         return evicted
 
+    def lose(self, address: Address) -> None:
+        """`address` is gone: what went there goes to the latest other one, if there is any."""
+        if address in self.addresses:
+            self.addresses.remove(address)
+        if self.address == address:
+            self.destination = Destination(self.addresses[-1]) if self.addresses else None
+
     def feed(self, datagram: bytes) -> None:
         """A DTLS datagram from a validated address. Waits for aiortc, which may still lack the fingerprint."""
         if self.closed or len(self._inbox) >= _MAX_EARLY_DATAGRAMS:

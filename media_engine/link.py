@@ -87,7 +87,8 @@ class Link:
     def local(self) -> LocalTransport:
         """Our end, for SDP."""
         ice = self.ice
-        return LocalTransport(ice.ufrag, ice.password, self.dtls.fingerprint, self._mux.addresses, self._mux.port)
+        mux = self._mux
+        return LocalTransport(ice.ufrag, ice.password, self.dtls.fingerprint, mux.addresses, mux.port, mux.streams.port)
 
     def start(self, fingerprints: tuple[tuple[str, str], ...]) -> None:
         """Begin DTLS with a peer that must show one of `fingerprints`. Call once, before its SDP is answered."""

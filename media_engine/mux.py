@@ -15,15 +15,16 @@ from typing import Protocol
 from media_engine import stun
 from media_engine.allowance import Allowance
 from media_engine.config import EngineConfig
-from media_engine.datagrams import Address, Inbox, Outbox, Slot
+from media_engine.datagrams import Address, Inbox, Outbox, Slot, StreamAddress
 from media_engine.figures import Waits
 from media_engine.ice import IceTransport
 from media_engine.native import DATAGRAM_BYTES
+from media_engine.streams import Streams
 
 _STEAL_AFTER_SECONDS = 5.0
 _REASONS = (
     *("stranger", "oversized", "stun_malformed", "stun_unknown", "stun_replayed", "stun_rate"),
-    *("send_full", "send_error", "failed"),
+    *("send_full", "send_error", "failed", "tcp_unproven", "tcp_oversized", "tcp_slow"),
 )
 _BUSY_FACTOR = 2
 """Reads that follow one another within so many hold times are load."""
@@ -66,6 +67,7 @@ class UdpMux:
         self.dropped: dict[str, int] = dict.fromkeys(_REASONS, 0)
         self._inbox = Inbox(config.receive_batch_packets)
         self.outbox = Outbox(self.dropped)
+        self.streams = Streams(config, self, self.dropped, clock)
         self._strangers = Allowance(config.max_checks_per_second_of_strangers)
         self.waits = Waits()
         self.busy_seconds = 0.0
@@ -101,7 +103,8 @@ class UdpMux:
         loop.add_reader(sock.fileno(), self._drain)
 
     def close(self) -> None:
-        """Stop reading and release the port."""
+        """Stop reading and release the ports."""
+        self.streams.close()
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
@@ -128,17 +131,21 @@ class UdpMux:
         for ufrag in receiver.ice.credentials:
             if self._by_ufrag.get(ufrag) is receiver:
                 del self._by_ufrag[ufrag]
-        for address in receiver.ice.addresses:
+        for address in tuple(receiver.ice.addresses):
             if self._by_address.get(address) is receiver:
                 self._forget_address(address)
 
-    def refill(self) -> None:
-        """Let strangers try again. Call every `config.tick_seconds`."""
+    def tick(self, now: float) -> None:
+        """Let strangers try again, and hang up on those who don't. Call every `config.tick_seconds`."""
         self._strangers.refill(self._config.tick_seconds)
+        self.streams.tick(now)
 
     def send(self, datagram: bytes | memoryview, address: Address) -> None:
         """Send one datagram. A full socket drops it: media that waits is worse than media that is lost."""
         if self.socket is None:
+            return
+        if isinstance(address, StreamAddress):
+            address.stream.send(datagram)
             return
         try:
             self.socket.sendto(datagram, address)
@@ -150,7 +157,35 @@ class UdpMux:
 
     def _forget_address(self, address: Address) -> None:
         del self._by_address[address]
-        self._by_key.pop(self._inbox.key_of(address), None)
+        if isinstance(address, StreamAddress):
+            address.stream.abort()
+        else:
+            self._by_key.pop(self._inbox.key_of(address), None)
+
+    def take_frame(self, slot: Slot) -> bool:
+        """A datagram that has come over TCP: as those that come over UDP. Whether its source is a transport's now."""
+        receiver = self._by_address.get(slot.source)
+        first = slot.view[0]
+        if receiver is not None and 128 <= first < 192:
+            self._pass_on(receiver, [slot], self._clock())
+        elif receiver is None and first > 3:
+            self.dropped["stranger"] += 1
+        else:
+            self._on_other(slot, receiver, self._clock())
+        return slot.source in self._by_address
+
+    def after_frames(self) -> None:
+        """What came over TCP together goes on together."""
+        began = time.perf_counter()
+        self.after_batch()
+        self.busy_seconds += time.perf_counter() - began
+
+    def lose_stream(self, address: StreamAddress) -> None:
+        """A connection has ended: its transport goes on by another address, if it has one."""
+        self.outbox.has_streams = len(self.streams) > 0
+        receiver = self._by_address.pop(address, None)
+        if receiver is not None:
+            receiver.ice.lose(address)
 
     def _drain(self) -> None:
         """Read up to one batch, pass on what came of it, and arrange for the next."""
@@ -275,7 +310,11 @@ class UdpMux:
         evicted = ice.validate(address, message, now)
         if evicted is not None and self._by_address.get(evicted) is receiver:
             self._forget_address(evicted)
-        self._by_address[address] = self._by_key[self._inbox.key_of(address)] = receiver
+        self._by_address[address] = receiver
+        if isinstance(address, StreamAddress):
+            self.outbox.has_streams = True
+        else:
+            self._by_key[self._inbox.key_of(address)] = receiver
         self.send(stun.success(message.transaction, address[0], address[1], password), address)
         receiver.on_validated()
 

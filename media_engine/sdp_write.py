@@ -176,6 +176,7 @@ def _watched_section(section: Section, codec: Codec, sent: AnsweredSection) -> l
     feedback = ("goog-remb",) if audio else ("goog-remb", "ccm fir", "nack", "nack pli")
     lines += [f"a=rtcp-fb:{number} {name}" for name in feedback if section.gives_feedback(codec, name)]
     if audio:
+        lines += [f"a=rtcp-fb:{number} nack"] if repeats(section, codec) else []
         lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1")
     if rtx:
         lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]

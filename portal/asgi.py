@@ -48,5 +48,10 @@ def make_live() -> Live:
     from meetings.live.relays import Relays
 
     config = settings.LINTEL
-    media = EngineConfig(host=config.media_bind, port=config.media_port, public_addresses=config.media_advertised)
+    media = EngineConfig(
+        host=config.media_bind,
+        port=config.media_port,
+        tcp_port=config.media_tcp_port or None,
+        public_addresses=config.media_advertised,
+    )
     return Live(media, relays=Relays(config.turn_urls, config.turn_secret))

@@ -325,10 +325,6 @@ def _log_format(value: str) -> str:
     return value
 
 
-def _media_tcp(value: str) -> int:
-    raise Wrong("media over TCP is not available in this version; leave it unset")
-
-
 _READERS: dict[str, tuple[Callable[[str], Any], Any]] = {
     "host": (_bind, "127.0.0.1"),
     "port": (_number, 8000),
@@ -339,7 +335,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], Any]] = {
     "media_host": (_bind, "0.0.0.0"),  # noqa: S104 - the contract's default; loopback servers never use it
     "media_port": (_number, 8801),
     "media_public_addresses": (_addresses, ()),
-    "media_tcp_port": (_media_tcp, 0),
+    "media_tcp_port": (_number, 0),
     "turn_urls": (_turn_urls, ()),
     "turn_secret": (_text, ""),
     "email_url": (_mail, None),

@@ -147,11 +147,11 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             vitals.media_bound = True
         except OSError as problem:
             reason = os.strerror(problem.errno) if problem.errno else str(problem)
+            host, udp, tcp = self.config.media_bind, self.config.media_port, self.config.media_tcp_port
+            is_tcp = "TCP" in (problem.strerror or "")
+            port = f"LINTEL_MEDIA_TCP_PORT: TCP {host}:{tcp}" if is_tcp else f"LINTEL_MEDIA_PORT: UDP {host}:{udp}"
             raise ConfigError(
-                [
-                    f"LINTEL_MEDIA_PORT: UDP {self.config.media_bind}:{self.config.media_port} can't be used "
-                    f"({reason}); stop the other program or choose another port"
-                ]
+                [f"{port} can't be used ({reason}); stop the other program or choose another port"]
             ) from None
 
     def _listen(self) -> None:

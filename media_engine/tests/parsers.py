@@ -10,6 +10,7 @@ from pathlib import Path
 from media_engine import fragment, rtcp, sdp, stun
 from media_engine.errors import OfferRejected
 from media_engine.rtp import PacketReader, decode_extensions, decode_header
+from media_engine.streams import whole_frames
 from media_engine.vp8 import decode_descriptor
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -74,6 +75,20 @@ def read_rtcp(data: bytes) -> None:
             assert item.bits_per_second >= 0
 
 
+def read_frames(data: bytes) -> None:
+    try:
+        frames = whole_frames(data, 8)
+    except ValueError:
+        return
+    at = 0
+    for start, end in frames:
+        assert start == at + 2
+        assert end == start + int.from_bytes(data[at:start])
+        at = end
+    assert at <= len(data)
+    assert len(frames) <= 8
+
+
 def read_sdp(data: bytes) -> None:
     try:
         description = sdp.decode(data.decode("utf-8", "replace"), max_bytes=64 * 1024, max_sections=32)
@@ -100,6 +115,7 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
     "rtcp": read_rtcp,
     "sdp": read_sdp,
     "fragment": read_fragment,
+    "frames": read_frames,
 }
 
 

@@ -65,7 +65,7 @@ def test_all_problems_are_told_in_one_go_each_on_one_line() -> None:
         ("LINTEL_EMAIL_URL", "smtp://mail.example.org/path"),
         ("LINTEL_EMAIL_FROM", "nobody"),
         ("LINTEL_MEDIA_PUBLIC_ADDRESSES", "203.0.113.7, meet.example.org"),
-        ("LINTEL_MEDIA_TCP_PORT", "443"),
+        ("LINTEL_MEDIA_TCP_PORT", "any"),
         ("LINTEL_TURN_URLS", "https://turn.example.org"),
         ("LINTEL_TLS_CERT", "/does/not/exist.pem"),
         ("LINTEL_NODE_ID", "Node One"),

@@ -115,10 +115,13 @@ def serving_process(config: Config) -> int | None:
 
 def check_ports(config: Config) -> Iterator[Finding]:
     ours = serving_process(config)
-    for kind, name, host, port in (
+    ports = [
         (socket.SOCK_STREAM, "TCP", config.host, config.port),
         (socket.SOCK_DGRAM, "UDP", config.media_bind, config.media_port),
-    ):
+    ]
+    if config.media_tcp_port:
+        ports.append((socket.SOCK_STREAM, "TCP", config.media_bind, config.media_tcp_port))
+    for kind, name, host, port in ports:
         problem = bind_problem(kind, host, port)
         if not problem:
             yield GOOD, f"{name} {host}:{port} is free"
