@@ -344,7 +344,7 @@ class MediaSession:
         if not watching:
             return False
         loud = {
-            key: tracks[0].loudness.value
+            key: tracks[0].loudness.faded(now - tracks[0].last_packet_at)
             for key, tracks in self._allowed(self._published(), now).items()
             if key[1] is Source.MICROPHONE and tracks[0].live
         }

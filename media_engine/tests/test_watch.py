@@ -2,7 +2,7 @@
 
 import re
 
-from media_engine import OfferRejected, Source
+from media_engine import OfferRejected, Source, rtcp
 from media_engine.rtp import RtpHeader
 from media_engine.tests.client import Client, ClientTransport, EngineTestCase, eventually, outline, watch_offer
 
@@ -53,6 +53,14 @@ class WatchTests(EngineTestCase):
         self.assertEqual({header.payload_type for header, _ in self.came(0)}, {109})
         self.assertEqual({header.payload_type for header, _ in self.came(1)}, {120})
         self.assertEqual(self.came(0)[-1][1], b"hello")
+        # Asked for again, sound comes as the same bytes: it has the same number, and so the same nonce.
+        watching = self.viewer.subscribing
+        assert watching is not None
+        ssrc, sequence = self.ssrc(0), self.came(0)[-1][0].sequence
+        first = [packet for packet in watching.sealed if packet[8:12] == ssrc.to_bytes(4)][-1]
+        self.clock.advance(1)
+        watching.send_rtcp(rtcp.nack(1, ssrc, [sequence]))
+        await eventually(lambda: watching.sealed.count(first) == 2)
 
     async def test_who_speaks_takes_the_place_under_the_same_numbers(self) -> None:
         anna, ben = await self.publisher("anna"), await self.publisher("ben")
