@@ -20,7 +20,8 @@ def test_what_is_to_be_taken_out_is_there(guard: Guard) -> None:
         text = (ROOT / edit.file).read_text()
         assert text.count(edit.old) == 1, f"{edit.file}: {edit.old}"
         assert edit.old != edit.new
-        compile(text.replace(edit.old, edit.new), edit.file, "exec")
+        if edit.file.endswith(".py"):
+            compile(text.replace(edit.old, edit.new), edit.file, "exec")
 
 
 CONCERN_THE_SERVER = [*range(1, 15), 20, *range(27, 39), 42]

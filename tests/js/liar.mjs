@@ -2,16 +2,17 @@
 import { base64url } from "../../static/js/e2ee/bytes.js";
 import { Session } from "../../static/js/e2ee/session.js";
 
-const REFUSED = Object.assign(new Error("refused"), { code: "conflict" });
-
 /** One device, and what it has said and come to believe. */
 export class Victim {
   said = [];
   steps = [];
   messages = [];
   links = [];
+  missing = [];
+  overdue = [];
   keyPackage = null;
   isAnswered = true;
+  refusal = "conflict";
 
   constructor(person) {
     this.person = person;
@@ -20,13 +21,15 @@ export class Victim {
       request: async (type, fields) => {
         this.said.push({ type, ...fields });
         if (type === "e2ee.hello") this.keyPackage = fields.key_package;
-        if (!this.isAnswered) throw REFUSED;
+        if (!this.isAnswered) throw Object.assign(new Error("refused"), { code: this.refusal });
         return { seq: this.said.length };
       },
     });
     this.session.on("changed", (step) => this.steps.push(step));
     this.session.on("message", (message) => this.messages.push(message));
     this.session.on("link", (link) => this.links.push(link));
+    this.session.on("missing", ({ who }) => this.missing.push(who.participant));
+    this.session.on("overdue", (participants) => (this.overdue = participants));
   }
 
   get id() {

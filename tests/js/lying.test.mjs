@@ -4,11 +4,10 @@ import { test } from "node:test";
 
 import { safetyNumber } from "../../static/js/e2ee/code.js";
 import { Pins } from "../../static/js/e2ee/pins.js";
-import { Emitter } from "../../static/js/lib/emitter.js";
 import { Securing } from "../../static/js/room/securing.js";
-import { Security } from "../../static/js/room/security.js";
 import { Liar, onTheWire } from "./liar.mjs";
 import { DOOR, Portal } from "./people.mjs";
+import { watched } from "./watched.mjs";
 
 /** Ingrid (a host, who has stated the rules) and Anna, in one group; the portal's key is the liar's to use. */
 async function room() {
@@ -25,21 +24,6 @@ const app = (victim) => {
   const { group, epoch, class: kind, message } = victim.of("e2ee.app").at(-1);
   return { group, epoch, class: kind, message };
 };
-
-/** The people of a page around somebody's device: what `Security` would say there. */
-function watched(victim, { listed, known = new Map() }) {
-  const encryption = Object.assign(new Emitter(), { isOn: true, phase: "in", state: () => "on", self: null, members: new Map() });
-  const roster = { you: victim.id, people: new Map(listed.map((id) => [id, {}])), meeting: { encryption: "e2ee" } };
-  const pins = new Pins({ get: async (account) => known.get(account), put: async (account, pins) => known.set(account, pins) });
-  const security = new Security({ securing: { encryption }, roster, call: new Emitter(), pins });
-  const show = async () => {
-    encryption.members = new Map(victim.last.members.map((member) => [member.who.participant, member]));
-    encryption.self = encryption.members.get(victim.id);
-    encryption.emit("stepped", victim.last);
-    await new Promise((resolve) => setImmediate(resolve));
-  };
-  return { security, roster, show, known };
-}
 
 test("a ghost whom the portal didn't attest is added by nobody", async () => {
   const { liar, host, anna } = await room();
@@ -203,6 +187,69 @@ test("messages that are repeated, or under another author or class, are not show
   const third = { ...message, ...app(host) };
   for (let times = 0; times < 3; times++) await anna.tell(third);
   assert.deepEqual(messages.map(({ content }) => content.text), ["thrice"]);
+});
+
+test("whoever was removed says nothing more, though keys of before are kept for what is late", async () => {
+  const { portal, liar, host, anna } = await room();
+  const ben = await liar.met(await portal.person("listed"));
+  await liar.admit(host, [ben], [anna]);
+  await ben.session.send("chat", { t: "chat", text: "before" });
+  await anna.tell({ type: "e2ee.app", seq: 30, from: ben.id, ...app(ben) });
+  await liar.pass(host, await liar.work(host, [], { remove: [ben.id] }), [anna], []);
+  await ben.session.send("chat", { t: "chat", text: "after" });
+  await anna.tell({ type: "e2ee.app", seq: 40, from: ben.id, ...app(ben) });
+  assert.deepEqual(anna.messages.map(({ content }) => content.text), ["before"]);
+});
+
+test("messages that are kept back are missed, as soon as their author is heard again", async () => {
+  const { portal, liar, host, anna } = await room();
+  const say = async (who, text) => {
+    await who.session.send("chat", { t: "chat", text });
+    return { type: "e2ee.app", seq: ++liar.seq, from: who.id, ...app(who) };
+  };
+  await anna.tell(await say(host, "one"));
+  await say(host, "kept back");
+  assert.deepEqual(anna.missing, [], "nobody can know yet");
+  await anna.tell(await say(host, "three"));
+  assert.deepEqual(anna.missing, [host.id]);
+  await anna.tell(await say(host, "four"));
+  assert.deepEqual(anna.missing, [host.id], "said once");
+  // Whom one saw come begins with the first; what was said before one came is not missed; nor is what the server refused.
+  const ben = await liar.met(await portal.person("listed"));
+  await liar.admit(host, [ben], [anna]);
+  await ben.tell(await say(host, "five"));
+  ben.isAnswered = false;
+  await assert.rejects(ben.session.send("chat", { t: "chat", text: "refused" }));
+  ben.isAnswered = true;
+  await anna.tell(await say(ben, "first"));
+  assert.deepEqual([ben.missing, anna.missing], [[], [host.id]]);
+  await say(ben, "kept back");
+  await anna.tell(await say(ben, "third"));
+  assert.deepEqual(anna.missing, [host.id, ben.id]);
+});
+
+test("a removal that the server doesn't carry out is said on every device, whatever its list says", async (t) => {
+  const { portal, liar, host, anna } = await room();
+  const ben = await liar.met(await portal.person("listed", { name: "Ben" }));
+  await liar.admit(host, [ben], [anna]);
+  await host.session.refuse(ben.id);
+  await anna.tell({ type: "e2ee.app", seq: 30, from: host.id, ...app(host) });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  for (const victim of [host, anna]) {
+    now = 0;
+    assert.deepEqual(victim.overdue, [ben.id]);
+    const { security, show } = watched(victim, { listed: [host.id, anna.id, ben.id] });
+    const told = [];
+    security.on("overdue", (overdue) => told.push(overdue.map(({ who }) => who.name)));
+    await show();
+    assert.deepEqual(security.overdue, [], "it takes a moment");
+    now = 6000;
+    await show();
+    assert.deepEqual([told, security.ghosts], [[["Ben"]], []]);
+  }
+  await liar.pass(host, await liar.work(host, [], { remove: [ben.id] }), [anna], []);
+  assert.deepEqual([host.overdue, anna.overdue], [[], []]);
 });
 
 test("a meeting that was encrypted is not entered when the server says that it isn't", async () => {

@@ -8,7 +8,8 @@ import { CompleteLink } from "../../static/js/room/complete_link.js";
 import { Securing } from "../../static/js/room/securing.js";
 import { pathOf } from "../../static/js/lib/qr.js";
 import { encode } from "../../static/js/vendor/uqr.js";
-import { Liar } from "./liar.mjs";
+import { linkStated } from "../../static/js/e2ee/statements.js";
+import { Liar, onTheWire } from "./liar.mjs";
 import { DOOR, meeting, Portal } from "./people.mjs";
 import { add, Rogue } from "./rogue.mjs";
 
@@ -173,6 +174,87 @@ test("a new key that somebody else's client states is taken from hosts alone", a
   await hear(liar, anna, [host]);
   assert.deepEqual(host.links, []);
   assert.equal(host.person.link.newest, link);
+});
+
+test("whoever was removed and works together with the server can't bring a device back under the key of before", async () => {
+  const { portal, liar, link, host, anna } = await room();
+  await host.session.renewLink();
+  await hear(liar, host, [anna]);
+  await anna.tell({ type: "e2ee.reset", reason: "refused" });
+  const rogue = await Rogue.of(await portal.person("host", { link }));
+  await rogue.create();
+  const { welcome } = await rogue.commit([add(new Uint8Array(Buffer.from(anna.keyPackage, "base64url"))), shown(rogue.person.link.pskId(1))], { psks: psksOf(rogue.person) });
+  const steps = anna.steps.length;
+  await anna.tell({ type: "e2ee.welcome", seq: 50, group: Buffer.from(new Uint8Array(16)).toString("base64url"), epoch: 1, welcome: Buffer.from(welcome).toString("base64url") });
+  assert.deepEqual([anna.session.phase, anna.of("e2ee.nack").at(-1).code, anna.steps.length], ["refused", "link_key", steps]);
+});
+
+test("where a proof of an earlier key can't be checked, no word of a host that the server brings counts, nor a key that they state", async () => {
+  const { portal, liar, host, anna } = await room();
+  await host.session.renewLink();
+  await hear(liar, host, [anna]);
+  const { key } = host.links[0];
+  const dora = await liar.met(await portal.person("listed", { link: key }));
+  await liar.admit(host, [dora], [anna]);
+  // The server has no key at all, and calls a proof of its own one of the first key.
+  const fake = await portal.person("host", { link: key });
+  fake.credential = { ...fake.credential, link: { generation: 1, mac: "A".repeat(43) } };
+  const guest = await liar.met(await portal.person("guest", { link: key }));
+  await host.session.setDoor(DOOR);
+  for (const one of [await host.person.rules(3, DOOR)]) await dora.person.backing.learnRules(one);
+  assert.equal(await liar.work(dora, [guest], { word: onTheWire(await fake.word(guest.person)) }), null);
+  const stated = { t: "link", key: fragmentOf(makeLinkKey(7)).slice("sealed=".length) };
+  const signature = await fake.sign(linkStated({ room: "room-1", key: stated.key }));
+  const by = { ...(await fake.word(guest.person)).by, signature: Buffer.from(signature).toString("base64url") };
+  await anna.session.send("control", { ...stated, by });
+  await hear(liar, anna, [dora]);
+  assert.deepEqual(dora.links, []);
+  // A true host signs with the newest key, and is believed.
+  assert.notEqual(await liar.work(dora, [guest], { word: await host.session.word(guest.id, guest.person.key) }), null);
+});
+
+test("the portal says who was removed by another way: a host's device makes the next key once, a member's none", async () => {
+  const { portal, liar, link, host, anna } = await room();
+  const ben = await liar.met(await portal.person("listed", { name: "Ben", link }));
+  await liar.admit(host, [ben], [anna]);
+  await anna.session.linkCounted(1, [ben.id]);
+  await host.session.linkCounted(1, [ben.id]);
+  assert.deepEqual([host.of("e2ee.link"), anna.of("e2ee.link")], [[], []], "not while they could hear it");
+  await liar.pass(host, await liar.work(host, [], { remove: [ben.id] }), [anna, ben], []);
+  await host.session.linkCounted(1, [ben.id]);
+  assert.deepEqual(host.of("e2ee.link").map(({ generation }) => generation), [2], "an older word of the portal asks for nothing more");
+  assert.deepEqual(anna.of("e2ee.link"), []);
+});
+
+test("a server that takes no new key is told of, once, and asked again", async () => {
+  const { host } = await room();
+  const failed = [];
+  host.session.on("linkFailed", (code) => failed.push(code));
+  host.isAnswered = false;
+  host.refusal = "failed";
+  await host.session.renewLinkWithout("gone");
+  await host.session.renewLinkWithout("gone");
+  assert.deepEqual(failed, ["failed"]);
+  host.isAnswered = true;
+  await host.session.renewLinkWithout("gone");
+  assert.equal(host.links.length, 1);
+  // Another host's device that was first is no failure: its key comes by the group.
+  host.isAnswered = false;
+  host.refusal = "conflict";
+  await host.session.renewLinkWithout("another");
+  assert.deepEqual(failed, ["failed"]);
+});
+
+test("a portal that counts further than keys go makes a host's device fail aloud, not give out a key that nobody reads", async () => {
+  const { host, anna, liar } = await room();
+  host.session.linkCounted(NaN);
+  host.session.linkCounted("7");
+  host.session.linkCounted(999_999);
+  await host.session.renewLink();
+  await hear(liar, host, [anna]);
+  assert.equal(anna.links[0].key.generation, 1_000_000);
+  await assert.rejects(host.session.renewLink(), { code: "exhausted" });
+  assert.equal(host.links.length, 1);
 });
 
 test("what a portal counts comes before a new key, and a key that it doesn't count is nobody's", async () => {

@@ -90,11 +90,11 @@ test("text of others is shown without what hides or turns it", () => {
 test("a notice of recording is sealed for all, kept though the server hides it, and said again to whoever comes later", async () => {
   const { encryption, client, talk, roster, say, told } = room();
   await talk.record(true);
-  assert.deepEqual([client.requests.at(-1), encryption.sent.at(-1)], [["record", { on: true }], ["control", { t: "record", on: true }]]);
+  assert.deepEqual([client.requests.at(-1), encryption.sent.at(-1)], [["record", { on: true }], ["control", { t: "record", on: true, people: [] }]]);
   assert.deepEqual(roster.recorders.map(({ participant }) => participant), ["me"]);
   encryption.sent.length = 0;
   encryption.emit("stepped", { added: [member("gast")], removed: [], fresh: false });
-  assert.deepEqual(encryption.sent, [["control", { t: "record", on: true }]]);
+  assert.deepEqual(encryption.sent, [["control", { t: "record", on: true, people: [] }]]);
   assert.deepEqual(told, [{ type: "record.answered", participant: "gast", agrees: false }], "whoever came again has not agreed yet");
   say("anna", "control", { t: "record", on: true });
   roster.take({ type: "person", person: person("anna", { recording: null }) });
@@ -114,4 +114,31 @@ test("only a sealed answer to oneself is an agreement", async () => {
   assert.deepEqual(told, []);
   say("gast", "control", { t: "record_answer", participant: "me", agrees: true });
   assert.deepEqual(told, [{ type: "record.answered", participant: "gast", agrees: true }]);
+});
+
+test("no word of the server hides who records: not that they left, nor that it doesn't list them, nor a group that begins anew", async () => {
+  const { encryption, talk, roster, say, members } = room();
+  say("anna", "control", { t: "record", on: true });
+  roster.take({ type: "gone", participant: "anna", why: "left", by: null });
+  roster.take({ type: "person", person: person("anna") });
+  assert.ok(roster.people.get("anna").recording);
+  members.set("eve", member("eve"));
+  roster.attest(members);
+  say("eve", "control", { t: "record", on: true });
+  roster.take({ type: "person", person: person("eve") });
+  assert.ok(roster.people.get("eve").recording);
+  encryption.emit("stepped", { added: [], removed: [member("eve")], fresh: false });
+  assert.equal(roster.people.get("eve").recording, null, "whoever left the group has ended it");
+  await talk.record(true);
+  await talk.tellRecorded(["gast"]);
+  encryption.sent.length = 0;
+  encryption.emit("stepped", { added: [], removed: [], fresh: false, again: true });
+  assert.deepEqual(encryption.sent, [["control", { t: "record", on: true, people: ["gast"] }]], "a device that came again says it again");
+});
+
+test("whoever records says who is in it, so that nobody on the way can keep a no back unnoticed", () => {
+  const { told, say } = room();
+  for (const people of [["me", "gast"], ["gast"], "me", undefined]) say("anna", "control", { t: "record", on: true, people });
+  say("anna", "control", { t: "record", on: false, people: ["me"] });
+  assert.deepEqual(told, [true, false, false, false, false].map((includesYou) => ({ type: "record.lists", participant: "anna", includesYou })));
 });

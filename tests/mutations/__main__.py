@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from queue import Queue
 
-from tests.mutations.table import DOCUMENT, ROOT, Edit, Guard, document, missed, note_missed, read
+from tests.mutations.table import DOCUMENT, ROOT, Edit, Guard, document, is_in_node, missed, note_missed, read
 
 COPIES = 2
 TEST_SECONDS = 180
@@ -59,6 +60,14 @@ def take_out(guard: Guard, root: Path) -> str:
 
 
 def _unnoticed_by(tests: tuple[str, ...], root: Path) -> str:
+    in_node = tuple(test for test in tests if is_in_node(test))
+    problems = [_run_in_node(in_node, root)] if in_node else []
+    if len(in_node) < len(tests):
+        problems.append(_run_pytest(tuple(test for test in tests if test not in in_node), root))
+    return "\n".join(filter(None, problems))
+
+
+def _run_pytest(tests: tuple[str, ...], root: Path) -> str:
     # No bytecode but that of the copy, which knows its source by a hash: second and size may be those of an edit, too.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", *tests]
@@ -74,6 +83,21 @@ def _unnoticed_by(tests: tuple[str, ...], root: Path) -> str:
     if ran.returncode in {0, 1} and "ERROR" not in ran.stdout:
         return f"{', '.join(unnoticed)} passes without it"
     return f"{', '.join(unnoticed)} could not be run:\n{ran.stdout[-2000:]}{ran.stderr[-1000:]}"
+
+
+def _run_in_node(tests: tuple[str, ...], root: Path) -> str:
+    files = sorted({test.partition("::")[0] for test in tests})
+    command = ["node", "--test", "--test-reporter=tap", *files]
+    try:
+        ran = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=TEST_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"{', '.join(tests)}: no end within {TEST_SECONDS} s"
+    outcomes = {name: outcome for outcome, name in re.findall(r"^ *(not ok|ok) \d+ - (.*)$", ran.stdout, re.MULTILINE)}
+    passed = [test for test in tests if outcomes.get(test.partition("::")[2]) == "ok"]
+    missing = [test for test in tests if test.partition("::")[2] not in outcomes]
+    if missing:
+        return f"{', '.join(missing)} could not be run:\n{ran.stdout[-2000:]}{ran.stderr[-1000:]}"
+    return f"{', '.join(passed)} passes without it" if passed else ""
 
 
 def run(guards: list[Guard], copies: int = COPIES) -> int:

@@ -88,8 +88,14 @@ def note_missed(guards: list[Guard], today: date) -> None:
 def test_id(name: str) -> str:
     """`file::name`, or `name` where it is the only one, as pytest addresses it. Raises ValueError.
 
-    A test that its class makes from a table is written whole: `file::class::name`.
+    A test that its class makes from a table is written whole: `file::class::name`; so is one that Node runs:
+    `tests/js/….test.mjs::its title`.
     """
+    if is_in_node(name):
+        file, _, title = name.partition("::")
+        if f'test("{title}"' not in (ROOT / file).read_text():
+            raise ValueError(f"{file} has no test of this title: {title}")
+        return name
     if name.count("::") == 2 and name.rpartition("::")[0] in all_tests():
         return name
     file, _, test = name.rpartition("::")
@@ -97,6 +103,11 @@ def test_id(name: str) -> str:
     if len(fitting) != 1:
         raise ValueError(f"{len(fitting)} tests are named {name}: {fitting}")
     return fitting[0]
+
+
+def is_in_node(test: str) -> bool:
+    """Whether Node runs this test, and not pytest."""
+    return ".test.mjs::" in test
 
 
 @functools.cache
@@ -133,6 +144,8 @@ def written(guards: list[Guard]) -> str:
 def _short(test: str) -> str:
     file, _, rest = test.partition("::")
     name = rest.rpartition("::")[2]
+    if is_in_node(test):
+        return f"{Path(file).name.removesuffix('.test.mjs')}::{rest}"
     return f"{Path(file).stem.removeprefix('test_')}::{name.removeprefix('test_')}"
 
 

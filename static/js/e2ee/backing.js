@@ -63,12 +63,13 @@ export class Backing {
   /**
    * Takes a host's word for somebody.
    * @param {unknown} given
+   * @param {{checked?: boolean}} [how] as `isByHost` has it: of a word that no member handed on
    * @returns {Promise<boolean>}
    */
-  async learnWord(given) {
+  async learnWord(given, { checked = false } = {}) {
     const word = readWord(given);
     if (!word || word.until + CLOCK_TOLERANCE_S < this.#now() / 1000) return false;
-    if (!(await this.isByHost(word.by, wordText({ room: this.#here.room, ...word })))) return false;
+    if (!(await this.isByHost(word.by, wordText({ room: this.#here.room, ...word }), { checked }))) return false;
     const known = this.#words.get(place(word));
     if (!known || word.at > known.at) this.#words.set(place(word), word);
     return true;
@@ -133,11 +134,13 @@ export class Backing {
    * Whether a host of this room put their name to this.
    * @param {Signed} by
    * @param {Uint8Array<ArrayBuffer>} text
+   * @param {{checked?: boolean}} [how] `checked`: in a sealed meeting, only where this device can check the proof of the link itself
    */
-  async isByHost(by, text) {
+  async isByHost(by, text, { checked = false } = {}) {
     const bytes = fromBase64url(by.credential);
     const host = bytes && decodeCredential(bytes);
     if (host?.row !== "host" || !(await isAttested(host, by.key, this.#here))) return false;
+    if (checked && this.#here.link && !this.#here.link.canCheck(host)) return false;
     return isSignedBy(by.key, by.signature, text);
   }
 }

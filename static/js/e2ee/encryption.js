@@ -15,12 +15,14 @@ import { Workers } from "./workers.js";
  * @typedef {"off" | "pending" | "on" | "broken"} State
  * @typedef {{
  *   change: null,
- *   stepped: {added: Member[], removed: Member[], fresh: boolean},
+ *   stepped: {added: Member[], removed: Member[], fresh: boolean, again: boolean},
  *   message: {from: Member, kind: string, content: any, seq: number},
  *   rules: import("./statements.js").DoorTable,
  *   link: {key: LinkKey, own: boolean},
+ *   linkFailed: string,
+ *   missing: Member,
  *   leak: Source,
- * }} EncryptionEvents `link`: the link of a sealed meeting has a new key, made here or not
+ * }} EncryptionEvents `again`: this device has agreed on keys anew while it was here; the rest as `SessionEvents` has it
  */
 
 /** A track that can't be opened for longer than this says so on its tile. */
@@ -43,6 +45,10 @@ export class Encryption extends Emitter {
   identity = null;
   /** People who wait for a host's word. @type {Set<string>} */
   held = new Set();
+  /** People who have keys though a host put them out. @type {Set<string>} */
+  overdue = new Set();
+  /** Everybody who was seen in the group since this page came in, by participant and key. @type {Set<string>} */
+  #met = new Set();
   #request;
   #addresses;
   #account;
@@ -150,6 +156,8 @@ export class Encryption extends Emitter {
     this.#lines.clear();
     this.leaks.clear();
     this.held.clear();
+    this.overdue.clear();
+    this.#met.clear();
     this.code = "";
     this.epoch = -1;
     this.#enter("out");
@@ -200,6 +208,16 @@ export class Encryption extends Emitter {
       case "link":
         this.emit("link", { key: data.key, own: data.own });
         break;
+      case "linkFailed":
+        this.emit("linkFailed", data.code);
+        break;
+      case "missing":
+        this.emit("missing", data.from);
+        break;
+      case "overdue":
+        this.overdue = new Set(data.participants);
+        this.emit("change", null);
+        break;
     }
   }
 
@@ -218,11 +236,14 @@ export class Encryption extends Emitter {
     this.members = new Map(members.map((member) => [member.who.participant, member]));
     const before = new Set(removed.map(({ who }) => who.participant));
     const after = new Set(added.map(({ who }) => who.participant));
-    // Whoever loaded the page anew is neither gone nor new.
+    const again = fresh && this.#met.size > 0;
+    const unmet = members.filter((member) => !this.#met.has(placeOf(member)));
+    for (const member of members) this.#met.add(placeOf(member));
     this.emit("stepped", {
-      added: added.filter(({ who }) => !before.has(who.participant)),
-      removed: removed.filter(({ who }) => !after.has(who.participant)),
-      fresh,
+      // Whoever loaded the page anew is neither gone nor new; and a group that began anew must not hide whom it brought along.
+      added: again ? unmet : added.filter(({ who }) => !before.has(who.participant)),
+      removed: again ? [] : removed.filter(({ who }) => !after.has(who.participant)),
+      fresh: fresh && !again, again,
     });
     this.emit("change", null);
   }
@@ -290,7 +311,7 @@ export class Encryption extends Emitter {
   /** @param {Meeting} meeting what the portal says now: what the door does, and how many keys the link has had */
   setMeeting({ door: { listed, colleagues, guests, anyone }, link_key: link }) {
     this.#tell({ type: "door", door: { listed, colleagues, guests, anyone } });
-    if (link) this.#tell({ type: "linkCounted", generation: link.generation });
+    if (link) this.#tell({ type: "linkCounted", generation: link.generation, due: link.due ?? [] });
   }
 
   // ---- what is true
@@ -347,3 +368,6 @@ export class Encryption extends Emitter {
     return Boolean(line && line.waitingSince !== null && line.at - line.waitingSince > WAITING_SHOWS_MS);
   }
 }
+
+/** @param {Member} member */
+const placeOf = ({ who, key }) => `${who.participant} ${key}`;

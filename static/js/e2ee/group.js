@@ -184,7 +184,8 @@ export class Group {
       // P3, P5: whoever opens a sealed group for this very KeyPackage has the complete link, or it isn't the group that the link is for.
       const code = this.#link && (await this.#isFor(message.welcome, own.publicPackage)) ? "link_key" : "welcome";
       const state = await refusing(code, () => joinGroup(message.welcome, own.publicPackage, own.privatePackage, shown, this.#cs, undefined, undefined, this.#config));
-      if (this.#link && shown.generations.length !== 1) throw new GroupError("link_key");
+      // With the key that its own leaf shows, and none of before: whoever was removed still has those.
+      if (this.#link && shown.generations.join() !== String(this.#own.link?.generation)) throw new GroupError("link_key");
       // P5: nothing of the group's context that we don't know, and the leaf that is said to be ours is ours.
       if (state.groupContext.cipherSuite !== SUITE || state.groupContext.extensions.length) throw new GroupError("context");
       const members = membersOf(state.ratchetTree);
@@ -443,6 +444,8 @@ export class Group {
       const { contentType, sender, authenticatedData, applicationData } = content.content;
       const from = sender.senderType === "member" ? membersOf(data.ratchetTree).find(({ leaf }) => leaf === sender.leafIndex) : undefined;
       if (contentType !== "application" || !applicationData || !from) throw new GroupError("message");
+      // An old epoch still opens for a while, and whoever is gone had its keys.
+      if (!membersOf(state.ratchetTree).some(({ who, key }) => who.participant === from.who.participant && key === from.key)) throw new GroupError("gone");
       return { from, epoch: Number(epoch), kind: fromUtf8(authenticatedData) ?? "", content: applicationData };
     });
   }

@@ -55,6 +55,9 @@ async function begin({ room, portalKey, credential, keys, publicKey, link: linkK
   session.on("message", (message) => postMessage({ type: "message", message }));
   session.on("rules", (door) => postMessage({ type: "rules", door }));
   session.on("link", (link) => postMessage({ type: "link", ...link }));
+  session.on("linkFailed", (code) => postMessage({ type: "linkFailed", code }));
+  session.on("missing", (from) => postMessage({ type: "missing", from }));
+  session.on("overdue", (participants) => postMessage({ type: "overdue", participants }));
   await session.begin();
 }
 
@@ -89,7 +92,7 @@ const DOES = {
   refuse: ({ participant }) => needed().refuse(participant),
   renewLink: () => needed().renewLink(),
   renewLinkWithout: ({ participant }) => void session?.renewLinkWithout(participant),
-  linkCounted: ({ generation }) => void session?.linkCounted(generation),
+  linkCounted: ({ generation, due }) => void session?.linkCounted(generation, due),
 };
 
 function needed() {

@@ -15,18 +15,22 @@ const WORD_LASTS_S = 24 * 3600;
 export class HostsPart {
   #identity;
   #backing;
+  #link;
   #send;
   #now;
   /** What the portal says the door does; a host states it to the group. @type {DoorTable | null} */
   #door = null;
 
   /**
-   * @param {{identity: Identity, backing: import("./backing.js").Backing, send: (kind: string, content: object) => Promise<unknown>, now: () => number}} parts
-   *   `send`: to everybody in the group
+   * @param {{
+   *   identity: Identity, backing: import("./backing.js").Backing, link?: import("./link_keys.js").LinkKeys | null,
+   *   send: (kind: string, content: object) => Promise<unknown>, now: () => number,
+   * }} parts `link`: of a sealed meeting; `send`: to everybody in the group
    */
-  constructor({ identity, backing, send, now }) {
+  constructor({ identity, backing, link = null, send, now }) {
     this.#identity = identity;
     this.#backing = backing;
+    this.#link = link;
     this.#send = send;
     this.#now = now;
   }
@@ -91,7 +95,9 @@ export class HostsPart {
 
   /** @param {Uint8Array} text @returns {Promise<Signed>} */
   async sign(text) {
-    const { credential, key, sign } = this.#identity;
+    const { key, sign } = this.#identity;
+    // With the newest key of the link: who came by it can check no earlier one.
+    const credential = this.#link ? await this.#link.seal(this.#identity.credential, key) : this.#identity.credential;
     return { credential: base64url(encodeCredential(credential)), key, signature: base64url(await sign(text)) };
   }
 }

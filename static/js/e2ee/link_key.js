@@ -4,14 +4,15 @@ import { base64url, fromBase64url, utf8 } from "./bytes.js";
 
 /**
  * @typedef {{generation: number, secret: Uint8Array<ArrayBuffer>}} LinkKey `generation` counts the keys that the meeting's links have had
- * @typedef {{generation: number, check: string}} PublicLinkKey what the portal knows of it
+ * @typedef {{generation: number, check: string, due?: string[]}} PublicLinkKey what the portal knows of it; `due`: inside, the
+ *   participants who were removed since it was made
  */
 
 const NAME = "sealed";
 const VERSION = "1";
 const SECRET_BYTES = 32;
 const CHECK_BYTES = 8;
-const MOST_GENERATIONS = 1_000_000;
+export const MOST_GENERATIONS = 1_000_000;
 
 /** @param {number} generation @returns {LinkKey} */
 export const makeLinkKey = (generation) => ({ generation, secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)) });

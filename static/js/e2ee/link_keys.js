@@ -77,6 +77,11 @@ export class LinkKeys {
     return mac !== null && crypto.subtle.verify("HMAC", held.mac, mac, linkMac(who, identityKey, link.generation));
   }
 
+  /** Whether this device has the key that such a proof was made with. @param {Credential} who */
+  canCheck({ link }) {
+    return link !== undefined && this.#held.has(link.generation);
+  }
+
   /** The id of the pre-shared key of a generation that is known. @param {number} generation */
   pskId(generation) {
     return utf8(/** @type {Held} */ (this.#held.get(generation)).id);

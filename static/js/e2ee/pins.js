@@ -1,14 +1,17 @@
 // The keys of other people's devices that this browser has seen, and which of them were compared. The first key of an account
-// is taken as it comes; every other one is news, until somebody compared it or said that they know.
+// is taken as it comes; every other one is news, until somebody compared it or said that they know. So is the first key of an
+// account that comes with a name by which another account is known here: the server says which account somebody is of.
 import { inStore } from "./store.js";
 
 /**
  * @typedef {{key: string, firstSeen: number, comparedAt: number | null, known: boolean}} Pin
- * @typedef {{get: (account: string) => Promise<Pin[] | undefined>, put: (account: string, pins: Pin[]) => Promise<unknown>}} PinStore
+ * @typedef {{get: (place: string) => Promise<any>, put: (place: string, value: any) => Promise<unknown>}} PinStore by account its
+ *   pins; by `name …` the accounts that came with it
  * @typedef {"compared" | "known" | "new" | "new_after_compared"} PinState
  */
 
 const MOST_KEYS = 20;
+const MOST_NAMESAKES = 20;
 
 /** @type {PinStore} */
 const inBrowser = {
@@ -21,6 +24,8 @@ export class Pins {
   #now;
   /** What was read or written on this page: a browser that keeps nothing still knows it until the page goes. @type {Map<string, Pin[]>} */
   #accounts = new Map();
+  /** @type {Map<string, string[]>} */
+  #names = new Map();
 
   /**
    * @param {PinStore} [store]
@@ -35,15 +40,33 @@ export class Pins {
    * Notes that this account showed this key here.
    * @param {string} account
    * @param {string} key
+   * @param {string} [name] that it came with
    * @returns {Promise<PinState>}
    */
-  async see(account, key) {
+  async see(account, key, name = "") {
     const pins = await this.#of(account);
+    const isNamesake = name !== "" && (await this.#isNamesake(account, name));
     if (!pins.some((pin) => pin.key === key)) {
-      pins.push({ key, firstSeen: this.#now(), comparedAt: null, known: pins.length === 0 });
+      pins.push({ key, firstSeen: this.#now(), comparedAt: null, known: pins.length === 0 && !isNamesake });
       await this.#keep(account, pins.slice(-MOST_KEYS));
     }
     return this.state(account, key);
+  }
+
+  /**
+   * Whether this name is news for the account, and another one's here already.
+   * @param {string} account
+   * @param {string} name
+   */
+  async #isNamesake(account, name) {
+    const place = `name ${name.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "")}`;
+    /** @type {string[]} */
+    const accounts = this.#names.get(place) ?? (await this.#store.get(place).catch(() => undefined)) ?? [];
+    if (accounts.includes(account)) return false;
+    const all = [...accounts, account].slice(-MOST_NAMESAKES);
+    this.#names.set(place, all);
+    await this.#store.put(place, all).catch(() => undefined);
+    return accounts.length > 0;
   }
 
   /**
@@ -88,8 +111,9 @@ export class Pins {
     await this.#keep(account, (await this.#of(account)).map((pin) => (pin.key === key ? { ...pin, ...change } : pin)));
   }
 
-  /** @param {string} account */
+  /** @param {string} account @returns {Promise<Pin[]>} */
   async #of(account) {
+    /** @type {Pin[]} */
     const held = this.#accounts.get(account) ?? (await this.#store.get(account).catch(() => undefined)) ?? [];
     this.#accounts.set(account, held);
     return held;

@@ -4,6 +4,7 @@ import { Emitter } from "../lib/emitter.js";
 import { readEvidence } from "./backing.js";
 import { base64url, fromBase64url, fromUtf8, utf8 } from "./bytes.js";
 import { roomCode } from "./code.js";
+import { Counts } from "./counts.js";
 import { HostsPart } from "./hosts_part.js";
 import { LinkRenewal } from "./link_renewal.js";
 import { GroupError } from "./tree.js";
@@ -19,7 +20,12 @@ import { GroupError } from "./tree.js";
  *   message: {from: Member, kind: string, content: any, seq: number},
  *   rules: DoorTable,
  *   link: {key: import("./link_key.js").LinkKey, own: boolean},
- * }} SessionEvents `fresh` when this device has just come in; `link`: the meeting's link has a new key, made here or not
+ *   linkFailed: string,
+ *   missing: Member,
+ *   overdue: string[],
+ * }} SessionEvents `fresh` when this device has just come in; `link`: the meeting's link has a new key, made here or not;
+ *   `linkFailed`: a key that was due could not be made, by code; `missing`: something that this member said never arrived here;
+ *   `overdue`: participants who have keys though a host put them out
  * @typedef {{
  *   identity: import("./hosts_part.js").Identity,
  *   group: import("./group.js").Group,
@@ -54,6 +60,10 @@ export class Session extends Emitter {
   #host;
   /** @type {LinkRenewal | null} */
   #link = null;
+  #counts = new Counts();
+  /** What this device says goes out one after the other, so that its numbers have no gaps but true ones. @type {Promise<unknown>} */
+  #saying = Promise.resolve();
+  #overdue = "";
 
   /** @param {SessionParts} parts */
   constructor({ identity, group, backing, link = null, request, now = Date.now, log = () => undefined }) {
@@ -64,11 +74,11 @@ export class Session extends Emitter {
     this.#now = now;
     this.#log = log;
     const send = (/** @type {string} */ kind, /** @type {object} */ content) => this.send(kind, content);
-    this.#host = new HostsPart({ identity, backing, send, now });
+    this.#host = new HostsPart({ identity, backing, link, send, now });
     if (link) {
       this.#link = new LinkRenewal({
         link, backing, room: identity.credential.room, request, sign: (text) => this.#host.sign(text), send,
-        renewed: (key, isOwn) => this.emit("link", { key, own: isOwn }),
+        renewed: (key, isOwn) => this.emit("link", { key, own: isOwn }), failed: (code) => this.emit("linkFailed", code),
       });
     }
   }
@@ -90,6 +100,7 @@ export class Session extends Emitter {
       if (this.phase !== "in" || !this.#id) return this.#hello();
       try {
         await this.#request("e2ee.resume", { group: this.#id, epoch: this.#group.epoch, seq: this.#seq });
+        await this.#lookAtLink();
       } catch (error) {
         if (isCut(error)) return;
         await this.#hello();
@@ -239,8 +250,19 @@ export class Session extends Emitter {
    */
   async #tell({ added, removed }, fresh) {
     const group = this.#group;
+    if (fresh) this.#counts.clear();
+    else for (const { who } of added) this.#counts.begin(who.participant);
     const [key, code] = [await group.mediaKey(), await roomCode(own(group.authenticator), own(group.id ?? new Uint8Array(0)))];
     this.emit("changed", { epoch: group.epoch, leaf: group.leaf, members: group.members, added, removed, code, key, fresh });
+    this.#lookForOverdue();
+  }
+
+  /** A host's no that the server doesn't have carried out is said: it could wait for ever. */
+  #lookForOverdue() {
+    const overdue = this.phase === "in" ? this.#group.members.filter((member) => this.#backing.forbids(member)).map(({ who }) => who.participant) : [];
+    if (overdue.join() === this.#overdue) return;
+    this.#overdue = overdue.join();
+    this.emit("overdue", overdue);
   }
 
   // ---- committing
@@ -254,7 +276,7 @@ export class Session extends Emitter {
     for (const { participant, offer, key_package: keyPackage, word } of add) {
       offers.set(participant, offer);
       newcomers.push({ participant, keyPackage: bytes(keyPackage) });
-      if (word) await this.#backing.learnWord(readWord(word));
+      if (word) await this.#backing.learnWord(readWord(word), { checked: true });
     }
     const named = (/** @type {string[]} */ people) => people.map((participant) => ({ participant, offer: offers.get(participant) }));
     try {
@@ -279,12 +301,28 @@ export class Session extends Emitter {
    * @param {object} content
    * @returns {Promise<number>}
    */
-  async send(kind, content) {
+  send(kind, content) {
+    const saying = this.#saying.then(() => this.#say(kind, content));
+    this.#saying = saying.catch(() => undefined);
+    return saying;
+  }
+
+  /**
+   * @param {string} kind
+   * @param {object} content
+   */
+  async #say(kind, content) {
     if (this.phase !== "in" || !this.#id) throw new GroupError("no_group");
     const group = this.#id;
-    const { epoch, message } = await this.#group.seal(kind, utf8(JSON.stringify(content)));
-    const { seq } = await this.#request("e2ee.app", { group, epoch, class: kind, message: base64url(message) });
-    return Number(seq);
+    const n = this.#counts.next();
+    const { epoch, message } = await this.#group.seal(kind, utf8(JSON.stringify({ ...content, n })));
+    try {
+      const { seq } = await this.#request("e2ee.app", { group, epoch, class: kind, message: base64url(message) });
+      return Number(seq);
+    } catch (error) {
+      if (!isCut(error)) this.#counts.takeBack(n); // it was refused, so nobody misses it
+      throw error;
+    }
   }
 
   /** @param {{seq: number, from: string, class: string, message: string}} message */
@@ -301,6 +339,7 @@ export class Session extends Emitter {
     if (kind !== message.class || from.who.participant !== message.from) return; // the server says what the sender did not
     const content = parse(opened.content);
     if (content === null) return;
+    if (this.#counts.isGap(from.who.participant, content.n)) this.emit("missing", from);
     if (kind === "control" && content.t === "door") {
       await this.#learn(content);
       return;
@@ -320,6 +359,7 @@ export class Session extends Emitter {
     await this.#backing.learn(said);
     const after = this.#backing.rules;
     if (after && before !== after) this.emit("rules", after.door);
+    this.#lookForOverdue();
   }
 
   // ---- a host's part
@@ -347,8 +387,9 @@ export class Session extends Emitter {
   }
 
   /** A host puts somebody out of the group. @param {string} participant */
-  refuse(participant) {
-    return this.#host.refuse(participant);
+  async refuse(participant) {
+    await this.#host.refuse(participant);
+    this.#lookForOverdue();
   }
 
   /** Once somebody who was removed has no leaf any more, the link gets a new key. @param {string} participant */
@@ -363,9 +404,15 @@ export class Session extends Emitter {
     await this.#link.renew();
   }
 
-  /** Which key of the link the portal counts as the newest. @param {number} generation */
-  linkCounted(generation) {
+  /**
+   * Which key of the link the portal counts as the newest, and who was removed since: a host's device then makes the next.
+   * @param {number} generation
+   * @param {string[]} [due] participants
+   */
+  linkCounted(generation, due = []) {
     this.#link?.counted(generation);
+    if (this.#host.isHost) this.#link?.dueSince(generation, due);
+    return this.#then(() => this.#lookAtLink());
   }
 
   async #lookAtLink() {

@@ -1,7 +1,7 @@
 // The Encryption panel: what protects this room, the code that people compare, and whose key is whose.
 import { h, icon, put } from "../lib/h.js";
 import { clockTime, gettext, initials } from "../lib/i18n.js";
-import { keyWords, securityWords, serverLearns } from "../room/security_words.js";
+import { keyWords, newKeyWords, overdueWords, securityWords, serverLearns } from "../room/security_words.js";
 import { completeLink } from "./complete_link.js";
 import { askSafetyNumber } from "./safety_number.js";
 
@@ -15,6 +15,8 @@ export class EncryptionPanel {
   #organisation;
   #act;
   #drawn = "";
+  /** The code about which somebody said "same" when it was too new to have been read. */
+  #tooSoon = "";
   body = h("div", { class: "body" });
 
   /**
@@ -31,12 +33,12 @@ export class EncryptionPanel {
   }
 
   render() {
-    const { status, others, compared, lastStep, ghosts, changed } = this.#security;
+    const { status, others, compared, lastStep, ghosts, overdue, changed } = this.#security;
     const { encryption } = this.#securing;
     const code = status === "transport" || status === "pending" || status === "stuck" ? "" : (encryption?.code ?? "");
     const { isSealed: sealed } = this.#security;
     const renew = this.#act.renewLink();
-    const state = JSON.stringify([status, sealed, renew !== null, code, compared?.at, lastStep, encryption?.codeSince, ghosts.map(({ key }) => key), others.map((member) => [member.who, member.key, this.#security.keyState(member)])]);
+    const state = JSON.stringify([status, sealed, renew !== null, code, compared?.at, lastStep, encryption?.codeSince, ghosts.map(({ key }) => key), overdue.map(({ key }) => key), code === this.#tooSoon, others.map((member) => [member.who, member.key, this.#security.keyState(member)])]);
     if (state === this.#drawn) return;
     this.#drawn = state;
     const focused = this.body.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.does : null;
@@ -48,6 +50,7 @@ export class EncryptionPanel {
       code ? this.#code(code, status) : null,
       code && lastStep && encryption?.codeSince ? h("p", { class: "meta num mt-2" }, this.#since(encryption.codeSince, lastStep)) : null,
       ...ghosts.map(({ who }) => h("p", { class: "note note-danger mt-4" }, icon("triangle-alert"), h("span", {}, gettext("{name} has the keys of this room, but the server doesn’t list them.", { name: who.name })))),
+      ...overdue.map(({ who }) => h("p", { class: "note note-danger mt-4" }, icon("triangle-alert"), h("span", {}, overdueWords(who.name)))),
       code ? this.#keys(others) : null,
       code && sealed ? completeLink({ link: this.#securing.link, renew }) : null,
       ...this.#limits(status),
@@ -89,10 +92,18 @@ export class EncryptionPanel {
         : h(
             "div",
             { class: "acts" },
-            h("button", { class: "btn", type: "button", "data-does": "same", onclick: () => void this.#security.same() }, gettext("Same for all")),
+            h("button", { class: "btn", type: "button", "data-does": "same", onclick: () => void this.#same(code) }, gettext("Same for all")),
             h("button", { class: "btn", type: "button", "data-does": "differs", onclick: () => this.#security.setDiffers(true) }, gettext("It differs")),
           ),
+      code === this.#tooSoon ? h("p", { class: "caution", role: "alert" }, icon("triangle-alert"), h("span", {}, gettext("The code has just changed, because somebody came or left. Compare the new one."))) : null,
     );
+  }
+
+  /** @param {string} shown the code that was on the screen when it was pressed */
+  async #same(shown) {
+    const isCompared = await this.#security.same(shown);
+    this.#tooSoon = isCompared ? "" : (this.#securing.encryption?.code ?? "");
+    this.render();
   }
 
   /**
@@ -127,7 +138,7 @@ export class EncryptionPanel {
       h("span", { class: `tag ${tag}` }, glyph ? icon(glyph) : null, text),
       h("button", { class: "btn btn-sm", type: "button", "aria-label": gettext("Compare with {name}", { name }), "data-does": `compare-${member.leaf}`, onclick: () => void this.#compareWith(member) }, gettext("Compare")),
       state === "changed"
-        ? h("p", { class: "caution" }, icon("key-round"), h("span", {}, gettext("{name} is using a new device or browser. Compare with them before relying on it.", { name })), h("button", { class: "btn btn-sm", type: "button", "data-does": `accept-${member.leaf}`, onclick: () => void this.#security.accept(member) }, gettext("I know about it")))
+        ? h("p", { class: "caution" }, icon("key-round"), h("span", {}, newKeyWords(name)), h("button", { class: "btn btn-sm", type: "button", "data-does": `accept-${member.leaf}`, onclick: () => void this.#security.accept(member) }, gettext("I know about it")))
         : null,
     );
   }

@@ -1,7 +1,7 @@
 // Chimes, made here rather than fetched; and the audio of others, played through the chosen speaker.
 import { h } from "../lib/h.js";
 
-/** @typedef {import("../media/subscriber.js").Incoming} Incoming */
+/** @typedef {import("../media/call.js").Incoming} Incoming */
 
 /** Frequencies in hertz. */
 const TUNES = { knock: [659, 784], admitted: [523, 659, 784], came: [587], test: [523, 659, 784, 1047] };
@@ -60,13 +60,13 @@ export class AudioOut {
   /** @param {Map<string, Incoming>} incoming */
   play(incoming) {
     for (const [key, element] of this.#elements) {
-      if (incoming.has(key)) continue;
+      if (incoming.get(key)?.stream) continue;
       element.srcObject = null;
       element.remove();
       this.#elements.delete(key);
     }
     for (const [key, { stream, source, participant }] of incoming) {
-      if (source !== "microphone" && source !== "screen_audio") continue;
+      if (!stream || (source !== "microphone" && source !== "screen_audio")) continue;
       let element = this.#elements.get(key);
       if (!element) {
         element = h("audio", { autoplay: true, "data-of": participant, "data-source": source });

@@ -10,6 +10,7 @@ import { Subscriber, trackKey } from "./subscriber.js";
  * @typedef {import("../signaling/protocol.js").MediaState} MediaState
  * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
  * @typedef {import("./publisher.js").Request} Request
+ * @typedef {Omit<import("./subscriber.js").Incoming, "stream"> & {stream: MediaStream | null}} Incoming
  * @typedef {{participant: string, source: "camera" | "screen", height: number}} Tile a picture on the screen; device pixels
  * @typedef {{tracks: null, state: {sending: string, receiving: string}, refused: import("../signaling/protocol.js").OwnSource, failed: unknown}} CallEvents
  *   `refused`: said to be on, and the server keeps it off
@@ -63,19 +64,21 @@ export class Call extends Emitter {
 
   /**
    * Streams by who sends them and from which source: in an encrypted room by the key that opened them, whatever the server
-   * called them.
-   * @returns {Map<string, import("./subscriber.js").Incoming>}
+   * called them. What no key has opened is shown as nobody's: it has no stream, and never takes the place of what was opened.
+   * @returns {Map<string, Incoming>}
    */
   get incoming() {
+    /** @type {Map<string, import("./subscriber.js").Incoming>} */
     const served = this.subscriber?.incoming ?? new Map();
     const { originOf } = this;
     if (!originOf) return served;
-    return new Map(
-      [...served.values()].map((incoming) => {
-        const labelled = { ...incoming, ...originOf(incoming.receiver) };
-        return [trackKey(labelled.participant, labelled.source), labelled];
-      }),
-    );
+    /** @type {Map<string, Incoming>} */
+    const labelled = new Map([...served].map(([key, incoming]) => [key, { ...incoming, stream: null }]));
+    for (const incoming of served.values()) {
+      const origin = originOf(incoming.receiver);
+      if (origin) labelled.set(trackKey(origin.participant, origin.source), { ...incoming, ...origin });
+    }
+    return labelled;
   }
 
   /**

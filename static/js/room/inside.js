@@ -260,6 +260,7 @@ export class Inside {
       }
     } else if (message.type === "reaction") this.#stage.react(message.participant, message.emoji);
     else if (message.type === "record.answered") this.#recording.answered(message);
+    else if (message.type === "record.lists") this.#recording.listed(message);
     else if (message.type === "muted") void this.#participation.mutedByHost(message);
     else if (message.type === "host.asked") this.#notices.asked(message.source, message.by, () => void this.#deeds.accept(message.source));
     else if (message.type === "authorization") this.#authorized(message);

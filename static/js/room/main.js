@@ -43,7 +43,7 @@ const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text)
 const title = door.meeting?.title ?? gettext("Meeting");
 const tab = new TabTitle(title);
 const link = new CompleteLink(door.code);
-const securing = new Securing({ client, roster, door, link, notTheGroup: () => void notSecured("not_the_group") });
+const securing = new Securing({ client, roster, door, link, broken: (reason) => void notSecured(reason) });
 const kept = new KeptSeat(door.code, () => ({ ...devices.wanted, open: devices.asked === "ready" }));
 
 const linkAsked = new LinkAsked(byId("link-asked"), (wish, allow) => client.request("link.answer", { wish, allow }), (text) => announcer.alert(text));

@@ -25,6 +25,8 @@ export class Recording {
   #agreed = new Set();
   /** What this person said to each who records. @type {Map<string, Answer>} */
   #answers = new Map();
+  /** People whose recording has this person in it, as their devices say. @type {Set<string>} */
+  #inOf = new Set();
   /** What is shown of whom; drawn anew only when it changes. @type {Map<string, string>} */
   #drawn = new Map();
   /** The same of the own recording. */
@@ -116,6 +118,14 @@ export class Recording {
     if (agrees) this.#agreed.add(participant);
     else this.#agreed.delete(participant);
     this.#announcer.say(agrees ? gettext("{name} agreed to be recorded.", { name: person.name }) : gettext("{name} isn’t recorded.", { name: person.name }));
+    void this.#talk.tellRecorded([...this.#agreed]).catch(() => undefined);
+    this.render();
+  }
+
+  /** @param {{participant: string, includesYou: boolean}} said by the device of somebody who records */
+  listed({ participant, includesYou }) {
+    if (includesYou) this.#inOf.add(participant);
+    else this.#inOf.delete(participant);
     this.render();
   }
 
@@ -132,6 +142,7 @@ export class Recording {
   clear() {
     void this.stop({ isOut: true });
     this.#answers.clear();
+    this.#inOf.clear();
     this.#drawn.clear();
     this.#ownDrawn = "";
   }
@@ -156,20 +167,25 @@ export class Recording {
   /** @param {Person} person */
   #renderTheirs({ participant, name }) {
     const answer = this.#answers.get(participant) ?? "unanswered";
-    if (this.#drawn.get(participant) === answer) return;
+    // Somebody on the way could keep a no back: it counts as heard when the device that records says so.
+    const isHeard = answer === "agreed" || !this.#inOf.has(participant);
+    const state = `${answer} ${isHeard}`;
+    if (this.#drawn.get(participant) === state) return;
     const isNew = !this.#drawn.has(participant);
-    this.#drawn.set(participant, answer);
+    this.#drawn.set(participant, state);
     const title = gettext("{name} is recording on their device.", { name });
-    const text = {
-      unanswered: gettext("You’re not in the recording unless you agree."),
-      agreed: gettext("You agreed to be in the recording."),
-      refused: gettext("You’re not in the recording."),
-    }[answer];
+    const text = !isHeard
+      ? gettext("{name}’s device hasn’t confirmed yet that you’re out. Until it does, you may still be in the recording.", { name })
+      : {
+          unanswered: gettext("You’re not in the recording unless you agree."),
+          agreed: gettext("You agreed to be in the recording."),
+          refused: gettext("You’re not in the recording."),
+        }[answer];
     const agree = { label: gettext("Agree"), run: () => void this.#answer(participant, true) };
     const refuse = { label: answer === "agreed" ? gettext("Take me out") : gettext("Don’t agree"), run: () => void this.#answer(participant, false) };
     this.#banners.show(`recording-${participant}`, {
       icon: "circle-dot", title, text,
-      actions: answer === "unanswered" ? [agree, refuse] : answer === "agreed" ? [refuse] : [agree],
+      actions: answer === "unanswered" || !isHeard ? [agree, refuse] : answer === "agreed" ? [refuse] : [agree],
     });
     if (!isNew) return;
     this.#announcer.alert(`${title} ${text}`);
@@ -195,6 +211,7 @@ export class Recording {
   #over(participant) {
     this.#drawn.delete(participant);
     this.#answers.delete(participant);
+    this.#inOf.delete(participant);
     this.#banners.hide(`recording-${participant}`);
     const name = this.#roster.people.get(participant)?.name;
     if (name) this.#announcer.say(gettext("{name} stopped recording.", { name }));
@@ -218,7 +235,7 @@ export class Recording {
 
   #voices() {
     const heard = [...this.#call.incoming].filter(([, { source, participant }]) => (source === "microphone" || source === "screen_audio") && this.#isIn(participant));
-    const voices = new Map(heard.flatMap(([key, { stream }]) => stream.getAudioTracks().map((track) => /** @type {const} */ ([key, track]))));
+    const voices = new Map(heard.flatMap(([key, { stream }]) => (stream?.getAudioTracks() ?? []).map((track) => /** @type {const} */ ([key, track]))));
     const own = this.#ownVoice();
     if (own) voices.set("own", own);
     return voices;

@@ -10,6 +10,9 @@ import { CompleteLink } from "./complete_link.js";
  * @typedef {{transforms: import("../media/transforms.js").Transforms | null, originOf: ((receiver: RTCRtpReceiver) => Origin | null) | null}} Sealed
  */
 
+/** What members say to each other. In a room with a group it comes from there, and from the server nothing of it is taken. */
+const OF_MEMBERS = new Set(["chat", "reaction", "record.answered", "record.lists"]);
+
 /** Why media can't flow here. `reason` is one of the page's refusals. */
 export class NotSecured extends Error {
   /** @param {"cant_encrypt" | "downgraded" | "unsealed" | "not_the_group" | import("./complete_link.js").Trouble} reason */
@@ -27,7 +30,11 @@ export class Securing {
   #client;
   #roster;
   #door;
-  #notTheGroup;
+  #broken;
+  /** The mode with which this stay inside has begun: it never changes. @type {string | null} */
+  #mode = null;
+  /** Whether members speak by way of the server here: nowhere but in rooms that are encrypted to it. */
+  #isPlain = false;
   /** @type {Promise<void> | null} */
   #fetching = null;
   /** @type {ReadonlyMap<string, import("../e2ee/tree.js").Member> | null} */
@@ -36,15 +43,15 @@ export class Securing {
   /**
    * @param {{
    *   client: import("../signaling/client.js").MeetingClient, roster: import("../signaling/roster.js").Roster,
-   *   door: import("./door_data.js").DoorData, link?: CompleteLink, notTheGroup?: () => void,
-   * }} parts `notTheGroup`: the group that was offered is not the one that the complete link is for
+   *   door: import("./door_data.js").DoorData, link?: CompleteLink, broken?: (reason: NotSecured["reason"]) => void,
+   * }} parts `broken`: what was promised no longer holds, in the middle of a stay
    */
-  constructor({ client, roster, door, link = new CompleteLink(door.code), notTheGroup = () => undefined }) {
+  constructor({ client, roster, door, link = new CompleteLink(door.code), broken = () => undefined }) {
     this.#client = client;
     this.#roster = roster;
     this.#door = door;
     this.link = link;
-    this.#notTheGroup = notTheGroup;
+    this.#broken = broken;
   }
 
   /**
@@ -90,7 +97,7 @@ export class Securing {
       this.encryption.on("link", ({ key }) => void this.#renewed(key));
       this.encryption.on("change", () => {
         this.#attest();
-        if (this.encryption?.phase === "refused") this.#notTheGroup();
+        if (this.encryption?.phase === "refused") this.#broken("not_the_group");
       });
     });
     this.#fetching.catch(() => (this.#fetching = null));
@@ -125,6 +132,8 @@ export class Securing {
     const obstacle = await this.#obstacle(meeting.encryption, meeting.link_key);
     if (obstacle !== "unsealed" && obstacle !== "downgraded" && meeting.encryption !== "transport") remember(meeting.code, meeting.encryption);
     if (obstacle) throw new NotSecured(obstacle);
+    if (this.#isOtherMode(meeting)) throw new NotSecured("downgraded");
+    this.#mode = meeting.encryption;
     if (meeting.encryption === "transport") return { transforms: null, originOf: null };
     const { encryption } = this;
     if (!encryption) throw new NotSecured("cant_encrypt");
@@ -134,10 +143,26 @@ export class Securing {
     return { transforms: encryption.transforms, originOf: (receiver) => encryption.originOf(receiver) };
   }
 
-  /** @param {import("../signaling/protocol.js").ServerMessage} message @returns {boolean} whether it was the group's */
+  /**
+   * @param {import("../signaling/protocol.js").ServerMessage} message
+   * @returns {boolean} whether nobody else has to hear of it: it was the group's, or is nothing that the server could say here
+   */
   take(message) {
-    if (message.type === "meeting") this.encryption?.setMeeting(message.meeting);
+    if (message.type === "room") this.#isPlain = message.meeting.encryption === "transport" && !["e2ee", "sealed"].includes(this.#promised());
+    if (OF_MEMBERS.has(message.type)) return !this.#isPlain;
+    if (message.type === "meeting") {
+      if (this.#isOtherMode(message.meeting)) {
+        this.#broken(this.#mode === "sealed" ? "unsealed" : "downgraded");
+        return true;
+      }
+      this.encryption?.setMeeting(message.meeting);
+    }
     return this.encryption?.take(message) ?? false;
+  }
+
+  /** @param {Meeting} meeting as the server has it now */
+  #isOtherMode({ encryption }) {
+    return this.#mode !== null && encryption !== this.#mode;
   }
 
   /** The name or the row of this person is another than their key is attested for. */
@@ -175,6 +200,8 @@ export class Securing {
   }
 
   close() {
+    this.#mode = null;
+    this.#isPlain = false;
     this.encryption?.close();
   }
 }

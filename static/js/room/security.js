@@ -8,11 +8,13 @@ import { Pins } from "../e2ee/pins.js";
  * @typedef {"transport" | "pending" | "on" | "compared" | "check_key" | "differs" | "stuck" | "leaking"} Status
  * @typedef {"compared" | "vouched" | "not_compared" | "changed"} KeyState
  * @typedef {{at: Date, keys: Set<string>}} Compared
- * @typedef {{change: null, key: Member, ghosts: Member[]}} SecurityEvents
+ * @typedef {{change: null, key: Member, ghosts: Member[], overdue: Member[]}} SecurityEvents
  */
 
-/** A member whom the server doesn't list may just be leaving; longer than this it is something else. */
+/** A member whom the server doesn't list, or whom a host put out, may just be leaving; longer than this it is something else. */
 const GHOST_AFTER_MS = 5000;
+/** Nobody has read thirty digits aloud in less: whoever says that they are the same speaks of those before. */
+const CODE_READ_AFTER_MS = 3000;
 
 /** @extends {Emitter<SecurityEvents>} */
 export class Security extends Emitter {
@@ -24,12 +26,16 @@ export class Security extends Emitter {
   lastStep = null;
   /** Members whom the server doesn't list. @type {Member[]} */
   ghosts = [];
+  /** Members who have keys though a host put them out. @type {Member[]} */
+  overdue = [];
   #securing;
   #roster;
   #call;
   #pins;
-  /** @type {Map<string, number>} */
-  #unlistedSince = new Map();
+  #unlisted = new Overstaying();
+  #putOut = new Overstaying();
+  /** The key that a guest came with first: it lasts for the meeting. @type {Map<string, string>} */
+  #guests = new Map();
   /** Guests have no account to remember; what was compared holds on this page. @type {Set<string>} */
   #comparedHere = new Set();
   /** @type {any} */
@@ -97,19 +103,26 @@ export class Security extends Emitter {
   keyState(member) {
     const { account } = member.who;
     if (this.#comparedHere.has(keyOf(member))) return "compared";
-    if (account === null) return "not_compared";
+    if (account === null) return (this.#guests.get(member.who.participant) ?? member.key) === member.key ? "not_compared" : "changed";
     const state = this.#pins.state(account, member.key);
     return state === "compared" ? "compared" : state === "known" ? "vouched" : "changed";
   }
 
   // ---- what people say about the code
 
-  /** "Same for all". */
-  async same() {
+  /**
+   * "Same for all".
+   * @param {string} [code] the one that was shown when it was pressed
+   * @returns {Promise<boolean>} false where that isn't the code any more, or only just: then nothing was compared
+   */
+  async same(code = this.#encryption?.code) {
+    const { code: now, codeSince } = this.#encryption ?? {};
+    if (code !== now || (codeSince && Date.now() - codeSince.getTime() < CODE_READ_AFTER_MS)) return false;
     this.differs = false;
     this.compared = { at: new Date(), keys: new Set(this.others.map(keyOf)) };
     for (const member of this.others) await this.#compare(member);
     this.emit("change", null);
+    return true;
   }
 
   /** "It differs", or taken back. @param {boolean} differs */
@@ -126,8 +139,9 @@ export class Security extends Emitter {
   }
 
   /** "I know about it". @param {Member} member */
-  async accept({ who: { account }, key }) {
+  async accept({ who: { account, participant }, key }) {
     if (account !== null) await this.#pins.accept(account, key);
+    else this.#guests.set(participant, key);
     this.emit("change", null);
   }
 
@@ -153,24 +167,30 @@ export class Security extends Emitter {
 
   /** @param {Member} member */
   async #see(member) {
-    const { account } = member.who;
-    if (account === null || member.who.participant === this.#roster.you) return;
-    const state = await this.#pins.see(account, member.key);
-    if (state === "new" || state === "new_after_compared") this.emit("key", member);
+    const { account, participant, name } = member.who;
+    if (participant === this.#roster.you) return;
+    if (account !== null) {
+      const own = this.#encryption?.self;
+      // The own account's key is known here: another one is somebody's who was given our name.
+      if (own?.who.account) await this.#pins.see(own.who.account, own.key, own.who.name);
+      await this.#pins.see(account, member.key, name);
+    } else if (!this.#guests.has(participant)) this.#guests.set(participant, member.key);
+    if (this.keyState(member) === "changed") this.emit("key", member);
     this.emit("change", null);
   }
 
-  /** Compares the group with the server's list; `start` does it again and again. */
+  /** Compares the group with the server's list and with what hosts said; `start` does it again and again. */
   #look() {
     const now = performance.now();
-    const unlisted = this.others.filter(({ who }) => !this.#roster.people.has(who.participant));
-    for (const participant of this.#unlistedSince.keys()) if (!unlisted.some(({ who }) => who.participant === participant)) this.#unlistedSince.delete(participant);
-    for (const { who } of unlisted) if (!this.#unlistedSince.has(who.participant)) this.#unlistedSince.set(who.participant, now);
-    const ghosts = unlisted.filter(({ who }) => now - (this.#unlistedSince.get(who.participant) ?? now) > GHOST_AFTER_MS);
-    if (ghosts.map(keyOf).join() === this.ghosts.map(keyOf).join()) return;
+    const ghosts = this.#unlisted.look(this.others.filter(({ who }) => !this.#roster.people.has(who.participant)), now);
+    const overdue = this.#putOut.look(this.others.filter(({ who }) => this.#encryption?.overdue?.has(who.participant)), now);
+    const isNews = (/** @type {Member[]} */ found, /** @type {Member[]} */ before) => found.map(keyOf).join() !== before.map(keyOf).join();
+    const [newGhosts, newOverdue] = [isNews(ghosts, this.ghosts), isNews(overdue, this.overdue)];
     this.ghosts = ghosts;
-    this.emit("ghosts", ghosts);
-    this.emit("change", null);
+    this.overdue = overdue;
+    if (newGhosts) this.emit("ghosts", ghosts);
+    if (newOverdue) this.emit("overdue", overdue);
+    if (newGhosts || newOverdue) this.emit("change", null);
   }
 
   start() {
@@ -184,10 +204,30 @@ export class Security extends Emitter {
     this.differs = false;
     this.lastStep = null;
     this.ghosts = [];
-    this.#unlistedSince.clear();
+    this.overdue = [];
+    this.#unlisted = new Overstaying();
+    this.#putOut = new Overstaying();
+    this.#guests.clear();
     this.#comparedHere.clear();
   }
 }
 
 /** @param {Member} member */
 const keyOf = ({ who, key }) => `${who.participant} ${key}`;
+
+/** Who is in the group for longer than it takes to leave, and shouldn't be. */
+class Overstaying {
+  /** @type {Map<string, number>} */
+  #since = new Map();
+
+  /**
+   * @param {Member[]} members who shouldn't be there now
+   * @param {number} now
+   */
+  look(members, now) {
+    const here = new Set(members.map(keyOf));
+    for (const place of this.#since.keys()) if (!here.has(place)) this.#since.delete(place);
+    for (const place of here) if (!this.#since.has(place)) this.#since.set(place, now);
+    return members.filter((member) => now - (this.#since.get(keyOf(member)) ?? now) > GHOST_AFTER_MS);
+  }
+}

@@ -1,6 +1,7 @@
 // What happens to the encryption of the room, put into words at the moment: over the stage, between the messages, and said.
 import { showLinkAsQr } from "../elements/complete_link.js";
 import { gettext } from "../lib/i18n.js";
+import { newKeyWords, overdueWords } from "./security_words.js";
 
 /**
  * @typedef {{
@@ -20,7 +21,7 @@ export function tellSecurity(parts) {
 }
 
 /** The link of a sealed meeting has a new key: whoever gave it that is shown what to pass on now. @param {Parts} parts */
-function tellNewLink({ securing, banners, announcer, chat }) {
+function tellNewLink({ securing, banners, announcer, chat, failed }) {
   securing.encryption?.on("link", ({ own }) => {
     chat.note(gettext("The link has a new key. Who comes from now on needs the new complete link."), "key-round");
     if (!own) return;
@@ -34,12 +35,21 @@ function tellNewLink({ securing, banners, announcer, chat }) {
     });
     announcer.alert(title);
   });
+  securing.encryption?.on("linkFailed", () => {
+    const title = gettext("The link still has its old key.");
+    banners.show("link", {
+      icon: "triangle-alert", title, text: gettext("Somebody was removed, and the server didn’t take a new key. They may come back with the link that they have."), closable: true,
+      actions: [{ label: gettext("Try again"), run: () => void securing.encryption?.renewLink().catch(failed) }],
+    });
+    announcer.alert(title);
+  });
 }
 
 /** Who comes and goes is told from the group, not from the server's word. @param {Parts} parts */
-function tellWhoCame({ securing, security, announcer, chat }) {
-  securing.encryption?.on("stepped", ({ added, removed, fresh }) => {
+function tellWhoCame({ securing, security, banners, announcer, chat }) {
+  securing.encryption?.on("stepped", ({ added, removed, fresh, again }) => {
     if (fresh) return;
+    if (again) chat.note(gettext("This device agreed on keys with the others anew. New room code."), "key-round");
     for (const member of added) {
       const { name, account } = member.who;
       if (account === null) announcer.came(gettext("{name}, guest, not compared", { name }));
@@ -51,7 +61,17 @@ function tellWhoCame({ securing, security, announcer, chat }) {
       chat.note(gettext("{name} left. New room code.", { name: who.name }), "key-round");
     }
   });
-  security.on("key", ({ who: { name } }) => announcer.alert(gettext("{name} is using a new device or browser. Compare with them before relying on it.", { name })));
+  security.on("key", ({ who: { name } }) => {
+    const text = newKeyWords(name);
+    announcer.alert(text);
+    chat.note(text, "key-round");
+  });
+  securing.encryption?.on("missing", ({ who: { name } }) => {
+    const title = gettext("Something that {name} sent never arrived here.", { name });
+    banners.show("missing", { icon: "triangle-alert", title, text: gettext("Ask them what it was. If it happens again, somebody on the way may be keeping messages back."), closable: true });
+    announcer.alert(title);
+    chat.note(title, "triangle-alert");
+  });
 }
 
 /** @param {Parts} parts */
@@ -91,6 +111,16 @@ function tellTroubles({ securing, security, banners, announcer, openPanel }) {
     }
     const title = gettext("{name} has the keys of this room, but the server doesn’t list them.", { name: names[0] });
     banners.show("ghost", { icon: "triangle-alert", title, actions: [{ label: gettext("Open Encryption"), run: openPanel }] });
+    announcer.alert(title);
+  });
+  security.on("overdue", (overdue) => {
+    const [first] = overdue;
+    if (!first) {
+      banners.hide("overdue");
+      return;
+    }
+    const title = overdueWords(first.who.name);
+    banners.show("overdue", { icon: "triangle-alert", title, text: gettext("The server doesn’t let the devices here change the keys."), actions: [{ label: gettext("Open Encryption"), run: openPanel }] });
     announcer.alert(title);
   });
 }

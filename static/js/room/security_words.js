@@ -50,7 +50,7 @@ export function securityWords(status, { organisation, comparedAt, changed, seale
     case "check_key":
       return {
         icon: "key-round", tone: "plain", short: gettext("Check {name}’s key", { name: changed[0] ?? "" }),
-        text: gettext("{name} is using a new device or browser. Compare with them before relying on it.", { name: changed[0] ?? "" }),
+        text: newKeyWords(changed[0] ?? ""),
       };
     case "differs":
       return {
@@ -69,6 +69,13 @@ export function securityWords(status, { organisation, comparedAt, changed, seale
       };
   }
 }
+
+/** @param {string} name of somebody whose key is news here */
+export const newKeyWords = (name) =>
+  gettext("{name} is using a new device, browser or account. Compare with them before relying on it.", { name });
+
+/** @param {string} name of somebody whom a host put out, and who still has keys */
+export const overdueWords = (name) => gettext("A host put {name} out, but they still have the keys of this room.", { name });
 
 /**
  * @param {KeyState} state

@@ -15,6 +15,8 @@ export class Talk extends Emitter {
   #client;
   #roster;
   #securing;
+  /** Who is in the recording that is made here. @type {string[]} */
+  #recorded = [];
 
   /**
    * @param {{
@@ -28,13 +30,14 @@ export class Talk extends Emitter {
     this.#roster = roster;
     this.#securing = securing;
     securing.encryption?.on("message", (message) => this.#heard(message));
-    securing.encryption?.on("stepped", ({ added, fresh }) => {
-      // Who has just come can't know whose hands are up, nor who records.
-      if (fresh || !added.length) return;
+    securing.encryption?.on("stepped", ({ added, removed, fresh, again }) => {
+      for (const { who } of removed) this.#roster.forget(who.participant);
+      // Who has just come can't know whose hands are up, nor who records; whoever comes again may have been forgotten.
+      if (fresh || !(added.length || again)) return;
       // Whoever came anew, also on a page that was loaded again, has not agreed to anything.
       for (const { who } of added) this.emit("message", { type: "record.answered", participant: who.participant, agrees: false });
       if (this.#roster.self?.hand) void this.#seal("reaction", { t: "hand", raised: true }).catch(() => undefined);
-      if (this.#roster.self?.recording) void this.#seal("control", { t: "record", on: true }).catch(() => undefined);
+      if (this.#roster.self?.recording) void this.#seal("control", { t: "record", on: true, people: this.#recorded }).catch(() => undefined);
     });
   }
 
@@ -96,9 +99,19 @@ export class Talk extends Emitter {
    */
   async record(on) {
     await this.#client.request("record", { on });
+    this.#recorded = [];
     if (!this.#sealed) return;
-    await this.#seal("control", { t: "record", on });
+    await this.#seal("control", { t: "record", on, people: [] });
     this.#roster.setRecording(this.#roster.you, on ? new Date().toISOString() : null);
+  }
+
+  /**
+   * Says again that this person records, and who is in it: whoever took a yes back sees that it was heard.
+   * @param {string[]} people
+   */
+  async tellRecorded(people) {
+    this.#recorded = people;
+    await this.#seal("control", { t: "record", on: true, people });
   }
 
   /**
@@ -134,6 +147,8 @@ export class Talk extends Emitter {
       this.#roster.setHand(participant, content.raised ? new Date().toISOString() : null);
     } else if (kind === "control" && content.t === "record" && typeof content.on === "boolean") {
       this.#roster.setRecording(participant, content.on ? new Date().toISOString() : null);
+      const includesYou = content.on && Array.isArray(content.people) && content.people.includes(this.#roster.you);
+      this.emit("message", { type: "record.lists", participant, includesYou });
     } else if (kind === "control" && content.t === "record_answer" && typeof content.agrees === "boolean") {
       if (content.participant === this.#roster.you) this.emit("message", { type: "record.answered", participant, agrees: content.agrees });
     } else if (kind === "control" && content.t === "lower_hand" && from.who.row === "host" && typeof content.participant === "string") {

@@ -56,6 +56,7 @@
  *   | AuthorizationMessage
  *   | TurnedAwayMessage
  *   | {type: "record.answered", participant: string, agrees: boolean}
+ *   | {type: "record.lists", participant: string, includesYou: boolean}
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
  *
  * @typedef {{outcome: Outcome, reason: string, until: string | null, participant?: string, ticket?: string,

@@ -114,8 +114,11 @@ export class Roster extends Emitter {
         if (!person) return;
         this.people.delete(message.participant);
         this.#served.delete(message.participant);
-        this.#hands.delete(message.participant);
-        this.#recording.delete(message.participant);
+        // Who is still in the group has said what they said, whatever the server says of them.
+        if (!this.#members?.has(message.participant)) {
+          this.#hands.delete(message.participant);
+          this.#recording.delete(message.participant);
+        }
         this.emit("gone", { person, why: message.why, by: message.by });
         break;
       }
@@ -173,12 +176,9 @@ export class Roster extends Emitter {
    * @param {string | null} at
    */
   setHand(participant, at) {
-    const served = this.#served.get(participant);
-    if (!served) return;
     if (at) this.#hands.set(participant, this.#hands.get(participant) ?? at);
     else this.#hands.delete(participant);
-    this.#person(served);
-    this.emit("change", null);
+    this.#said(participant);
   }
 
   /**
@@ -187,11 +187,22 @@ export class Roster extends Emitter {
    * @param {string | null} at
    */
   setRecording(participant, at) {
-    const served = this.#served.get(participant);
-    if (!served) return;
     if (at) this.#recording.set(participant, this.#recording.get(participant) ?? at);
     else this.#recording.delete(participant);
-    this.#person(served);
+    this.#said(participant);
+  }
+
+  /** They left the group: what they said there was for as long as they were in it. @param {string} participant */
+  forget(participant) {
+    this.#hands.delete(participant);
+    this.#recording.delete(participant);
+    this.#said(participant);
+  }
+
+  /** It is kept where the server doesn't list them yet, too. @param {string} participant */
+  #said(participant) {
+    const served = this.#served.get(participant);
+    if (served) this.#person(served);
     this.emit("change", null);
   }
 
