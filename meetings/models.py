@@ -183,6 +183,9 @@ class Participant(models.Model):
         blank=True,
         help_text="Encrypted meetings: a host's signed word that this person's device may be added. Members check it.",
     )
+    knows_link_key = models.BooleanField(
+        default=False, help_text="Removed from a sealed meeting whose link has had no new key since."
+    )
     # A host's word about this person, for this occurrence. Empty: the meeting's rule holds.
     may_speak = models.BooleanField(null=True, blank=True)
     may_show = models.BooleanField(null=True, blank=True)

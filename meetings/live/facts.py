@@ -23,7 +23,7 @@ from meetings.live.cautions import Named
 from meetings.live.files import largest_file
 from meetings.live.seats import Asked, LinkUse, Person
 from meetings.live.sessions import living_sessions
-from meetings.models import Encryption, Occurrence, Participant, SecondDevice
+from meetings.models import Encryption, Meeting, Occurrence, Participant, SecondDevice
 from meetings.register import Register
 from meetings.roundtrip.services import RoundTrip, round_trip_of
 from meetings.rulebook import locked_since, locks_at
@@ -205,6 +205,11 @@ def _over(occurrence: Occurrence) -> str | None:
     return "ended" if occurrence.ended_at else None
 
 
+def _link_key(meeting: Meeting) -> Mapping[str, Any] | None:
+    known = link_keys.public(meeting)
+    return known and {**known, "due": link_keys.due(meeting)}
+
+
 def _meeting_facts(occurrence: Occurrence, register: Register, now: datetime) -> MeetingFacts:
     meeting = occurrence.meeting
     rules = register.rules
@@ -216,7 +221,7 @@ def _meeting_facts(occurrence: Occurrence, register: Register, now: datetime) ->
         ends_at=occurrence.ends_at,
         started_at=occurrence.started_at,
         encryption=meeting.encryption,
-        link_key=link_keys.public(meeting),
+        link_key=_link_key(meeting),
         largest_file=largest_file(settings.LINTEL) if meeting.encryption != Encryption.TRANSPORT else 0,
         locked_at=locked_since(occurrence, rules, now),
         locks_at=locks_at(occurrence, rules),

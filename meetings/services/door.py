@@ -16,7 +16,7 @@ from meetings.audit import flush_refusals
 from meetings.devices.models import RoomDevice
 from meetings.door import Admit, Because, Decision, Refuse, Row, Wait
 from meetings.doorwords import written
-from meetings.models import Block, Invitation, Occurrence, Participant
+from meetings.models import Block, Encryption, Invitation, Occurrence, Participant
 from meetings.services import moves
 from meetings.services.errors import NotAHost, Wrong
 from meetings.services.hosting import (
@@ -177,7 +177,9 @@ def let_in(by: Any, target: Participant, *, word: str | None = None) -> Particip
         target.must_knock = False
         target.refused_until = None
         target.word = word or target.word
-        target.save(update_fields=["state", "let_in_at", "let_in_by", "must_knock", "refused_until", "word"])
+        target.knows_link_key = False
+        changed = ["state", "let_in_at", "let_in_by", "must_knock", "refused_until", "word", "knows_link_key"]
+        target.save(update_fields=changed)
         write("door.let_in", occurrence, target, by=account)
     return target
 
@@ -223,7 +225,8 @@ def put_out(target: Participant, decision: Refuse) -> Participant:
         target.refresh_from_db()
         move(target, Event.SHUT_OUT)
         target.left_at = timezone.now()
-        target.save(update_fields=["state", "left_at"])
+        target.knows_link_key = target.entered_at is not None and occurrence.meeting.encryption == Encryption.SEALED
+        target.save(update_fields=["state", "left_at", "knows_link_key"])
         write("door.put_out", occurrence, target, reason=decision.reason, because=written(decision.because))
     return target
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from meetings import audit, lifecycle, tasks
 from meetings.admission import Event
 from meetings.door import Row, Way
-from meetings.models import Block, Meeting, Occurrence, Participant
+from meetings.models import Block, Encryption, Meeting, Occurrence, Participant
 from meetings.rulebook import locks_at, rules_of
 from meetings.services import cohosts
 from meetings.services.errors import Wrong
@@ -39,7 +39,9 @@ def remove(by: Any, target: Participant, *, note: str = "", block: bool = True) 
         target.note = note[:NOTE_LENGTH]
         target.refused_by = account.name
         target.word = ""
-        target.save(update_fields=["state", "left_at", "let_in_at", "must_knock", "note", "refused_by", "word"])
+        target.knows_link_key = occurrence.meeting.encryption == Encryption.SEALED
+        changed = ["state", "left_at", "let_in_at", "must_knock", "note", "refused_by", "word", "knows_link_key"]
+        target.save(update_fields=changed)
         _forget_let_in(target)
         if block:
             Block.objects.create(

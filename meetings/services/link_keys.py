@@ -18,6 +18,8 @@ from meetings.services.errors import Wrong
 from meetings.services.roles import require_host, require_host_of
 
 MOST_GENERATIONS = 1_000_000
+MOST_DUE = 20
+"""Named at once; one new key is for all of them."""
 CHECK = re.compile(r"[\w-]{10}[AEIMQUYcgkosw048]", re.ASCII)  # 8 bytes, base64url
 
 
@@ -26,6 +28,14 @@ def public(meeting: Meeting) -> dict[str, Any] | None:
     if meeting.encryption != Encryption.SEALED or not meeting.link_generation:
         return None
     return {"generation": meeting.link_generation, "check": meeting.link_check}
+
+
+def due(meeting: Meeting) -> list[str]:
+    """Participants who were removed since the newest key was made, who know it: a host's browser makes the next."""
+    if meeting.encryption != Encryption.SEALED:
+        return []
+    gone = Participant.objects.filter(occurrence__meeting=meeting, knows_link_key=True)
+    return [str(pk) for pk in gone.order_by("pk").values_list("pk", flat=True)[:MOST_DUE]]
 
 
 def replace_inside(by: Any, occurrence: Occurrence, *, generation: int, check: str) -> Occurrence:
@@ -60,5 +70,6 @@ def _store(account: Any, meeting: Meeting, generation: int, check: str) -> None:
     if not found.update(link_generation=generation, link_check=check):
         raise Wrong("generation", "conflict", _("Somebody else has just given the link another key."))
     meeting.refresh_from_db(fields=["link_generation", "link_check"])
+    Participant.objects.filter(occurrence__meeting=meeting, knows_link_key=True).update(knows_link_key=False)
     kind = "meeting.link_key_made" if generation == 1 else "meeting.link_key_replaced"
     audit.record(kind, actor=account, meeting=meeting)

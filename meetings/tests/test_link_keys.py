@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.core import mail
 from django.test import TestCase
 
+from meetings.live import hosting
+from meetings.live.storing import Actor
 from meetings.models import AuditEntry, Meeting, Participant
 from meetings.services import invitations, link_keys
 from meetings.services.errors import NotAHost, Wrong
@@ -99,9 +102,32 @@ class LiveLinkKeyTests(LiveCase):
             host = await self.host_inside(live)
             assert (await host.ask("e2ee.link", generation=1, check=CHECK))["type"] == "ok"
             changed = [message for message in host.heard if message["type"] == "meeting"]
-            assert changed[-1]["meeting"]["link_key"] == {"generation": 1, "check": CHECK}
-            assert (await host.ask("e2ee.link", generation=1, check=OTHER))["code"] == "wrong_state"
+            assert changed[-1]["meeting"]["link_key"] == {"generation": 1, "check": CHECK, "due": []}
+            assert (await host.ask("e2ee.link", generation=1, check=OTHER))["code"] == "conflict"
             guest = await Browser(live).join(self.code, "Peter")
             assert (await guest.ask("e2ee.link", generation=2, check=OTHER))["code"] == "not_inside"
         meeting = await Meeting.objects.aget()
         assert (meeting.link_generation, meeting.link_check) == (1, CHECK)
+
+    async def test_whoever_was_removed_by_a_program_makes_the_key_due_until_a_host_s_device_made_the_next(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            await host.ask("e2ee.link", generation=1, check=CHECK)
+            guest = await Browser(live).join(self.code, "Peter")
+            who = (await host.message("waiting"))["waiting"][0]["participant"]
+            assert (await host.ask("door.admit", participant=who))["type"] == "ok"
+            await guest.message("room")
+            await hosting.remove(live, self.id, Actor(user_id=str(self.host.pk)), who, note="", block=False)
+            told = await host.message("meeting")
+            while told["meeting"]["link_key"]["due"] != [who]:
+                told = await host.message("meeting")
+            page = await sync_to_async(self.client.get)(f"/m/{self.code}")
+            assert "due" not in (page.context["door_data"]["link_key"] or {})
+            await sync_to_async(self.client.force_login)(self.host)
+            page = await sync_to_async(self.client.get)(f"/meetings/{self.occurrence.meeting_id}/")
+            assert "Somebody was removed who has the complete link." in page.content.decode()
+            assert (await host.ask("e2ee.link", generation=2, check=OTHER))["type"] == "ok"
+            known = host.last("meeting")["meeting"]["link_key"]
+            assert known == {"generation": 2, "check": OTHER, "due": []}
+            page = await sync_to_async(self.client.get)(f"/meetings/{self.occurrence.meeting_id}/")
+            assert "Somebody was removed" not in page.content.decode()

@@ -133,3 +133,14 @@ class StartingAndJoining(PagesCase):
             answer = self.client.post("/meetings/join/", {"code": typed})
             assert answer.status_code == 422, typed
             self.assertContains(answer, "paste the whole link", status_code=422)
+
+    def test_the_key_of_a_sealed_link_is_not_asked_for_nor_kept_nor_shown_where_it_came_along(self) -> None:
+        code = self.meeting(title="Closed").code
+        assert 'pattern="[^#]*"' in self.client.get("/meetings/").content.decode()
+        plain = self.client.post("/meetings/join/", {"code": f"https://meet.example/m/{code}#other"})
+        assert (plain.status_code, plain["Location"]) == (302, f"/m/{code}")
+        key = "sealed=1.1." + "A" * 43
+        for typed in (f"https://meet.example/m/{code}#{key}", f"{code}#{key}"):
+            answer = self.client.post("/meetings/join/", {"code": typed})
+            self.assertContains(answer, "only browsers should see it", status_code=422)
+            self.assertNotContains(answer, "AAAAAA", status_code=422)

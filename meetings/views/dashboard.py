@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from meetings import codes, listing
@@ -29,6 +29,10 @@ from meetings.views.links import door_path, meeting_link
 
 NEXT_WITHIN = timedelta(minutes=60)
 FACES = 3
+KEY_CAME_ALONG = gettext_lazy(
+    "What stands behind the # is the key of a sealed link, and only browsers should see it. It came to this server with"
+    " the form and wasn’t kept. Ask a host to give the link a new key, and paste links like this into the address bar."
+)
 _TOKEN_PATH = re.compile(r"/i/([A-Za-z0-9_-]{16,200})/?\Z")
 _CODE_PATH = re.compile(r"/m/([A-Za-z0-9-]{4,40})/?\Z")
 
@@ -84,7 +88,11 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_POST
 def join(request: HttpRequest) -> HttpResponse:
     """Takes a meeting code or a pasted link to its door. Says nothing about whether it opens anything."""
-    typed = request.POST.get("code", "").strip()[:300]
+    # Browsers keep what stands behind a # to themselves; where neither script nor pattern did, it is let go of here.
+    typed, _hash, fragment = request.POST.get("code", "").strip()[:300].partition("#")
+    typed = typed.strip()
+    if "sealed=" in fragment:
+        return _dashboard_page(request, join_error=str(KEY_CAME_ALONG), join_typed=typed)
     path = urlsplit(typed).path if "/" in typed else ""
     if token := _TOKEN_PATH.search(path):
         return redirect(f"/i/{token[1]}")

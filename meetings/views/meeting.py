@@ -91,6 +91,7 @@ def _for_hosts(request: HttpRequest, found: Meeting, occurrence: Occurrence, now
         "link": meeting_link(found),
         "sealed": found.encryption == Encryption.SEALED,
         "link_key": link_keys.public(found),
+        "link_key_due": bool(link_keys.due(found)),
         "organisation": words.organisation(),
         "link_shown": meeting_link(found).partition("://")[2],
         "link_about": _link_about(door.rules),

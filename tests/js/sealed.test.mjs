@@ -360,6 +360,15 @@ test("a meeting whose link has a key is entered sealed or not at all", async () 
   await assert.rejects(group.enter(fits), { reason: "not_the_group" });
 });
 
+test("the key of a link is sent to nobody at the door, for the server reads what is", async () => {
+  const sent = [];
+  const securing = new Securing({ client: { request: async (type) => sent.push(type) }, roster: {}, door: { encryption: "sealed", code: "abc" }, link: page("").link });
+  const text = `Come by https://meet.example/m/abc#${fragmentOf(makeLinkKey(3))}, please`;
+  for (const fields of [{ text }, { note: text, block: false }]) await assert.rejects(securing.asHost("door.message", fields), { code: "link_key" });
+  await securing.asHost("door.message", { text: "Come by the link that you were given" });
+  assert.deepEqual(sent, ["door.message"]);
+});
+
 test("a QR code of a complete link is black and white squares", () => {
   const { size, data } = encode(`https://meet.example/m/7kqm-wtzp-4xab#${fragmentOf(makeLinkKey(1))}`, { ecc: "M", border: 4 });
   assert.ok(size > 40 && data.length === size && data[4].slice(4, 11).every(Boolean), "a finder pattern behind a quiet zone");

@@ -43,6 +43,9 @@ export function readLinkKey(text) {
   return { generation: Number(generation), secret };
 }
 
+/** Whether somebody is about to hand a key to the server, in words of theirs. @param {string} text */
+export const holdsLinkKey = (text) => /sealed=1\.\d{1,7}\.[\w-]{43}/.test(text);
+
 /** The key as text, for places that hold texts. @param {LinkKey} key */
 export const linkKeyText = (key) => fragmentOf(key).slice(NAME.length + 1);
 

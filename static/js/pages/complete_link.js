@@ -123,11 +123,13 @@ if (root) {
     void paste(/** @type {HTMLInputElement} */ ($("input", /** @type {Element} */ (event.target))));
   });
   $("[data-show-qr]", root)?.addEventListener("click", showQr);
-  $("[data-make]", root)?.addEventListener("click", async () => {
-    const done = await make(known());
-    if (done === "made") location.reload();
-    else show("failed");
-  });
+  for (const button of $$("[data-make]", root)) {
+    button.addEventListener("click", async () => {
+      const done = await make(known());
+      if (done === "made") location.reload();
+      else show("failed");
+    });
+  }
   const begun = begin();
   // Whoever goes to the room from here brings the key along, also where the browser keeps nothing.
   const door = /** @type {HTMLFormElement | null} */ ($("form[data-door]"));

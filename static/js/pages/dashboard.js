@@ -14,11 +14,15 @@ function tick() {
 tick();
 setInterval(tick, EVERY_MS);
 
-// A link with something behind the # is opened here: that part is for browsers, and the server must not see it.
-$("form.joinbox")?.addEventListener("submit", (event) => {
-  const typed = /** @type {HTMLInputElement} */ ($("input[name=code]", /** @type {Element} */ (event.target))).value.trim();
-  const url = URL.canParse(typed) ? new URL(typed) : null;
-  if (!url?.hash || !/^https?:$/.test(url.protocol)) return;
-  event.preventDefault();
-  location.assign(url);
+// What stands behind a # is for browsers, and the key of a sealed link among it. It stays out of the form, and goes along behind
+// the form's own address: a browser carries it over to where the answer leads.
+const joining = /** @type {HTMLFormElement | null} */ ($("form.joinbox"));
+const typed = /** @type {HTMLInputElement | null} */ (joining && $("input[name=code]", joining));
+if (location.hash.includes("sealed=")) history.replaceState(history.state, "", location.pathname + location.search);
+typed?.removeAttribute("pattern");
+joining?.addEventListener("submit", () => {
+  const [code, fragment] = /** @type {HTMLInputElement} */ (typed).value.split(/#(.*)/s);
+  if (fragment === undefined) return;
+  /** @type {HTMLInputElement} */ (typed).value = code.trim();
+  joining.action = `${joining.action.split("#")[0]}#${fragment.trim()}`;
 });

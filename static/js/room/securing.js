@@ -1,6 +1,8 @@
 // Whether this meeting is end-to-end encrypted, and what follows from it for the page. The code for it is fetched only where
 // it may be needed. Never goes on with less than was promised.
 import { canEncrypt } from "../e2ee/identity.js";
+import { holdsLinkKey } from "../e2ee/link_key.js";
+import { RequestFailed } from "../signaling/protocol.js";
 import { CompleteLink } from "./complete_link.js";
 
 /**
@@ -177,6 +179,8 @@ export class Securing {
    * @param {any} [fields]
    */
   async asHost(type, fields = {}) {
+    // Words for people at the door are the server's to read.
+    if (Object.values(fields).some((field) => typeof field === "string" && holdsLinkKey(field))) throw new RequestFailed("link_key", "the key of a link stays here");
     const { encryption } = this;
     if (!encryption?.isOn) return this.#client.request(type, fields);
     if (type === "door.admit") {
