@@ -397,6 +397,17 @@ class Watching(DeviceCase):
             self.assertEqual((answer.status_code, answer.json()["code"]), (403, "not_allowed"))
             await transport.close()
 
+    async def test_a_device_that_only_watches_is_given_no_right_to_be_heard(self) -> None:
+        token = await self.token(publish=False, watch=True)
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            _, transport = await self.watch(live, token)
+            who = str((await self.seat()).pk)
+            await host.ask("host.person_rights", participant=who, speak="yes", show="yes")
+            capabilities = live.rooms[self.id].seats[who].capabilities
+            self.assertEqual((capabilities.speak, capabilities.show), (False, False))
+            await transport.close()
+
     async def test_one_device_sends_and_watches_in_one_seat(self) -> None:
         token = await self.token(watch=True)
         async with running_live() as live:
