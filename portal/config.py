@@ -74,6 +74,7 @@ class Config:
     media_host: str
     media_port: int
     media_public_addresses: tuple[str, ...]
+    media_tcp_port: int
     turn_urls: tuple[str, ...]
     turn_secret: str
     email_url: MailServer | None
