@@ -17,7 +17,8 @@ from media_engine.tests.test_impaired import FRAMES_PER_SECOND, ImpairedTests
 
 LOSSES = (0.0, 0.01, 0.05, 0.1, 0.2)
 DELAYS_MS = (0, 50, 150)
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 5.0
+"""After this the ends know what the way is like."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ async def measure(loss: float, delay_ms: int, seconds: float) -> Cell:
         for lane in (scene.road.up, scene.road.down):
             lane.delay_seconds, lane.jitter_seconds = delay_ms / 2000, delay_ms / 10_000
         ben = await scene.watching(())
-        await asyncio.sleep(SETTLE_SECONDS)
         scene.road.up.loss = scene.road.down.loss = loss
+        await asyncio.sleep(SETTLE_SECONDS)
         before = (*await ben.inbound("video"), *await ben.inbound("audio"))
         await asyncio.sleep(seconds)
         after = (*await ben.inbound("video"), *await ben.inbound("audio"))

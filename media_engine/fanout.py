@@ -18,6 +18,8 @@ from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
 _NUMBERS = struct.Struct("!HII")
 _SEND_TIME_START = 17
 _SEND_TIME_END = 20
+_WAIT_START, _WAIT_END = 20, 24
+"""In the header of pictures."""
 _LARGEST_TAG_BYTES = 16
 _RTX_HEADER_BYTES = 2
 _MOST_REPEATED = 64
@@ -26,6 +28,14 @@ _MOST_REPEATED = 64
 def absolute_send_time(now: float) -> bytes:
     """`now` in seconds as 24 bits of 6.18 fixed point, the abs-send-time extension."""
     return (int(now * 262144) & 0xFFFFFF).to_bytes(3, "big")
+
+
+def _suit(view: memoryview, at: int, down: DownTrack) -> None:
+    """Write into the packet at `at` what this receiver has that others have not."""
+    if down.payload_type:
+        view[at + 1] = view[at + 1] & 0x80 | down.payload_type
+    if down.wait:
+        view[at + _WAIT_START : at + _WAIT_END] = down.wait
 
 
 class FanOut:
@@ -85,15 +95,15 @@ class FanOut:
                 at = start = outbox.reserve(room, count)
                 seal, tx, overhead, ssrc = srtp.seal, srtp.tx, srtp.overhead, down.ssrc
                 sequence_offset, timestamp_offset = epoch.sequence_offset, epoch.timestamp_offset
-                picture_moves, payload_type = epoch.picture_id_offset or epoch.tl0_offset, down.payload_type
+                picture_moves, is_special = epoch.picture_id_offset or epoch.tl0_offset, down.payload_type or down.wait
                 refused = False
                 for data, size, sequence, timestamp, packet in parts:
                     end = at + size
                     view[at:end] = data
                     out, time = (sequence + sequence_offset) & 0xFFFF, (timestamp + timestamp_offset) & 0xFFFFFFFF
                     numbers(view, at + 2, out, time, ssrc)
-                    if payload_type:
-                        view[at + 1] = view[at + 1] & 0x80 | payload_type
+                    if is_special:
+                        _suit(view, at, down)
                     if picture_moves:
                         rewrite_picture(view[at:end], packet, epoch)
                     length[0] = size
@@ -208,8 +218,7 @@ class FanOut:
             # The same number means the same nonce (RFC 7714, section 8.1), so it has to be the same packet: what is
             # written here is what `_send` wrote, the time of sending included, which came with the packet.
             view[:] = data
-            if down.payload_type:
-                view[1] = data[1] & 0x80 | down.payload_type
+            _suit(view, 0, down)
             _NUMBERS.pack_into(view, 2, sequence & 0xFFFF, timestamp, down.ssrc)
         datagram = srtp.protect(outbox.place + start, size)
         if datagram:
@@ -229,3 +238,5 @@ class FanOut:
         view[head : head + _RTX_HEADER_BYTES] = (sequence & 0xFFFF).to_bytes(_RTX_HEADER_BYTES, "big")
         view[1] = data[1] & 0x80 | down.rtx_payload_type
         view[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)
+        if down.wait:
+            view[_WAIT_START:_WAIT_END] = down.wait

@@ -24,8 +24,10 @@ from media_engine.srtp import SrtpPair
 from media_engine.tracks import UpTrack
 from media_engine.wiring import Wiring
 
-# Fixed header and extension block of every packet that receivers get: abs-send-time, and for sound the level of it.
+# Fixed header and extension block of every packet that receivers get: abs-send-time, for sound the level of it, and for
+# pictures room for how long they are to wait (`waiting.py`), which is padding until somebody writes there.
 _PLAIN = struct.Struct("!BBHIIHHB3s")
+_SHOWN = struct.Struct("!BBHIIHHB3s4x")
 _LEVELLED = struct.Struct("!BBHIIHHB3sBBH")
 _SEND_TIME_ELEMENT = sdp_write.ABSOLUTE_SEND_TIME_ID << 4 | 2
 _LEVEL_ELEMENT = sdp_write.AUDIO_LEVEL_ID << 4
@@ -269,7 +271,9 @@ class PublishLink(Link):
         else:
             second = header.marker << 7 | sdp_write.OPUS_PAYLOAD_TYPE
         level = header.audio_level
-        if level < 0 or track.video:
+        if track.video:
+            head = _SHOWN.pack(0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time)
+        elif level < 0:
             head = _PLAIN.pack(0x90, second, 0, 0, 0, 0xBEDE, 1, _SEND_TIME_ELEMENT, self._send_time)
         else:
             head = _LEVELLED.pack(

@@ -17,6 +17,7 @@ VP8_PAYLOAD_TYPE = 96
 RTX_PAYLOAD_TYPE = 97
 AUDIO_LEVEL_ID = 1
 ABSOLUTE_SEND_TIME_ID = 2
+PLAYOUT_DELAY_ID = 3
 MAX_ENCODINGS = 3
 
 # Sound that is repeated keeps its SSRC and number, and so its nonce (RFC 7714, section 8.1): its header must not change
@@ -215,6 +216,8 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
     if audio:
         lines.append(f"a=extmap:{AUDIO_LEVEL_ID} {sdp.AUDIO_LEVEL}")
     lines.append(f"a=extmap:{ABSOLUTE_SEND_TIME_ID} {sdp.ABSOLUTE_SEND_TIME}")
+    if not audio:
+        lines.append(f"a=extmap:{PLAYOUT_DELAY_ID} {sdp.PLAYOUT_DELAY}")
     lines += ["a=sendonly" if section.track else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize", "a=rtcp-xr:rcvr-rtt=all"]
     if audio:
         lines.append(f"a=rtpmap:{OPUS_PAYLOAD_TYPE} opus/48000/2")

@@ -14,6 +14,7 @@ from typing import Protocol
 from media_engine import rtcp, sdp, sdp_write
 from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
 from media_engine.allowance import Allowance
+from media_engine.doubling import Doubling
 from media_engine.downlink import Downlink
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack
@@ -23,6 +24,7 @@ from media_engine.repairs import Repairs
 from media_engine.sdp import Description
 from media_engine.sdp_write import OfferedSection
 from media_engine.tracks import DownTrack, TrackKey, UpTrack
+from media_engine.waiting import Waiting
 from media_engine.wiring import Wiring
 
 _REPORT_MEMORY = 8
@@ -30,6 +32,8 @@ _FULL_HEIGHTS = {Source.CAMERA: 720, Source.SCREEN: 1080}
 _MEASURE_SECONDS = 0.4
 _ALLOCATE_SECONDS = 0.5
 _LAST = 1 << 30
+_MOST_DOUBLED = 8
+"""Packets of one voice in a tick."""
 _LEAST_REPORTED, _MOST_REPORTED = 20, 5000
 """Packets of all streams together that a share of losses is taken of: two of five say nothing about the way."""
 
@@ -68,6 +72,10 @@ class SubscribeLink(Link):
         self._reports: dict[int, float] = {}
         self._past: Counter[str] = Counter()
         self._references = Allowance(self.config.max_references_per_second_per_peer)
+        self.waiting = Waiting()
+        self.doubling = Doubling()
+        self._sound = 0.0
+        self._asked = self._asked_before = self._shown = 0
         self.repairs = Repairs(self.config.max_retransmissions_per_second_per_peer)
 
     def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey]) -> None:
@@ -211,6 +219,7 @@ class SubscribeLink(Link):
         elif down.rtx_payload_type >= 0 or not down.video:
             down.nacks += 1
             due = self.repairs.due(item.ssrc, item.sequences, self.round_trip_seconds, now)
+            self._asked += len(due) if down.video else 0
             self.repairs.left_octets -= self.fan_out.retransmit(down, due, now)
 
     def _on_report(self, block: rtcp.ReportBlock, now: float) -> None:
@@ -222,6 +231,7 @@ class SubscribeLink(Link):
             if expected < _MOST_REPORTED:
                 self._expected += expected
                 self._lost += expected * block.fraction_lost / 256
+                self.doubling.on_lost(block.fraction_lost / 256, now)
         down.reported, down.reported_at = block, now
         sent_at = self._reports.get(block.last_report)
         if sent_at is not None:
@@ -273,6 +283,7 @@ class SubscribeLink(Link):
                 downs.append(down)
             elif down.up is not None:
                 sound += coming[0]
+        self._sound = sound
         chosen = allocate(pictures, self.downlink.capacity - sound, self.downlink.loss_limit - sound)
         self._padding = self.downlink.padding(wanted_more(pictures, chosen), self._media, now)
         changed = False
@@ -308,9 +319,22 @@ class SubscribeLink(Link):
             self._media = max(0.0, 8 * (octets - self._sent_octets) / seconds)
             self.downlink.on_sent(self._media + max(0.0, 8 * (again - self._sent_again) / seconds), now)
             self._sent_octets, self._sent_again, self._measured_at = octets, again, now
+            self._hold_pictures(now)
         if self._expected >= _LEAST_REPORTED:
             self.downlink.on_loss(self._lost / self._expected, now)
             self._expected, self._lost = 0, 0.0
+
+    def _hold_pictures(self, now: float) -> None:
+        """Have pictures shown later where what is lost of them takes long to come again."""
+        shown, asked = sum(down.packets for down in self.downs if down.video), self._asked
+        if shown >= self._shown + _LEAST_REPORTED:
+            fraction = (asked - self._asked_before) / (shown - self._shown)
+            self.waiting.on_lost(min(1.0, fraction), self.round_trip_seconds, now)
+            self._shown, self._asked_before = shown, asked
+        elif shown < self._shown:  # an m-line began anew, and counts from its beginning
+            self._shown, self._asked_before = shown, asked
+        for down in self.downs:
+            down.wait = self.waiting.element if down.video else None
 
     def counted(self) -> Counter[str]:
         """See `Link.counted`."""
@@ -326,8 +350,20 @@ class SubscribeLink(Link):
         self.repairs.refill(self.config.tick_seconds, self.downlink.available)
         if self.srtp is not None:
             self.send_due_reports(now)
+            self._double(now)
             if self._padding:
                 self._pad(int(self._padding * self.config.tick_seconds / 8), now)
+
+    def _double(self, now: float) -> None:
+        """Send the sound of the last tick once more, where that helps."""
+        fits = self.doubling.fits(self._sound, self.downlink.available)
+        for down in self.downs:
+            newest = down.forwarder.last_sequence
+            if fits and not down.video and down.up is not None and self.repairs.left_octets > 0:
+                again = range(max(down.doubled, newest - _MOST_DOUBLED) + 1, newest + 1)
+                octets = self.fan_out.retransmit(down, [sequence & 0xFFFF for sequence in again], now)
+                self.repairs.left_octets -= octets
+            down.doubled = newest
 
     def _pad(self, octets: int, now: float) -> None:
         """Send again, as retransmissions, what was sent lately: padding that a receiver knows how to drop."""

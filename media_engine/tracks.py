@@ -166,10 +166,12 @@ class DownTrack:
     `up` is the encoding that flows or may begin; `next_up` the one that takes its place at its next key frame. `rank`
     is the index of the encoding that the receiver shall have, smallest first; `allocation.PAUSED` for none. `switched`
     says that one has taken the other's place, which the former's `downs` don't know yet. `payload_type` is what a
-    receiver that has offered wants its packets to carry; 0 where it is ours.
+    receiver that has offered wants its packets to carry; 0 where it is ours. `wait` is the header extension that asks
+    to show its pictures later (`waiting.py`); `doubled` the last sequence number that had its turn to be sent twice.
     """
 
     __slots__ = (
+        "doubled",
         "forwarder",
         "freed",
         "key",
@@ -199,6 +201,7 @@ class DownTrack:
         "switched",
         "up",
         "video",
+        "wait",
         "wants_report",
     )
 
@@ -211,6 +214,7 @@ class DownTrack:
         self.rtx_ssrc = rtx_ssrc
         self.rtx_payload_type = RTX_PAYLOAD_TYPE
         self.payload_type = 0
+        self.wait: bytes | None = None
         self.key: TrackKey | None = None
         self.negotiated: TrackKey | None = None
         self.freed = True
@@ -227,6 +231,7 @@ class DownTrack:
     def renumber(self) -> None:
         """Count from a new start, as a new SSRC has to."""
         self.forwarder = Forwarder(VIDEO_CLOCK_RATE if self.video else AUDIO_CLOCK_RATE)
+        self.doubled = self.forwarder.last_sequence
         self.rtx_sequence = random.randrange(0x8000)  # noqa: S311 - not a secret
         self.packets = self.octets = self.refused = self.retransmitted = self.retransmitted_octets = 0
         self.nacks = self.key_frames_asked = 0

@@ -1,0 +1,32 @@
+"""Whether sound is sent twice to one receiver, the second time a moment later. Pure.
+
+Sound can't wait for a request and its answer on a long way: a browser plays on, and asks only for what would still be
+in time. Where some of it is lost, a second copy of so little costs less than what it saves.
+"""
+
+_LOSSY = 0.03
+_STILL_LOSSY = 0.004
+"""With two copies a loss of 6 % looks like this."""
+_CALM_SECONDS = 30.0
+_MOST_OF_THE_WAY = 0.25
+
+
+class Doubling:
+    """`is_on` once the way has lost packets, until it has lost next to none for half a minute."""
+
+    __slots__ = ("_lossy_at", "is_on")
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self._lossy_at = 0.0
+
+    def on_lost(self, fraction: float, now: float) -> None:
+        """A report of the receiver says that such a share of a stream's packets did not come, 0 to 1."""
+        if fraction > (_STILL_LOSSY if self.is_on else _LOSSY):
+            self.is_on, self._lossy_at = True, now
+        elif now > self._lossy_at + _CALM_SECONDS:
+            self.is_on = False
+
+    def fits(self, sound: float, available: float) -> bool:
+        """Whether there is room for as many bits per second again as `sound` takes."""
+        return self.is_on and sound <= available * _MOST_OF_THE_WAY
