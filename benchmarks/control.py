@@ -121,6 +121,9 @@ class Room:
             await self.server.call("open_subscribe", **here)
         return client
 
+    async def seal(self) -> None:
+        await self.server.call("seal", session=self.session)
+
     async def settle(self) -> None:
         """Nothing to do: the engine offers what there is by itself."""
 

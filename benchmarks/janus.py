@@ -186,6 +186,10 @@ class JanusRoom:
         self._listeners: list[Listener] = []
         self._clients: list[Listener] = []
 
+    async def seal(self) -> None:
+        """See `benchmarks.load.Room`."""
+        raise Unavailable("Janus passes on whatever it gets, sealed or not")
+
     async def enter(self, client: Listener, *sources: str, subscribe: bool) -> object:
         """See `benchmarks.load.Room`."""
         self._clients.append(client)

@@ -33,6 +33,8 @@ class Load:
     listeners: int
     camera: Camera = SMALL
     meetings: int = 1
+    sealed: bool = False
+    """End-to-end encrypted: the server looks whether streams are sealed."""
 
     @property
     def fan_out(self) -> int:
@@ -49,6 +51,9 @@ class Room(Protocol):
 
     async def enter(self, client: Listener, *sources: str, subscribe: bool) -> object:
         """The client's publishing transport is connected when this returns."""
+
+    async def seal(self) -> None:
+        """Expect nothing but sealed streams."""
 
     async def settle(self) -> None:
         """Everybody has entered: let those who subscribe receive everybody else."""
@@ -155,6 +160,8 @@ class Crowd:
         load = self.load
         room = self.server.room(f"{load.name}-{self.tag}-{len(self.rooms)}".replace(" ", "-"))
         self.rooms.append(room)
+        if load.sealed:
+            await room.seal()
         inside = []
         for number in range(load.publishers + load.listeners):
             talks = number < load.publishers
@@ -164,6 +171,8 @@ class Crowd:
             await room.enter(client, *sources, subscribe=load.publishers > 1 or not talks)
         await room.settle()
         for client in inside:
+            for up in client.up.values():
+                up.sealed = load.sealed
             if client.up:
                 self.talkers.append(Talker(client, load.camera, len(self.talkers) * GOLDEN_RATIO % 1))
         self.clients += inside

@@ -44,6 +44,7 @@ PORT = 18821
 FAN_OUT_16 = Load("fan-out 16", publishers=1, listeners=16, camera=LARGE)
 MEETING_OF_8 = Load("meeting of 8", publishers=8, listeners=0)
 # Small meetings side by side, so that the port is about as busy as in the meeting of 8. In large ones eight talk.
+SEALED_MEETING_OF_8 = Load("meeting of 8, sealed", publishers=8, listeners=0, sealed=True)
 GROWTH = [
     Load("meeting of 2", publishers=2, listeners=0, meetings=28),
     Load("meeting of 4", publishers=4, listeners=0, meetings=5),
@@ -52,13 +53,15 @@ GROWTH = [
     FAN_OUT_16,
 ]
 COMPARED = [FAN_OUT_16, MEETING_OF_8]
-PARTS = ("growth", "steady", "capacity", "relay", "memory", "product", "decision", "stalled")
+PARTS = ("growth", "steady", "capacity", "relay", "memory", "product", "decision", "stalled", "sealed")
 
 
 async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> dict[str, Any]:
     results: dict[str, Any] = {"machine": machine.describe()}
     if "growth" in parts:
-        results["growth"] = await run_growth(seconds, rounds, port)
+        results["growth"] = await run_growth(GROWTH, seconds, rounds, port)
+    if "sealed" in parts:
+        results["sealed"] = await run_growth([MEETING_OF_8, SEALED_MEETING_OF_8], seconds, rounds, port)
     steady: dict[str, peers.Row] = {}
     if "steady" in parts or "capacity" in parts:
         steady = await peers.measure_steady(COMPARED, seconds, rounds if "steady" in parts else 1, port)
@@ -94,12 +97,12 @@ async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> d
     return results
 
 
-async def run_growth(seconds: float, rounds: int, port: int) -> list[dict[str, Any]]:
+async def run_growth(loads: Sequence[Load], seconds: float, rounds: int, port: int) -> list[dict[str, Any]]:
     """Every load in every round, in turn, so that a busy minute of the machine does not hit one row only."""
-    taken: dict[str, list[Measured]] = {load.name: [] for load in GROWTH}
+    taken: dict[str, list[Measured]] = {load.name: [] for load in loads}
     loop_name = ""
     for number in range(rounds):
-        for load in GROWTH:
+        for load in loads:
             async with Server("benchmarks.server", str(port)) as server:
                 taken[load.name].append(await measure(server, load, seconds, f"r{number}"))
                 loop_name = server.loop_name

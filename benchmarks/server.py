@@ -31,6 +31,9 @@ class Commands(channel.Usage):
         )
         self.engine.set_grants(session, peer, grants)
 
+    def seal(self, session: str) -> None:
+        self.engine.seal(session)
+
     def answer_publish(self, session: str, peer: str, sdp: str, sources: dict[str, str]) -> str:
         return self.engine.answer_publish(session, peer, sdp, {mid: Source(name) for mid, name in sources.items()})
 

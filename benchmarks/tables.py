@@ -23,12 +23,12 @@ def print_decision(measured: DecisionMeasured) -> None:
 def print_growth(rows: Iterable[Row], loop_name: str) -> None:
     """The engine by number of members; "handled" divides by what came in as well as by what went out."""
     print(f"\nEngine on {loop_name}; µs is server CPU per forwarded packet, median and range of the rounds\n")
-    print(f"{'load':<15}{'out/s':>9}{'µs/packet':>11}{'range':>13}{'µs/handled':>12}{'ms p50':>8}{'p95':>7}{'p99':>7}")
+    print(f"{'load':<22}{'out/s':>9}{'µs/packet':>11}{'range':>13}{'µs/handled':>12}{'ms p50':>8}{'p95':>7}{'p99':>7}")
     for row in rows:
         measured = row.median
         spread = f"{min(row.costs):.1f}-{max(row.costs):.1f}"
         print(
-            f"{measured.name:<15}{measured.forwarded_per_second:>9}{measured.cpu_us_per_packet:>11.2f}{spread:>13}"
+            f"{measured.name:<22}{measured.forwarded_per_second:>9}{measured.cpu_us_per_packet:>11.2f}{spread:>13}"
             f"{measured.cpu_us_per_packet_handled:>12.2f}{measured.delay_ms_p50:>8.2f}{measured.delay_ms_p95:>7.2f}"
             f"{measured.delay_ms_p99:>7.2f}"
         )

@@ -47,6 +47,7 @@ class UpStream:
     timestamp: int = 4_294_900_000
     packets: int = 0
     octets: int = 0
+    sealed: bool = False
     key_frame_wanted: bool = True
     key_frame_requests: int = 0
     extensions: dict[str, int] = field(default_factory=dict)
@@ -58,7 +59,9 @@ class UpStream:
         return "audio" if self.source in AUDIO_SOURCES else "video"
 
     def send_opus(self, payload_bytes: int = 100) -> None:
-        self._send(OPUS_PAYLOAD_TYPE, synthetic.opus_payload(payload_bytes), marker=self.packets == 0)
+        plain = synthetic.opus_payload(payload_bytes)
+        payload = synthetic.sealed_opus_payload(payload_bytes, self.packets) if self.sealed else plain
+        self._send(OPUS_PAYLOAD_TYPE, payload, marker=self.packets == 0)
         self.timestamp += synthetic.OPUS_CLOCK_HERTZ // 50
 
     def send_frame(self, packets: int = 3, packet_bytes: int = 1100, frames_per_second: int = 30) -> None:

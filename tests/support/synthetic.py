@@ -21,7 +21,7 @@ OPUS_TOC_20_MS = 0x78
 
 
 def stamp(stream: int, number: int, now_ns: int) -> bytes:
-    return STAMP.pack(STAMP_MAGIC, stream, number, now_ns)
+    return STAMP.pack(STAMP_MAGIC, stream, number, now_ns & ~0xFF | 1)  # 1: as a sealed picture ends
 
 
 def read_stamp(packet: bytes | memoryview) -> tuple[int, int, int] | None:
@@ -73,3 +73,10 @@ def is_vp8_key_frame_start(payload: bytes | memoryview) -> bool:
 def opus_payload(payload_bytes: int) -> bytes:
     """One 20 ms packet without its stamp."""
     return bytes((OPUS_TOC_20_MS,)) + NOISE[: payload_bytes - 1 - STAMP.size]
+
+
+def sealed_opus_payload(payload_bytes: int, counter: int) -> bytes:
+    """The same, and it begins with an SFrame header (RFC 9605 section 4.3): key 1, and the counter."""
+    size = (counter.bit_length() + 7) // 8
+    header = bytes((0x10 | counter,)) if counter < 8 else bytes((0x18 | size - 1,)) + counter.to_bytes(size)
+    return header + NOISE[: payload_bytes - len(header) - STAMP.size]
