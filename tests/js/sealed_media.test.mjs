@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { canEncrypt } from "../../static/js/e2ee/identity.js";
 import { hardened } from "../../static/js/media/hardened.js";
 import { Watchdog, wentPast } from "../../static/js/media/watchdog.js";
 
@@ -97,4 +98,24 @@ test("a line that was good for long is noticed as soon as another", async () => 
   for (let second = 1; second <= 60; second++) await look(second * 100_000, second * 100_000);
   for (let second = 61; second <= 75 && !leaks.length; second++) await look(second * 100_000, 6_000_000);
   assert.deepEqual(leaks, ["camera"]);
+});
+
+test("a browser takes part only with transforms of one kind or the other, and both kinds of keys", async (t) => {
+  const generate = crypto.subtle.generateKey.bind(crypto.subtle);
+  const without = (/** @type {string} */ missing) => t.mock.method(crypto.subtle, "generateKey", async (how, ...rest) => {
+    if ((how.name ?? how) === missing) throw new DOMException("", "NotSupportedError");
+    return generate(how, ...rest);
+  });
+  assert.equal(await canEncrypt(), false, "no transforms");
+  globalThis.RTCRtpSender = class { createEncodedStreams() {} };
+  assert.equal(await canEncrypt(), true, "Chromium before 141");
+  delete globalThis.RTCRtpSender;
+  globalThis.RTCRtpScriptTransform = class {};
+  assert.equal(await canEncrypt(), true);
+  for (const missing of ["Ed25519", "X25519"]) {
+    without(missing);
+    assert.equal(await canEncrypt(), false, missing);
+    t.mock.restoreAll();
+  }
+  delete globalThis.RTCRtpScriptTransform;
 });

@@ -95,7 +95,7 @@ export class EncryptionPanel {
             h("button", { class: "btn", type: "button", "data-does": "same", onclick: () => void this.#same(code) }, gettext("Same for all")),
             h("button", { class: "btn", type: "button", "data-does": "differs", onclick: () => this.#security.setDiffers(true) }, gettext("It differs")),
           ),
-      code === this.#tooSoon ? h("p", { class: "caution", role: "alert" }, icon("triangle-alert"), h("span", {}, gettext("The code has just changed, because somebody came or left. Compare the new one."))) : null,
+      code === this.#tooSoon ? h("p", { class: "note note-danger", role: "alert" }, icon("triangle-alert"), h("span", {}, gettext("The code has just changed, because somebody came or left. Compare the new one."))) : null,
     );
   }
 

@@ -159,7 +159,7 @@ export class Recording {
     this.#banners.show("recording", {
       icon: "circle-dot",
       title: gettext("You’re recording on this device."),
-      text: gettext("{agreed} of {others} others agreed to be in it.", { agreed, others: this.#roster.others.length }),
+      text: agreedWords(agreed, this.#roster.others.length),
       actions: [{ label: gettext("Stop recording"), danger: true, run: () => void this.stop() }],
     });
   }
@@ -240,6 +240,16 @@ export class Recording {
     if (own) voices.set("own", own);
     return voices;
   }
+}
+
+/**
+ * @param {number} agreed
+ * @param {number} others
+ */
+function agreedWords(agreed, others) {
+  if (!others) return gettext("Nobody else is here.");
+  if (others > 1) return gettext("{agreed} of {others} others agreed to be in it.", { agreed, others });
+  return agreed ? gettext("The other person agreed to be in it.") : gettext("The other person hasn’t agreed to be in it.");
 }
 
 /**
