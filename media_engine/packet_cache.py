@@ -6,6 +6,7 @@ numbering is somebody else's business.
 
 import contextlib
 
+from media_engine.h264 import starts_key_frame
 from media_engine.vp8 import Vp8Descriptor, decode_descriptor
 
 
@@ -13,24 +14,27 @@ class Packet:
     """One canonical packet: fixed header and extensions as receivers get them, then the publisher's payload.
 
     `data` carries the receivers' payload type and send time; sequence, timestamp and SSRC in it are placeholders.
-    `sequence` is the publisher's, extended.
+    `sequence` is the publisher's, extended. `h264`: a picture in that codec; in VP8 otherwise.
     """
 
-    __slots__ = ("_picture", "data", "payload_start", "sequence", "timestamp", "video")
+    __slots__ = ("_picture", "data", "h264", "payload_start", "sequence", "timestamp", "video")
 
     _picture: Vp8Descriptor | None
 
-    def __init__(self, sequence: int, timestamp: int, data: bytes, payload_start: int, *, video: bool) -> None:
+    def __init__(
+        self, sequence: int, timestamp: int, data: bytes, payload_start: int, *, video: bool, h264: bool = False
+    ) -> None:
         self.sequence = sequence
         self.timestamp = timestamp
         self.data = data
         self.payload_start = payload_start
         self.video = video
+        self.h264 = h264
 
     @property
     def picture(self) -> Vp8Descriptor | None:
         """The VP8 descriptor, read when first asked for: most packets are forwarded without a look at it."""
-        if not self.video:
+        if not self.video or self.h264:
             return None
         try:
             return self._picture
@@ -43,6 +47,8 @@ class Packet:
     @property
     def key_frame_start(self) -> bool:
         """Whether a key frame begins with this packet."""
+        if self.h264:
+            return starts_key_frame(self.data, self.payload_start, len(self.data))
         picture = self.picture
         return picture is not None and picture.key_frame_start
 

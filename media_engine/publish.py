@@ -136,7 +136,7 @@ class PublishLink(Link):
             track = self.tracks.get((mid, rid))
             if track is None:
                 track = self.tracks[mid, rid] = UpTrack((self.peer_id, source), mid, rid)
-            track.payload_type = codec.payload_type
+            track.payload_type, track.codec = codec.payload_type, codec.name
             track.rtx_payload_type = rtx.payload_type if rtx else -1
             track.is_repeated = track.video or sdp_write.repeats(section, codec)
         header, extensions = self._header, section.extensions
@@ -266,10 +266,7 @@ class PublishLink(Link):
         """The packet as every receiver gets it, but for numbers: their payload types, their extensions."""
         if now != self._sent_at:
             self._sent_at, self._send_time = now, absolute_send_time(now)
-        if track.video:
-            second = header.marker << 7 | sdp_write.VP8_PAYLOAD_TYPE
-        else:
-            second = header.marker << 7 | sdp_write.OPUS_PAYLOAD_TYPE
+        second = header.marker << 7 | sdp_write.PAYLOAD_TYPES[track.codec]
         level = header.audio_level
         if track.video:
             head = _SHOWN.pack(0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time)
@@ -280,7 +277,8 @@ class PublishLink(Link):
                 0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time, _LEVEL_ELEMENT, level, 0
             )
         data = b"".join((head, view[header.payload_start : header.payload_end]))
-        return Packet(sequence, header.timestamp, data, len(head), video=track.video)
+        is_h264 = track.codec == sdp_write.H264
+        return Packet(sequence, header.timestamp, data, len(head), video=track.video, h264=is_h264)
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Sender reports are handed on with each receiver's numbers and the publisher's clock, so lips stay in sync."""

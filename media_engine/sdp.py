@@ -35,6 +35,8 @@ _FINGERPRINT = re.compile(r"([A-Za-z0-9-]{3,16}) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{
 _RTPMAP = re.compile(r"(\d{1,3}) ([\w.+-]{1,32})/(\d{1,6})(?:/(\d))?", re.ASCII)
 _FMTP = re.compile(r"(\d{1,3}) (.{1,512})")
 _APT = re.compile(r"(?:^|;) *apt=(\d{1,3})(?: *;|$)", re.ASCII)
+_PROFILE = re.compile(r"(?:^|;) *profile-level-id=([0-9A-Fa-f]{6})(?: *;|$)", re.ASCII)
+_NON_INTERLEAVED = re.compile(r"(?:^|;) *packetization-mode=1(?: *;|$)", re.ASCII)
 _FEEDBACK = re.compile(r"(\d{1,3}|\*) ([ -~]{1,64})", re.ASCII)
 _EXTMAP = re.compile(r"(\d{1,3})(?:/(?:sendrecv|sendonly|recvonly|inactive))? ([!-~]{1,256})(?: .*)?", re.ASCII)
 _SSRC = re.compile(r"(\d{1,10}) .{0,512}")
@@ -69,6 +71,8 @@ class Section:
     codecs: dict[int, Codec] = field(default_factory=dict)
     repaired: dict[int, int] = field(default_factory=dict)
     """RTX payload type to the one it repairs (apt)."""
+    profiles: dict[int, str] = field(default_factory=dict)
+    """H.264 payload types in the non-interleaved mode (RFC 6184, section 8.1) to their profile-level-id."""
     feedback: set[tuple[str, str]] = field(default_factory=set)
     """Payload type, or "*", and feedback name."""
     extensions: dict[str, int] = field(default_factory=dict)
@@ -92,6 +96,12 @@ class Section:
             if codec is not None and codec.name == name and codec.clock_rate == clock_rate:
                 return codec
         return None
+
+    def find_h264(self) -> Codec | None:
+        """The client's most preferred payload type of H.264 that anybody can be sent."""
+        found = [codec for number, codec in self.codecs.items() if codec.name == "h264" and number in self.profiles]
+        order = {number: place for place, number in enumerate(self.formats)}
+        return min(found, key=lambda codec: order[str(codec.payload_type)], default=None)
 
     def gives_feedback(self, codec: Codec, name: str) -> bool:
         """Whether the client listens to this kind of RTCP feedback for `codec`."""
@@ -237,6 +247,9 @@ def _on_fmtp(argument: str, section: Section) -> None:
     apt = _APT.search(match[2])
     if apt is not None and match[1] in section.formats:
         section.repaired[int(match[1])] = int(apt[1])
+    profile = _PROFILE.search(match[2])
+    if profile is not None and _NON_INTERLEAVED.search(match[2]) and match[1] in section.formats:
+        section.profiles[int(match[1])] = profile[1].lower()
 
 
 def _on_feedback(argument: str, section: Section) -> None:

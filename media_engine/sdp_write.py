@@ -1,7 +1,7 @@
 """Writes the engine's SDP: answers to publishers, offers to receivers. Pure.
 
-Always ICE-lite, one bundle, rtcp-mux, Opus and VP8 with RTX. Nothing of a client's text is copied except mids, rids,
-payload types and extension numbers that the parser has checked.
+Always ICE-lite, one bundle, rtcp-mux, Opus, and VP8 or else H.264 with RTX. Nothing of a client's text is copied except
+mids, rids, payload types, profiles and extension numbers that the parser has checked.
 """
 
 import ipaddress
@@ -12,13 +12,17 @@ from media_engine import sdp
 from media_engine.sdp import Codec, Description, Section
 
 # What every receiver is offered, so that one canonical packet fits all of them.
-OPUS_PAYLOAD_TYPE = 111
-VP8_PAYLOAD_TYPE = 96
-RTX_PAYLOAD_TYPE = 97
+OPUS, VP8, H264 = "opus", "vp8", "h264"
+PAYLOAD_TYPES = {OPUS: 111, VP8: 96, H264: 102}
+RTX_PAYLOAD_TYPES = {OPUS: -1, VP8: 97, H264: 103}
+OPUS_PAYLOAD_TYPE = PAYLOAD_TYPES[OPUS]
+VP8_PAYLOAD_TYPE = PAYLOAD_TYPES[VP8]
 AUDIO_LEVEL_ID = 1
 ABSOLUTE_SEND_TIME_ID = 2
 PLAYOUT_DELAY_ID = 3
 MAX_ENCODINGS = 3
+OFFERED_PROFILE = "42e01f"
+"""Constrained baseline, which every browser names. Decoders take what encoders send of higher ones, too."""
 
 # Sound that is repeated keeps its SSRC and number, and so its nonce (RFC 7714, section 8.1): its header must not change
 # from one time of sending to the next, as it would with a transport-wide sequence number.
@@ -53,6 +57,7 @@ class OfferedSection:
     rtx_ssrc: int
     stream: str
     track: str
+    codec: str = VP8
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,27 @@ def accepted_codec(section: Section) -> Codec | None:
     if section.kind == "audio":
         return section.find_codec("opus", 48000)
     if section.kind == "video":
-        return section.find_codec("vp8", 90000)
+        return section.find_codec("vp8", 90000) or section.find_h264()
     return None
+
+
+def accepted_codecs(section: Section) -> list[Codec]:
+    """Every payload type that a receiver with this m-line can be sent, one for each codec."""
+    first = accepted_codec(section)
+    second = section.find_h264() if section.kind == "video" else None
+    return [codec for codec in (first, second if second is not first else None) if codec is not None]
+
+
+def _mapping(codec: Codec, section: Section) -> list[str]:
+    """What a picture's payload type stands for. The profile is the client's: it can't be changed in an answer."""
+    number = codec.payload_type
+    if codec.name == VP8:
+        return [f"a=rtpmap:{number} VP8/90000"]
+    return [f"a=rtpmap:{number} H264/90000", _h264_parameters(number, section.profiles[number])]
+
+
+def _h264_parameters(number: int, profile: str) -> str:
+    return f"a=fmtp:{number} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}"
 
 
 def repeats(section: Section, codec: Codec) -> bool:
@@ -133,7 +157,7 @@ def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bo
             lines.append(f"a=rtcp-fb:{number} nack")
         lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1;stereo=0;usedtx={pauses:d}")
     else:
-        lines.append(f"a=rtpmap:{number} VP8/90000")
+        lines += _mapping(codec, section)
         lines += [f"a=rtcp-fb:{number} {name}" for name in _VIDEO_FEEDBACK if section.gives_feedback(codec, name)]
         if rtx:
             lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
@@ -155,35 +179,39 @@ def watch_answer(
     lines = _head(session, version, kept, local, "passive")
     ours = candidates(local)
     for section in offer.sections:
-        codec, sent = accepted_codec(section), answered.get(section.mid)
-        if codec is None or sent is None:
+        sent = answered.get(section.mid)
+        if sent is None:
             lines += _refused(section)
             continue
-        lines += _watched_section(section, codec, sent)
+        lines += _watched_section(section, sent)
         lines += ours
         ours = []
     return "\r\n".join(lines) + "\r\n"
 
 
-def _watched_section(section: Section, codec: Codec, sent: AnsweredSection) -> list[str]:
-    number, audio = codec.payload_type, section.kind == "audio"
-    rtx = section.find_rtx(codec) if sent.rtx_ssrc else None
-    formats = f"{number} {rtx.payload_type}" if rtx else str(number)
-    lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+def _watched_section(section: Section, sent: AnsweredSection) -> list[str]:
+    audio, codecs = section.kind == "audio", accepted_codecs(section)
+    again = {codec.payload_type: section.find_rtx(codec) for codec in codecs} if sent.rtx_ssrc else {}
+    formats = []
+    for codec in codecs:
+        rtx = again.get(codec.payload_type)
+        formats += [str(codec.payload_type)] + ([str(rtx.payload_type)] if rtx else [])
+    lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(formats)}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
     known = {sdp.ABSOLUTE_SEND_TIME: ABSOLUTE_SEND_TIME_ID, **({sdp.AUDIO_LEVEL: AUDIO_LEVEL_ID} if audio else {})}
     lines += [f"a=extmap:{ours} {uri}" for uri, ours in known.items() if section.extensions.get(uri) == ours]
     lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize"]
-    lines.append(f"a=rtpmap:{number} opus/48000/2" if audio else f"a=rtpmap:{number} VP8/90000")
-    feedback = ("goog-remb",) if audio else ("goog-remb", "ccm fir", "nack", "nack pli")
-    lines += [f"a=rtcp-fb:{number} {name}" for name in feedback if section.gives_feedback(codec, name)]
-    if audio:
-        lines += [f"a=rtcp-fb:{number} nack"] if repeats(section, codec) else []
-        lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1")
-    if rtx:
-        lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
+    feedback = ("goog-remb", "nack") if audio else ("goog-remb", "ccm fir", "nack", "nack pli")
+    for codec in codecs:
+        number, rtx = codec.payload_type, again.get(codec.payload_type)
+        lines += [f"a=rtpmap:{number} opus/48000/2"] if audio else _mapping(codec, section)
+        lines += [f"a=rtcp-fb:{number} {name}" for name in feedback if section.gives_feedback(codec, name)]
+        if audio:
+            lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1")
+        if rtx:
+            lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
     lines.append(f"a=msid:{section.kind}-{section.mid} {section.mid}")
     ssrcs = [sent.ssrc]
-    if rtx:
+    if any(again.values()):
         lines.append(f"a=ssrc-group:FID {sent.ssrc} {sent.rtx_ssrc}")
         ssrcs.append(sent.rtx_ssrc)
     return lines + [f"a=ssrc:{ssrc} cname:{section.kind}-{section.mid}" for ssrc in ssrcs]
@@ -211,7 +239,8 @@ def offer(sections: list[OfferedSection], local: LocalTransport, session: int, v
 
 def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
     audio = section.kind == "audio"
-    formats = str(OPUS_PAYLOAD_TYPE) if audio else f"{VP8_PAYLOAD_TYPE} {RTX_PAYLOAD_TYPE}"
+    number, rtx = PAYLOAD_TYPES[section.codec], RTX_PAYLOAD_TYPES[section.codec]
+    formats = str(OPUS_PAYLOAD_TYPE) if audio else f"{number} {rtx}"
     lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
     if audio:
         lines.append(f"a=extmap:{AUDIO_LEVEL_ID} {sdp.AUDIO_LEVEL}")
@@ -224,9 +253,12 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
         lines += [f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} {name}" for name in ("goog-remb", "nack")]
         lines.append(f"a=fmtp:{OPUS_PAYLOAD_TYPE} minptime=10;useinbandfec=1")
     else:
-        lines.append(f"a=rtpmap:{VP8_PAYLOAD_TYPE} VP8/90000")
-        lines += [f"a=rtcp-fb:{VP8_PAYLOAD_TYPE} {name}" for name in ("goog-remb", "ccm fir", "nack", "nack pli")]
-        lines += [f"a=rtpmap:{RTX_PAYLOAD_TYPE} rtx/90000", f"a=fmtp:{RTX_PAYLOAD_TYPE} apt={VP8_PAYLOAD_TYPE}"]
+        if section.codec == H264:
+            lines += [f"a=rtpmap:{number} H264/90000", _h264_parameters(number, OFFERED_PROFILE)]
+        else:
+            lines.append(f"a=rtpmap:{number} VP8/90000")
+        lines += [f"a=rtcp-fb:{number} {name}" for name in ("goog-remb", "ccm fir", "nack", "nack pli")]
+        lines += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={number}"]
     if section.track:
         lines.append(f"a=msid:{section.stream} {section.track}")
         ssrcs = [section.ssrc]

@@ -155,6 +155,9 @@ class MediaSession:
         offer = self._decode(offer_sdp, self._config.max_sections)
         if not offer.ufrag:
             raise OfferRejected("bad_sdp", "the offer has no audio or video m-line")
+        if self.sealed:
+            for section in offer.sections:
+                section.profiles.clear()  # frames are sealed in VP8 alone
         link = peer.publish
         if link is not None and link.continues(offer):
             answer, ended = link.apply(offer, sources)
@@ -272,12 +275,13 @@ class MediaSession:
         self._announce(live)
         downs: dict[UpTrack, list[DownTrack]] = {}
         rates = {key: coming(tracks) for key, tracks in allowed.items()}
+        codecs = {key: tracks[0].codec for key, tracks in published.items()}
         for peer in self.peers.values():
             link = peer.subscribe
             if link is None or link.state == "closed":
                 continue
             if peer.grants.may_subscribe(now):
-                link.want(self._wanted_by(peer, published, now), live)
+                link.want(self._wanted_by(peer, published, now), live, codecs)
             link.allocate(rates, now)
             for down in link.downs:
                 key = down.key

@@ -21,8 +21,9 @@ Report = dict[str, Any]
 
 _HEADER_BYTES = 20
 _CODECS = {
-    "audio": {"mimeType": "audio/opus", "payloadType": sdp_write.OPUS_PAYLOAD_TYPE, "clockRate": 48000, "channels": 2},
-    "video": {"mimeType": "video/VP8", "payloadType": sdp_write.VP8_PAYLOAD_TYPE, "clockRate": 90000},
+    "opus": {"mimeType": "audio/opus", "payloadType": sdp_write.OPUS_PAYLOAD_TYPE, "clockRate": 48000, "channels": 2},
+    "vp8": {"mimeType": "video/VP8", "payloadType": sdp_write.VP8_PAYLOAD_TYPE, "clockRate": 90000},
+    "h264": {"mimeType": "video/H264", "payloadType": sdp_write.PAYLOAD_TYPES[sdp_write.H264], "clockRate": 90000},
 }
 _DTLS_STATES = {None: "new", "disconnected": "connected"}
 _ICE_STATES = {None: "new", "connecting": "checking"}
@@ -81,17 +82,17 @@ def _cipher(srtp: SrtpPair | None) -> Report:
 def _tracks(link: Link, unix_ms: Callable[[float], float]) -> Iterator[Report]:
     if isinstance(link, PublishLink):
         for up in link.tracks.values():
-            yield from _codec(link, up.key[1].kind)
+            yield from _codec(link, up.codec)
             yield from _inbound(up, link.name, unix_ms)
     elif isinstance(link, SubscribeLink):
         for down in link.downs:
             if down.key is not None:
-                yield from _codec(link, down.kind)
+                yield from _codec(link, down.codec)
                 yield from _outbound(down, link.name, unix_ms)
 
 
-def _codec(link: Link, kind: str) -> Iterator[Report]:
-    yield {"id": f"C-{link.name}-{kind}", "type": "codec", "transportId": f"T-{link.name}", **_CODECS[kind]}
+def _codec(link: Link, codec: str) -> Iterator[Report]:
+    yield {"id": f"C-{link.name}-{codec}", "type": "codec", "transportId": f"T-{link.name}", **_CODECS[codec]}
 
 
 def _inbound(up: UpTrack, link_name: str, unix_ms: Callable[[float], float]) -> Iterator[Report]:
@@ -104,7 +105,7 @@ def _inbound(up: UpTrack, link_name: str, unix_ms: Callable[[float], float]) -> 
         "mid": up.mid,
         "trackIdentifier": f"{up.key[0]}:{up.key[1].value}",
         "transportId": f"T-{link_name}",
-        "codecId": f"C-{link_name}-{kind}",
+        "codecId": f"C-{link_name}-{up.codec}",
         "packetsReceived": log.received,
         "packetsLost": log.lost,
         "jitter": round(log.jitter_seconds, 6),
@@ -146,7 +147,7 @@ def _outbound(down: DownTrack, link_name: str, unix_ms: Callable[[float], float]
         "mid": down.mid,
         "trackIdentifier": f"{key[0]}:{key[1].value}",
         "transportId": f"T-{link_name}",
-        "codecId": f"C-{link_name}-{down.kind}",
+        "codecId": f"C-{link_name}-{down.codec}",
         "active": down.up is not None and down.forwarder.epoch is not None,
         "packetsSent": down.packets + down.retransmitted,
         "bytesSent": down.octets + down.retransmitted_octets,

@@ -78,34 +78,35 @@ class SubscribeLink(Link):
         self._asked = self._asked_before = self._shown = 0
         self.repairs = Repairs(self.config.max_retransmissions_per_second_per_peer)
 
-    def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey]) -> None:
+    def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey], codecs: Mapping[TrackKey, str]) -> None:
         """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are.
 
-        `live`: those of which packets come.
+        `live`: those of which packets come; `codecs`: in which codec each is. An m-line has one, for good.
         """
         missing = list(keys)
         for down in self.downs:
             if down.key is None:
                 continue
-            if down.key in missing:
+            if down.key in missing and down.codec == codecs[down.key]:
                 missing.remove(down.key)
             else:
                 down.key = None
                 down.disconnect()
                 down.forwarder.pause()
         for key in missing:
-            free = self._free(key[1].kind)
+            free = self._free(key[1].kind, codecs[key])
             if free is not None:
                 free.key, free.freed = key, False
 
-    def _free(self, kind: str) -> DownTrack | None:
+    def _free(self, kind: str, codec: str) -> DownTrack | None:
         for down in self.downs:
-            if down.key is None and down.freed and down.kind == kind:
+            if down.key is None and down.freed and (down.kind, down.codec) == (kind, codec):
                 self._renumber(down)
                 return down
         if len(self.downs) >= self.config.max_subscribe_sections:
             return None
         down = DownTrack(self, str(len(self.downs)), kind, *self._new_ssrcs())
+        down.speak(codec)
         self.downs.append(down)
         self._by_ssrc[down.ssrc] = down
         return down
@@ -155,7 +156,7 @@ class SubscribeLink(Link):
             if down.key is not None:
                 stream, track = down.key[0], f"{down.key[0]}:{down.key[1].value}"
                 tracks.append(OfferedTrack(down.mid, *down.key))
-            sections.append(OfferedSection(down.mid, down.kind, down.ssrc, down.rtx_ssrc, stream, track))
+            sections.append(OfferedSection(down.mid, down.kind, down.ssrc, down.rtx_ssrc, stream, track, down.codec))
         text = sdp_write.offer(sections, self.local(), self.sdp_session, self.sdp_version, "-")
         return text, tuple(tracks)
 
@@ -173,11 +174,14 @@ class SubscribeLink(Link):
             if self.fingerprints and set(answer.fingerprints) != set(self.fingerprints):
                 raise OfferRejected("bad_sdp", "the fingerprint has changed; ask for a fresh transport")
         for down, section, key in zip(self.downs, answer.sections, self.in_flight, strict=False):
-            accepted = section.port != 0 and section.direction in ("recvonly", "sendrecv") and self._agrees(section)
+            accepted = (
+                section.port != 0 and section.direction in ("recvonly", "sendrecv") and self._agrees(section, down)
+            )
             down.negotiated = key if accepted else None
             if down.video:
-                rtx = section.codecs.get(sdp_write.RTX_PAYLOAD_TYPE)
-                down.rtx_payload_type = sdp_write.RTX_PAYLOAD_TYPE if rtx is not None and rtx.name == "rtx" else -1
+                number = sdp_write.RTX_PAYLOAD_TYPES[down.codec]
+                rtx = section.codecs.get(number)
+                down.rtx_payload_type = number if rtx is not None and rtx.name == "rtx" else -1
             if key is None and down.key is None:
                 down.freed = True
         self.in_flight = None
@@ -185,11 +189,10 @@ class SubscribeLink(Link):
             self.start(answer.fingerprints)
 
     @staticmethod
-    def _agrees(section: sdp.Section) -> bool:
+    def _agrees(section: sdp.Section, down: DownTrack) -> bool:
         """Whether the client kept the payload type that packets will carry."""
-        codec = sdp_write.accepted_codec(section)
-        expected = sdp_write.OPUS_PAYLOAD_TYPE if section.kind == "audio" else sdp_write.VP8_PAYLOAD_TYPE
-        return codec is not None and codec.payload_type == expected
+        expected = sdp_write.PAYLOAD_TYPES[down.codec]
+        return any(codec.payload_type == expected for codec in sdp_write.accepted_codecs(section))
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Requests of the receiver, for m-lines that it is being sent."""

@@ -15,7 +15,7 @@ from media_engine.ice import IceTransport
 from media_engine.packet_cache import PacketCache
 from media_engine.receive_log import ReceiveLog
 from media_engine.rtcp import ReportBlock, SenderReport
-from media_engine.sdp_write import RTX_PAYLOAD_TYPE
+from media_engine.sdp_write import OPUS, RTX_PAYLOAD_TYPES, VP8
 from media_engine.srtp import SrtpPair
 from media_engine.voices import Loudness
 
@@ -57,6 +57,7 @@ class UpTrack:
         "_metered_octets",
         "bits_per_second",
         "cache",
+        "codec",
         "downs",
         "is_repeated",
         "key",
@@ -86,6 +87,7 @@ class UpTrack:
         self.mid = mid
         self.rid = rid
         self.video = key[1].kind == "video"
+        self.codec = VP8 if self.video else OPUS
         self.payload_type = -1
         self.rtx_payload_type = -1
         self.downs: tuple[DownTrack, ...] = ()
@@ -171,6 +173,7 @@ class DownTrack:
     """
 
     __slots__ = (
+        "codec",
         "doubled",
         "forwarder",
         "freed",
@@ -212,7 +215,8 @@ class DownTrack:
         self.video = kind == "video"
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
-        self.rtx_payload_type = RTX_PAYLOAD_TYPE
+        self.codec = VP8 if self.video else OPUS
+        self.rtx_payload_type = RTX_PAYLOAD_TYPES[self.codec]
         self.payload_type = 0
         self.wait: bytes | None = None
         self.key: TrackKey | None = None
@@ -227,6 +231,10 @@ class DownTrack:
     def __repr__(self) -> str:
         state = "forwarding" if self.up and self.forwarder.epoch else "waiting" if self.up else "idle"
         return f"<DownTrack mid={self.mid} {self.kind} {state}>"
+
+    def speak(self, codec: str) -> None:
+        """Carry this codec, under our payload types."""
+        self.codec, self.rtx_payload_type = codec, RTX_PAYLOAD_TYPES[codec]
 
     def renumber(self) -> None:
         """Count from a new start, as a new SSRC has to."""

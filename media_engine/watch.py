@@ -25,6 +25,8 @@ class WatchLink(SubscribeLink):
         super().__init__(owner, peer_id, wiring)
         self._heard: frozenset[TrackKey] = frozenset()
         self._speaker: frozenset[TrackKey] = frozenset()
+        self._payload_types: dict[DownTrack, dict[str, tuple[int, int]]] = {}
+        """Of each m-line by codec: what packets carry, and what is sent again, or -1."""
         self._voices = Stage(0)
         self._floor = Stage(1)
 
@@ -36,7 +38,8 @@ class WatchLink(SubscribeLink):
         for section in offer.sections:
             down = self._add(section)
             if down is not None:
-                answered[section.mid] = AnsweredSection(down.ssrc, down.rtx_ssrc if down.rtx_payload_type >= 0 else 0)
+                again = any(rtx >= 0 for _, rtx in self._payload_types[down].values())
+                answered[section.mid] = AnsweredSection(down.ssrc, down.rtx_ssrc if again else 0)
         if not answered:
             raise OfferRejected("bad_sdp", "there is no m-line on which anything can be sent")
         self._voices = Stage(sum(not down.video for down in self.downs))
@@ -46,16 +49,22 @@ class WatchLink(SubscribeLink):
         return text
 
     def _add(self, section: Section) -> DownTrack | None:
-        codec = sdp_write.accepted_codec(section)
-        if section.is_refused or codec is None or section.direction not in ("recvonly", "sendrecv"):
+        codecs = sdp_write.accepted_codecs(section)
+        if section.is_refused or not codecs or section.direction not in ("recvonly", "sendrecv"):
             return None
         down = DownTrack(self, section.mid, section.kind, *self._new_ssrcs())
-        down.payload_type = codec.payload_type
-        rtx = section.find_rtx(codec) if down.video else None
-        down.rtx_payload_type = rtx.payload_type if rtx is not None else -1
+        types = self._payload_types[down] = {}
+        for codec in codecs:
+            rtx = section.find_rtx(codec) if down.video else None
+            types[codec.name] = codec.payload_type, rtx.payload_type if rtx is not None else -1
+        self._speak(down, codecs[0].name)
         self.downs.append(down)
         self._by_ssrc[down.ssrc] = down
         return down
+
+    def _speak(self, down: DownTrack, codec: str) -> None:
+        down.codec = codec
+        down.payload_type, down.rtx_payload_type = self._payload_types[down][codec]
 
     @property
     def needs_offer(self) -> bool:
@@ -68,7 +77,7 @@ class WatchLink(SubscribeLink):
         self._heard, self._speaker = self._voices.choose(loudness, now), self._floor.choose(loudness, now)
         return (self._heard, self._speaker) != before
 
-    def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey]) -> None:
+    def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey], codecs: Mapping[TrackKey, str]) -> None:
         """Carry, of `keys`, what matters most now. Whatever still does stays on its m-line."""
         carried = {down.key for down in self.downs}
         speakers = {publisher for publisher, _ in self._speaker}
@@ -79,20 +88,25 @@ class WatchLink(SubscribeLink):
         def picture(key: TrackKey) -> tuple[bool, bool, bool]:
             return key[1] is not Source.SCREEN, key[0] not in speakers, key not in carried
 
-        present = [key for key in keys if key in live]
-        self._assign("audio", sorted((key for key in present if key[1].kind == "audio"), key=sound))
-        self._assign("video", sorted((key for key in present if key[1].kind == "video"), key=picture))
+        known = {codec for types in self._payload_types.values() for codec in types}
+        present = [key for key in keys if key in live and codecs[key] in known]
+        self._assign("audio", sorted((key for key in present if key[1].kind == "audio"), key=sound), codecs)
+        self._assign("video", sorted((key for key in present if key[1].kind == "video"), key=picture), codecs)
 
-    def _assign(self, kind: str, keys: Sequence[TrackKey]) -> None:
+    def _assign(self, kind: str, keys: Sequence[TrackKey], codecs: Mapping[TrackKey, str]) -> None:
         downs = [down for down in self.downs if down.kind == kind]
         missing = list(keys[: len(downs)])
         free = []
         for down in downs:
-            if down.key in missing:
+            if down.key in missing and down.codec == codecs[down.key]:
                 missing.remove(down.key)
             else:
                 free.append(down)
         for down in free:
             if down.key is not None:
                 down.disconnect()
-            down.key = down.negotiated = missing.pop(0) if missing else None
+            key = next((one for one in missing if codecs[one] in self._payload_types[down]), None)
+            if key is not None:
+                missing.remove(key)
+                self._speak(down, codecs[key])
+            down.key = down.negotiated = key

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from media_engine import fragment, rtcp, sdp, stun
 from media_engine.errors import OfferRejected
+from media_engine.h264 import starts_key_frame
 from media_engine.rtp import PacketReader, decode_extensions, decode_header
 from media_engine.streams import whole_frames
 from media_engine.vp8 import decode_descriptor
@@ -108,6 +109,10 @@ def read_fragment(data: bytes) -> None:
     assert len(found.ufrag) <= 256 and len(found.password) <= 256
 
 
+def read_h264(data: bytes) -> None:
+    assert starts_key_frame(data, 0, len(data)) in (True, False)
+
+
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "stun": read_stun,
     "rtp": read_rtp,
@@ -115,6 +120,7 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
     "rtcp": read_rtcp,
     "sdp": read_sdp,
     "fragment": read_fragment,
+    "h264": read_h264,
     "frames": read_frames,
 }
 

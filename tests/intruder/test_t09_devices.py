@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import unittest
 
 from tests.intruder.case import HOST
@@ -47,6 +48,28 @@ class T9Devices(MediaCase):
         self.assertEqual(came(), at_the_end)
         gone: Answer = await device.request("DELETE", device.location)
         self.assertEqual(gone.status, 401)
+
+    async def test_ffmpeg_is_heard_and_seen(self) -> None:
+        """FFmpeg's own muxer, in H.264: the picture of OBS comes the same way."""
+        made = await self.made(name="Encoder")
+        address = f"{self.portal.base}/whip/{self.meeting['id']}"
+        program = [sys.executable, "-m", "tests.support.ffmpeg_device", address, made["token"]]
+        ffmpeg = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.DEVNULL)
+        try:
+            entered = await self.ingrid.socket.until(
+                lambda message: message["type"] == "person" and message["person"]["camera"]
+            )
+            who = entered["person"]["participant"]
+            down = self.ingrid.media.down
+
+            def came() -> int:
+                streams = [down.get((who, source)) for source in ("microphone", "camera")]
+                return min(stream.packets if stream is not None else 0 for stream in streams)
+
+            await self.until(lambda: came() > 3)
+        finally:
+            ffmpeg.terminate()
+            await ffmpeg.wait()
 
     async def test_a_device_that_watches_sees_another_until_a_host_removes_it_and_one_that_sends_sees_nothing(
         self,
