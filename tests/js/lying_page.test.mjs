@@ -36,7 +36,7 @@ test("a mode that changes in the middle of a stay ends it, whether it sounds wea
   for (const [mode, other, reason] of [["e2ee", "transport", "downgraded"], ["e2ee", "sealed", "downgraded"]]) {
     const broken = [];
     const page = securing(mode, { broken: (why) => broken.push(why) });
-    page.encryption = { enter: async () => undefined, phase: "in", setMeeting: () => undefined, take: () => false };
+    page.encryption = { enter: async () => undefined, phase: "in", transforms: {}, setMeeting: () => undefined, take: () => false };
     page.fetch = async () => undefined;
     // Node has what meetings need, but for transforms, which are put in above.
     await page.enter({ code: "abc", encryption: mode });
@@ -86,6 +86,32 @@ test("a group that begins anew hides nobody whom it brings along, nor a key that
   assert.deepEqual(steps.pop(), [["anna"], [], false, true]);
   changed([me, anna], { added: [me, anna], fresh: true });
   assert.deepEqual(steps.pop(), [[], [], false, true]);
+});
+
+test("whoever takes a member's place with another key, account or name has come, and the one who was there is gone", async (t) => {
+  const { encryption, steps, changed } = await page();
+  t.after(() => encryption.close());
+  const [me, anna] = [member("me"), member("anna", "key", "u1")];
+  changed([me, anna], { added: [me, anna], fresh: true });
+  changed([me, anna], { added: [anna], removed: [anna] });
+  assert.deepEqual(steps.pop(), [[], [], false, false], "a page that was loaded anew");
+  const others = [member("anna", "another", "u1"), member("anna", "key", "u2"), { ...anna, who: { ...anna.who, name: "Ingrid" } }];
+  for (const other of others) {
+    changed([me, other], { added: [other], removed: [anna] });
+    assert.deepEqual(steps.pop(), [["anna"], ["anna"], false, false]);
+  }
+  // And a key that nobody looked at yet is not one that is known.
+  const pins = new Pins({ get: async () => undefined, put: async () => undefined });
+  await pins.see("u1", "key");
+  assert.equal(pins.state("u1", "another"), "new");
+  await pins.compare("u1", "key");
+  assert.equal(pins.state("u1", "another"), "new_after_compared");
+});
+
+test("no connection is made without transforms, also where the encryption was closed on the way", async () => {
+  const page = securing("e2ee");
+  page.encryption = { enter: async () => undefined, phase: "out", transforms: null };
+  await assert.rejects(page.enter({ code: "abc", encryption: "e2ee" }), { reason: "cant_encrypt" });
 });
 
 test("a guest who is somebody else's key now is said, until somebody knows", async () => {

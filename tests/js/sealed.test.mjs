@@ -330,6 +330,29 @@ test("the key leaves the address bar, outlives a sign-in in the tab, and a paste
   assert.equal(await without.link.trouble({ generation: 1, check: "x" }), "link_key_wrong");
 });
 
+/** As much of IndexedDB as one transaction needs. @param {Map<string, unknown>} links */
+const storeOf = (links) => ({
+  open() {
+    const transaction = { objectStore: () => ({ get: (name) => ({ result: links.get(name) }) }) };
+    const request = { result: { transaction: () => (setImmediate(() => transaction.oncomplete()), transaction), close: () => undefined } };
+    setImmediate(() => request.onsuccess());
+    return request;
+  },
+});
+
+test("no word of the portal exchanges the key that the address brought for one of another meeting that is kept here", async (t) => {
+  const [brought, other, newer] = [makeLinkKey(1), makeLinkKey(1), makeLinkKey(2)];
+  const kept = new Map(await Promise.all([other, newer].map(async (key) => [await checkOf(key), fragmentOf(key).slice("sealed=".length)])));
+  globalThis.indexedDB = storeOf(kept);
+  t.after(() => delete globalThis.indexedDB);
+  const { link } = page(`#${fragmentOf(brought)}`);
+  link.take();
+  assert.equal(await link.trouble({ generation: 1, check: await checkOf(other) }), "link_key_wrong");
+  assert.deepEqual(link.key, brought);
+  assert.equal(await link.trouble({ generation: 2, check: await checkOf(newer) }), null, "a host's browser knows the next");
+  assert.deepEqual(link.key, newer);
+});
+
 test("a meeting whose link has a key is entered sealed or not at all", async () => {
   globalThis.RTCRtpScriptTransform = class {};
   const kept = new Map();

@@ -47,7 +47,7 @@ export class Encryption extends Emitter {
   held = new Set();
   /** People who have keys though a host put them out. @type {Set<string>} */
   overdue = new Set();
-  /** Everybody who was seen in the group since this page came in, by participant and key. @type {Set<string>} */
+  /** Everybody who was seen in the group since this page came in. @type {Set<string>} */
   #met = new Set();
   #request;
   #addresses;
@@ -234,15 +234,16 @@ export class Encryption extends Emitter {
     this.code = code;
     this.codeSince = new Date();
     this.members = new Map(members.map((member) => [member.who.participant, member]));
-    const before = new Set(removed.map(({ who }) => who.participant));
-    const after = new Set(added.map(({ who }) => who.participant));
+    const before = new Set(removed.map(placeOf));
+    const after = new Set(added.map(placeOf));
     const again = fresh && this.#met.size > 0;
     const unmet = members.filter((member) => !this.#met.has(placeOf(member)));
     for (const member of members) this.#met.add(placeOf(member));
     this.emit("stepped", {
-      // Whoever loaded the page anew is neither gone nor new; and a group that began anew must not hide whom it brought along.
-      added: again ? unmet : added.filter(({ who }) => !before.has(who.participant)),
-      removed: again ? [] : removed.filter(({ who }) => !after.has(who.participant)),
+      // Whoever loaded the page anew is neither gone nor new, as long as they are who they were; and a group that began anew
+      // must not hide whom it brought along.
+      added: again ? unmet : added.filter((member) => !before.has(placeOf(member))),
+      removed: again ? [] : removed.filter((member) => !after.has(placeOf(member))),
       fresh: fresh && !again, again,
     });
     this.emit("change", null);
@@ -369,5 +370,5 @@ export class Encryption extends Emitter {
   }
 }
 
-/** @param {Member} member */
-const placeOf = ({ who, key }) => `${who.participant} ${key}`;
+/** What makes somebody the same person for the others: another key, account or name in an old place is news. @param {Member} member */
+const placeOf = ({ who: { participant, account, name }, key }) => JSON.stringify([participant, account, name, key]);

@@ -79,7 +79,7 @@ export class Pins {
     const pins = this.#accounts.get(account) ?? [];
     const pin = pins.find((one) => one.key === key);
     if (pin?.comparedAt) return "compared";
-    if (!pin || pin.known) return "known";
+    if (pin?.known || !pins.length) return "known";
     return pins.some(({ comparedAt }) => comparedAt) ? "new_after_compared" : "new";
   }
 

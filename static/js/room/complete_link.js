@@ -64,7 +64,8 @@ export class CompleteLink {
    * @returns {Promise<Trouble | null>}
    */
   async trouble(known) {
-    if (known && (!this.key || (await compareLinkKey(this.key, known)) !== "fits")) {
+    // A newer one that is kept here is taken; a key that the address brought is never exchanged for one of the same number.
+    if (known && (!this.key || (await compareLinkKey(this.key, known)) === "replaced")) {
       const kept = await keptLinkKey(known.check);
       if (kept) this.#hold(kept);
     }

@@ -142,6 +142,8 @@ export class Securing {
     if (meeting.encryption === "sealed" && this.#roster.capabilities?.host) await this.link.keep();
     await encryption.enter(meeting);
     if (encryption.phase === "refused") throw new NotSecured("not_the_group");
+    // Closed meanwhile: connections that are made without transforms would send what is seen and heard as it is.
+    if (!encryption.transforms) throw new NotSecured("cant_encrypt");
     return { transforms: encryption.transforms, originOf: (receiver) => encryption.originOf(receiver) };
   }
 
