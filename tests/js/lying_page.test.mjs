@@ -55,7 +55,10 @@ async function page() {
     constructor(address) {
       workers.push(Object.assign(this, { address }));
     }
-    postMessage() {}
+    posted = [];
+    postMessage(message) {
+      this.posted.push(message);
+    }
     terminate() {}
   };
   const request = async () => ({ credential: { room: "r", participant: "me", account: null, row: "guest", name: "Me", attestation: "a" }, portal_key: "k" });
@@ -68,8 +71,39 @@ async function page() {
   const steps = [];
   encryption.on("stepped", ({ added, removed, fresh, again }) => steps.push([added.map(({ who }) => who.participant), removed.map(({ who }) => who.participant), fresh, again]));
   const changed = (members, { added = [], removed = [], fresh = false } = {}) => say({ type: "changed", changed: { epoch: 1, members, added, removed, code: "1", fresh } });
-  return { encryption, steps, changed };
+  const told = (type) => workers.find(({ address }) => address === "group").posted.filter((message) => message.type === type);
+  return { encryption, steps, changed, told, say };
 }
+
+test("the words End-to-end encrypted stand there only while everything that is sent and received goes through the worker", async (t) => {
+  const { encryption, say } = await page();
+  t.after(() => encryption.close());
+  const [sender, receiver, late] = [{ track: {} }, { track: { kind: "audio" } }, { track: { kind: "video" } }];
+  const publish = { getSenders: () => [sender, { track: null }] };
+  const subscribe = { getTransceivers: () => [{ receiver, direction: "recvonly", currentDirection: null }, { receiver: late, direction: late.direction, currentDirection: null }] };
+  const state = () => encryption.state({ publish, subscribe });
+  assert.equal(state(), "broken", "a track that is sent as it is");
+  encryption.transforms.seal(sender, "camera");
+  assert.equal(state(), "broken", "and one that is received as it is");
+  encryption.transforms.open(receiver);
+  assert.equal(state(), "on", "an idle line is none");
+  late.direction = "recvonly";
+  assert.equal(state(), "broken");
+  encryption.transforms.open(late);
+  for (const [phase, is] of [["coming", "pending"], ["stuck", "broken"], ["refused", "broken"], ["in", "on"]]) {
+    say({ type: "phase", phase });
+    assert.equal(state(), is);
+  }
+  assert.equal(encryption.take({ type: "e2ee.unsealed", source: "camera" }), true);
+  assert.equal(state(), "broken", "the engine saw something that isn't sealed");
+});
+
+test("the group's worker hears whose key of the link is out", async (t) => {
+  const { encryption, told } = await page();
+  t.after(() => encryption.close());
+  encryption.setMeeting({ door: DOOR, link_key: { generation: 3, check: "c", due: ["ben"] } });
+  assert.deepEqual(told("linkCounted"), [{ type: "linkCounted", generation: 3, due: ["ben"] }]);
+});
 
 const member = (participant, key = `${participant}'s key`, account = null) => ({ leaf: 0, key, who: { room: "r", participant, account, row: "guest", name: participant, attestation: "a" } });
 
