@@ -109,13 +109,14 @@ def _urls(found: Meeting) -> dict[str, str]:
 
 
 def _row(device: RoomDevice, inside: bool, now: Any) -> dict[str, Any]:
-    does = [_("sends")] if device.may_publish else []
-    does += [_("watches")] if device.may_watch else []
+    does = _("Sends and watches") if device.may_watch else _("Sends")
+    if not device.may_publish:
+        does = _("Watches")
     by = device.created_by.name if device.created_by is not None else ""
     when = short_moment(device.created_at, now, inline=True)
-    about = _("%(does)s · added %(when)s") % {"does": ", ".join(does), "when": when}
+    about = _("%(does)s · added %(when)s") % {"does": does, "when": when}
     if by:
-        about = _("%(does)s · added by %(name)s %(when)s") % {"does": ", ".join(does), "name": by, "when": when}
+        about = _("%(does)s · added by %(name)s %(when)s") % {"does": does, "name": by, "when": when}
     return {"id": device.pk, "name": device.name, "about": about, "inside": inside, "revoked": device.revoked_at}
 
 
