@@ -1,94 +1,275 @@
-"""libwebrtc behind lossy and slow ways: what becomes of picture and sound in each cell of a grid.
+"""libwebrtc behind lossy, narrow and cut ways: what becomes of picture and sound there, and afterwards.
 
-One member films, another watches over a seeded relay that loses on both ways and delays. Counted by the watching
-libwebrtc: the share of time in which the picture stood still, and the share of sound that was made up. Run as
-`python -m benchmarks.impairment`; prints a table and one JSON object.
+One member films, another watches over a seeded relay. Counted by the watching libwebrtc: how long the picture stood
+still, and the share of sound that was made up. `python -m benchmarks.impairment` measures every cell of the grid;
+`5:150` one cell (percent, milliseconds), `narrow` and `cut` those scenes. What is measured is written to
+`benchmarks/results/impairment.json` beside what was measured before; `--draw` makes the plots of docs/media-quality.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import math
+import time
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from media_engine.tests.test_impaired import FRAMES_PER_SECOND, ImpairedTests
+from benchmarks.plots import Line, bars, timeline
+from media_engine.tests import test_real_client as real
+from media_engine.tests.test_impaired import FRAMES_PER_SECOND, HEIGHT, ImpairedTests
 
-LOSSES = (0.0, 0.01, 0.05, 0.1, 0.2)
+LOSSES = (0, 1, 5, 10, 20)
 DELAYS_MS = (0, 50, 150)
 SETTLE_SECONDS = 5.0
 """After this the ends know what the way is like."""
+LOOK_SECONDS = 0.1
+RESULTS = Path(__file__).with_name("results") / "impairment.json"
+PLOTS = Path(__file__).parents[1] / "docs" / "plots"
 
 
 @dataclass(frozen=True)
-class Cell:
-    loss: float
-    delay_ms: int
-    frozen_percent: float
-    pictures_per_second: float
-    concealed_percent: float
-    key_frames_asked: int
+class Moment:
+    """What had been counted `at` seconds after a scene began. Counters only grow; `height` is that of the picture."""
+
+    at: float
+    pictures: int
+    height: int
+    octets: int
+    made_up: int
+    samples: int
+    sound_lost: int
+    sound_came: int
+    still_seconds: float
+    key_frames: int
 
 
-async def measure(loss: float, delay_ms: int, seconds: float) -> Cell:
-    """One cell. `delay_ms` is that of the round trip; a fifth of it comes on top as jitter."""
+@contextlib.asynccontextmanager
+async def watching(*rids: str) -> AsyncIterator[tuple[ImpairedTests, real.Browser]]:
+    """Ben, who sees and hears Anna over a road."""
     scene = ImpairedTests("watching")
     await scene.asyncSetUp()
     try:
-        for lane in (scene.road.up, scene.road.down):
-            lane.delay_seconds, lane.jitter_seconds = delay_ms / 2000, delay_ms / 10_000
-        ben = await scene.watching(())
-        scene.road.up.loss = scene.road.down.loss = loss
-        await asyncio.sleep(SETTLE_SECONDS)
-        before = (*await ben.inbound("video"), *await ben.inbound("audio"))
-        await asyncio.sleep(seconds)
-        after = (*await ben.inbound("video"), *await ben.inbound("audio"))
+        yield scene, await scene.watching(rids)
     finally:
         await scene.asyncTearDown()
         scene.doCleanups()
 
-    def grown(which: int, name: str) -> float:
-        return float(after[which].get(name, 0) - before[which].get(name, 0))
 
-    return Cell(
-        loss,
-        delay_ms,
-        frozen_percent=round(100 * grown(0, "totalFreezesDuration") / seconds, 1),
-        pictures_per_second=round(grown(0, "framesDecoded") / seconds, 1),
-        concealed_percent=round(100 * grown(1, "concealedSamples") / max(1.0, grown(1, "totalSamplesReceived")), 1),
-        key_frames_asked=int(grown(0, "pliCount")),
+async def look(ben: real.Browser, since: float) -> Moment:
+    """What Ben's libwebrtc has counted by now."""
+    (picture,), (sound,) = await ben.inbound("video"), await ben.inbound("audio")
+    return Moment(
+        at=round(time.monotonic() - since, 2),
+        pictures=picture.get("framesDecoded", 0),
+        height=picture.get("frameHeight", 0),
+        octets=picture["bytesReceived"] + sound["bytesReceived"],
+        made_up=sound.get("concealedSamples", 0),
+        samples=sound.get("totalSamplesReceived", 0),
+        sound_lost=sound["packetsLost"],
+        sound_came=sound["packetsReceived"],
+        still_seconds=picture.get("totalFreezesDuration", 0.0),
+        key_frames=picture.get("pliCount", 0),
     )
 
 
-def table(cells: list[Cell]) -> str:
+async def look_on(ben: real.Browser, since: float, until: float) -> list[Moment]:
+    """Moments up to `until` seconds after `since`."""
+    moments = []
+    while time.monotonic() - since < until:
+        moments.append(await look(ben, since))
+        await asyncio.sleep(LOOK_SECONDS)
+    return moments
+
+
+def longest_still(moments: list[Moment]) -> float:
+    """The longest time in which no new picture was decoded, to the tenth of a second."""
+    longest, last = 0.0, moments[0]
+    for moment in moments:
+        if moment.pictures > last.pictures:
+            last = moment
+        longest = max(longest, moment.at - last.at)
+    return round(longest, 1)
+
+
+async def measure(loss: int, delay_ms: int, seconds: float) -> dict[str, Any]:
+    """One cell: `loss` percent each way, `delay_ms` of round trip and a fifth of it on top as jitter."""
+    async with watching() as (scene, ben):
+        for lane in (scene.road.up, scene.road.down):
+            lane.delay_seconds, lane.jitter_seconds, lane.loss = delay_ms / 2000, delay_ms / 10_000, loss / 100
+        await asyncio.sleep(SETTLE_SECONDS)
+        moments = await look_on(ben, time.monotonic(), seconds)
+    first, last = moments[0], moments[-1]
+    took = last.at - first.at
+    return {
+        "still_percent": round(100 * (last.still_seconds - first.still_seconds) / took, 1),
+        "longest_still_seconds": longest_still(moments),
+        "pictures_per_second": round((last.pictures - first.pictures) / took, 1),
+        "made_up_percent": round(100 * (last.made_up - first.made_up) / max(1, last.samples - first.samples), 1),
+        "key_frames_asked": last.key_frames - first.key_frames,
+    }
+
+
+def _kept(moments: list[Moment]) -> list[list[float]]:
+    """Every moment as the row of its figures."""
+    return [list(asdict(moment).values()) for moment in moments]
+
+
+async def narrow() -> dict[str, Any]:
+    """A way of 300 kbit/s with a second of queue for ten seconds, for whom got more than twice as much."""
+    async with watching("q", "h") as (scene, ben):
+        await scene.until_estimated(ben)
+        await scene.sees(ben, HEIGHT)
+        begun = time.monotonic()
+        moments = await look_on(ben, begun, 5.0)
+        scene.road.down.bits_per_second, scene.road.down.queue_seconds = 300_000, 1.0
+        narrowed = time.monotonic() - begun
+        moments += await look_on(ben, begun, 15.0)
+        scene.road.down.bits_per_second = 1e9
+        widened = time.monotonic() - begun
+        moments += await look_on(ben, begun, 35.0)
+    small = next((m.at for m in moments if m.at > narrowed and m.height < HEIGHT), None)
+    large = next((m.at for m in moments if m.at > widened and m.height == HEIGHT), None)
+    before = next(m for m in moments if m.at > narrowed)
+    return {
+        "marks": [[round(narrowed, 2), "300 kbit/s"], [round(widened, 2), "wide again"]],
+        "smaller_after_seconds": round(small - narrowed, 1) if small is not None else None,
+        "larger_after_seconds": round(large - widened, 1) if large is not None else None,
+        "sound_lost": moments[-1].sound_lost - before.sound_lost,
+        "sound_came": moments[-1].sound_came - before.sound_came,
+        "made_up_percent": round(
+            100 * (moments[-1].made_up - before.made_up) / max(1, moments[-1].samples - before.samples), 2
+        ),
+        "moments": _kept(moments),
+    }
+
+
+async def cut(seconds: float = 30.0) -> dict[str, Any]:
+    """Nothing passes for `seconds`; then Ben's page, which has its socket again, looks for the server anew."""
+    async with watching() as (scene, ben):
+        begun = time.monotonic()
+        moments = await look_on(ben, begun, 4.0)
+        lanes = (scene.road.up, scene.road.down)
+        for lane in lanes:
+            lane.loss = 1.0
+        gone = time.monotonic() - begun
+        moments += await look_on(ben, begun, gone + seconds)
+        for lane in lanes:
+            lane.loss = 0.0
+        back = time.monotonic() - begun
+        scene.engine.open_subscribe("session", "ben", False)
+        moments += await look_on(ben, begun, back + 6)
+    still = next(m for m in reversed(moments) if m.at < back)
+    seen = next((m.at for m in moments if m.at > back and m.pictures > still.pictures), None)
+    heard = next((m.at for m in moments if m.at > back and m.sound_came > still.sound_came), None)
+    return {
+        "marks": [[round(gone, 2), "cut"], [round(back, 2), "back"]],
+        "seen_after_seconds": round(seen - back, 1) if seen is not None else None,
+        "heard_after_seconds": round(heard - back, 1) if heard is not None else None,
+        "moments": _kept(moments),
+    }
+
+
+def table(cells: dict[str, Any]) -> str:
     """Markdown."""
     pictures = f"pictures a second of {FRAMES_PER_SECOND}"
-    head = ("loss each way", "round trip", "picture stood still", pictures, "sound made up", "whole pictures asked for")
-    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
-    lines += [
-        f"| {cell.loss:.0%} | {cell.delay_ms} ms | {cell.frozen_percent} % | {cell.pictures_per_second} "
-        f"| {cell.concealed_percent} % | {cell.key_frames_asked} |"
-        for cell in cells
-    ]
+    head = (
+        "loss each way",
+        "round trip",
+        "picture stood still",
+        "longest",
+        pictures,
+        "sound made up",
+        "whole pictures",
+    )
+    lines = [f"| {' | '.join(head)} |", "| ---: " * len(head) + "|"]
+    for delay_ms in DELAYS_MS:
+        for loss in LOSSES:
+            cell = cells.get(f"{loss}:{delay_ms}")
+            if cell is not None:
+                row = (
+                    f"{loss} %",
+                    f"{delay_ms} ms",
+                    f"{cell['still_percent']} %",
+                    f"{cell['longest_still_seconds']} s",
+                    str(cell["pictures_per_second"]),
+                    f"{cell['made_up_percent']} %",
+                    str(cell["key_frames_asked"]),
+                )
+                lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
 
 
-async def main(seconds: float, wanted: list[tuple[float, int]]) -> dict[str, Any]:
-    """Every cell, one after the other."""
-    cells = []
-    for loss, delay_ms in wanted:
-        cells.append(await measure(loss, delay_ms, seconds))
-        print(table(cells[-1:]).splitlines()[-1], flush=True)
-    print(table(cells))
-    return {"seconds": seconds, "cells": [asdict(cell) for cell in cells]}
+def draw(results: dict[str, Any]) -> dict[str, str]:
+    """File names and SVG of everything that was measured."""
+    drawn = {}
+    labels = [f"{loss} % lost" for loss in LOSSES]
+    for name, key, title in (
+        ("still", "still_percent", "How long the picture stood still"),
+        ("made-up", "made_up_percent", "How much of the sound was made up"),
+    ):
+        groups = [
+            (f"round trip {delay_ms} ms", [results[f"{loss}:{delay_ms}"][key] for loss in LOSSES])
+            for delay_ms in DELAYS_MS
+            if all(f"{loss}:{delay_ms}" in results for loss in LOSSES)
+        ]
+        drawn[f"{name}.svg"] = bars(title, groups, labels, 5.0)
+    for name, title in (("narrow", "A way that is narrow for ten seconds"), ("cut", "Nothing for thirty seconds")):
+        if name in results:
+            drawn[f"{name}.svg"] = _draw_scene(title, results[name])
+    return drawn
+
+
+def _draw_scene(title: str, scene: dict[str, Any]) -> str:
+    moments = [Moment(*moment) for moment in scene["moments"]]
+    step = 5  # of half a second: single pictures would make a comb of it
+    ends = list(zip(moments, moments[step:], strict=False))
+    times = [after.at for _, after in ends]
+    rates = [8 * max(0, after.octets - before.octets) / (after.at - before.at) / 1000 for before, after in ends]
+    shown = [(after.pictures - before.pictures) / (after.at - before.at) for before, after in ends]
+    made_up = [
+        100 * (after.made_up - before.made_up) / max(1, after.samples - before.samples) for before, after in ends
+    ]
+    lines = [Line("kbit/s received", 200.0 * math.ceil(max(rates) / 200), rates)]
+    if len({after.height for _, after in ends}) > 1:
+        lines.append(Line("lines of the picture", HEIGHT, [after.height for _, after in ends]))
+    lines.append(Line("pictures a second", 25, shown))
+    lines.append(Line("% of the sound made up", 100, made_up))
+    return timeline(title, times, lines, [(at, word) for at, word in scene["marks"]])
+
+
+async def main(wanted: list[str], seconds: float) -> None:
+    """Measure, print, and keep what was measured."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in wanted:
+        if name == "narrow":
+            results[name] = await narrow()
+        elif name == "cut":
+            results[name] = await cut()
+        else:
+            loss, _, delay_ms = name.partition(":")
+            results[name] = await measure(int(loss), int(delay_ms), seconds)
+        print(name, {key: value for key, value in results[name].items() if key != "moments"}, flush=True)
+        RESULTS.write_text(
+            "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(results[key])}" for key in results) + "\n}\n"
+        )
+    print(table(results))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8.0, help="how long each cell is watched")
-    parser.add_argument("cells", nargs="*", metavar="LOSS:DELAY", help="such as 5:150, in percent and milliseconds")
+    parser.add_argument("--draw", action="store_true", help="draw what was measured before, and measure nothing")
+    parser.add_argument("what", nargs="*", metavar="LOSS:DELAY|narrow|cut", help="such as 5:150; all cells if nothing")
     options = parser.parse_args()
-    chosen = [(float(loss) / 100, int(delay)) for loss, _, delay in (cell.partition(":") for cell in options.cells)]
-    every = [(loss, delay_ms) for delay_ms in DELAYS_MS for loss in LOSSES]
-    print(json.dumps(asyncio.run(main(options.seconds, chosen or every))))
+    if options.draw:
+        PLOTS.mkdir(exist_ok=True)
+        for file, text in draw(json.loads(RESULTS.read_text())).items():
+            (PLOTS / file).write_text(text)
+    else:
+        every = [f"{loss}:{delay_ms}" for delay_ms in DELAYS_MS for loss in LOSSES]
+        asyncio.run(main(options.what or every, options.seconds))

@@ -198,6 +198,8 @@ class Link:
         silent_for = now - self.ice.last_consent_at
         config = self.config
         if silent_for > config.consent_timeout_seconds:
+            self.ice.destination = None  # until the next binding request
+        if silent_for > config.closed_after_seconds:
             self.close()
         elif self.state in (None, "connecting"):
             if now - self.ice.created_at > config.setup_timeout_seconds:

@@ -1,6 +1,6 @@
 """Members who change networks in the middle of a meeting."""
 
-from media_engine import Source
+from media_engine import EngineConfig, Source
 from media_engine.tests.client import Client, EngineTestCase, eventually
 
 
@@ -53,3 +53,29 @@ class NetworkChangeTests(EngineTestCase):
     def one_after_the_other(self, ben: Client) -> None:
         first, second = (header.sequence for header, _ in ben.packets_of("anna", Source.CAMERA))
         self.assertEqual(second, (first + 1) & 0xFFFF)
+
+
+class SilenceTests(EngineTestCase):
+    config = EngineConfig(port=0, tick_seconds=0.01)
+
+    async def test_who_is_not_heard_of_is_sent_nothing_and_goes_on_with_the_same_keys_when_heard_again(self) -> None:
+        anna, ben = await self.pair()
+        assert anna.publishing is not None and ben.subscribing is not None
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None
+        for _ in range(11):
+            self.clock.advance(3)
+            await anna.publishing.check()
+        await eventually(lambda: link.ice.destination is None)
+        anna.send_audio(b"unheard")
+        await anna.publishing.check()
+        self.assertEqual(link.state, "disconnected")
+        await ben.subscribing.check()
+        self.assertEqual(link.state, "connected")
+        anna.send_audio(b"heard")
+        await eventually(lambda: ben.packets_of("anna", Source.MICROPHONE)[-1][1] == b"heard")
+        self.assertNotIn(b"unheard", [payload for _, payload in ben.packets_of("anna", Source.MICROPHONE)])
+        for _ in range(21):
+            self.clock.advance(3)
+            await anna.publishing.check()
+        await eventually(lambda: link.state == "closed")

@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from unittest import IsolatedAsyncioTestCase, skipIf
 
 from media_engine import Engine, EngineConfig, Event, Grants, OfferRejected, Source, SubscribeOffer
+from media_engine.datagrams import StreamAddress
 from media_engine.tests.client import EVERYTHING, eventually
 
 try:
@@ -91,13 +94,14 @@ async def _stats(connection: Any, kind: str) -> list[dict[str, Any]]:
 class ClientTestCase(IsolatedAsyncioTestCase):
     """An engine, clients of libwebrtc, and a camera and a microphone that they may share."""
 
+    config = EngineConfig(port=0)
     width, height, frames_per_second = WIDTH, HEIGHT, FRAMES_PER_SECOND
     pictures: Sequence[bytes] = ()
     """In turn; noise where there are none. I420, of `width` and `height`."""
 
     async def asyncSetUp(self) -> None:
         self.browsers: dict[str, Browser] = {}
-        self.engine = Engine(EngineConfig(port=0), self._on_event)
+        self.engine = Engine(self.config, self._on_event)
         await self.engine.start()
         self.generator = webrtc.VideoTrackGenerator()
         self.sound = webrtc.MediaStreamTrackGenerator("audio")
@@ -235,3 +239,27 @@ class RealClientTests(ClientTestCase):
         self.assertEqual((frames["packetsLost"], frames.get("freezeCount", 0)), (0, 0))
         self.assertEqual({entry["rid"] for entry in await anna.outbound("video")}, {"q", "h"})
         await eventually(lambda: self.engine.stats("session")["ben"]["packets_out"] > 20)
+
+
+@skipIf(webrtc is None, "the wrtc package is not installed")
+class NoUdpTests(ClientTestCase):
+    config = EngineConfig(port=0, tcp_port=0)
+
+    def on_offer(self, offer: SubscribeOffer) -> None:
+        super().on_offer(replace(offer, sdp=without_udp(offer.sdp)))
+
+    async def test_who_can_use_tcp_alone_is_seen_and_heard_and_sees_and_hears(self) -> None:
+        anna, ben = self.browser("anna"), self.browser("ben")
+        anna.way = without_udp
+        await anna.publish(self.sound, self.generator.track)
+        ben.open()
+        await self.decodes(ben, 1)
+        await self.counts(ben, "audio", "packetsReceived", 20)
+        for browser, link in ((anna, "publish"), (ben, "subscribe")):
+            addresses = getattr(self.engine._sessions["session"].peers[browser.peer_id], link).ice.addresses
+            self.assertTrue(addresses)
+            self.assertTrue(all(isinstance(address, StreamAddress) for address in addresses))
+
+
+def without_udp(sdp: str) -> str:
+    return re.sub(r"a=candidate:\S+ 1 udp [^\r]*\r\n", "", sdp)
