@@ -1,0 +1,16 @@
+"""The plots of docs/media-quality.md show what was measured last."""
+
+import json
+from xml.etree import ElementTree
+
+from benchmarks.impairment import PLOTS, RESULTS, draw, table
+
+
+def test_plots_and_table_are_those_of_the_results() -> None:
+    results = json.loads(RESULTS.read_text())
+    drawn = draw(results)
+    assert drawn.keys() == {path.name for path in PLOTS.iterdir()}
+    for name, text in drawn.items():
+        assert (PLOTS / name).read_text() == text, f"{name}: run python -m benchmarks.impairment --draw"
+        ElementTree.fromstring(text)  # noqa: S314 - our own
+    assert table(results) in (PLOTS.parent / "media-quality.md").read_text()
