@@ -98,6 +98,21 @@ test("the words End-to-end encrypted stand there only while everything that is s
   assert.equal(state(), "broken", "the engine saw something that isn't sealed");
 });
 
+test("a sealed meeting is never begun without the key of its link", async () => {
+  let begun = 0;
+  globalThis.Worker = class {
+    constructor() {
+      begun += 1;
+    }
+    postMessage() {}
+    terminate() {}
+  };
+  const request = async () => ({ credential: { room: "r", participant: "me" }, portal_key: "k" });
+  const encryption = new Encryption({ request, code: "abc", account: null, workers: { group: "group", media: "media" } });
+  await assert.rejects(encryption.enter({ encryption: "sealed", door: DOOR }), { code: "link_key" });
+  assert.deepEqual([begun, encryption.isOn], [0, false]);
+});
+
 test("the group's worker hears whose key of the link is out", async (t) => {
   const { encryption, told } = await page();
   t.after(() => encryption.close());

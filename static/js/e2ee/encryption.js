@@ -98,9 +98,12 @@ export class Encryption extends Emitter {
   async enter(meeting) {
     const { credential, portal_key: portalKey } = await this.identify();
     const same = JSON.stringify({ ...credential, attestation: "" }) === JSON.stringify({ ...this.#credential, attestation: "" });
+    const link = meeting.encryption === "sealed" ? this.#link() : null;
+    // Without the key it would be a group like any other, under the name of a sealed one.
+    if (meeting.encryption === "sealed" && !link) throw Object.assign(new Error("no key of the link"), { code: "link_key" });
     this.#credential = credential;
     if (this.#workers && same) this.#tell({ type: "resume" });
-    else this.#begin(credential, portalKey, meeting.encryption === "sealed" ? this.#link() : null);
+    else this.#begin(credential, portalKey, link);
     this.setMeeting(meeting);
     await this.#in();
   }
