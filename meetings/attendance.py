@@ -33,6 +33,8 @@ class Attendee:
     email: str
     kind: Participant.Kind
     spans: tuple[Span, ...]
+    is_device: bool = False
+    """A machine by WHIP or WHEP, not a person."""
 
     @property
     def entered_at(self) -> datetime:
@@ -79,7 +81,8 @@ def _attendee(key: str, stays: list[Stay]) -> Attendee:
     user: Any = seat.user
     email = user.email if user is not None else seat.invitation.email if seat.invitation is not None else ""
     spans = merged(Span(stay.entered_at, stay.left_at) for stay in stays)
-    return Attendee(key, user.name if user is not None else seat.name, email, Participant.Kind(seat.kind), spans)
+    name, kind = user.name if user is not None else seat.name, Participant.Kind(seat.kind)
+    return Attendee(key, name, email, kind, spans, seat.room_device_id is not None)
 
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:

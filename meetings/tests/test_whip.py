@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from media_engine import Source
 from media_engine.tests.client import ClientTransport, eventually, watch_offer
+from meetings.attendance import attended
 from meetings.audit import body_of
 from meetings.devices import services
 from meetings.live import Live
@@ -56,6 +57,8 @@ class Publishing(DeviceCase):
             self.assertNotIn(who, live.engine.stats(self.id))
             self.assertEqual((await self.ask("DELETE", encoder.location, token)).status_code, 404)
             self.assertEqual((await self.seat()).state, Participant.State.LEFT)
+            there = await sync_to_async(attended)(self.occurrence)
+            self.assertEqual([(one.name, one.is_device) for one in there][1:], [("Board room 3", True)])
             await encoder.close()
 
     async def test_whatever_ends_a_seat_ends_the_session(self) -> None:

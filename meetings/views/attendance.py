@@ -37,7 +37,7 @@ def _row(one: Attendee, now: datetime) -> dict[str, Any]:
     return {
         "name": one.name,
         "guest": one.kind in {Participant.Kind.GUEST, Participant.Kind.ANYONE},
-        "about": one.email or str(one.kind.label),
+        "about": one.email or _came_as(one),
         "entered_at": timezone.localtime(one.entered_at),
         "entered": clock(one.entered_at),
         "left_at": timezone.localtime(one.left_at) if one.left_at else None,
@@ -45,6 +45,10 @@ def _row(one: Attendee, now: datetime) -> dict[str, Any]:
         "total": length(minutes) if minutes else _("under a minute"),
         "spans": [_span(span) for span in one.spans] if len(one.spans) > 1 else [],
     }
+
+
+def _came_as(one: Attendee) -> str:
+    return _("Device") if one.is_device else str(one.kind.label)
 
 
 def _span(span: Span) -> str:
@@ -68,7 +72,7 @@ def attendance_csv(request: HttpRequest, meeting_id: Any) -> HttpResponse:
         (
             one.name,
             one.email,
-            one.kind.label,
+            _came_as(one),
             f"{one.entered_at:%Y-%m-%dT%H:%M:%SZ}",
             f"{one.left_at:%Y-%m-%dT%H:%M:%SZ}" if one.left_at else None,
             local(one.entered_at, zone),

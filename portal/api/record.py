@@ -117,6 +117,7 @@ def _attendee(one: Attendee, now: datetime) -> dict[str, Any]:
         "name": one.name,
         "email": one.email,
         "kind": one.kind.value,
+        "device": one.is_device,
         "entered_at": one.entered_at,
         "left_at": one.left_at,
         "seconds": round(one.total(now).total_seconds()),

@@ -41,6 +41,10 @@ class T9Devices(MediaCase):
             return [stream.packets if stream is not None else 0 for stream in streams]
 
         await self.until(lambda: min(came()) > 3)
+        fragment = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": device.etag}
+        trickled = await device.request("PATCH", device.location, b"a=end-of-candidates\r\n", fragment)
+        self.assertEqual(trickled.status, 204)
+        self.assertEqual((await self.client().request("OPTIONS", device.location)).status, 204)
         await self.portal.api(HOST, "DELETE", f"/meetings/{self.meeting['id']}/devices/{made['id']}")
         await asyncio.sleep(UNDER_WAY_SECONDS)
         at_the_end = came()

@@ -29,7 +29,7 @@ class WebRtcDevice:
         self.client, self.token = client, token
         self.connection = webrtc.RTCPeerConnection()
         self.location = ""
-        self.answer: Answer | None = None
+        self.etag = ""
         self._pump: asyncio.Task[None] | None = None
 
     async def send(self, path: str) -> Answer:
@@ -50,11 +50,9 @@ class WebRtcDevice:
         await self.connection.set_local_description(await self.connection.create_offer())
         offer = self.connection.local_description.sdp.encode()
         answer = await self.request("POST", path, offer, {"Content-Type": "application/sdp"})
-        self.answer = answer
         if answer.status == 201:
-            self.location = {name.lower(): value for name, value in answer.headers.items()}["location"].partition(
-                self.client.base
-            )[2]
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            self.etag, self.location = headers["etag"], headers["location"].partition(self.client.base)[2]
             description = webrtc.RTCSessionDescriptionInit(type="answer", sdp=answer.body.decode())
             await self.connection.set_remote_description(description)
         return answer

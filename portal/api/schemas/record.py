@@ -22,6 +22,7 @@ class AttendeeOut(Output):
     name: str
     email: str = Field(description="Empty where none is known.")
     kind: Literal["host", "listed", "colleague", "guest", "anyone"]
+    device: bool = Field(description="A machine by WHIP or WHEP, not a person.")
     entered_at: datetime = Field(description="When they first came in.")
     left_at: datetime | None = Field(description="When they left last; null while they are inside.")
     seconds: int = Field(description="How long they were inside in all.")
