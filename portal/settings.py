@@ -100,7 +100,7 @@ else:
             "OPTIONS": {
                 # IMMEDIATE: a transaction that writes later must not find another writer in between.
                 "transaction_mode": "IMMEDIATE",
-                "timeout": 5,
+                "timeout": 20,  # a machine that is far too busy answers late rather than not at all
                 # FULL: what was acknowledged survives a power cut, not only a crash of this process.
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
             },

@@ -4,8 +4,10 @@ A connection that is closed is kept for the next thread that opens one. Django o
 every call into a thread. Opening one costs twenty queries: SQLite reads the whole schema, and Python registers
 functions. Closing the last one costs a checkpoint of the log.
 
-Whoever waits for the one writer looks often. SQLite's own waiting sleeps longer each time, up to a tenth of a second:
-beside others who write one after the other, who has waited long is the last to see the gap.
+Transactions take turns. SQLite has one writer, and its own waiting sleeps longer each time, up to a tenth of a second:
+beside others who write one after the other, who has waited long is the last to see the gap. Here the threads of this
+process stand in line, and only the first of them looks, often, whether another process writes. Threads that all looked
+would take from the writer the processor that it needs to be done.
 """
 
 from __future__ import annotations
@@ -55,6 +57,19 @@ class _Shelf:
                 self._kept.pop()[1].close()
 
 
+class _Turns:
+    """Who of this process writes to a file, or is the next to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._files: dict[Any, threading.Lock] = {}
+
+    def of(self, file: Any) -> threading.Lock:
+        with self._lock:
+            return self._files.setdefault(file, threading.Lock())
+
+
+turns = _Turns()
 shelf = _Shelf()
 # The last one to close writes the log back into the database: a program that copies the file finds everything in it.
 atexit.register(shelf.close)
@@ -68,6 +83,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._file: Any = None
+        self._turn: threading.Lock | None = None
         self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -85,13 +101,41 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Raises OperationalError ("database is locked") when others have written for as long as `timeout` says."""
         patience: float = self.settings_dict["OPTIONS"].get("timeout", 5.0)
         until = time.monotonic() + patience
-        with self.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {LOOK_MS}")
-            try:
-                while not self._begun(last=time.monotonic() >= until):
-                    pass
-            finally:
-                cursor.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+        self._take_turn(patience)
+        try:
+            with self.cursor() as cursor:
+                cursor.execute(f"PRAGMA busy_timeout = {LOOK_MS}")
+                try:
+                    while not self._begun(last=time.monotonic() >= until):
+                        pass
+                finally:
+                    cursor.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+        except BaseException:
+            self._end_turn()
+            raise
+
+    def _take_turn(self, patience: float) -> None:
+        if self._file is None or self._turn is not None:
+            return
+        turn = turns.of(self._file)
+        if not turn.acquire(timeout=patience):
+            raise OperationalError("database is locked")
+        self._turn = turn
+
+    def _end_turn(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.release()
+
+    def _commit(self) -> None:
+        super()._commit()
+        self._end_turn()  # not where it failed: Django rolls back then
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()
+        finally:
+            self._end_turn()
 
     def _begun(self, *, last: bool) -> bool:
         in_order = not self.errors_occurred
@@ -106,8 +150,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> None:
         connection = self.connection
-        if connection is None or not self._give_back(connection):
-            super()._close()  # type: ignore[misc]
+        try:
+            if connection is None or not self._give_back(connection):
+                super()._close()  # type: ignore[misc]
+        finally:
+            self._end_turn()
 
     def _give_back(self, connection: sqlite3.Connection) -> bool:
         if self._file is None or self.errors_occurred or self.in_atomic_block or connection.in_transaction:

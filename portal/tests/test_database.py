@@ -5,6 +5,7 @@ of the one writer: who waits looks often, and not for ever.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,39 +117,94 @@ def test_at_the_end_everything_is_in_the_file_itself(file: Path, tmp_path: Path)
     ]
 
 
-def test_who_waits_to_write_looks_again_and_again(file: Path) -> None:
-    holder, waiting = wrapper(file), wrapper(file)
+def begin(database: DatabaseWrapper) -> None:
+    database.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+
+
+def another_process(file: Path) -> sqlite3.Connection:
+    """Which begins to write."""
+    writer = sqlite3.connect(file, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    return writer
+
+
+def test_whoever_waits_for_another_process_looks_again_and_again(file: Path) -> None:
+    waiting = wrapper(file)
     say(waiting, "one")
-    holder.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
-    looks: list[str] = []
+    writer, looks = another_process(file), list[str]()
 
     def look(statement: str) -> None:
         if statement.startswith("BEGIN"):
             looks.append(statement)
-        if len(looks) == 5 and holder.connection.in_transaction:
-            holder.rollback()
+        if len(looks) == 5 and writer.in_transaction:
+            writer.rollback()
 
     waiting.connection.set_trace_callback(look)
     waiting.settings_dict["OPTIONS"]["timeout"] = 60
-    waiting.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    begin(waiting)
     waiting.connection.set_trace_callback(None)
     assert len(looks) >= 5
     say(waiting, "two")
     waiting.commit()
     waiting.set_autocommit(True)
     assert not waiting.errors_occurred  # a wait harms no connection
+    assert words(waiting) == ["one", "two"]
+
+
+def test_threads_of_one_process_stand_in_line_and_look_only_when_it_is_their_turn(file: Path) -> None:
+    holder, looks, met = wrapper(file), list[str](), list[list[str]]()
+    begin(holder)
+    say(holder, "one")
+    ready = threading.Event()
+
+    def wait_and_write() -> None:
+        waiting = wrapper(file)
+        waiting.settings_dict["OPTIONS"]["timeout"] = 60
+        assert words(waiting) == []
+        waiting.connection.set_trace_callback(looks.append)
+        ready.set()
+        begin(waiting)
+        say(waiting, "two")
+        met.append(words(waiting))
+        waiting.commit()
+        waiting.close()
+
+    thread = threading.Thread(target=wait_and_write)
+    thread.start()
+    assert ready.wait(30)
+    thread.join(0.05)
+    assert (thread.is_alive(), looks) == (True, [])
+    holder.commit()
+    thread.join(30)
+    assert met == [["one", "two"]]
     holder.close()
-    assert words(holder) == ["one", "two"]
 
 
-def test_who_waits_to_write_gives_up_in_the_end_and_waits_as_long_the_next_time(file: Path) -> None:
-    holder, waiting = wrapper(file), wrapper(file)
+@pytest.mark.parametrize("end", ["commit", "rollback", "close"])
+def test_a_turn_ends_with_the_transaction_however_that_ends(file: Path, end: str) -> None:
+    first, second = wrapper(file), wrapper(file)
+    begin(first)
+    getattr(first, end)()
+    begin(second)
+    second.rollback()
+    second.close()
+    first.close()
+
+
+def test_whoever_waits_to_write_gives_up_in_the_end_and_can_begin_later(file: Path) -> None:
+    waiting, holder = wrapper(file), wrapper(file)
     say(waiting, "one")
     waiting.settings_dict["OPTIONS"]["timeout"] = 0.02
-    holder.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    writer = another_process(file)
     with pytest.raises(OperationalError, match="locked"):
-        waiting.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+        begin(waiting)
+    writer.rollback()
+    begin(holder)
+    with pytest.raises(OperationalError, match="locked"):
+        begin(waiting)
     holder.rollback()
+    begin(waiting)
     with waiting.cursor() as cursor:
         assert cursor.execute("PRAGMA busy_timeout").fetchone() == (20,)
+    waiting.rollback()
     holder.close()
