@@ -337,6 +337,8 @@ class PublishLink(Link):
         if now - self._metered_at >= _METER_SECONDS:
             for track in self.tracks.values():
                 track.meter(now - self._metered_at)
+                if track.video:
+                    track.judge_losses(now)
             self._metered_at = now
         if now >= self._feedback_due_at:
             self._feedback_due_at = now + self.config.feedback_interval_seconds

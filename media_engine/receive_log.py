@@ -16,6 +16,7 @@ _MAX_TRIES = 8
 _UNKNOWN_RETRY_SECONDS = 0.1
 _LEAST_RETRY_SECONDS = 0.02
 _MOST_RETRY_SECONDS = 0.5
+_TOO_SOON = 0.9
 _RETRY_FACTOR = 1.25
 """Asked again before the answer can be here, a publisher sends twice what its way may hardly carry once."""
 
@@ -34,8 +35,9 @@ class ReceiveLog:
     """The memory of one SSRC. Give it every sequence number; it says which are new and which to ask for.
 
     `missing` is empty when there is nothing to ask for; before `due_at` nothing needs asking. `timestamp` is the last
-    one whose jitter was measured, `repaired` the last sequence number that came because it was asked for. `round_trip`
-    is how long the publisher took to answer requests, in seconds, smoothed (RFC 6298, section 2); 0 before the first.
+    one whose jitter was measured, `asked` how many packets were asked for, `repaired` the last sequence number that
+    came because of that. `round_trip` is how long the publisher took to answer requests, in seconds, smoothed (RFC
+    6298, section 2); 0 before the first.
     """
 
     __slots__ = (
@@ -46,6 +48,7 @@ class ReceiveLog:
         "_last_received",
         "_seen",
         "_transit",
+        "asked",
         "due_at",
         "highest",
         "missing",
@@ -60,7 +63,8 @@ class ReceiveLog:
         self.wants_nack = wants_nack
         self._clock_rate = clock_rate
         self._seen = [_UNSEEN] * _WINDOW
-        self.missing: dict[int, tuple[float, int]] = {}
+        self.missing: dict[int, tuple[float, float, int]] = {}
+        self.asked = 0
         self.repaired = _UNSEEN
         self.round_trip = 0.0
         self.due_at = 0.0
@@ -89,11 +93,14 @@ class ReceiveLog:
                 return None
             if extended < self._base:
                 self._base = extended - 1
-            asked_at, tries = self.missing.pop(extended, (0.0, 0))
+            first_at, asked_at, tries = self.missing.pop(extended, (0.0, 0.0, 0))
             if tries:
                 self.repaired = extended
-            if tries == 1:  # of several requests nobody knows which one was answered
+            if tries == 1:
                 self._measure_round_trip(now - asked_at)
+            elif tries and (not self.round_trip or now - asked_at < _TOO_SOON * self.round_trip):
+                # Of several requests this answers an earlier one: we ask sooner than an answer can be here.
+                self._measure_round_trip(now - first_at)
         else:
             if extended > highest + 1 and self.wants_nack:
                 self._note_gap(highest + 1, extended, now)
@@ -117,7 +124,8 @@ class ReceiveLog:
             self.missing.clear()
             return
         for sequence in range(start, end):
-            self.missing[sequence] = (now, 0)  # when it was missed or asked for last; how often it was asked for
+            # When it was missed or asked for first, and last; how often it was asked for.
+            self.missing[sequence] = (now, now, 0)
         self.due_at = now
         while len(self.missing) > _MAX_MISSING:
             del self.missing[next(iter(self.missing))]
@@ -149,14 +157,15 @@ class ReceiveLog:
         due: list[int] = []
         retry = self._retry_seconds
         self.due_at = now + retry
-        for extended, (asked_at, tries) in list(self.missing.items()):
+        for extended, (first_at, asked_at, tries) in list(self.missing.items()):
             next_at = asked_at + retry if tries else asked_at
             if next_at > now:
                 self.due_at = min(self.due_at, next_at)
             elif tries >= _MAX_TRIES or extended <= self.highest - _WINDOW:
                 del self.missing[extended]
             else:
-                self.missing[extended] = (now, tries + 1)
+                self.asked += not tries
+                self.missing[extended] = (first_at if tries else now, now, tries + 1)
                 due.append(extended & 0xFFFF)
         return due
 

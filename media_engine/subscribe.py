@@ -24,7 +24,7 @@ from media_engine.repairs import Repairs
 from media_engine.sdp import Description
 from media_engine.sdp_write import OfferedSection
 from media_engine.tracks import DownTrack, TrackKey, UpTrack
-from media_engine.waiting import Waiting
+from media_engine.waiting import Waiting, element
 from media_engine.wiring import Wiring
 
 _REPORT_MEMORY = 8
@@ -337,7 +337,9 @@ class SubscribeLink(Link):
         elif shown < self._shown:  # an m-line began anew, and counts from its beginning
             self._shown, self._asked_before = shown, asked
         for down in self.downs:
-            down.wait = self.waiting.element if down.video else None
+            seconds = self.waiting.seconds + (down.up.waiting.seconds if down.up is not None else 0.0)
+            if down.video and (seconds or down.wait):
+                down.wait = element(seconds)
 
     def counted(self) -> Counter[str]:
         """See `Link.counted`."""

@@ -18,12 +18,15 @@ from media_engine.rtcp import ReportBlock, SenderReport
 from media_engine.sdp_write import OPUS, RTX_PAYLOAD_TYPES, VP8
 from media_engine.srtp import SrtpPair
 from media_engine.voices import Loudness
+from media_engine.waiting import Waiting
 
 AUDIO_CLOCK_RATE = 48000
 VIDEO_CLOCK_RATE = 90000
 _AUDIO_CACHE_PACKETS = 64
 _VIDEO_CACHE_PACKETS = 512
 
+_LEAST_JUDGED = 20
+"""Packets of which a share says something."""
 _NOT_COMING_SECONDS = 1.5
 """An encoding without a packet for so long, beside others that have some, was stopped by its sender."""
 
@@ -47,13 +50,16 @@ class UpTrack:
     """One encoding of a published m-line, named by its `rid` where there are several.
 
     `downs` is replaced as a whole, never changed: a loop over it sees one state. `bits_per_second` is what came lately,
-    `loudness` how loud it is, if its packets say so. `is_repeated` says whether lost packets are worth asking for.
+    `waiting` how long its losses are worth waiting for, `loudness` how loud it is, if its packets say so. `is_repeated`
+    says whether lost packets are worth asking for.
 
     Counters are those of the present SSRC: `packets` and the `octets` of their payloads, without duplicates; how many
     of them were `repaired` by a retransmission; how many `nacks` and requests for key frames went to the publisher.
     """
 
     __slots__ = (
+        "_asked_before",
+        "_judged",
         "_metered_octets",
         "bits_per_second",
         "cache",
@@ -80,6 +86,7 @@ class UpTrack:
         "sender_report",
         "ssrc",
         "video",
+        "waiting",
     )
 
     def __init__(self, key: TrackKey, mid: str, rid: str = "") -> None:
@@ -113,11 +120,19 @@ class UpTrack:
         """Take packets of `ssrc` from now on; what was known about an earlier SSRC no longer counts."""
         self.ssrc = ssrc
         self.packets = self.octets = self.repaired = 0
-        self.nacks = self.key_frames_asked = self._metered_octets = 0
+        self.nacks = self.key_frames_asked = self._metered_octets = self._asked_before = self._judged = 0
+        self.waiting = Waiting()
         self.log = ReceiveLog(self.clock_rate, wants_nack=self.is_repeated)
         self.cache = PacketCache(_VIDEO_CACHE_PACKETS if self.video else _AUDIO_CACHE_PACKETS)
         self.sender_report: SenderReport | None = None
         self.report_arrived_at = 0.0
+
+    def judge_losses(self, now: float) -> None:
+        """Take what was lost since the last call into `waiting`, unless it came to too little to tell."""
+        log, packets = self.log, self.packets
+        if packets >= self._judged + _LEAST_JUDGED:
+            self.waiting.on_lost((log.asked - self._asked_before) / (packets - self._judged), log.round_trip, now)
+            self._judged, self._asked_before = packets, log.asked
 
     def meter(self, seconds: float) -> None:
         """Take what came since the last call, `seconds` ago, into `bits_per_second`. Half of it is what was before."""

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media_engine.receive_log import ReceiveLog
 from media_engine.repairs import Repairs
 
 
@@ -43,3 +44,19 @@ def test_memory_is_bounded_and_nothing_is_answered_that_nobody_asked_for(asked: 
         assert set(repairs.due(7, sequences, 0.05, now)) <= set(sequences)
         repairs.refill(0.05, 1e6)
     assert len(repairs._answered) <= 1024
+
+
+def test_a_way_longer_than_we_wait_for_answers_is_known_all_the_same() -> None:
+    log = ReceiveLog(90000, wants_nack=True)
+    log.add(0, 0.0)
+    for number in range(1, 40):
+        now = number * 1.0
+        log.add(2 * number, now)
+        asked, at = [], now
+        while at < now + 0.16:
+            asked += log.due_requests(at)
+            at += 0.02
+        log.add(2 * number - 1, now + 0.165)
+    assert 0.15 < log.round_trip < 0.18
+    assert len(asked) == 1  # by now nothing is asked for twice
+    assert log.asked == 39

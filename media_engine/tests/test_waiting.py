@@ -4,7 +4,8 @@ from media_engine import EngineConfig, Source, rtcp
 from media_engine.doubling import Doubling
 from media_engine.receive_log import ReceptionReport
 from media_engine.rtp import decode_extensions
-from media_engine.tests.client import EngineTestCase, eventually, outline
+from media_engine.tests.client import EngineTestCase, eventually, outline, vp8
+from media_engine.tracks import UpTrack
 from media_engine.waiting import Waiting, element
 
 MICROPHONE, CAMERA = ("anna", Source.MICROPHONE), ("anna", Source.CAMERA)
@@ -13,9 +14,9 @@ MICROPHONE, CAMERA = ("anna", Source.MICROPHONE), ("anna", Source.CAMERA)
 def test_pictures_wait_two_round_trips_where_packets_are_lost_and_no_longer_than_people_bear() -> None:
     waiting = Waiting()
     waiting.on_lost(0.001, 0.15, 1.0)
-    assert waiting.element is None
+    assert not waiting.seconds
     waiting.on_lost(0.05, 0.0, 2.0)  # nobody knows how long a repair takes
-    assert waiting.element is None
+    assert not waiting.seconds
     waiting.on_lost(0.05, 0.15, 3.0)
     assert round(waiting.seconds, 2) == 0.32
     waiting.on_lost(0.05, 0.05, 4.0)
@@ -33,7 +34,8 @@ def test_they_wait_no_longer_when_nothing_was_lost_for_a_while() -> None:
     for second in range(23, 30):
         waiting.on_lost(0.0, 0.1, float(second))
     assert not waiting.seconds
-    assert waiting.element == element(0.0) == bytes((0x32, 0x00, 0x03, 0xE8))
+    assert element(0.0) == bytes((0x32, 0x00, 0x03, 0xE8))
+    assert element(0.9) == element(0.4) == bytes((0x32, 0x02, 0x83, 0xE8))
 
 
 def test_sound_is_doubled_until_next_to_nothing_is_lost_and_only_where_it_fits() -> None:
@@ -96,6 +98,33 @@ class LossyWayTests(EngineTestCase):
         await eventually(lambda: cleo.packets_of(*CAMERA)[-1][1].endswith(b"wait"))
         self.assertEqual(self.waits(ben.received), element(0.32)[1:])
         self.assertIsNone(self.waits(cleo.received))
+
+    async def test_pictures_wait_for_what_the_publisher_lost_at_everybody(self) -> None:
+        anna, ben = await self.pair()
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None and anna.publishing is not None
+        for _ in range(3):
+            start = anna.sequence[Source.CAMERA]
+            for _ in range(20):
+                anna.sequence[Source.CAMERA] += 1
+                anna.send_video(key=True)
+            await anna.publishing.check()
+            self.clock.advance(0.12)  # longer than we wait for an answer while we know nothing of the way
+            for lost in range(start, start + 40, 2):
+                anna.publishing.send(anna.rtp(Source.CAMERA, lost, vp8(b"again", 1, key=True), marker=True))
+            await anna.publishing.check()
+            self.clock.advance(0.5)
+            await anna.publishing.check()
+        await eventually(lambda: self.camera_of_anna().waiting.seconds > 0)
+        link.allocate({}, self.clock())
+        anna.send_video(b"wait", key=True)
+        await eventually(lambda: ben.packets_of(*CAMERA)[-1][1].endswith(b"wait"))
+        self.assertTrue(self.waits(ben.received))
+
+    def camera_of_anna(self) -> UpTrack:
+        publish = self.engine._sessions["session"].peers["anna"].publish
+        assert publish is not None
+        return next(track for track in publish.tracks.values() if track.video)
 
     def waits(self, received: list[bytes]) -> bytes | None:
         packet = next(packet for packet in reversed(received) if packet.endswith(b"wait"))
