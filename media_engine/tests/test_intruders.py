@@ -292,6 +292,10 @@ class LimitTests(EngineTestCase):
         await ben.subscribing.check()
         await eventually(lambda: TransportState("session", "ben", "subscribe", "connected") in self.events[-3:])
         self.clock.advance(31)
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None
+        await eventually(lambda: link.ice.destination is None, "media went on without consent")
+        self.clock.advance(30)
         for peer, transport in (("ben", "subscribe"), ("anna", "publish")):
             closed = TransportState("session", peer, transport, "closed")  # type: ignore[arg-type]
             await eventually(lambda closed=closed: closed in self.events)  # type: ignore[misc]
