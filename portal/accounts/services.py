@@ -182,16 +182,24 @@ def reactivate(user: User, by: User | None, *, label: str = "") -> None:
         record("account.reactivated", actor=by, actor_label=label, target=user.name, account=user.pk)
 
 
-def change_role(user: User, role: str, by: User) -> None:
-    _require_admin(by)
+def change_role(user: User, role: str, by: User) -> bool:
+    """Makes somebody an administrator or takes that away; says whether anything changed.
+
+    Nobody changes their own, so an administrator is left. Raises PermissionError and ValidationError.
+    """
     if role not in User.Role.values:
         raise ValidationError(_("The role must be admin or staff."))
-    if user.pk == by.pk:
-        raise ValidationError(_("You can’t change your own role."))
     with transaction.atomic():
-        user.role = role
-        user.save(update_fields=["role"])
+        _require_admin(by)  # in the same transaction: of two who take it from each other, one is too late
+        if user.pk == by.pk:
+            raise ValidationError(_("You can’t change your own role."))
+        now = User.objects.select_for_update().get(pk=user.pk)
+        if now.role == role:
+            return False
+        now.role = user.role = role
+        now.save(update_fields=["role"])
         record("account.role_changed", actor=by, target=user.name, account=user.pk, role=role)
+    return True
 
 
 def change_profile(user: User, *, name: str, time_zone: str) -> None:

@@ -153,6 +153,46 @@ def deactivate(request: HttpRequest, person_id: Any) -> HttpResponse:
 
 
 @administrators_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def change_role(request: HttpRequest, person_id: Any, role: str) -> HttpResponse:
+    """Asks once, then makes somebody an administrator, or takes that away."""
+    person = _person(person_id)
+    if not person.is_active or role not in User.Role.values:
+        raise Http404
+    is_admin = role == User.Role.ADMIN
+    back, name = reverse("people"), {"name": person.name}
+    if request.method == "POST":
+        try:
+            services.change_role(person, role, request.user)
+        except ValidationError as wrong:
+            messages.error(request, " ".join(wrong.messages))
+        else:
+            said = _("%(name)s is an administrator now.") if is_admin else _("%(name)s is no administrator any more.")
+            messages.success(request, said % name)
+        return redirect(back)
+    if is_admin:
+        question, verb = _("Make %(name)s an administrator?"), _("Make administrator")
+        about = _(
+            "Administrators invite and deactivate people, settle what doors may be, and read the audit log. It doesn’t "
+            "bring them into meetings."
+        )
+    else:
+        question, verb = _("Take the administrator’s role from %(name)s?"), _("Take the role away")
+        about = _("It takes effect at once. Their account and their meetings stay.")
+    context = {
+        "here": "people",
+        "question": question % name,
+        "about": about,
+        "verb": verb,
+        "calm": is_admin,
+        "keep": _("Leave it as it is"),
+        "back": back,
+        "back_name": _("People"),
+    }
+    return render(request, "meetings/ask.html", context)
+
+
+@administrators_only
 @require_POST
 def reactivate(request: HttpRequest, person_id: Any) -> HttpResponse:
     """The account can be used again."""

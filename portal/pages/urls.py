@@ -28,6 +28,7 @@ urlpatterns = [
     path("people/", people.people, name="people"),
     path("people/invite/", people.invite, name="people-invite"),
     path("people/<uuid:person_id>/link/", people.new_link, name="people-link"),
+    path("people/<uuid:person_id>/role/<str:role>/", people.change_role, name="people-role"),
     path("people/<uuid:person_id>/deactivate/", people.deactivate, name="people-deactivate"),
     path("people/<uuid:person_id>/reactivate/", people.reactivate, name="people-reactivate"),
     path("organisation/", organisation.organisation, name="organisation"),

@@ -252,6 +252,8 @@ class Invited(AccountsCase):
         User.objects.filter(pk=admin.pk).update(role="staff")
         with pytest.raises(PermissionError):
             services.invite_person("x@example.org", "X", "staff", by=admin)
+        with pytest.raises(PermissionError):
+            services.change_role(person(), "admin", by=admin)
 
     def test_one_address_is_one_account_whatever_its_case(self) -> None:
         person("ingrid@example.org")

@@ -6,6 +6,7 @@ import re
 
 from django.test import Client, RequestFactory, TestCase
 
+from meetings.models import AuditEntry
 from meetings.tests.domain_case import DomainCase
 from portal.accounts.services import invite_person
 from portal.config import BASE_DIR
@@ -53,6 +54,31 @@ class People(PagesCase):
         self.client.post(f"/people/{self.ingrid.pk}/reactivate/")
         self.ingrid.refresh_from_db()
         assert self.ingrid.is_active
+
+    def test_somebody_is_made_an_administrator_and_then_no_longer(self) -> None:
+        theirs = Client()
+        theirs.force_login(self.ingrid)
+        url = f"/people/{self.ingrid.pk}/role/"
+        self.assertContains(self.client.get(url + "admin/"), "Make Ingrid Sæther an administrator?")
+        assert theirs.get("/people/").status_code == 404
+        for _twice in range(2):
+            answer = self.client.post(url + "admin/", follow=True)
+            self.assertContains(answer, "Ingrid Sæther is an administrator now.")
+        assert theirs.get("/people/").status_code == 200
+        assert AuditEntry.objects.filter(kind="account.role_changed").count() == 1
+        self.assertContains(self.client.get(url + "staff/"), "Take the administrator’s role from Ingrid Sæther?")
+        self.client.post(url + "staff/")
+        assert theirs.get("/people/").status_code == 404
+
+    def test_roles_that_are_not_given_here(self) -> None:
+        for role in ("superuser", "Admin", ""):
+            assert self.client.post(f"/people/{self.ingrid.pk}/role/{role}/").status_code == 404
+        answer = self.client.post(f"/people/{self.admin.pk}/role/staff/", follow=True)
+        self.assertContains(answer, "You can’t change your own role.")
+        self.client.post(f"/people/{self.ingrid.pk}/deactivate/")
+        assert self.client.post(f"/people/{self.ingrid.pk}/role/admin/").status_code == 404
+        self.ingrid.refresh_from_db()
+        assert self.ingrid.role == "staff"
 
     def test_ones_own_account_stays(self) -> None:
         answer = self.client.post(f"/people/{self.admin.pk}/deactivate/", follow=True)
