@@ -37,7 +37,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-expect.set_options(timeout=15_000)  # of a machine that runs other tests beside this one
+expect.set_options(timeout=30_000)  # of a machine that runs other tests beside this one
 
 
 class Portal:
@@ -174,7 +174,7 @@ def visitor(
 
     def make(**options: Any) -> BrowserContext:
         context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}, "locale": "en-GB"} | options))
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(45_000)
         opened.append(context)
         return context
 
