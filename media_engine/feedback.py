@@ -1,10 +1,12 @@
 """Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01). Pure.
 
-Without it a browser never sends more than its starting rate. Record every packet that carries a transport-wide sequence
-number, then take the feedback packets a few times a second. Time is a parameter, in seconds.
+Publishers are told by it what arrives: without it a browser never sends more than its starting rate. Record every
+packet that carries a transport-wide sequence number, then take the feedback packets a few times a second. Receivers
+tell us the same of what they are sent: `decode` reads it. Time is a parameter, in seconds.
 """
 
 import struct
+from dataclasses import dataclass
 
 from media_engine.rtp import unwrap
 
@@ -14,6 +16,78 @@ _REFERENCE_TICKS = 256  # 64 ms
 _MAX_STATUSES = 400
 _MAX_JUMP = 1000
 _MISSING, _SMALL, _LARGE = 0, 1, 2
+_MOST_TOLD = 8192
+"""Packets that one feedback says something about: far more than two seconds of any way that we send by."""
+_MOST_LEFT_OVER = 3
+"""Bytes behind the last arrival: some senders fill words without the padding bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransportFeedback:
+    """What a receiver says of the `count` transport-wide 16-bit numbers from `first` on.
+
+    `came` are those that arrived, in order: how far behind `first`, and when in seconds of the receiver's clock, of
+    which only differences mean anything.
+    """
+
+    first: int
+    count: int
+    came: tuple[tuple[int, float], ...]
+
+
+def decode(body: bytes) -> TransportFeedback:
+    """Read what follows the RTCP header, without padding. Raises ValueError when it is malformed.
+
+    Takes time for what is there, not for what is claimed: long runs of what did not come cost nothing.
+    """
+    if len(body) < 16:
+        raise ValueError("transport feedback is cut short")
+    _, _, first, count, reference = struct.unpack_from("!IIHHI", body)
+    if not 0 < count <= _MOST_TOLD:
+        raise ValueError("transport feedback about nothing, or too much")
+    sizes, at = _decode_chunks(body, count)
+    ticks, came = (reference >> 8) * _REFERENCE_TICKS, []
+    for offset, is_large in sizes:
+        if at + 1 + is_large > len(body):
+            raise ValueError("transport feedback lacks a time")
+        ticks += int.from_bytes(body[at : at + 2], "big", signed=True) if is_large else body[at]
+        at += 1 + is_large
+        came.append((offset, ticks * _TICK_SECONDS))
+    if len(body) - at > _MOST_LEFT_OVER:
+        raise ValueError("transport feedback has more times than packets")
+    return TransportFeedback(first, count, tuple(came))
+
+
+def _decode_chunks(body: bytes, count: int) -> tuple[list[tuple[int, bool]], int]:
+    """Of each packet that came its offset, and whether its time takes two bytes; and where the times begin."""
+    sizes: list[tuple[int, bool]] = []
+    offset, at = 0, 16
+    while offset < count:
+        if at + 2 > len(body):
+            raise ValueError("transport feedback is cut short")
+        chunk = body[at] << 8 | body[at + 1]
+        at += 2
+        if not chunk & 0x8000:
+            symbol, run = chunk >> 13, min(chunk & 0x1FFF, count - offset)
+            if not run or symbol > _LARGE:
+                raise ValueError("transport feedback has a run of nothing")
+            if symbol:
+                if len(sizes) + run > len(body):
+                    raise ValueError("transport feedback lacks a time")
+                sizes += [(offset + index, symbol == _LARGE) for index in range(run)]
+            offset += run
+        elif not chunk & 0x4000:
+            sizes += [(offset + index, False) for index in range(14) if chunk >> (13 - index) & 1]
+            offset += 14
+        else:
+            symbols = [chunk >> (12 - 2 * index) & 3 for index in range(7)]
+            if max(symbols) > _LARGE:
+                raise ValueError("transport feedback has an unknown symbol")
+            sizes += [(offset + index, symbol == _LARGE) for index, symbol in enumerate(symbols) if symbol]
+            offset += 7
+    while sizes and sizes[-1][0] >= count:
+        sizes.pop()  # a vector speaks of more packets than there are to speak of
+    return sizes, at
 
 
 class FeedbackRecorder:

@@ -1,13 +1,15 @@
 """RTCP packets (RFC 3550 section 6, RFC 3611, RFC 4585, RFC 5104, REMB). Pure.
 
 Reads what publishers and receivers send and writes what the engine answers. Reports and requests become small values;
-everything else in a compound packet is skipped. Transport-wide feedback is written by `feedback.py`.
+everything else in a compound packet is skipped. Transport-wide feedback is read and written by `feedback.py`.
 """
 
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from media_engine import feedback
+from media_engine.feedback import TransportFeedback
 from media_engine.receive_log import ReceptionReport
 
 SENDER_REPORT = 200
@@ -87,7 +89,7 @@ class ReferenceTime:
     ntp_time: int
 
 
-Item = SenderReport | ReportBlock | Nack | KeyFrameRequest | BandwidthEstimate | Bye | ReferenceTime
+Item = SenderReport | ReportBlock | Nack | KeyFrameRequest | BandwidthEstimate | Bye | ReferenceTime | TransportFeedback
 
 
 def decode(compound: bytes) -> list[Item]:
@@ -124,6 +126,8 @@ def _decode_one(kind: int, count: int, body: bytes, items: list[Item]) -> None:
         _decode_blocks(body, 4, count, items)
     elif kind == TRANSPORT_FEEDBACK and count == 1:
         items.append(_decode_nack(body))
+    elif kind == TRANSPORT_FEEDBACK and count == 15:
+        items.append(feedback.decode(body))
     elif kind == PAYLOAD_FEEDBACK:
         _decode_payload_feedback(count, body, items)
     elif kind == EXTENDED_REPORT:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from media_engine import fragment, rtcp, sdp, stun
 from media_engine.errors import OfferRejected
+from media_engine.feedback import TransportFeedback
 from media_engine.h264 import starts_key_frame
 from media_engine.rtp import PacketReader, decode_extensions, decode_header
 from media_engine.streams import whole_frames
@@ -74,6 +75,11 @@ def read_rtcp(data: bytes) -> None:
             assert len(item.sequences) <= 512 + 16
         if isinstance(item, rtcp.BandwidthEstimate):
             assert item.bits_per_second >= 0
+        if isinstance(item, TransportFeedback):
+            assert len(item.came) <= min(item.count, len(data))
+            offsets = [offset for offset, _ in item.came]
+            assert offsets == sorted(set(offsets))
+            assert not offsets or 0 <= offsets[0] <= offsets[-1] < item.count
 
 
 def read_frames(data: bytes) -> None:

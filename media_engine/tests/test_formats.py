@@ -7,8 +7,8 @@ from unittest import TestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_engine import rtcp, stun
-from media_engine.feedback import FeedbackRecorder
+from media_engine import feedback, rtcp, stun
+from media_engine.feedback import FeedbackRecorder, TransportFeedback
 from media_engine.receive_log import ReceptionReport
 from media_engine.rtp import (
     PacketReader,
@@ -267,6 +267,12 @@ def read_feedback(packet: bytes) -> dict[int, float | None]:
     return found
 
 
+def decode_feedback(body: bytes) -> tuple[int, int, list[tuple[int, float]]]:
+    """What the engine reads in `body`, behind the two SSRCs; times to the tenth of a millisecond."""
+    told = feedback.decode(bytes(8) + body)
+    return told.first, told.count, [(offset, round(at, 4)) for offset, at in told.came]
+
+
 class FeedbackTests(TestCase):
     def test_arrivals_and_losses_are_told_across_every_wrap(self) -> None:
         for start in STARTS:
@@ -318,8 +324,41 @@ class FeedbackTests(TestCase):
             recorder.record(sequence, arrival)
         for packet in recorder.take(1, 2):
             self.assertLess(len(packet), 1200)
-            read_feedback(packet)
+            (told,) = rtcp.decode(packet)
+            assert isinstance(told, TransportFeedback)
+            came = {(told.first + offset) & 0xFFFF: at for offset, at in told.came}
+            self.assertEqual({k: v for k, v in read_feedback(packet).items() if v is not None}, came)
         self.assertEqual(recorder.take(1, 2), [])
+
+    def test_what_browsers_write_is_read_in_every_form(self) -> None:
+        runs = struct.pack("!HHI", 65530, 12, 5 << 8) + struct.pack("!HH", 0x2000 | 10, 0x4000 | 2)
+        runs += bytes([4] * 10) + struct.pack("!hh", -8, 4000)
+        self.assertEqual(
+            decode_feedback(runs),
+            (65530, 12, [(n, 0.32 + (n + 1) * 0.001) for n in range(10)] + [(10, 0.328), (11, 1.328)]),
+        )
+        bits = struct.pack("!HHIH", 7, 10, 5 << 8, 0x8000 | 0b10110000010001) + bytes([4] * 4)
+        self.assertEqual(decode_feedback(bits), (7, 10, [(0, 0.321), (2, 0.322), (3, 0.323), (9, 0.324)]))
+        vector = struct.pack("!HHIH", 7, 4, 5 << 8, 0xC000 | 0b01001001100000) + struct.pack("!BhB", 4, -4, 4)
+        with self.assertRaises(ValueError):
+            decode_feedback(vector + bytes(4))
+        self.assertEqual(decode_feedback(vector + bytes(2)), (7, 4, [(0, 0.321), (2, 0.32), (3, 0.321)]))
+
+    def test_what_claims_more_than_it_holds_is_refused(self) -> None:
+        for wrong in (
+            struct.pack("!HHIH", 0, 0, 0, 0x2001) + b"\x01",
+            struct.pack("!HHIH", 0, 9000, 0, 0x2001) + b"\x01",
+            struct.pack("!HHI", 0, 3, 0),
+            struct.pack("!HHIH", 0, 3, 0, 0x2003) + b"\x01\x01",
+            struct.pack("!HHIH", 0, 3, 0, 0x4003) + bytes(5),
+            struct.pack("!HHIH", 0, 3, 0, 0x6003) + bytes(6),
+            struct.pack("!HHIH", 0, 3, 0, 0x2000) + bytes(6),
+            struct.pack("!HHIH", 0, 8000, 0, 0x2000 | 8000) + bytes(900),
+            struct.pack("!HHIH", 0, 7, 0, 0xF000) + bytes(8),
+            struct.pack("!HHIH", 0, 1, 0, 0x2001) + bytes(5),
+        ):
+            with self.subTest(wrong=wrong[:12]), self.assertRaises(ValueError):
+                decode_feedback(wrong)
 
     def test_noise_of_the_clock_is_harmless(self) -> None:
         recorder = FeedbackRecorder()

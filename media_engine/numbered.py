@@ -1,0 +1,92 @@
+"""What was sent to one receiver under which transport-wide number, until the receiver says that it came. Pure.
+
+The hot path takes `following` for the next packet, counts on, and appends one tuple to `runs` for all packets that left
+together. Sound has no number here: what is sent again under the same RTP number has to be the same to the last byte.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+from media_engine.feedback import TransportFeedback
+from media_engine.rtp import unwrap
+
+_MOST_RUNS = 512
+"""Some seconds' worth. What has fallen out of them is not known any more, and nothing is concluded from it."""
+
+Run = tuple[int, int, float, int]
+"""The number of the first; how many; when they left in engine time; their octets in all."""
+
+
+class Arrival(NamedTuple):
+    """One packet that came: when it left by our clock, when it arrived by the receiver's, its octets."""
+
+    left_at: float
+    arrived_at: float
+    octets: float
+
+
+class Numbered:
+    """The numbers of one transport. They are extended: 16 bits of them are sent."""
+
+    __slots__ = ("_told", "following", "runs")
+
+    def __init__(self) -> None:
+        self.following = 1
+        self.runs: deque[Run] = deque(maxlen=_MOST_RUNS)
+        self._told = 0
+
+    def note(self, octets: int, now: float) -> int:
+        """Note that one packet leaves now. The 16 bits of its number."""
+        number = self.following
+        self.following = number + 1
+        self.runs.append((number, 1, now, octets))
+        return number & 0xFFFF
+
+    def match(self, feedback: TransportFeedback) -> tuple[list[Arrival], int]:
+        """What `feedback` says that was not told before: the packets that came, and how many did not.
+
+        Numbers that were never sent, or were told of before, count for nothing. Where a feedback got lost, what it was
+        about is added to the first packet of the next: it is no more lost than it was.
+        """
+        told, end = self._told, self.following
+        first = unwrap(feedback.first, end - 1)
+        last = min(first + feedback.count, end) - 1
+        if last <= told or last < first:
+            return [], 0
+        skipped = self._octets_between(told + 1, first)
+        arrivals: list[Arrival] = []
+        came = 0
+        for offset, arrived_at in feedback.came:
+            number = first + offset
+            if not told < number <= last:
+                continue
+            came += 1
+            run = self._run_of(number)
+            if run is not None:
+                arrivals.append(Arrival(run[2], arrived_at, skipped + run[3] / run[1]))
+                skipped = 0.0
+        self._told = last
+        return arrivals, last - max(told, first - 1) - came
+
+    def _run_of(self, number: int) -> Run | None:
+        """The run that `number` belongs to. Those before it are forgotten: numbers only grow."""
+        runs = self.runs
+        while runs and runs[0][0] + runs[0][1] <= number:
+            runs.popleft()
+        return runs[0] if runs and runs[0][0] <= number else None
+
+    def _octets_between(self, begin: int, end: int) -> float:
+        """Octets of the numbers from `begin` up to `end`, which is not among them."""
+        total = 0.0
+        for number, count, _, octets in self.runs:
+            if number >= end:
+                break
+            inside = min(end, number + count) - max(begin, number)
+            if inside > 0:
+                total += octets * inside / count
+        return total
+
+    @property
+    def outstanding_octets(self) -> float:
+        """What has left and was not told of yet."""
+        return self._octets_between(self._told + 1, self.following)
