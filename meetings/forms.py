@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from meetings import directory, door_templates, doorform, localtime, selectors
 from meetings.door import COLUMN, AskedAddress, Row, Way
 from meetings.doorfields import DoorForm, select, text_input
+from meetings.longselect import LongSelect
 from meetings.models import Encryption, Invitation, Meeting
 from meetings.recurrence import Rule
 from meetings.repeatfields import DateInput, RepeatForm
@@ -60,7 +61,8 @@ class ScheduleForm(RepeatForm, DoorForm):
     )
     length = forms.TypedChoiceField(coerce=int, widget=select())
     time_zone = forms.ChoiceField(
-        widget=select(), error_messages={"invalid_choice": gettext_lazy("Choose a time zone of the list.")}
+        widget=LongSelect(attrs={"class": "input"}),
+        error_messages={"invalid_choice": gettext_lazy("Choose a time zone of the list.")},
     )
     notes = forms.CharField(max_length=2000, required=False, widget=_lines(3))
     hosts = forms.CharField(max_length=20_000, required=False, widget=_lines(2))

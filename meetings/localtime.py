@@ -61,15 +61,26 @@ def city(zone: str) -> str:
     return zone.rpartition("/")[2].replace("_", " ")
 
 
-def choices(moment: datetime, own: str = "") -> list[tuple[str, list[tuple[str, str]]]]:
-    """Every zone, grouped by region, cities first so that typing a city finds it. `own` is offered on top."""
+Groups = list[tuple[str, list[tuple[str, str]]]]
+
+
+@lru_cache(maxsize=4)
+def _groups(hour: datetime) -> Groups:
     groups: dict[str, list[tuple[str, str]]] = {}
     for name in _names():
         region, _, rest = name.partition("/")
         place = ", ".join(part.replace("_", " ") for part in reversed(rest.split("/")))
-        groups.setdefault(region, []).append((name, f"{place} ({offset(name, moment)})"))
+        groups.setdefault(region, []).append((name, f"{place} ({offset(name, hour)})"))
     found = [(region, sorted(zones, key=lambda zone: zone[1])) for region, zones in groups.items()]
-    found.append(("UTC", [("UTC", "UTC")]))
+    return [*found, ("UTC", [("UTC", "UTC")])]
+
+
+def choices(moment: datetime, own: str = "") -> Groups:
+    """Every zone, grouped by region, cities first so that typing a city finds it. `own` is offered on top.
+
+    Clocks are as they are in the hour of `moment`.
+    """
+    found = _groups(moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
     if own:
         label = "UTC" if own == "UTC" else f"{city(own)} ({offset(own, moment)})"
         found = [("", [(own, label)])] + [

@@ -1,4 +1,4 @@
-"""Gives every request a thread that is there already.
+"""Gives every request a thread that is there already, and few of them at once the interpreter.
 
 Django answers a request in a thread of its own, which it starts and ends again. While it starts, the loop waits for it,
 and so does everybody's media; on a busy machine that is milliseconds. Knows ASGI and asgiref alone.
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from asgiref.sync import ThreadSensitiveContext
 
-from meetings.threads import step_back
+from meetings.threads import in_turn, step_back
 
 MOST_KEPT: Final = 32
 
@@ -23,7 +23,7 @@ class _Thread(ThreadPoolExecutor):
     last: Future[Any] | None = None
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.last = super().submit(fn, *args, **kwargs)
+        self.last = super().submit(in_turn, fn, *args, **kwargs)
         return self.last
 
 

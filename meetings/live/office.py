@@ -36,6 +36,7 @@ from meetings.live.tries import Tries
 from meetings.live.turned_away import TurnedAway
 from meetings.live.upkeep import Upkeep
 from meetings.signaling.protocol import Close, ProtocolError
+from meetings.threads import waiting
 from meetings.tickets import Bearer, Nonces, Tickets
 
 log = logging.getLogger("lintel.live")
@@ -296,7 +297,7 @@ class Live:
         except RuntimeError:  # the loop stopped between the check and the call
             return False
         if self._may_wait() and (key is None or key in self.rooms):
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError), waiting():
                 holds.result(EFFECT_SECONDS)
         return True
 

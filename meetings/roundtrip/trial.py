@@ -14,6 +14,7 @@ from meetings.outgoing.client import Outgoing
 from meetings.roundtrip import asking
 from meetings.roundtrip.asking import AskedService, Exchange
 from meetings.roundtrip.protocol import ROOM_TRACK, Ask, room_password, stream_id
+from meetings.threads import waiting
 
 NOBODY: Final = str(uuid.UUID(int=0))
 """The room and the participant of a trial: no real one has this id, and services can tell by it."""
@@ -41,7 +42,8 @@ def question(service: AskedService, *, kind: str = "subscriber", username: str =
 
 def run(service: AskedService, ask: Ask) -> Exchange:
     """Asks, and waits for the answer at most as long as live meetings do. Call it in a thread without a loop."""
-    return asyncio.run(_run(service, ask))
+    with waiting():
+        return asyncio.run(_run(service, ask))
 
 
 async def _run(service: AskedService, ask: Ask) -> Exchange:

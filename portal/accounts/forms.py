@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from meetings import budgets
+from meetings.longselect import LongSelect
 from portal.accounts import guessing, services
 from portal.models import User
 from portal.tasks import send_password_link
@@ -83,6 +85,7 @@ class SetupForm(forms.Form):
             self.fields["name"].initial = invited.name
 
 
+@cache
 def time_zone_choices() -> list[tuple[str, str]]:
     names = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
     return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
@@ -99,7 +102,10 @@ class ProfileForm(forms.ModelForm[User]):
         super().__init__(*args, **kwargs)
         self.fields["name"].label = _("Name")
         self.fields["time_zone"] = forms.ChoiceField(
-            label=_("Time zone"), choices=[("", _("The server’s (UTC)")), *time_zone_choices()], required=False
+            label=_("Time zone"),
+            choices=[("", _("The server’s (UTC)")), *time_zone_choices()],
+            required=False,
+            widget=LongSelect(),
         )
 
     def clean_name(self) -> str:

@@ -24,6 +24,8 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
+from meetings.threads import waiting
+
 MOST_KEPT = 16
 LOOK_MS = 3
 """How long SQLite waits by itself for the one writer (1 ms, then 2) before we let it begin to wait anew."""
@@ -101,6 +103,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Raises OperationalError ("database is locked") when others have written for as long as `timeout` says."""
         patience: float = self.settings_dict["OPTIONS"].get("timeout", 5.0)
         until = time.monotonic() + patience
+        with waiting():
+            self._begin(patience, until)
+
+    def _begin(self, patience: float, until: float) -> None:
         self._take_turn(patience)
         try:
             with self.cursor() as cursor:

@@ -6,13 +6,14 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 
-from meetings.threads import NICENESS, step_back
+from meetings.threads import AT_WORK, NICENESS, Turns, in_turn, step_back, waiting
 from portal import threads
 from portal.threads import KeptThreads
 
@@ -92,3 +93,89 @@ def test_a_thread_that_steps_back_leaves_the_loops_priority_alone() -> None:
     thread.join(20)
     assert found == [min(19, before + NICENESS)]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+
+
+def test_no_more_than_so_many_requests_are_at_work_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns(AT_WORK)
+    monkeypatch.setattr("meetings.threads._turns", turns)
+    entered, goes_on = threading.Semaphore(0), threading.Event()
+    said: list[Any] = []
+
+    def work() -> None:
+        entered.release()
+        assert goes_on.wait(20)
+
+    application = answering(work, said)
+
+    async def body() -> None:
+        asking = asyncio.gather(*(application({}, None, None) for _ in range(3 * AT_WORK)))
+        await asyncio.to_thread(_until, lambda: len(turns._line) == 2 * AT_WORK)
+        assert entered._value == AT_WORK
+        goes_on.set()
+        await asking
+
+    asyncio.run(body())
+    assert len(said) == 3 * AT_WORK
+
+
+def test_who_waits_for_something_else_lets_others_work_and_goes_on_at_once() -> None:
+    others_worked, said = threading.Event(), list[Any]()
+
+    def wait_for_others() -> bool:
+        with waiting():
+            return others_worked.wait(20)
+
+    waits = answering(wait_for_others, said)
+    works = answering(others_worked.set, list[Any]())
+
+    async def body() -> None:
+        asking = [asyncio.create_task(waits({}, None, None)) for _ in range(AT_WORK)]
+        await asyncio.sleep(0)
+        await works({}, None, None)
+        await asyncio.gather(*asking)
+
+    asyncio.run(body())
+    assert said == [[True]] * AT_WORK
+
+
+def test_turns_come_in_the_order_in_which_they_were_asked_for_and_are_resumed_at_once() -> None:
+    turns, order = Turns(1), list[str]()
+    turns.take()
+    turns.give_back()  # interrupted
+    turns.take()  # another one's
+    turns.resume()  # although there is none left
+
+    def next_one(name: str) -> None:
+        turns.take()
+        order.append(name)
+        turns.give_back()
+
+    first = threading.Thread(target=next_one, args=("first",))
+    first.start()
+    _until(lambda: len(turns._line) == 1)
+    second = threading.Thread(target=next_one, args=("second",))
+    second.start()
+    _until(lambda: len(turns._line) == 2)
+    turns.give_back()
+    assert (order, len(turns._line)) == ([], 2)  # one of two is still at work
+    turns.give_back()
+    first.join(20)
+    second.join(20)
+    assert order == ["first", "second"]
+
+
+def test_a_turn_ends_when_the_work_fails() -> None:
+    def fail() -> None:
+        raise LookupError
+
+    for _ in range(2 * AT_WORK):
+        with pytest.raises(LookupError):
+            in_turn(fail)
+    assert in_turn(lambda: "done") == "done"
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
