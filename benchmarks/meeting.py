@@ -144,16 +144,16 @@ class PatientPortal(Portal):
         return PatientClient(self.base, address)
 
 
-def _started(data_dir: Path) -> PatientPortal:
+def _started(data_dir: Path, settings: dict[str, str]) -> PatientPortal:
     with process.on_the_core_left():
-        return PatientPortal(data_dir)
+        return PatientPortal(data_dir, **settings)
 
 
 @contextlib.asynccontextmanager
-async def portal_running() -> AsyncIterator[PatientPortal]:
+async def portal_running(**settings: str) -> AsyncIterator[PatientPortal]:
     """A portal of its own with the accounts of everybody."""
     with tempfile.TemporaryDirectory(prefix="lintel-bench-") as directory:
-        portal = await asyncio.to_thread(_started, Path(directory) / "data")
+        portal = await asyncio.to_thread(_started, Path(directory) / "data", settings)
         try:
             for email in (HOST, *COLLEAGUES):
                 await asyncio.to_thread(portal.create_person, email, email.partition("@")[0], role="admin")

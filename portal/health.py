@@ -23,6 +23,8 @@ class Vitals:
         self.serving = False
         self.media_bound = False
         self._lags: deque[float] = deque(maxlen=20)
+        self.tasks = 0
+        """Of the event loop, a moment ago."""
 
     def note_lag(self, seconds: float) -> None:
         self._lags.append(seconds)

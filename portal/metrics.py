@@ -29,6 +29,7 @@ class ServerFigures(Collector):
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("lintel_ready", "1 while the process serves", value=float(vitals.serving))
         yield GaugeMetricFamily("lintel_loop_lag_seconds", "How late the event loop wakes up (median)", vitals.lag_s)
+        yield GaugeMetricFamily("lintel_loop_tasks", "Tasks of the event loop", vitals.tasks)
         held = GaugeMetricFamily("lintel_connections", "Open connections by kind", labels=["kind"])
         for kind, count in self.connections().items():
             held.add_metric([kind], count)

@@ -273,6 +273,7 @@ class LintelServer(DaphneServer):  # type: ignore[misc]
             before = time.monotonic()
             await asyncio.sleep(0.25)
             vitals.note_lag(time.monotonic() - before - 0.25)
+            vitals.tasks = len(asyncio.all_tasks())
 
     # ---- requests and sockets
 
