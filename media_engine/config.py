@@ -64,8 +64,6 @@ class EngineConfig:
     """A connection that took nothing for so long, while there was more, is closed."""
 
     receive_batch_packets: int = 64
-    receive_hold_seconds: float = 0.002
-    """Under load the port is read this often instead of for every packet; 0 reads at once, always."""
     socket_buffer_bytes: int = 4 * 1024 * 1024
     max_voices: int = 8
     """Microphones that are passed on at once, the loudest, of those whose packets say how loud they are (RFC 6464)."""

@@ -26,10 +26,8 @@ _REASONS = (
     *("stranger", "oversized", "stun_malformed", "stun_unknown", "stun_replayed", "stun_rate"),
     *("send_full", "send_error", "failed", "tcp_unproven", "tcp_oversized", "tcp_slow"),
 )
-_BUSY_FACTOR = 2
-"""Reads that follow one another within so many hold times are load."""
-_EMPTY_READS = 3
-"""After so many reads of nothing the loop watches the port again."""
+_MOST_READS = 4
+"""Before the loop has its turn."""
 
 
 _log = logging.getLogger(__name__)
@@ -73,9 +71,6 @@ class UdpMux:
         self.busy_seconds = 0.0
         self.addresses: tuple[str, ...] = ()
         self.after_batch: Callable[[], None] = lambda: None
-        self._hold: asyncio.TimerHandle | None = None
-        self._drained_at = 0.0
-        self._empty_reads = 0
         self.port = config.port
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -105,9 +100,6 @@ class UdpMux:
     def close(self) -> None:
         """Stop reading and release the ports."""
         self.streams.close()
-        if self._hold is not None:
-            self._hold.cancel()
-            self._hold = None
         if self.socket is not None:
             if self._loop is not None:
                 self._loop.remove_reader(self.socket.fileno())
@@ -188,40 +180,18 @@ class UdpMux:
             receiver.ice.lose(address)
 
     def _drain(self) -> None:
-        """Read up to one batch, pass on what came of it, and arrange for the next."""
-        read, began = 0, time.perf_counter()
+        """Read what there is, and what comes meanwhile, and send what came of it together.
+
+        A picture comes as a burst. While its first packets are decrypted the others arrive, and leave with them.
+        """
+        began = time.perf_counter()
         try:
-            read = self._read_batch()
+            for _ in range(_MOST_READS):
+                if not self._read_batch():
+                    break
         finally:
             self.after_batch()
             self.busy_seconds += time.perf_counter() - began
-            self._arrange(read)
-
-    def _arrange(self, read: int) -> None:
-        """Under load, read on a timer: waking up for every packet costs more than the packet.
-
-        A browser sends a picture as a burst, and at some hundred packets a second every one of them would be a wake-up
-        of its own. Between two reads the kernel's buffer collects what leaves together afterwards.
-        """
-        sock, loop, hold = self.socket, self._loop, self._config.receive_hold_seconds
-        if sock is None or loop is None or not hold:
-            return
-        now = loop.time()
-        if self._hold is None:
-            if read and now - self._drained_at < hold * _BUSY_FACTOR:
-                loop.remove_reader(sock.fileno())
-                self._hold = loop.call_later(hold, self._drain)
-        elif read >= self._config.receive_batch_packets:
-            self._empty_reads = 0
-            self._hold = loop.call_later(0, self._drain)
-        else:
-            self._empty_reads = 0 if read else self._empty_reads + 1
-            if self._empty_reads < _EMPTY_READS:
-                self._hold = loop.call_later(hold, self._drain)
-            else:
-                self._hold, self._empty_reads = None, 0
-                loop.add_reader(sock.fileno(), self._drain)
-        self._drained_at = now
 
     def _read_batch(self) -> int:
         """Read and pass on at most one batch of datagrams, as runs of one sender's; how many there were."""

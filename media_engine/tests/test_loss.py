@@ -15,7 +15,7 @@ HOPS = 8
 
 
 class LossTests(EngineTestCase):
-    config = EngineConfig(port=0, tick_seconds=0.001, receive_hold_seconds=0.0)  # nothing waits longer than a turn
+    config = EngineConfig(port=0, tick_seconds=0.001)  # nothing waits longer than a turn
 
     async def asyncSetUp(self) -> None:
         await super().asyncSetUp()
