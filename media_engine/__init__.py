@@ -4,10 +4,23 @@ It owns ICE, DTLS-SRTP, RTP and RTCP for sessions of peers named by opaque ids, 
 publisher and its receiver both hold a live grant. It knows nothing about meetings, people, HTTP or Django.
 """
 
+from media_engine.codecs import PICTURES
 from media_engine.config import EngineConfig
 from media_engine.engine import Engine
 from media_engine.errors import OfferRejected
-from media_engine.events import Event, OfferedTrack, SourceLive, SubscribeOffer, TransportName, TransportState, Unsealed
+from media_engine.events import (
+    Event,
+    OfferedTrack,
+    SourceLive,
+    SubscribeOffer,
+    TransportName,
+    TransportState,
+    Unplayable,
+    UnplayableTrack,
+    Unsealed,
+    Unseen,
+    UnseenSource,
+)
 from media_engine.figures import EngineFigures, Waits
 from media_engine.fragment import MAX_FRAGMENT_BYTES, Fragment
 from media_engine.fragment import decode as read_fragment
@@ -16,6 +29,7 @@ from media_engine.offered import Offered, OfferedMedia
 
 __all__ = [
     "MAX_FRAGMENT_BYTES",
+    "PICTURES",
     "Engine",
     "EngineConfig",
     "EngineFigures",
@@ -31,7 +45,11 @@ __all__ = [
     "SubscribeOffer",
     "TransportName",
     "TransportState",
+    "Unplayable",
+    "UnplayableTrack",
     "Unsealed",
+    "Unseen",
+    "UnseenSource",
     "Waits",
     "read_fragment",
 ]

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from media_engine.config import EngineConfig
@@ -170,13 +171,16 @@ class Engine:
         if session is not None:
             session.close_transport(peer_id, transport)
 
-    def open_subscribe(self, session_id: str, peer_id: str, fresh: bool) -> None:
+    def open_subscribe(
+        self, session_id: str, peer_id: str, fresh: bool, decodes: AbstractSet[str] | None = None
+    ) -> None:
         """Let the peer receive. A SubscribeOffer follows when there is anything, and whenever that changes.
 
         `fresh` drops the transport that was there; otherwise the current offer is made again, with new ICE credentials
-        (RFC 8445, section 9). Raises OfferRejected.
+        (RFC 8445, section 9). `decodes`: the codecs (`codecs.PICTURES`) of pictures that the client can show; others
+        are not offered. None: whatever it doesn't reject in an answer. Raises OfferRejected.
         """
-        self._session(session_id).open_subscribe(peer_id, fresh=fresh)
+        self._session(session_id).open_subscribe(peer_id, fresh=fresh, decodes=decodes)
 
     def answer_subscribe(self, session_id: str, peer_id: str, offer_sdp: str) -> str:
         """Answer the offer of a receiver that has no other signalling: its m-lines are all it will ever have.

@@ -64,4 +64,43 @@ class Unsealed:
     source: Source
 
 
-Event = SubscribeOffer | TransportState | SourceLive | Unsealed
+@dataclass(frozen=True)
+class UnplayableTrack:
+    """A publisher's source, and the codec (`codecs.py`) that it is in."""
+
+    publisher_id: str
+    source: Source
+    codec: str
+
+
+@dataclass(frozen=True)
+class Unplayable:
+    """What this peer may receive and its client can't decode, and is therefore not offered.
+
+    `tracks` is complete and replaces every earlier one.
+    """
+
+    session_id: str
+    peer_id: str
+    tracks: tuple[UnplayableTrack, ...]
+
+
+@dataclass(frozen=True)
+class UnseenSource:
+    """A source that so many `receivers` can't decode, who may have it."""
+
+    source: Source
+    codec: str
+    receivers: int
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Who publishes something that others can't decode. `sources` is complete and replaces every earlier one."""
+
+    session_id: str
+    peer_id: str
+    sources: tuple[UnseenSource, ...]
+
+
+Event = SubscribeOffer | TransportState | SourceLive | Unsealed | Unplayable | Unseen

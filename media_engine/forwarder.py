@@ -1,8 +1,8 @@
 """Renumbers one stream for one receiver. Pure.
 
 Whatever happens upstream (late start, mute, another source on the same m-line, later another layer), the receiver sees
-one SSRC with gapless sequence numbers, a steady timestamp and monotonic VP8 picture ids. Every stretch of packets with
-the same offsets is an *epoch*; old epochs are kept for answering retransmission requests.
+one SSRC with gapless sequence numbers, a steady timestamp and monotonic picture ids (VP8, VP9). Every stretch of
+packets with the same offsets is an *epoch*; old epochs are kept for answering retransmission requests.
 
 The hot path in `fanout.py` reads the offsets of the current epoch directly; this file decides them.
 """
@@ -123,7 +123,7 @@ def renumbered(packet: Packet, epoch: Epoch, ssrc: int) -> bytearray:
 
 
 def rewrite_picture(data: bytearray | memoryview, packet: Packet, epoch: Epoch) -> None:
-    """Patch picture id and TL0PICIDX of `packet`'s copy in `data` (RFC 7741, section 4.2), keeping their width."""
+    """Patch picture id and TL0PICIDX of `packet`'s copy in `data` (`descriptor.py`), keeping their width."""
     picture, start = packet.picture, packet.payload_start
     if picture is None:
         return

@@ -6,49 +6,55 @@ numbering is somebody else's business.
 
 import contextlib
 
-from media_engine.h264 import starts_key_frame
-from media_engine.vp8 import Vp8Descriptor, decode_descriptor
+from media_engine.codecs import DESCRIPTORS, KEY_FRAMES, OPUS
+from media_engine.descriptor import PictureDescriptor
 
 
 class Packet:
     """One canonical packet: fixed header and extensions as receivers get them, then the publisher's payload.
 
     `data` carries the receivers' payload type and send time; sequence, timestamp and SSRC in it are placeholders.
-    `sequence` is the publisher's, extended. `h264`: a picture in that codec; in VP8 otherwise.
+    `sequence` is the publisher's, extended; `codec` what the payload is in.
     """
 
-    __slots__ = ("_picture", "data", "h264", "payload_start", "sequence", "timestamp", "video")
+    __slots__ = ("_picture", "codec", "data", "payload_start", "sequence", "timestamp")
 
-    _picture: Vp8Descriptor | None
+    _picture: PictureDescriptor | None
 
-    def __init__(
-        self, sequence: int, timestamp: int, data: bytes, payload_start: int, *, video: bool, h264: bool = False
-    ) -> None:
+    def __init__(self, sequence: int, timestamp: int, data: bytes, payload_start: int, codec: str) -> None:
         self.sequence = sequence
         self.timestamp = timestamp
         self.data = data
         self.payload_start = payload_start
-        self.video = video
-        self.h264 = h264
+        self.codec = codec
 
     @property
-    def picture(self) -> Vp8Descriptor | None:
-        """The VP8 descriptor, read when first asked for: most packets are forwarded without a look at it."""
-        if not self.video or self.h264:
-            return None
+    def video(self) -> bool:
+        """Whether it is part of a picture."""
+        return self.codec != OPUS
+
+    @property
+    def picture(self) -> PictureDescriptor | None:
+        """The payload descriptor, where the codec numbers its pictures.
+
+        Read when first asked for: most packets are forwarded without a look at it.
+        """
         try:
             return self._picture
         except AttributeError:
             self._picture = None
-        with contextlib.suppress(ValueError):
-            self._picture = decode_descriptor(self.data, self.payload_start, len(self.data))
+        read = DESCRIPTORS.get(self.codec)
+        if read is not None:
+            with contextlib.suppress(ValueError):
+                self._picture = read(self.data, self.payload_start, len(self.data))
         return self._picture
 
     @property
     def key_frame_start(self) -> bool:
         """Whether a key frame begins with this packet."""
-        if self.h264:
-            return starts_key_frame(self.data, self.payload_start, len(self.data))
+        look = KEY_FRAMES.get(self.codec)
+        if look is not None:
+            return look(self.data, self.payload_start, len(self.data))
         picture = self.picture
         return picture is not None and picture.key_frame_start
 

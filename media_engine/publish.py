@@ -277,8 +277,7 @@ class PublishLink(Link):
                 0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time, _LEVEL_ELEMENT, level, 0
             )
         data = b"".join((head, view[header.payload_start : header.payload_end]))
-        is_h264 = track.codec == sdp_write.H264
-        return Packet(sequence, header.timestamp, data, len(head), video=track.video, h264=is_h264)
+        return Packet(sequence, header.timestamp, data, len(head), track.codec)
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Sender reports are handed on with each receiver's numbers and the publisher's clock, so lips stay in sync."""

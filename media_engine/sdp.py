@@ -6,6 +6,7 @@ know are skipped, attributes it knows must be well formed. `sdp_write.py` is the
 
 import re
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -36,6 +37,7 @@ _RTPMAP = re.compile(r"(\d{1,3}) ([\w.+-]{1,32})/(\d{1,6})(?:/(\d))?", re.ASCII)
 _FMTP = re.compile(r"(\d{1,3}) (.{1,512})")
 _APT = re.compile(r"(?:^|;) *apt=(\d{1,3})(?: *;|$)", re.ASCII)
 _PROFILE = re.compile(r"(?:^|;) *profile-level-id=([0-9A-Fa-f]{6})(?: *;|$)", re.ASCII)
+_PROFILE_NUMBER = re.compile(r"(?:^|;) *profile(?:-id)?=(\d{1,3})(?: *;|$)", re.ASCII)
 _NON_INTERLEAVED = re.compile(r"(?:^|;) *packetization-mode=1(?: *;|$)", re.ASCII)
 _FEEDBACK = re.compile(r"(\d{1,3}|\*) ([ -~]{1,64})", re.ASCII)
 _EXTMAP = re.compile(r"(\d{1,3})(?:/(?:sendrecv|sendonly|recvonly|inactive))? ([!-~]{1,256})(?: .*)?", re.ASCII)
@@ -73,6 +75,8 @@ class Section:
     """RTX payload type to the one it repairs (apt)."""
     profiles: dict[int, str] = field(default_factory=dict)
     """H.264 payload types in the non-interleaved mode (RFC 6184, section 8.1) to their profile-level-id."""
+    profile_numbers: dict[int, int] = field(default_factory=dict)
+    """Payload types to what they say of their profile by a number, as VP9 (profile-id) and AV1 (profile) do."""
     feedback: set[tuple[str, str]] = field(default_factory=set)
     """Payload type, or "*", and feedback name."""
     extensions: dict[str, int] = field(default_factory=dict)
@@ -97,11 +101,9 @@ class Section:
                 return codec
         return None
 
-    def find_h264(self) -> Codec | None:
-        """The client's most preferred payload type of H.264 that anybody can be sent."""
-        found = [codec for number, codec in self.codecs.items() if codec.name == "h264" and number in self.profiles]
-        order = {number: place for place, number in enumerate(self.formats)}
-        return min(found, key=lambda codec: order[str(codec.payload_type)], default=None)
+    def restrict(self, names: AbstractSet[str]) -> None:
+        """Pass over every codec that is not among `names`, as if the client had not named it."""
+        self.codecs = {number: codec for number, codec in self.codecs.items() if codec.name in names}
 
     def gives_feedback(self, codec: Codec, name: str) -> bool:
         """Whether the client listens to this kind of RTCP feedback for `codec`."""
@@ -250,6 +252,9 @@ def _on_fmtp(argument: str, section: Section) -> None:
     profile = _PROFILE.search(match[2])
     if profile is not None and _NON_INTERLEAVED.search(match[2]) and match[1] in section.formats:
         section.profiles[int(match[1])] = profile[1].lower()
+    number = _PROFILE_NUMBER.search(match[2])
+    if number is not None and match[1] in section.formats:
+        section.profile_numbers[int(match[1])] = int(number[1])
 
 
 def _on_feedback(argument: str, section: Section) -> None:

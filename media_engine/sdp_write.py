@@ -1,7 +1,7 @@
 """Writes the engine's SDP: answers to publishers, offers to receivers. Pure.
 
-Always ICE-lite, one bundle, rtcp-mux, Opus, and VP8 or else H.264 with RTX. Nothing of a client's text is copied except
-mids, rids, payload types, profiles and extension numbers that the parser has checked.
+Always ICE-lite, one bundle, rtcp-mux, Opus, and one codec of `codecs.py` for each picture, with RTX. Nothing of a
+client's text is copied except mids, rids, payload types, profiles and extension numbers that the parser has checked.
 """
 
 import ipaddress
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from media_engine import sdp
+from media_engine.codecs import AV1, H264, OPUS, PICTURES, VP8, VP9
 from media_engine.sdp import Codec, Description, Section
 
 # What every receiver is offered, so that one canonical packet fits all of them.
-OPUS, VP8, H264 = "opus", "vp8", "h264"
-PAYLOAD_TYPES = {OPUS: 111, VP8: 96, H264: 102}
-RTX_PAYLOAD_TYPES = {OPUS: -1, VP8: 97, H264: 103}
+PAYLOAD_TYPES = {OPUS: 111, VP8: 96, VP9: 98, AV1: 100, H264: 102}
+RTX_PAYLOAD_TYPES = {OPUS: -1, VP8: 97, VP9: 99, AV1: 101, H264: 103}
 OPUS_PAYLOAD_TYPE = PAYLOAD_TYPES[OPUS]
 VP8_PAYLOAD_TYPE = PAYLOAD_TYPES[VP8]
 AUDIO_LEVEL_ID = 1
@@ -75,30 +75,42 @@ def accepted_rids(section: Section) -> tuple[str, ...]:
 
 def accepted_codec(section: Section) -> Codec | None:
     """The payload type that the engine takes from this m-line, if it takes any."""
-    if section.kind == "audio":
-        return section.find_codec("opus", 48000)
-    if section.kind == "video":
-        return section.find_codec("vp8", 90000) or section.find_h264()
-    return None
+    return next(iter(accepted_codecs(section)), None)
 
 
 def accepted_codecs(section: Section) -> list[Codec]:
-    """Every payload type that a receiver with this m-line can be sent, one for each codec."""
-    first = accepted_codec(section)
-    second = section.find_h264() if section.kind == "video" else None
-    return [codec for codec in (first, second if second is not first else None) if codec is not None]
+    """The payload types of what the engine passes on, one for each codec, in the client's order."""
+    if section.kind == "audio":
+        opus = section.find_codec(OPUS, 48000)
+        return [opus] if opus is not None else []
+    found: dict[str, Codec] = {}
+    for text in section.formats if section.kind == "video" else ():
+        codec = section.codecs.get(int(text)) if text.isdecimal() else None
+        if codec is not None and codec.clock_rate == 90000 and _is_passed_on(codec, section):
+            found.setdefault(codec.name, codec)
+    return list(found.values())
+
+
+def _is_passed_on(codec: Codec, section: Section) -> bool:
+    """Whether everybody who decodes this codec decodes what comes in this payload type."""
+    if codec.name == H264:
+        return codec.payload_type in section.profiles
+    return codec.name in PICTURES and section.profile_numbers.get(codec.payload_type, 0) == 0
 
 
 def _mapping(codec: Codec, section: Section) -> list[str]:
-    """What a picture's payload type stands for. The profile is the client's: it can't be changed in an answer."""
-    number = codec.payload_type
-    if codec.name == VP8:
-        return [f"a=rtpmap:{number} VP8/90000"]
-    return [f"a=rtpmap:{number} H264/90000", _h264_parameters(number, section.profiles[number])]
+    """What a picture's payload type stands for. H.264's profile is the client's: it can't be changed in an answer."""
+    return _picture_lines(codec.name, codec.payload_type, section.profiles.get(codec.payload_type, ""))
 
 
-def _h264_parameters(number: int, profile: str) -> str:
-    return f"a=fmtp:{number} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}"
+def _picture_lines(codec: str, number: int, h264_profile: str) -> list[str]:
+    parameters = {
+        VP9: "profile-id=0",
+        AV1: "level-idx=5;profile=0;tier=0",
+        H264: f"level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={h264_profile}",
+    }.get(codec)
+    lines = [f"a=rtpmap:{number} {codec.upper()}/90000"]
+    return [*lines, f"a=fmtp:{number} {parameters}"] if parameters else lines
 
 
 def repeats(section: Section, codec: Codec) -> bool:
@@ -253,10 +265,7 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
         lines += [f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} {name}" for name in ("goog-remb", "nack")]
         lines.append(f"a=fmtp:{OPUS_PAYLOAD_TYPE} minptime=10;useinbandfec=1")
     else:
-        if section.codec == H264:
-            lines += [f"a=rtpmap:{number} H264/90000", _h264_parameters(number, OFFERED_PROFILE)]
-        else:
-            lines.append(f"a=rtpmap:{number} VP8/90000")
+        lines += _picture_lines(section.codec, number, OFFERED_PROFILE)
         lines += [f"a=rtcp-fb:{number} {name}" for name in ("goog-remb", "ccm fir", "nack", "nack pli")]
         lines += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={number}"]
     if section.track:

@@ -9,11 +9,13 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 from media_engine import fragment, sdp
 from media_engine.allocation import PAUSED
+from media_engine.codecs import SEALED
 from media_engine.errors import OfferRejected
 from media_engine.events import (
     Event,
@@ -25,6 +27,7 @@ from media_engine.events import (
     Unsealed,
 )
 from media_engine.grants import NOTHING, Grants, Source
+from media_engine.lacking import LackingCodecs
 from media_engine.link import Link
 from media_engine.publish import PublishLink
 from media_engine.subscribe import SubscribeLink
@@ -86,6 +89,7 @@ class MediaSession:
         self._live: set[TrackKey] = set()
         self._seen: set[TrackKey] = set()
         self._unsealed: set[TrackKey] = set()
+        self._lacking = LackingCodecs(session_id)
         self._stage = Stage(wiring.config.max_voices)
         self._voices: frozenset[TrackKey] | None = None
         """Whose microphones are passed on of those that say how loud they are; None while all are."""
@@ -157,7 +161,7 @@ class MediaSession:
             raise OfferRejected("bad_sdp", "the offer has no audio or video m-line")
         if self.sealed:
             for section in offer.sections:
-                section.profiles.clear()  # frames are sealed in VP8 alone
+                section.restrict(SEALED | {"rtx"})
         link = peer.publish
         if link is not None and link.continues(offer):
             answer, ended = link.apply(offer, sources)
@@ -200,7 +204,7 @@ class MediaSession:
         link.close()
         self.reconcile()
 
-    def open_subscribe(self, peer_id: str, *, fresh: bool) -> None:
+    def open_subscribe(self, peer_id: str, *, fresh: bool, decodes: AbstractSet[str] | None = None) -> None:
         """Give the peer a subscribing transport, a new one if `fresh`, and offer what there is to receive."""
         peer = self._peer_with_lease(peer_id)
         link = peer.subscribe
@@ -215,6 +219,8 @@ class MediaSession:
             # Whoever asks again has been cut off, and may be on another network now.
             link.restart_ice()
             link.offer_again()
+        link.decodes = decodes
+        self._lacking.forget(peer_id)
         self._note("subscribe_opened", peer_id, fresh=fresh)
         self.reconcile()
 
@@ -276,12 +282,14 @@ class MediaSession:
         downs: dict[UpTrack, list[DownTrack]] = {}
         rates = {key: coming(tracks) for key, tracks in allowed.items()}
         codecs = {key: tracks[0].codec for key, tracks in published.items()}
+        lacking = {}
         for peer in self.peers.values():
             link = peer.subscribe
             if link is None or link.state == "closed":
                 continue
             if peer.grants.may_subscribe(now):
                 link.want(self._wanted_by(peer, published, now), live, codecs)
+                lacking[peer.peer_id] = link.unplayable
             link.allocate(rates, now)
             for down in link.downs:
                 key = down.key
@@ -305,6 +313,9 @@ class MediaSession:
                 track.downs = tuple(downs.get(track, ()))
                 if key not in allowed:
                     track.cache.clear()
+        for event in self._lacking.changes(lacking):
+            self._note(type(event).__name__.lower(), event.peer_id)
+            self._emit(event)
 
     def _connect(self, down: DownTrack, tracks: tuple[UpTrack, ...], now: float) -> tuple[UpTrack, ...]:
         """The encodings whose packets this receiver is given: what flows, and what takes its place at a key frame."""
@@ -379,7 +390,11 @@ class MediaSession:
         """Those of `published` whose publishers may have them forwarded now."""
         if self.held:
             return {}
-        return {key: tracks for key, tracks in published.items() if self._may_publish(key, now)}
+        return {
+            key: tracks
+            for key, tracks in published.items()
+            if self._may_publish(key, now) and (not self.sealed or tracks[0].codec in SEALED)
+        }
 
     def _may_publish(self, key: TrackKey, now: float) -> bool:
         peer = self.peers.get(key[0])

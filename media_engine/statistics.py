@@ -9,9 +9,10 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from media_engine import sdp_write
+from media_engine.codecs import OPUS, PICTURES
 from media_engine.link import Link
 from media_engine.publish import PublishLink
+from media_engine.sdp_write import PAYLOAD_TYPES
 from media_engine.srtp import SrtpPair
 from media_engine.subscribe import SubscribeLink
 from media_engine.tracks import DownTrack, UpTrack
@@ -20,10 +21,12 @@ Report = dict[str, Any]
 """One stats object: always with `id`, `type` and `timestamp`."""
 
 _HEADER_BYTES = 20
-_CODECS = {
-    "opus": {"mimeType": "audio/opus", "payloadType": sdp_write.OPUS_PAYLOAD_TYPE, "clockRate": 48000, "channels": 2},
-    "vp8": {"mimeType": "video/VP8", "payloadType": sdp_write.VP8_PAYLOAD_TYPE, "clockRate": 90000},
-    "h264": {"mimeType": "video/H264", "payloadType": sdp_write.PAYLOAD_TYPES[sdp_write.H264], "clockRate": 90000},
+_CODECS: dict[str, Report] = {
+    OPUS: {"mimeType": "audio/opus", "payloadType": PAYLOAD_TYPES[OPUS], "clockRate": 48000, "channels": 2},
+    **{
+        name: {"mimeType": f"video/{name.upper()}", "payloadType": PAYLOAD_TYPES[name], "clockRate": 90000}
+        for name in PICTURES
+    },
 }
 _DTLS_STATES = {None: "new", "disconnected": "connected"}
 _ICE_STATES = {None: "new", "connecting": "checking"}

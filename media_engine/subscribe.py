@@ -14,10 +14,11 @@ from typing import Protocol
 from media_engine import rtcp, sdp, sdp_write
 from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
 from media_engine.allowance import Allowance
+from media_engine.codecs import OPUS, VP8
 from media_engine.doubling import Doubling
 from media_engine.downlink import Downlink
 from media_engine.errors import OfferRejected
-from media_engine.events import OfferedTrack
+from media_engine.events import OfferedTrack, UnplayableTrack
 from media_engine.grants import Source
 from media_engine.link import Link, LinkOwner
 from media_engine.repairs import Repairs
@@ -59,6 +60,11 @@ class SubscribeLink(Link):
         self.downlink = Downlink()
         self.tiles: Mapping[TrackKey, int] | None = None
         """Height in device pixels of each picture shown, most important first; None before the client has said."""
+        self.decodes: AbstractSet[str] | None = None
+        """The codecs of pictures that the client says it can show; None where it has not said."""
+        self.unplayable: tuple[UnplayableTrack, ...] = ()
+        """What it may receive and can't show."""
+        self._rejected: set[tuple[TrackKey, str]] = set()
         self._places: dict[TrackKey, int] = {}
         self._padding = 0.0
         self.allocate_at = 0.0
@@ -81,9 +87,14 @@ class SubscribeLink(Link):
     def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey], codecs: Mapping[TrackKey, str]) -> None:
         """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are.
 
-        `live`: those of which packets come; `codecs`: in which codec each is. An m-line has one, for good.
+        `live`: those of which packets come; `codecs`: in which codec each is. An m-line has one, for good. What the
+        client can't decode is not carried.
         """
-        missing = list(keys)
+        self._rejected = {(key, codec) for key, codec in self._rejected if codecs.get(key) == codec}
+        missing = [key for key in keys if self._can_play(key, codecs[key])]
+        self.unplayable = tuple(
+            UnplayableTrack(*key, codecs[key]) for key in keys if not self._can_play(key, codecs[key])
+        )
         for down in self.downs:
             if down.key is None:
                 continue
@@ -97,6 +108,10 @@ class SubscribeLink(Link):
             free = self._free(key[1].kind, codecs[key])
             if free is not None:
                 free.key, free.freed = key, False
+
+    def _can_play(self, key: TrackKey, codec: str) -> bool:
+        said = self.decodes is None or codec in self.decodes or codec == OPUS
+        return said and (key, codec) not in self._rejected
 
     def _free(self, kind: str, codec: str) -> DownTrack | None:
         for down in self.downs:
@@ -178,6 +193,9 @@ class SubscribeLink(Link):
                 section.port != 0 and section.direction in ("recvonly", "sendrecv") and self._agrees(section, down)
             )
             down.negotiated = key if accepted else None
+            if key is not None and down.codec not in (OPUS, VP8) and not self._agrees(section, down):
+                # Everybody can decode VP8 (RFC 7742, section 5): who rejects that has other reasons.
+                self._rejected.add((key, down.codec))
             if down.video:
                 number = sdp_write.RTX_PAYLOAD_TYPES[down.codec]
                 rtx = section.codecs.get(number)
@@ -192,7 +210,8 @@ class SubscribeLink(Link):
     def _agrees(section: sdp.Section, down: DownTrack) -> bool:
         """Whether the client kept the payload type that packets will carry."""
         expected = sdp_write.PAYLOAD_TYPES[down.codec]
-        return any(codec.payload_type == expected for codec in sdp_write.accepted_codecs(section))
+        kept = [] if section.is_refused else sdp_write.accepted_codecs(section)
+        return any((codec.payload_type, codec.name) == (expected, down.codec) for codec in kept)
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Requests of the receiver, for m-lines that it is being sent."""

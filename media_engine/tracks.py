@@ -9,13 +9,14 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
+from media_engine.codecs import OPUS, VP8
 from media_engine.forwarder import Forwarder
 from media_engine.grants import Source
 from media_engine.ice import IceTransport
 from media_engine.packet_cache import PacketCache
 from media_engine.receive_log import ReceiveLog
 from media_engine.rtcp import ReportBlock, SenderReport
-from media_engine.sdp_write import OPUS, RTX_PAYLOAD_TYPES, VP8
+from media_engine.sdp_write import RTX_PAYLOAD_TYPES
 from media_engine.srtp import SrtpPair
 from media_engine.voices import Loudness
 from media_engine.waiting import Waiting

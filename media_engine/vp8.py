@@ -1,28 +1,13 @@
 """The VP8 payload descriptor (RFC 7741, section 4.2). Pure.
 
-The only bytes of a video payload that the engine looks at or rewrites: picture id, TL0PICIDX and the key-frame bit,
+The only bytes of a VP8 payload that the engine looks at or rewrites: picture id, TL0PICIDX and the key-frame bit,
 which stay in the clear in encrypted rooms.
 """
 
-from dataclasses import dataclass
+from media_engine.descriptor import PictureDescriptor
 
 
-@dataclass(slots=True)
-class Vp8Descriptor:
-    """Offsets are counted from the start of the payload; 0 means that the field is absent.
-
-    `picture_id_bits` is 7 or 15, or 0 without a picture id.
-    """
-
-    key_frame_start: bool
-    picture_id: int
-    picture_id_offset: int
-    picture_id_bits: int
-    tl0: int
-    tl0_offset: int
-
-
-def decode_descriptor(packet: bytes | bytearray | memoryview, start: int, end: int) -> Vp8Descriptor:
+def decode_descriptor(packet: bytes | bytearray | memoryview, start: int, end: int) -> PictureDescriptor:
     """Read the descriptor of the payload at `packet[start:end]`. Raises ValueError when it is cut short."""
     try:
         return _decode(bytes(packet[start : min(end, start + 8)]))
@@ -30,7 +15,7 @@ def decode_descriptor(packet: bytes | bytearray | memoryview, start: int, end: i
         raise ValueError("VP8 descriptor is cut short") from None
 
 
-def _decode(payload: bytes) -> Vp8Descriptor:
+def _decode(payload: bytes) -> PictureDescriptor:
     first = payload[0]
     position = 1
     picture_id = picture_offset = picture_bits = tl0 = tl0_offset = 0
@@ -57,4 +42,4 @@ def _decode(payload: bytes) -> Vp8Descriptor:
     # S set and PID zero: the first packet of a frame, whose next byte starts with the inverse key-frame flag P.
     starts = first & 0x10 and not first & 0x07
     key = bool(starts and not payload[position] & 1)
-    return Vp8Descriptor(key, picture_id, picture_offset, picture_bits, tl0, tl0_offset)
+    return PictureDescriptor(key, picture_id, picture_offset, picture_bits, tl0, tl0_offset)

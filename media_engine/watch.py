@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from media_engine import sdp_write
 from media_engine.errors import OfferRejected
+from media_engine.events import UnplayableTrack
 from media_engine.grants import Source
 from media_engine.sdp import Description, Section
 from media_engine.sdp_write import AnsweredSection
@@ -89,6 +90,10 @@ class WatchLink(SubscribeLink):
             return key[1] is not Source.SCREEN, key[0] not in speakers, key not in carried
 
         known = {codec for types in self._payload_types.values() for codec in types}
+        kinds = {down.kind for down in self.downs}
+        self.unplayable = tuple(
+            UnplayableTrack(*key, codecs[key]) for key in keys if codecs[key] not in known and key[1].kind in kinds
+        )
         present = [key for key in keys if key in live and codecs[key] in known]
         self._assign("audio", sorted((key for key in present if key[1].kind == "audio"), key=sound), codecs)
         self._assign("video", sorted((key for key in present if key[1].kind == "video"), key=picture), codecs)

@@ -238,6 +238,8 @@ class Client:
         self.sequence: dict[Source, int] = dict.fromkeys(Source, 100)
         self.timestamp = 90000
         self.picture = 7
+        self.codec = "vp8"
+        """In which its pictures are offered."""
         self.transport_sequence = 65500
         self.level = 5
         """How loud its sound is (RFC 6464): 0 is the loudest, 127 silence; below 0 it does not say."""
@@ -269,7 +271,7 @@ class Client:
         """Only the signalling part of `publish`."""
         assert self.publishing is not None
         named = {str(index): source for index, source in enumerate(sources)}
-        offer = publish_offer(self.publishing, named, self.sdp_session)
+        offer = in_codec(publish_offer(self.publishing, named, self.sdp_session), self.codec)
         return self.engine.answer_publish(self.session_id, self.peer_id, offer, named)
 
     def open(self, *, fresh: bool = True) -> None:
@@ -428,6 +430,29 @@ def outline(packet: bytes) -> tuple[RtpHeader, bytes]:
 def vp8(payload: bytes, picture: int, *, key: bool, tl0: int = 0) -> bytes:
     """A payload descriptor with a 15-bit picture id and TL0PICIDX, then the frame."""
     return struct.pack("!BBHBB", 0x90, 0xE0, 0x8000 | picture, tl0, 0x20) + bytes([0 if key else 1]) + payload
+
+
+def vp9(payload: bytes, picture: int, *, key: bool, tl0: int = 0) -> bytes:
+    """A descriptor in non-flexible mode with a 15-bit picture id and layer indices, then the frame."""
+    return struct.pack("!BHBB", 0xAC | (0 if key else 0x40), 0x8000 | picture, 0, tl0) + payload
+
+
+def av1(payload: bytes, *, key: bool) -> bytes:
+    """An aggregation header that announces one element, then that."""
+    return bytes([0x18 if key else 0x10]) + payload
+
+
+def in_codec(offer: str, codec: str) -> str:
+    """The same offer, with another codec in VP8's place."""
+    parameters = {
+        "vp9": "profile-id=0",
+        "av1": "level-idx=5;profile=0;tier=0",
+        "h264": "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42000A",
+    }.get(codec)
+    mapping = rf"a=rtpmap:\1 {codec.upper()}/90000"
+    if parameters:
+        mapping += rf"\r\na=fmtp:\1 {parameters}"
+    return re.sub(r"a=rtpmap:(\d+) VP8/90000", mapping, offer)
 
 
 def publish_offer(transport: ClientTransport, sources: Mapping[str, Source], session: int = 1) -> str:

@@ -7,13 +7,12 @@ by hypothesis, and by `fuzz.py`.
 from collections.abc import Callable
 from pathlib import Path
 
-from media_engine import fragment, rtcp, sdp, stun
+from media_engine import av1, fragment, h264, rtcp, sdp, stun, vp8, vp9
+from media_engine.descriptor import PictureDescriptor
 from media_engine.errors import OfferRejected
 from media_engine.feedback import TransportFeedback
-from media_engine.h264 import starts_key_frame
 from media_engine.rtp import PacketReader, decode_extensions, decode_header
 from media_engine.streams import whole_frames
-from media_engine.vp8 import decode_descriptor
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -53,9 +52,19 @@ def read_rtp(data: bytes) -> None:
 
 def read_vp8(data: bytes) -> None:
     try:
-        descriptor = decode_descriptor(data, 0, len(data))
+        check_descriptor(vp8.decode_descriptor(data, 0, len(data)), data)
     except ValueError:
         return
+
+
+def read_vp9(data: bytes) -> None:
+    try:
+        check_descriptor(vp9.decode_descriptor(data, 0, len(data)), data)
+    except ValueError:
+        return
+
+
+def check_descriptor(descriptor: PictureDescriptor, data: bytes) -> None:
     assert descriptor.picture_id_bits in (0, 7, 15)
     assert descriptor.picture_id < 1 << max(1, descriptor.picture_id_bits)
     if descriptor.picture_id_bits:
@@ -116,13 +125,19 @@ def read_fragment(data: bytes) -> None:
 
 
 def read_h264(data: bytes) -> None:
-    assert starts_key_frame(data, 0, len(data)) in (True, False)
+    assert h264.starts_key_frame(data, 0, len(data)) in (True, False)
+
+
+def read_av1(data: bytes) -> None:
+    assert av1.starts_key_frame(data, 0, len(data)) in (True, False)
 
 
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "stun": read_stun,
     "rtp": read_rtp,
     "vp8": read_vp8,
+    "vp9": read_vp9,
+    "av1": read_av1,
     "rtcp": read_rtcp,
     "sdp": read_sdp,
     "fragment": read_fragment,

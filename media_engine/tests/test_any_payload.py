@@ -3,8 +3,10 @@
 import random
 
 from media_engine import EngineConfig, Source, rtcp
+from media_engine.codecs import AV1, H264, OPUS, VP8, VP9
 from media_engine.rtp import RtpHeader
-from media_engine.tests.client import Client, EngineTestCase, eventually, outline, vp8
+from media_engine.sdp_write import RTX_PAYLOAD_TYPES
+from media_engine.tests.client import Client, EngineTestCase, av1, eventually, outline, vp8, vp9
 
 PACKETS = 42
 # Publisher's sequence and timestamp, receiver's sequence, picture id, TL0PICIDX: each a few packets before it turns
@@ -15,15 +17,39 @@ STARTS = (
     (0xFFF0, 0xFFFFFF00, 0xFFE8, 0x7FF8, 0xF8),
 )
 SIZES = (1, 40, 900, 901, 902, 1180)
+WAYS = (
+    (Source.MICROPHONE, OPUS),
+    (Source.SCREEN_AUDIO, OPUS),
+    (Source.CAMERA, VP8),
+    (Source.SCREEN, VP8),
+    (Source.CAMERA, VP9),
+    (Source.SCREEN, AV1),
+    (Source.CAMERA, H264),
+)
+
+
+def described(codec: str, payload: bytes, picture: int, tl0: int, *, key: bool) -> bytes:
+    """A payload as the codec begins one, whatever is in it."""
+    match codec:
+        case "vp8":
+            return vp8(payload, picture, key=key, tl0=tl0)
+        case "vp9":
+            return vp9(payload, picture, key=key, tl0=tl0)
+        case "av1":
+            return av1(payload, key=key)
+    return (b"\x65" if key else b"\x41") + payload
 
 
 class AnyPayloadTests(EngineTestCase):
     config = EngineConfig(port=0, tick_seconds=3600.0)  # nothing but what is sent here, and no allowance is refilled
 
-    async def begin(self, session: str, source: Source, start: tuple[int, ...]) -> tuple[Client, Client]:
+    async def begin(self, session: str, source: Source, codec: str, start: tuple[int, ...]) -> tuple[Client, Client]:
         """A publisher and a receiver whose counters stand before `start`."""
         sequence, timestamp, receiver_sequence, _, _ = start
-        anna = await self.publisher("anna", source, session_id=session)
+        anna = self.client("anna", session)
+        anna.codec = codec
+        anna.grant()
+        await anna.publish(source)
         anna.sequence[source], anna.timestamp = (sequence - 1) & 0xFFFF, timestamp
         ben = await self.listener("ben", session)
         anna._send(source, b"first", marker=False)
@@ -35,17 +61,16 @@ class AnyPayloadTests(EngineTestCase):
         link.downs[0].forwarder.last_sequence = receiver_sequence - 1
         return anna, ben
 
-    def payloads(self, rng: random.Random, source: Source, start: tuple[int, ...]) -> list[bytes]:
+    def payloads(self, rng: random.Random, codec: str, start: tuple[int, ...]) -> list[bytes]:
         """What nobody could make sense of. A picture has a descriptor before that, or not even that."""
         made = [rng.randbytes(rng.choice(SIZES)) for _ in range(PACKETS)]
-        if source.kind == "audio":
+        if codec == OPUS:
             return made
         _, _, _, picture, tl0 = start
-        described = [
-            vp8(payload, (picture + index) & 0x7FFF, key=index == 0, tl0=(tl0 + index) & 0xFF)
-            for index, payload in enumerate(made)
-        ]
-        return [described[index] if index % 3 == 0 else payload for index, payload in enumerate(made)]
+        for index in range(0, PACKETS, 3):
+            numbers = (picture + index) & 0x7FFF, (tl0 + index) & 0xFF
+            made[index] = described(codec, made[index], *numbers, key=index == 0)
+        return made
 
     async def relay(self, anna: Client, source: Source, payloads: list[bytes], start: tuple[int, ...]) -> None:
         """Send in bursts, as browsers do, so that packets leave in runs."""
@@ -65,14 +90,15 @@ class AnyPayloadTests(EngineTestCase):
             self.assertEqual((header.timestamp - headers[0].timestamp) & 0xFFFFFFFF, 37 * index)
             self.assertEqual(header.marker, index % 3 == 2)
 
-    async def check_again(self, ben: Client, received: list[tuple[RtpHeader, bytes]]) -> None:
+    async def check_again(self, ben: Client, codec: str, received: list[tuple[RtpHeader, bytes]]) -> None:
         """What was lost on the way comes again with the same bytes (RFC 4588)."""
         assert ben.subscribing is not None
         numbers = [header.sequence for header, _ in received]
         ben.subscribing.send_rtcp(rtcp.nack(1, received[0][0].ssrc, numbers))
 
         def again() -> list[bytes]:
-            return [payload for header, payload in map(outline, ben.received) if header.payload_type == 97]
+            repeated = RTX_PAYLOAD_TYPES[codec]
+            return [payload for header, payload in map(outline, ben.received) if header.payload_type == repeated]
 
         await eventually(lambda: len(again()) == len(received))
         expected = [number.to_bytes(2, "big") + payload for number, (_, payload) in zip(numbers, received, strict=True)]
@@ -80,19 +106,19 @@ class AnyPayloadTests(EngineTestCase):
 
     async def test_bytes_in_equal_bytes_out(self) -> None:
         rng = random.Random(20)
-        for source in (Source.MICROPHONE, Source.SCREEN_AUDIO, Source.CAMERA, Source.SCREEN):
+        for source, codec in WAYS:
             for start in STARTS:
-                with self.subTest(source=source.value, start=start):
-                    session = f"{source.value}-{start[0]}"
-                    anna, ben = await self.begin(session, source, start)
-                    payloads = self.payloads(rng, source, start)
+                with self.subTest(source=source.value, codec=codec, start=start):
+                    session = f"{source.value}-{codec}-{start[0]}"
+                    anna, ben = await self.begin(session, source, codec, start)
+                    payloads = self.payloads(rng, codec, start)
                     await self.relay(anna, source, payloads, start)
                     await eventually(lambda b=ben, s=source: len(b.packets_of("anna", s)) >= PACKETS)  # type: ignore[misc]
                     received = ben.packets_of("anna", source)
                     self.assertEqual([payload for _, payload in received], payloads)
                     self.check_numbers([header for header, _ in received], start)
                     if source.kind == "video":
-                        await self.check_again(ben, received[-9:])
+                        await self.check_again(ben, codec, received[-9:])
 
 
 class OneReceiversTroubleTests(EngineTestCase):

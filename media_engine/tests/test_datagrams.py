@@ -189,7 +189,7 @@ class OutboxTests(SocketCase):
 
 
 def canonical(sequence: int, payload: bytes) -> Packet:
-    return Packet(sequence, 7, bytes([0x90, 96]) + bytes(10) + b"\xbe\xde\0\1" + bytes(4) + payload, 20, video=True)
+    return Packet(sequence, 7, bytes([0x90, 96]) + bytes(10) + b"\xbe\xde\0\1" + bytes(4) + payload, 20, "vp8")
 
 
 class BurstTests(TestCase):

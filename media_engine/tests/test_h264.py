@@ -10,6 +10,7 @@ from media_engine.tests.client import (
     ClientTransport,
     EngineTestCase,
     eventually,
+    in_codec,
     outline,
     publish_offer,
     watch_offer,
@@ -41,18 +42,12 @@ def test_a_key_frame_is_known_by_its_units(payload: bytes, starts: bool) -> None
     assert starts_key_frame(b"header" + payload, 6, 6 + len(payload)) is starts
 
 
-def in_h264(offer: str) -> str:
-    """The same offer, with H.264 in VP8's place."""
-    parameters = "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42000A"
-    return offer.replace("a=rtpmap:96 VP8/90000", f"a=rtpmap:96 H264/90000\r\n{parameters}")
-
-
 class H264Tests(EngineTestCase):
     async def encoder(self) -> Client:
         anna = self.client("anna")
         anna.grant()
         transport = anna.publishing = ClientTransport(self.engine.port)
-        offer = in_h264(publish_offer(transport, {"0": CAMERA}))
+        offer = in_codec(publish_offer(transport, {"0": CAMERA}), "h264")
         self.answer = self.engine.answer_publish("session", "anna", offer, {"0": CAMERA})
         transport.follow(self.answer)
         await transport.connect()
@@ -101,8 +96,7 @@ class H264Tests(EngineTestCase):
             transport = viewer.subscribing = ClientTransport(self.engine.port)
             offer = watch_offer(transport, "video")
             if codec == "H264":
-                parameters = "a=fmtp:120 packetization-mode=1;profile-level-id=42e01f"
-                offer = offer.replace("VP8/90000", f"H264/90000\r\n{parameters}")
+                offer = in_codec(offer, "h264")
             transport.follow(self.engine.answer_subscribe("session", viewer.peer_id, offer))
             await transport.connect()
             self.send(anna, WHOLE)
@@ -124,7 +118,7 @@ class H264Tests(EngineTestCase):
     async def test_without_packetization_mode_or_profile_it_is_not_taken(self) -> None:
         self.client("anna").grant()
         transport = ClientTransport(self.engine.port)
-        offer = in_h264(publish_offer(transport, {"0": CAMERA}))
+        offer = in_codec(publish_offer(transport, {"0": CAMERA}), "h264")
         for wrong in (offer.replace("packetization-mode=1", "packetization-mode=2"), offer.replace("42000A", "42")):
             self.assertIn("m=video 0 ", self.engine.answer_publish("session", "anna", wrong, {"0": CAMERA}))
         with self.assertRaises(OfferRejected):

@@ -14,9 +14,9 @@ def packet(sequence: int, timestamp: int = 0, *, key: bool = False, picture: int
     """A canonical packet of 40 bytes with a VP8 descriptor behind the header."""
     head = bytes([0x90, 96]) + bytes(18)
     if picture is None:
-        return Packet(sequence, timestamp, head + bytes([0x10, not key]) + bytes(18), 20, video=True)
+        return Packet(sequence, timestamp, head + bytes([0x10, not key]) + bytes(18), 20, "vp8")
     descriptor = bytes([0x90, 0xE0]) + (0x8000 | picture).to_bytes(2, "big") + bytes([tl0, 0x20, not key])
-    return Packet(sequence, timestamp, head + descriptor + bytes(13), 20, video=True)
+    return Packet(sequence, timestamp, head + descriptor + bytes(13), 20, "vp8")
 
 
 class ReceiveLogTests(TestCase):

@@ -286,8 +286,10 @@ async def _media_start(turn: Turn) -> Fields:
         # A new page has switched nothing on, and records nothing. Its first publish offer replaces the old transport.
         turn.seat.recording_at = None
         turn.room.switch(turn.seat, dict.fromkeys(Source, False))
+    said = turn.message["decodes"]
+    decodes = None if said is None else frozenset(said)
     with _EngineErrors():
-        turn.live.engine.open_subscribe(turn.room.id, turn.seat.id, turn.message["fresh"])
+        turn.live.engine.open_subscribe(turn.room.id, turn.seat.id, turn.message["fresh"], decodes)
     return {"ice_servers": turn.live.relay_servers(turn.seat.id)}
 
 

@@ -185,7 +185,11 @@ class Devices:
             raise Rejected("unprocessable", "Offer audio and video, at least one of them, and nothing else.")
         for media in offered.media:
             if not media.is_known:
-                codec = "Opus" if media.kind == "audio" else "VP8, or H.264 with packetization-mode=1"
+                codec = (
+                    "Opus"
+                    if media.kind == "audio"
+                    else "VP8, VP9 or AV1 of profile 0, or H.264 with packetization-mode=1"
+                )
                 raise Rejected("unprocessable", f"{media.kind}: offer {codec}.")
         return offered
 

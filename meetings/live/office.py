@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState, Unsealed
+from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState, Unplayable, Unsealed, Unseen
 from meetings import changes
 from meetings.door import Admit, Refuse
 from meetings.live import facts, storing, views
@@ -369,6 +369,10 @@ class Live:
             seat.tell({"type": "media.offer", "offer": event.offer_id, "sdp": event.sdp, "tracks": tracks})
         elif isinstance(event, TransportState):
             seat.tell({"type": "media.transport", "transport": event.transport, "state": event.state})
+        elif isinstance(event, Unplayable):
+            seat.tell(views.unplayable(event))
+        elif isinstance(event, Unseen):
+            seat.tell(views.unseen(event))
         elif isinstance(event, Unsealed):
             log.warning("meeting %s: %s of %s is not sealed", event.session_id, event.source.value, event.peer_id)
             seat.tell({"type": "e2ee.unsealed", "source": event.source.value})

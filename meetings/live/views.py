@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from media_engine import Source
+from media_engine import Source, Unplayable, Unseen
 from meetings.door import Capabilities
 from meetings.live.facts import MeetingFacts
 from meetings.live.seats import Asked, LinkUse, Seat
@@ -208,3 +208,18 @@ def authorization(
         "track": track,
         "of": owner,
     }
+
+
+def unplayable(event: Unplayable) -> dict[str, Any]:
+    """Whose pictures somebody's client can't decode."""
+    tracks = [
+        {"participant": track.publisher_id, "source": track.source.value, "codec": track.codec}
+        for track in event.tracks
+    ]
+    return {"type": "media.unplayable", "tracks": tracks}
+
+
+def unseen(event: Unseen) -> dict[str, Any]:
+    """By how many somebody isn't seen. Not by whom: that is told to nobody."""
+    sources = [{"source": one.source.value, "codec": one.codec, "people": one.receivers} for one in event.sources]
+    return {"type": "media.unseen", "sources": sources}

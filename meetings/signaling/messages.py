@@ -33,6 +33,7 @@ AUDIENCES: Final = ("everyone", "signed_in", "hosts")
 ROWS: Final = ("listed", "colleagues", "guests", "anyone")
 WAYS: Final = ("walks_in", "knocks", "turned_away")
 
+CODECS: Final = ("vp8", "vp9", "av1", "h264")
 MAX_TILES: Final = 200
 TILE: Final = object_of(participant=text(1, 64), source=one_of(("camera", "screen")), height=whole(1, 8192))
 
@@ -72,7 +73,10 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "host.suspend": {},
         "host.resume": {"quiet": Field(boolean, default=False)},
         "host.end": {},
-        "media.start": {"fresh": Field(boolean)},
+        "media.start": {
+            "fresh": Field(boolean),
+            "decodes": Field(maybe(list_of(len(CODECS), one_of(CODECS))), default=None),
+        },
         "media.publish": {"sdp": Field(sdp), "sources": Field(sources)},
         "media.answer": {"offer": Field(whole(0, 2**31)), "sdp": Field(sdp)},
         "media.show": {"tiles": Field(list_of(MAX_TILES, TILE))},
@@ -112,6 +116,8 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "record.answered": frozenset({"participant", "agrees"}),
         "media.offer": frozenset({"offer", "sdp", "tracks"}),
         "media.transport": frozenset({"transport", "state"}),
+        "media.unplayable": frozenset({"tracks"}),
+        "media.unseen": frozenset({"sources"}),
         **group_messages.SERVER_MESSAGES,
     }
 )

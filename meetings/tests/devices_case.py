@@ -7,7 +7,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from media_engine import Source
-from media_engine.tests.client import Client, ClientTransport, publish_offer
+from media_engine.tests.client import Client, ClientTransport, in_codec, publish_offer
 from meetings.devices import services
 from meetings.live import Live
 from meetings.models import Occurrence, Participant
@@ -78,10 +78,12 @@ class Encoder:
         self.sender = Client(live.engine, "", "")
         self.transport = self.sender.publishing = ClientTransport(live.engine.port)
         self.answer: Any = None
+        self.codec = "vp8"
 
     async def start(self) -> Any:
         sources = {"0": Source.MICROPHONE, "1": Source.CAMERA}
-        self.answer = await self.case.post(self.token, publish_offer(self.transport, sources, 77))
+        offer = in_codec(publish_offer(self.transport, sources, 77), self.codec)
+        self.answer = await self.case.post(self.token, offer)
         if self.answer.status_code == 201:
             self.transport.follow(self.answer.content.decode())
             await self.transport.connect()

@@ -20,9 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from media_engine import Engine, EngineConfig, Grants, OfferRejected, Source, native, rtcp, sdp, stun
+from media_engine import Engine, EngineConfig, Grants, OfferRejected, Source, av1, native, rtcp, sdp, stun, vp8, vp9
 from media_engine.rtp import decode_extensions, decode_header
-from media_engine.vp8 import decode_descriptor
 from meetings.signaling import protocol
 from meetings.signaling.protocol import ProtocolError
 from tests.intruder.case import IntruderCase
@@ -39,11 +38,19 @@ def parse_stun(data: bytes) -> None:
 def parse_rtp(data: bytes) -> None:
     header = decode_header(data, len(data))
     decode_extensions(data, header)
-    decode_descriptor(data, header.payload_start, header.payload_end)
+    vp8.decode_descriptor(data, header.payload_start, header.payload_end)
 
 
 def parse_vp8(data: bytes) -> None:
-    decode_descriptor(data, 0, len(data))
+    vp8.decode_descriptor(data, 0, len(data))
+
+
+def parse_vp9(data: bytes) -> None:
+    vp9.decode_descriptor(data, 0, len(data))
+
+
+def parse_av1(data: bytes) -> None:
+    av1.starts_key_frame(data, 0, len(data))
 
 
 def parse_sdp(text: str) -> None:
@@ -55,6 +62,8 @@ PARSERS: dict[str, tuple[Callable[[Any], object], type[Exception]]] = {
     "rtp": (parse_rtp, ValueError),
     "rtcp": (rtcp.decode, ValueError),
     "vp8": (parse_vp8, ValueError),
+    "vp9": (parse_vp9, ValueError),
+    "av1": (parse_av1, ValueError),
     "sdp": (parse_sdp, OfferRejected),
     "json": (protocol.decode, ProtocolError),
 }
