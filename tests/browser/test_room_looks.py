@@ -53,6 +53,7 @@ def looks_right(page: Page, name: str, artifacts: Path) -> None:
 @pytest.mark.timeout(300)
 def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visitor: Visitor, artifacts: Path) -> None:
     host, guest = Seat(visitor().new_page()), Seat(visitor().new_page())
+    guest.shows_no("vp9")
     schedule(portal, host, "A meeting whose title is longer than a phone is wide", PETER)
     expect(host.button("Join")).to_be_visible()
     host.button("Allow camera and microphone").click()
@@ -80,8 +81,13 @@ def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visito
     host.button("Let in Peter Lindqvist").click()
     guest.state("connected")
 
+    host.sends_as("VP9")
+    expect(guest.tile("Ingrid Sæther")).to_contain_text("it is sent as VP9")
+    looks_right(guest.page, "cant-show", artifacts)
+    expect(host.button("Use Automatic")).to_be_visible()
     host.tool("Chat").click()
     looks_right(host.page, "chat", artifacts)
+    host.button("Use Automatic").click()
     host.tool("Host").click()
     looks_right(host.page, "host", artifacts)
     host.button("Suspend the meeting").click()

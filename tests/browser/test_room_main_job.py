@@ -77,6 +77,26 @@ PASS_HOLDERS = (
 )
 """For whom the passes for the relay are."""
 
+CODECS = """async () => {
+  const found = [];
+  for (const connection of connections) {
+    if (connection.connectionState === "closed") continue;
+    const stats = await connection.getStats();
+    for (const { type, kind, codecId, framesDecoded } of stats.values())
+      if (type === "inbound-rtp" && kind === "video" && framesDecoded) found.push(stats.get(codecId)?.mimeType);
+  }
+  return found;
+}"""
+"""Of the pictures that this page's browser has decoded."""
+
+SHOWS = """
+const real = RTCRtpReceiver.getCapabilities.bind(RTCRtpReceiver);
+RTCRtpReceiver.getCapabilities = (kind) => {
+  const all = real(kind);
+  return { ...all, codecs: all.codecs.filter(({ mimeType }) => !/%s/i.test(mimeType)) };
+};
+"""
+
 PICTURE = """(video, [width, height]) => {
   const canvas = Object.assign(document.createElement("canvas"), {width, height});
   const context = canvas.getContext("2d");
@@ -130,6 +150,19 @@ class Seat:
     def films(self, width: int, height: int, pictures_per_second: int) -> None:
         """From the next page on, this person's camera takes pictures of this size."""
         self.page.add_init_script(FILM % (width, height, pictures_per_second))
+
+    def shows_no(self, codec: str) -> None:
+        """From the next page on, this person's browser can't decode pictures in `codec`."""
+        self.page.add_init_script(SHOWS % codec)
+
+    def sends_as(self, choice: str) -> None:
+        """Chooses in the settings what this person's picture is sent as."""
+        self.page.keyboard.press("Shift+Slash")
+        settings = self.page.get_by_role("dialog", name="Settings")
+        settings.get_by_role("button", name="Video", exact=True).click()
+        settings.get_by_role("combobox", name="Send my picture as").select_option(choice)
+        self.page.keyboard.press("Escape")
+        expect(settings).to_have_count(0)
 
     @property
     def participant(self) -> str:
@@ -272,6 +305,7 @@ def test_three_people_meet_from_invitation_to_the_end(
     host, guest, colleague = seat(), seat(), seat()
     for who in (host, guest, colleague):
         who.films(640, 360, 15)
+    guest.shows_no("av1")
     url = schedule(portal, host, "Trial safety board", MARCUS, PETER)
     come_in(host)
     host.state("connected")
@@ -310,6 +344,21 @@ def test_three_people_meet_from_invitation_to_the_end(
     expect(guest.tile("Marcus Bell")).to_have_attribute("data-self", "false")
     expect(guest.page.locator('[data-encryption="transport"]')).to_have_count(1)
     host.page.screenshot(path=str(artifacts / "room-three.png"))
+
+    # Another codec reaches who decodes it; to who doesn't, the page says so in the place of the picture.
+    for codec in ("VP9", "AV1"):
+        colleague.sends_as(codec)
+        eventually(lambda codec=codec: f"video/{codec}" in host.page.evaluate(CODECS), 30, f"picture in {codec}")
+        host.sees("Marcus Bell")
+    expect(guest.tile("Marcus Bell")).to_contain_text(
+        "Your browser can’t show Marcus Bell’s picture: it is sent as AV1."
+    )
+    assert "video/VP9" in guest.page.evaluate(CODECS)
+    guest.page.screenshot(path=str(artifacts / "room-cant-show.png"))
+    colleague.page.screenshot(path=str(artifacts / "room-unseen.png"))
+    expect(colleague.page.get_by_text("1 person can’t see your picture (AV1).").first).to_be_visible()
+    colleague.button("Use Automatic").click()
+    guest.sees("Marcus Bell")
 
     colleague.tool("Share").click()
     for who in (host, guest):

@@ -2,6 +2,7 @@
 import { h, icon, put } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
 import { MicrophoneMeter } from "../media/levels.js";
+import { CODEC_NAMES } from "../media/codecs.js";
 import { deviceSelects } from "./device_select.js";
 import { Meter } from "./meter.js";
 import { keyTable } from "./shortcuts.js";
@@ -11,18 +12,24 @@ import { chime } from "./sounds.js";
  * @typedef {import("../lib/preferences.js").Preferences} Preferences
  * @typedef {import("../media/devices.js").Devices} Devices
  * @typedef {"sound" | "video" | "keyboard" | "motion"} Section
+ * @typedef {"auto" | import("../media/codecs.js").Codec} Codec
  */
 
 export class Settings {
   #devices;
   #preferences;
+  #codecs;
   /** @type {HTMLDialogElement | null} */
   #dialog = null;
 
-  /** @param {{devices: Devices, preferences: Preferences}} parts */
-  constructor({ devices, preferences }) {
+  /**
+   * @param {{devices: Devices, preferences: Preferences, codecs: () => import("../media/codecs.js").Codec[]}} parts `codecs`: what there is
+   *   to choose from in this meeting beside Automatic
+   */
+  constructor({ devices, preferences, codecs }) {
     this.#devices = devices;
     this.#preferences = preferences;
+    this.#codecs = codecs;
   }
 
   /** @param {Section} section */
@@ -129,7 +136,28 @@ export class Settings {
           ),
         ),
       ),
+      this.#codec(),
     ];
+  }
+
+  /** Where everybody gets VP8 anyway, or the browser has nothing else, there is nothing to choose. */
+  #codec() {
+    const codecs = this.#codecs();
+    if (!codecs.length) return null;
+    const chosen = this.#preferences.get("codec");
+    const option = (/** @type {Codec} */ value, /** @type {string} */ label) => h("option", { value, selected: value === chosen }, label);
+    return h(
+      "div",
+      { class: "field" },
+      h("label", { for: "set-codec" }, gettext("Send my picture as")),
+      h(
+        "select",
+        { class: "input", id: "set-codec", "aria-describedby": "set-codec-hint", onchange: (/** @type {Event} */ event) => this.#preferences.set("codec", /** @type {Codec} */ (/** @type {HTMLSelectElement} */ (event.target).value)) },
+        option("auto", gettext("Automatic")),
+        ...codecs.map((codec) => option(codec, CODEC_NAMES[codec])),
+      ),
+      h("p", { class: "hint", id: "set-codec-hint" }, gettext("Automatic suits nearly everybody: each person gets the size that fits their screen and network. The others come in one size, some work this device harder, and not every browser shows them.")),
+    );
   }
 
   #keyboard() {

@@ -109,6 +109,7 @@ export class Stage {
           hand: hands.indexOf(person.participant) + 1,
           lost: !person.connected && !self,
           unreadable: Boolean(incoming && (source === "camera" ? person.camera : person.screen) && this.#isUnreadable(incoming.receiver)),
+          unplayable: (source === "camera" ? person.camera : person.screen) && !self ? (this.#call.unplayable.get(trackKey(person.participant, source))?.codec ?? "") : "",
           pinned: this.pinned === person.participant,
           mirrored: this.#mirrored,
           stream: self || (source === "camera" ? person.camera : person.screen) ? stream : null,

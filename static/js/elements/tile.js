@@ -2,14 +2,17 @@
 import { h, icon, setAttr, setText } from "../lib/h.js";
 import { gettext, initials } from "../lib/i18n.js";
 import { mayCover } from "../lib/tiles.js";
+import { codecName, unplayableWords } from "./codec_words.js";
 
 /**
  * @typedef {import("../lib/tiles.js").Rect} Rect
  * @typedef {{
  *   participant: string, source: "camera" | "screen", name: string, self: boolean, guest: boolean, device: boolean, host: boolean,
  *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, unreadable: boolean, pinned: boolean, mirrored: boolean,
- *   stream: MediaStream | null,
+ *   stream: MediaStream | null, unplayable: string,
  * }} TileState
+ *
+ * `unplayable`: the codec of a picture that is sent and that this browser can't show; empty for others.
  */
 
 const REACTION_MS = 3000;
@@ -30,6 +33,10 @@ export class Tile {
   #lostPill;
   #unreadablePill;
   #pinPill;
+  #note;
+  #noteShort;
+  #noteTitle;
+  #noteAdvice;
 
   /**
    * @param {{participant: string, source: "camera" | "screen", self: boolean}} who
@@ -49,6 +56,10 @@ export class Tile {
     this.#lostPill = h("span", { class: "pill", hidden: true }, icon("wifi-off"), gettext("Lost connection"));
     this.#unreadablePill = h("span", { class: "pill", hidden: true }, icon("key-round"), gettext("Can’t be opened yet"));
     this.#pinPill = h("span", { class: "pill", hidden: true }, icon("pin"), gettext("Pinned"));
+    this.#noteShort = h("b", { class: "brief" });
+    this.#noteTitle = h("b", { class: "full" });
+    this.#noteAdvice = h("span", { class: "full" });
+    this.#note = h("div", { class: "tile-note", hidden: true }, h("p", {}, icon("video-off"), this.#noteShort, this.#noteTitle, this.#noteAdvice));
     const actions = h(
       "button",
       { class: "pill pill-btn tile-actions", type: "button", tabindex: -1, onclick: () => openMenu(actions) },
@@ -66,6 +77,7 @@ export class Tile {
       { class: "tile", "data-participant": participant, "data-self": String(self), "data-source": source, tabindex: -1 },
       this.video,
       source === "camera" ? this.#avatar : null,
+      this.#note,
       this.#corner,
       h("span", { class: "plate", "aria-hidden": "true" }, h("span", { class: "bars" }, h("i"), h("i"), h("i")), this.#plateIcon, this.#plateName, this.#guestTag),
     );
@@ -98,7 +110,9 @@ export class Tile {
     this.#unreadablePill.hidden = !state.unreadable || state.lost;
     this.#pinPill.hidden = !state.pinned;
     setAttr(this.actions, "aria-label", gettext("Actions for {name}", { name: state.name }));
-    this.#show(state.stream);
+    this.#tellUnplayable(state);
+    this.#show(state.unplayable ? null : state.stream);
+    this.#avatar.hidden ||= Boolean(state.unplayable);
   }
 
   /** @param {Rect | null} rect null hides the tile: it is on another page */
@@ -136,6 +150,16 @@ export class Tile {
     else await this.node.requestFullscreen().catch(() => undefined);
   }
 
+  /** @param {TileState} state */
+  #tellUnplayable({ name, device, source, unplayable }) {
+    this.#note.hidden = !unplayable;
+    if (!unplayable) return;
+    const { short, title, advice } = unplayableWords({ name, device, source, codec: unplayable });
+    setText(this.#noteShort, short);
+    setText(this.#noteTitle, title);
+    setText(this.#noteAdvice, advice);
+  }
+
   /** @param {MediaStream | null} stream */
   #show(stream) {
     if (this.video.srcObject !== stream) {
@@ -156,7 +180,8 @@ export class Tile {
 
 /** @param {TileState} state */
 function label(state) {
-  if (state.source === "screen") return gettext("{name}, shared screen", { name: state.name });
+  const unplayable = state.unplayable && gettext("can’t be shown, sent as {codec}", { codec: codecName(state.unplayable) });
+  if (state.source === "screen") return [gettext("{name}, shared screen", { name: state.name }), unplayable].filter(Boolean).join(", ");
   return [
     state.name,
     state.self && gettext("you"),
@@ -164,7 +189,7 @@ function label(state) {
     state.lost && gettext("lost connection"),
     state.unreadable && gettext("can’t be opened yet"),
     !state.microphone && gettext("microphone off"),
-    !state.stream && gettext("camera off"),
+    unplayable || (!state.stream && gettext("camera off")),
     state.hand && gettext("hand raised {place}", { place: placeWord(state.hand) }),
     state.pinned && gettext("pinned"),
   ]

@@ -7,13 +7,14 @@ const KEY = "lintel:preferences";
  * @typedef {{
  *   chimeKnock: boolean, chimeEnter: boolean, chimeAdmitted: boolean, sayChat: boolean, notify: boolean,
  *   shortcuts: boolean, holdToTalk: boolean, ownView: "auto" | "grid" | "corner" | "hidden", lessMotion: boolean, name: string,
+ *   codec: "auto" | import("../media/codecs.js").Codec,
  * }} Choices
  */
 
 /** @type {Choices} */
 const DEFAULTS = {
   chimeKnock: true, chimeEnter: false, chimeAdmitted: true, sayChat: true, notify: false,
-  shortcuts: true, holdToTalk: true, ownView: "auto", lessMotion: false, name: "",
+  shortcuts: true, holdToTalk: true, ownView: "auto", lessMotion: false, name: "", codec: "auto",
 };
 
 /** @extends {Emitter<{change: null}>} */

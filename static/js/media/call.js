@@ -1,6 +1,7 @@
 // Both transports of one stay inside: started after each `room`, kept over a cut of the socket, begun again when they died.
 import { Emitter } from "../lib/emitter.js";
 import { RequestFailed } from "../signaling/protocol.js";
+import { decodable, orVp8 } from "./codecs.js";
 import { useRelays } from "./peer.js";
 import { Publisher } from "./publisher.js";
 import { Subscriber, trackKey } from "./subscriber.js";
@@ -12,7 +13,8 @@ import { Subscriber, trackKey } from "./subscriber.js";
  * @typedef {import("./publisher.js").Request} Request
  * @typedef {Omit<import("./subscriber.js").Incoming, "stream"> & {stream: MediaStream | null}} Incoming
  * @typedef {{participant: string, source: "camera" | "screen", height: number}} Tile a picture on the screen; device pixels
- * @typedef {{tracks: null, state: {sending: string, receiving: string}, refused: import("../signaling/protocol.js").OwnSource, failed: unknown}} CallEvents
+ * @typedef {import("../signaling/protocol.js").UnplayableTrack} UnplayableTrack
+ * @typedef {{tracks: null, codecs: null, state: {sending: string, receiving: string}, refused: import("../signaling/protocol.js").OwnSource, failed: unknown}} CallEvents
  *   `refused`: said to be on, and the server keeps it off
  */
 
@@ -34,6 +36,12 @@ export class Call extends Emitter {
   originOf = null;
   /** @type {MediaState} */
   state = { microphone: false, camera: false, screen: false };
+  /** What others send and this browser can't show. @type {Map<string, UnplayableTrack>} */
+  unplayable = new Map();
+  /** What is sent from here and others can't show. @type {import("../signaling/protocol.js").UnseenSource[]} */
+  unseen = [];
+  /** In which codec pictures shall be sent. */
+  #wanted = "auto";
   #request;
   /** @type {Map<Source, MediaStreamTrack>} */
   #tracks = new Map();
@@ -98,6 +106,11 @@ export class Call extends Emitter {
       if (this.#asking) this.#early = message;
       else this.subscriber?.take(message);
     }
+    // In an encrypted room everything is in VP8, and the server has no say in what is shown.
+    if (message.type === "media.unplayable" && !this.#transforms) {
+      this.#tellCodecs(new Map(message.tracks.map((track) => [trackKey(track.participant, track.source), track])), this.unseen);
+    }
+    if (message.type === "media.unseen" && !this.#transforms) this.#tellCodecs(this.unplayable, message.sources);
     if (message.type !== "media.transport") return;
     if (message.state === "connected") this.#restarts = 0;
     if (message.state === "closed" && !this.#starting) this.#restart();
@@ -165,6 +178,25 @@ export class Call extends Emitter {
     this.publisher?.fit(people);
   }
 
+  /**
+   * In which codec pictures are sent from now on, where the room isn't encrypted: by a transport of its own.
+   * @param {string} wanted "auto", or what this browser can send
+   */
+  async sendAs(wanted) {
+    this.#wanted = wanted;
+    const { publisher } = this;
+    if (!publisher || this.#starting || this.#transforms || publisher.codec === orVp8(wanted)) return;
+    publisher.close();
+    const next = (this.publisher = this.#makePublisher());
+    try {
+      await next.negotiate();
+    } catch (error) {
+      if (next !== this.publisher || (error instanceof RequestFailed && error.code === "cut")) return;
+      this.emit("failed", error);
+      this.#restart();
+    }
+  }
+
   /** Ends both transports; nothing is heard or seen afterwards. */
   close() {
     clearTimeout(this.#restartTimer);
@@ -172,7 +204,18 @@ export class Call extends Emitter {
     clearTimeout(this.#shownTimer);
     this.#shownTimer = null;
     this.#end();
+    this.#tellCodecs(new Map(), []);
     this.emit("tracks", null);
+  }
+
+  /**
+   * @param {Call["unplayable"]} unplayable
+   * @param {Call["unseen"]} unseen
+   */
+  #tellCodecs(unplayable, unseen) {
+    this.unplayable = unplayable;
+    this.unseen = unseen;
+    this.emit("codecs", null);
   }
 
   #end() {
@@ -208,6 +251,7 @@ export class Call extends Emitter {
       this.#starting = false;
     }
     await this.#tellShown();
+    await this.sendAs(this.#wanted); // chosen meanwhile
   }
 
   /** Lets the server begin, with relays that are good now. @param {boolean} fresh */
@@ -215,7 +259,9 @@ export class Call extends Emitter {
     this.#early = null;
     this.#asking = true;
     try {
-      const { ice_servers: relays = [] } = await this.#request("media.start", { fresh });
+      const decodes = decodable();
+      this.#tellCodecs(new Map(), []); // what there is of that, the server says anew
+      const { ice_servers: relays = [] } = await this.#request("media.start", { fresh, ...(decodes && { decodes }) });
       for (const end of [this.publisher, this.subscriber]) if (end) useRelays(end.connection, relays);
     } finally {
       this.#asking = false;
@@ -227,12 +273,7 @@ export class Call extends Emitter {
     this.publisher?.close();
     this.subscriber?.close();
     const told = () => this.#told();
-    this.publisher = new Publisher({ request: this.#request, transforms: this.#transforms, onState: told });
-    this.publisher.fit(this.#people);
-    for (const [source, track] of this.#tracks) {
-      // Lines for a running screen share are added before the first offer, so one negotiation is enough.
-      void this.publisher.prepare(source, track);
-    }
+    this.publisher = this.#makePublisher();
     this.subscriber = new Subscriber({
       request: this.#request,
       transforms: this.#transforms,
@@ -245,6 +286,16 @@ export class Call extends Emitter {
       },
     });
     this.emit("tracks", null);
+  }
+
+  #makePublisher() {
+    const publisher = new Publisher({ request: this.#request, transforms: this.#transforms, codec: orVp8(this.#wanted), onState: () => this.#told() });
+    publisher.fit(this.#people);
+    for (const [source, track] of this.#tracks) {
+      // Lines for a running screen share are added before the first offer, so one negotiation is enough.
+      void publisher.prepare(source, track);
+    }
+    return publisher;
   }
 
   #told() {

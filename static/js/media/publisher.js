@@ -1,5 +1,6 @@
 // Sending: trackless transceivers from the start, tracks put in and taken out without negotiation. The client offers,
 // one offer in flight at a time. Knows no DOM and no devices.
+import { prefer } from "./codecs.js";
 import { hardened } from "./hardened.js";
 import { isAlive, makePeerConnection } from "./peer.js";
 
@@ -10,15 +11,18 @@ import { isAlive, makePeerConnection } from "./peer.js";
 
 /**
  * The encodings of a camera, smallest first: the server sends each person the one that fits their tile and their way. More
- * people, smaller tiles: the largest then takes less.
+ * people, smaller tiles: the largest then takes less. In another codec than VP8 there is the largest alone.
  * @param {number} people how many are inside
- * @returns {{rid: string, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number}[]} bits per second
+ * @param {import("./codecs.js").Codec} [codec]
+ * @returns {{rid?: string, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number}[]} bits per second
  */
-export function cameraEncodings(people) {
+export function cameraEncodings(people, codec = "vp8") {
+  const whole = { maxBitrate: people <= 2 ? 1_700_000 : 1_200_000, scaleResolutionDownBy: 1, maxFramerate: people <= 6 ? 30 : 24 };
+  if (codec !== "vp8") return [whole];
   return [
     { rid: "q", maxBitrate: 150_000, scaleResolutionDownBy: 4, maxFramerate: 20 },
     { rid: "h", maxBitrate: 450_000, scaleResolutionDownBy: 2, maxFramerate: people <= 6 ? 30 : 24 },
-    { rid: "f", maxBitrate: people <= 2 ? 1_700_000 : 1_200_000, scaleResolutionDownBy: 1, maxFramerate: people <= 6 ? 30 : 24 },
+    { rid: "f", ...whole },
   ];
 }
 
@@ -33,6 +37,8 @@ const certificate = (sdp) => /^a=fingerprint:\S+ (\S+)/m.exec(sdp ?? "")?.[1];
 export class Publisher {
   /** @type {RTCPeerConnection} */
   connection;
+  /** Of its pictures. @type {import("./codecs.js").Codec} */
+  codec;
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #lines = new Map();
   #request;
@@ -42,10 +48,12 @@ export class Publisher {
   #people = 1;
 
   /**
-   * @param {{request: Request, transforms: import("./transforms.js").Transforms | null, onState: (state: RTCPeerConnectionState) => void}} options
-   *   `transforms`: of an encrypted room
+   * @param {{request: Request, transforms: import("./transforms.js").Transforms | null, codec?: import("./codecs.js").Codec,
+   *   onState: (state: RTCPeerConnectionState) => void}} options
+   *   `transforms`: of an encrypted room, where pictures are in VP8, whatever `codec` says
    */
-  constructor({ request, transforms, onState }) {
+  constructor({ request, transforms, codec = "vp8", onState }) {
+    this.codec = transforms ? "vp8" : codec;
     this.#request = request;
     this.#transforms = transforms;
     this.connection = makePeerConnection({ encrypted: transforms !== null });
@@ -118,7 +126,7 @@ export class Publisher {
     const sender = this.#lines.get("camera")?.sender;
     const parameters = sender?.getParameters();
     if (!sender || !parameters?.encodings?.length) return;
-    const budgets = new Map(cameraEncodings(people).map((encoding) => [encoding.rid, encoding]));
+    const budgets = new Map(cameraEncodings(people, this.codec).map((encoding) => [encoding.rid ?? "", encoding]));
     for (const encoding of parameters.encodings) Object.assign(encoding, budgets.get(encoding.rid ?? ""));
     sender.setParameters(parameters).catch(() => undefined); // a closed sender has no budget to keep
   }
@@ -136,10 +144,11 @@ export class Publisher {
   #addLine(source, kind) {
     /** @type {RTCRtpTransceiverInit} */
     const init = { direction: "sendonly" };
-    if (source === "camera") init.sendEncodings = cameraEncodings(this.#people);
+    if (source === "camera") init.sendEncodings = cameraEncodings(this.#people, this.codec);
     if (source === "screen") init.sendEncodings = [SCREEN_BUDGET];
     const line = this.connection.addTransceiver(kind, init);
     this.#transforms?.seal(line.sender, source); // in this very task, and before there is a track
+    if (!this.#transforms && kind === "video") prefer(line, this.codec);
     this.#lines.set(source, line);
     return line;
   }

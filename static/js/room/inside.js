@@ -1,6 +1,7 @@
 // The room: puts elements, media and signalling together. Lives from the first `room` to the end.
 import { byId, put, setText } from "../lib/h.js";
 import { gettext, ngettext } from "../lib/i18n.js";
+import { sendable } from "../media/codecs.js";
 import { Quality } from "../media/quality.js";
 import { ServerView } from "../media/server_view.js";
 import { Hosting } from "../signaling/hosting.js";
@@ -21,6 +22,7 @@ import { Stage } from "../elements/stage.js";
 import { Files } from "./files.js";
 import { Awake } from "./awake.js";
 import { Bar } from "./bar.js";
+import { tellCodecs } from "./codec_notes.js";
 import { commands } from "./commands.js";
 import { Cut } from "./cut.js";
 import { Deeds } from "./deeds.js";
@@ -149,7 +151,7 @@ export class Inside {
       },
     });
     this.#network = new NetworkPanel({ turnOffCamera: () => void participation.turn("camera", false) });
-    this.#settings = new Settings({ devices, preferences });
+    this.#settings = new Settings({ devices, preferences, codecs: () => (roster.meeting?.encryption === "transport" ? sendable() : []) });
     this.#top = new TopBar({ roster, security: this.#security, organisation });
     this.#audio = new AudioOut(byId("sounds"), () => this.#notices.soundBlocked(() => this.#audio.resume()));
     this.#quality = new Quality(
@@ -180,6 +182,7 @@ export class Inside {
     });
     const told = { roster, call, devices, participation, preferences, announcer, securing, banners: this.#banners, notices: this.#notices, chat: this.#chat };
     tellHappenings(told);
+    tellCodecs(told);
     tellSecurity({ ...told, security: this.#security, openPanel: () => this.#panels.open("encryption"), failed });
     this.#listen();
   }
@@ -294,6 +297,7 @@ export class Inside {
       this.#audio.play(this.#call.incoming);
       this.#render();
     });
+    this.#call.on("codecs", () => this.#render());
     this.#participation.on("change", () => {
       this.#ownTracks();
       this.#render();

@@ -38,6 +38,7 @@ const devices = new Devices();
 const roster = new Roster();
 const client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive, csrf: door.csrf, device, token: () => ownToken(door.code) });
 const call = new Call({ request: (type, fields) => client.request(type, fields) });
+void call.sendAs(preferences.get("codec"));
 const participation = new Participation({ devices, call, capabilities: () => roster.capabilities, suspended: () => roster.suspended });
 const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
 const title = door.meeting?.title ?? gettext("Meeting");
@@ -397,6 +398,7 @@ addEventListener("hashchange", () => {
 });
 addEventListener("offline", () => client.lost());
 addEventListener("online", () => client.tryNow());
+preferences.on("change", () => void call.sendAs(preferences.get("codec")));
 preferences.on("change", () => document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion")));
 document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion"));
 

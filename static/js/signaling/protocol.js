@@ -35,6 +35,8 @@
  *   waiting: Waiter[] | null, now: string}} RoomMessage
  * @typedef {{mid: string, participant: string, source: Source}} OfferedTrack
  * @typedef {{type: "media.offer", offer: number, sdp: string, tracks: OfferedTrack[]}} MediaOffer
+ * @typedef {{participant: string, source: "camera" | "screen", codec: string}} UnplayableTrack
+ * @typedef {{source: "camera" | "screen", codec: string, people: number}} UnseenSource
  * @typedef {{type: "media.transport", transport: "publish" | "subscribe", state: string}} MediaTransport
  * @typedef {{type: "chat", participant: string, name: string, text: string, at: string}} ChatMessage
  * @typedef {{type: "authorization", outcome: "refused" | "lapsed" | "unanswered" | "answered", reason: string | null,
@@ -55,6 +57,8 @@
  *   | {type: "host.asked", source: OwnSource, by: string | null}
  *   | AuthorizationMessage
  *   | TurnedAwayMessage
+ *   | {type: "media.unplayable", tracks: UnplayableTrack[]}
+ *   | {type: "media.unseen", sources: UnseenSource[]}
  *   | {type: "record.answered", participant: string, agrees: boolean}
  *   | {type: "record.lists", participant: string, includesYou: boolean}
  *   | {type: "reaction", participant: string, emoji: string}} ServerMessage
