@@ -61,10 +61,13 @@ def facts(
 
 
 def _within_its_rights(own: Own, device: RoomDevice) -> Own:
-    """A host's word inside gives a device nothing that its token doesn't have. It neither writes nor records."""
+    """A host's word inside gives a device nothing that its token doesn't have. It neither writes nor records.
+
+    Whoever made the token of a screen has said that it shares; a host's no inside counts all the same.
+    """
     if not device.may_publish:
         return Own(speak=False, show=False, share=False, chat=False, record=False)
-    return replace(own, share=False, chat=False, record=False)
+    return replace(own, share=device.is_screen and own.share is not False, chat=False, record=False)
 
 
 def arrive(device: RoomDevice, *, network: str, host_inside: bool, now: datetime) -> Arrival:

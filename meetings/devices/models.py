@@ -18,6 +18,7 @@ class RoomDevice(models.Model):
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token.")
     may_publish = models.BooleanField(default=True)
     may_watch = models.BooleanField(default=False)
+    is_screen = models.BooleanField(default=False, help_text="Its picture is a shared screen, not a camera.")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

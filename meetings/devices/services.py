@@ -41,7 +41,9 @@ class Made:
     token: str
 
 
-def make(by: Any, occurrence: Occurrence, name: str, *, may_publish: bool, may_watch: bool) -> Made:
+def make(
+    by: Any, occurrence: Occurrence, name: str, *, may_publish: bool, may_watch: bool, is_screen: bool = False
+) -> Made:
     """Make a token for a device. Raises `NotAHost`, or `Wrong`: `encrypted_room` where the server may not read what is
     said, `over` where nothing takes place any more, and for names and rights that make no device.
     """
@@ -68,9 +70,10 @@ def make(by: Any, occurrence: Occurrence, name: str, *, may_publish: bool, may_w
             digest=codes.digest(token),
             may_publish=may_publish,
             may_watch=may_watch,
+            is_screen=is_screen,
             created_by=account,
         )
-        _write("device.made", device, account, publish=may_publish, watch=may_watch)
+        _write("device.made", device, account, publish=may_publish, watch=may_watch, screen=is_screen)
     return Made(device, token)
 
 

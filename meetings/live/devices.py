@@ -31,7 +31,8 @@ PUBLISH: Final[TransportName] = "publish"
 SUBSCRIBE: Final[TransportName] = "subscribe"
 STANDS_SECONDS = 60.0
 """How long a device that was told to come again still stands at the door."""
-SOURCES: Final = {"audio": Source.MICROPHONE, "video": Source.CAMERA}
+OF_A_CAMERA: Final = {"audio": Source.MICROPHONE, "video": Source.CAMERA}
+OF_A_SCREEN: Final = {"audio": Source.SCREEN_AUDIO, "video": Source.SCREEN}
 
 
 class Rejected(Exception):
@@ -121,12 +122,14 @@ class Devices:
 
     # Coming and going
 
-    async def publish(self, bearer: Bearer, device_id: str, offer: str) -> Answered:
+    async def publish(self, bearer: Bearer, device_id: str, offer: str, *, is_screen: bool) -> Answered:
         """Seats a device, takes its offer and switches on what it sends. Raises `Rejected` and `Waits`."""
         offered = self.check_publish(offer)
-        sources = {media.mid: SOURCES[media.kind] for media in offered.media}
+        source_of = OF_A_SCREEN if is_screen else OF_A_CAMERA
+        sources = {media.mid: source_of[media.kind] for media in offered.media}
         room, seat, stand = await self._seated(bearer)
-        if not (seat.capabilities.speak or seat.capabilities.show):
+        may = seat.capabilities
+        if not (may.share if is_screen else may.speak or may.show):
             await self._go(room, seat, stand)
             raise Rejected("not_allowed", "The hosts let nobody like this device be heard or seen.")
         self._drop(stand, PUBLISH)
@@ -181,7 +184,7 @@ class Devices:
         except OfferRejected as rejected:
             raise _rejected(rejected) from None
         kinds = [media.kind for media in offered.media]
-        if not kinds or set(kinds) - SOURCES.keys():
+        if not kinds or set(kinds) - OF_A_CAMERA.keys():
             raise Rejected("unprocessable", "Offer audio and video, at least one of them, and nothing else.")
         for media in offered.media:
             if not media.is_known:
@@ -297,7 +300,8 @@ class Devices:
         room = self.live.rooms.get(stand.occurrence_id)
         seat = room.seats.get(stand.participant_id) if room is not None else None
         if room is not None and seat is not None and session is not None and source in session.sources:
-            room.switch(seat, {source: True})
+            belong = {source, Source.SCREEN_AUDIO} if source is Source.SCREEN else {source}
+            room.switch(seat, dict.fromkeys(belong & session.sources, True))
 
     def patch(self, session: Session, text: str, *, restart: bool) -> str | None:
         """Takes an SDP fragment (RFC 9725, section 4.3.1). With `restart` the ICE credentials are new on both sides:

@@ -50,7 +50,8 @@ class DeviceCase(LiveCase):
     @sync_to_async
     def token(self, name: str = "Board room 3", *, publish: bool = True, watch: bool = False, **more: Any) -> str:
         occurrence: Occurrence = more.get("occurrence", self.occurrence)
-        made = services.make(self.host, occurrence, name, may_publish=publish, may_watch=watch)
+        screen = more.get("screen", False)
+        made = services.make(self.host, occurrence, name, may_publish=publish, may_watch=watch, is_screen=screen)
         self.device = made.device
         return made.token
 

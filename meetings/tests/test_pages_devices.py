@@ -32,6 +32,13 @@ class Devices(PagesCase):
         self.assertIsNotNone(device.revoked_at)
         self.assertContains(self.client.get(self.address), "Taken back")
 
+    def test_the_picture_may_be_a_shared_screen(self) -> None:
+        slides = {"name": "Slides", "rights": ["publish"], "picture": "screen"}
+        self.assertContains(self.client.post(self.address, slides), "Shares a screen")
+        self.assertTrue(RoomDevice.objects.get().is_screen)
+        answer = self.client.post(self.address, {**slides, "picture": "film"})
+        self.assertContains(answer, "Choose a camera or a shared screen.", status_code=422)
+
     def test_what_is_missing_is_named(self) -> None:
         answer = self.client.post(self.address, {"name": " "})
         self.assertContains(answer, "Give the device a name.", status_code=422)

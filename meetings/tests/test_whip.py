@@ -61,6 +61,29 @@ class Publishing(DeviceCase):
             self.assertEqual([(one.name, one.is_device) for one in there][1:], [("Board room 3", True)])
             await encoder.close()
 
+    async def test_a_screen_is_shared_while_hosts_let_it(self) -> None:
+        token = await self.token("Hall slides", screen=True)
+        shared = {Source.SCREEN, Source.SCREEN_AUDIO}
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            encoder = Encoder(self, live, token)
+            self.assertEqual((await encoder.start()).status_code, 201)
+            person = await person_told(host, "Hall slides")
+            while not person["screen"]:
+                person = await person_told(host, "Hall slides")
+            self.assertEqual((person["camera"], person["microphone"]), (False, False))
+            who = person["participant"]
+            seat = live.rooms[self.id].seats[who]
+            self.assertEqual(seat.open_sources(), shared)
+            await host.ask("host.mute", participant=who, source="screen")
+            self.assertEqual(seat.open_sources(), frozenset())
+            await host.ask("host.ask", participant=who, source="screen")
+            await eventually(lambda: seat.open_sources() == shared)
+            await host.ask("host.person_rights", participant=who, share=False)
+            self.assertEqual(seat.open_sources(), frozenset())
+            self.assertEqual((await self.post(token)).json()["code"], "not_allowed")
+            await encoder.close()
+
     async def test_whatever_ends_a_seat_ends_the_session(self) -> None:
         token = await self.token()
         async with running_live() as live:

@@ -43,6 +43,15 @@ class DeviceForm(forms.Form):
         error_messages={"required": gettext_lazy("Choose whether it sends, watches, or both.")},
     )
 
+    picture = forms.ChoiceField(
+        label=gettext_lazy("The picture that it sends is"),
+        choices=(("camera", gettext_lazy("A camera")), ("screen", gettext_lazy("A shared screen, such as slides"))),
+        widget=forms.RadioSelect,
+        initial="camera",
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("Choose a camera or a shared screen.")},
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
 
@@ -75,6 +84,7 @@ def devices(request: HttpRequest, meeting_id: Any) -> HttpResponse:
                 form.cleaned_data["name"],
                 may_publish="publish" in rights,
                 may_watch="watch" in rights,
+                is_screen=form.cleaned_data["picture"] == "screen",
             )
         except Wrong as wrong:
             form.add_error(wrong.field if wrong.field in form.fields else None, wrong.message)
@@ -109,9 +119,12 @@ def _urls(found: Meeting) -> dict[str, str]:
 
 
 def _row(device: RoomDevice, inside: bool, now: Any) -> dict[str, Any]:
-    does = _("Sends and watches") if device.may_watch else _("Sends")
     if not device.may_publish:
         does = _("Watches")
+    elif device.is_screen:
+        does = _("Shares a screen and watches") if device.may_watch else _("Shares a screen")
+    else:
+        does = _("Sends and watches") if device.may_watch else _("Sends")
     by = device.created_by.name if device.created_by is not None else ""
     when = short_moment(device.created_at, now, inline=True)
     about = _("%(does)s · added %(when)s") % {"does": does, "when": when}

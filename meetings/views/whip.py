@@ -166,7 +166,7 @@ async def publish(request: HttpRequest, live: Live, device: RoomDevice) -> HttpR
     live.devices.check_publish(offer)
     bearer = await _arrive(request, live, device)
     try:
-        answered = await live.devices.publish(bearer, str(device.pk), offer)
+        answered = await live.devices.publish(bearer, str(device.pk), offer, is_screen=device.is_screen)
     except Waits as waits:
         raise _at_the_door(waits.reason) from None
     return _created(request, device, "whip-session", answered)

@@ -65,7 +65,14 @@ def make_device(request: HttpRequest, meeting_id: UUID, data: DeviceIn) -> dict[
     seen = replace(hosted, occurrence=access.occurrence_named(hosted, data.occurrence_id))
     must_be_open(seen)
     try:
-        made = services.make(user, seen.occurrence, data.name, may_publish=data.publish, may_watch=data.watch)
+        made = services.make(
+            user,
+            seen.occurrence,
+            data.name,
+            may_publish=data.publish,
+            may_watch=data.watch,
+            is_screen=data.picture == "screen",
+        )
     except Wrong as wrong:
         code = {"encrypted_room": "encrypted_room", "over": "wrong_state", "too_many": "wrong_state"}.get(wrong.code)
         if code is None:
@@ -109,6 +116,7 @@ def shown(device: RoomDevice) -> dict[str, Any]:
         "name": device.name,
         "publish": device.may_publish,
         "watch": device.may_watch,
+        "picture": "screen" if device.is_screen else "camera",
         "created_at": device.created_at,
         "revoked_at": device.revoked_at,
     }

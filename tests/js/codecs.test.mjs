@@ -83,7 +83,7 @@ test("VP8 comes in three sizes and is named first, another codec comes in one; i
   const camera = (made) => made.connection.lines[1];
   const automatic = camera(publisher({}));
   assert.deepEqual(automatic.init.sendEncodings.map(({ rid }) => rid), ["q", "h", "f"]);
-  assert.deepEqual(automatic.preferences, [VP8, H264, RTX, VP9]);
+  assert.deepEqual(automatic.preferences, [VP8, H264, RTX, VP9], "Safari names H.264 first");
   const chosen = camera(publisher({ codec: "vp9" }));
   assert.deepEqual(chosen.init.sendEncodings.map(({ rid }) => rid), [undefined]);
   assert.deepEqual(chosen.preferences, [VP9, H264, VP8, RTX], "VP8 stays, for a server that takes nothing else");

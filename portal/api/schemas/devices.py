@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
@@ -29,6 +29,9 @@ class DeviceIn(Input):
     )
     publish: StrictBool = Field(True, description="It may send sound and picture, by WHIP.")
     watch: StrictBool = Field(False, description="It may be sent what others send, by WHEP.")
+    picture: Literal["camera", "screen"] = Field(
+        "camera", description="What its picture is: a camera, or a shared screen, which it may then share."
+    )
     occurrence_id: UUID | None = Field(
         None, description="For which occurrence of a meeting that repeats; by default for the current one."
     )
@@ -46,6 +49,7 @@ class DeviceOut(Output):
     name: str
     publish: bool
     watch: bool
+    picture: Literal["camera", "screen"]
     created_at: datetime
     revoked_at: datetime | None = Field(description="When the token was taken back.")
 

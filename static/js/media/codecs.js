@@ -58,5 +58,11 @@ export const orVp8 = (wanted) => sendable().find((codec) => codec === wanted) ??
 export function prefer(line, codec) {
   const codecs = choices();
   const first = codecs.filter((one) => is(one, codec));
-  if (first.length) line.setCodecPreferences([...first, ...codecs.filter((one) => !first.includes(one))]);
+  if (!first.length || first.includes(codecs[0])) return;
+  try {
+    line.setCodecPreferences([...first, ...codecs.filter((one) => !first.includes(one))]);
+  } catch (error) {
+    // One that has it otherwise after all keeps its own order, and something is sent.
+    if (!(error instanceof DOMException)) throw error;
+  }
 }
