@@ -58,6 +58,8 @@ class OfferedSection:
     stream: str
     track: str
     codec: str = VP8
+    is_rejected: bool = False
+    """The client has rejected this m-line, which therefore carries nothing, our candidates neither."""
 
 
 @dataclass(frozen=True)
@@ -239,13 +241,23 @@ def _refused(section: Section) -> list[str]:
 
 
 def offer(sections: list[OfferedSection], local: LocalTransport, session: int, version: int, cname: str) -> str:
-    """The offer to a receiver. m-lines are never removed, only inactive."""
-    lines = _head(session, version, [section.mid for section in sections], local, "actpass")
-    ours = candidates(local)
+    """The offer to a receiver. m-lines are never removed, only inactive, and after they were rejected they stay so.
+
+    A client looks for candidates in the first m-line that it doesn't reject.
+    """
+    dead = {section.mid for section in sections if section.is_rejected and not section.track}
+    lines = _head(session, version, [section.mid for section in sections if section.mid not in dead], local, "actpass")
+    alive = sorted((section for section in sections if section.mid not in dead), key=lambda one: one.is_rejected)
+    place = alive[0].mid if alive else None
     for section in sections:
+        if section.mid in dead:
+            number = PAYLOAD_TYPES[section.codec]
+            lines += [f"m={section.kind} 0 UDP/TLS/RTP/SAVPF {number}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+            lines.append("a=inactive")
+            continue
         lines += _subscribe_section(section, cname)
-        lines += ours
-        ours = []
+        if section.mid == place:
+            lines += candidates(local)
     return "\r\n".join(lines) + "\r\n"
 
 

@@ -171,7 +171,8 @@ class SubscribeLink(Link):
             if down.key is not None:
                 stream, track = down.key[0], f"{down.key[0]}:{down.key[1].value}"
                 tracks.append(OfferedTrack(down.mid, *down.key))
-            sections.append(OfferedSection(down.mid, down.kind, down.ssrc, down.rtx_ssrc, stream, track, down.codec))
+            ssrcs = down.ssrc, down.rtx_ssrc
+            sections.append(OfferedSection(down.mid, down.kind, *ssrcs, stream, track, down.codec, down.is_rejected))
         text = sdp_write.offer(sections, self.local(), self.sdp_session, self.sdp_version, "-")
         return text, tuple(tracks)
 
@@ -192,7 +193,7 @@ class SubscribeLink(Link):
             accepted = (
                 section.port != 0 and section.direction in ("recvonly", "sendrecv") and self._agrees(section, down)
             )
-            down.negotiated = key if accepted else None
+            down.negotiated, down.is_rejected = key if accepted else None, section.is_refused
             if key is not None and down.codec not in (OPUS, VP8) and not self._agrees(section, down):
                 # Everybody can decode VP8 (RFC 7742, section 5): who rejects that has other reasons.
                 self._rejected.add((key, down.codec))

@@ -185,7 +185,8 @@ class DownTrack:
     is the index of the encoding that the receiver shall have, smallest first; `allocation.PAUSED` for none. `switched`
     says that one has taken the other's place, which the former's `downs` don't know yet. `payload_type` is what a
     receiver that has offered wants its packets to carry; 0 where it is ours. `wait` is the header extension that asks
-    to show its pictures later (`waiting.py`); `doubled` the last sequence number that had its turn to be sent twice.
+    to show its pictures later (`waiting.py`); `doubled` the last sequence number that had its turn to be sent twice;
+    `is_rejected` whether the client has refused the m-line.
     """
 
     __slots__ = (
@@ -193,6 +194,7 @@ class DownTrack:
         "doubled",
         "forwarder",
         "freed",
+        "is_rejected",
         "key",
         "key_frames_asked",
         "kind",
@@ -238,6 +240,7 @@ class DownTrack:
         self.key: TrackKey | None = None
         self.negotiated: TrackKey | None = None
         self.freed = True
+        self.is_rejected = False
         self.up: UpTrack | None = None
         self.next_up: UpTrack | None = None
         self.switched = False

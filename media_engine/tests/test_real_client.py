@@ -11,9 +11,19 @@ from dataclasses import replace
 from typing import Any
 from unittest import IsolatedAsyncioTestCase, skipIf
 
-from media_engine import Engine, EngineConfig, Event, Grants, OfferRejected, Source, SubscribeOffer
+from media_engine import (
+    Engine,
+    EngineConfig,
+    Event,
+    Grants,
+    OfferRejected,
+    Source,
+    SubscribeOffer,
+    Unplayable,
+    UnplayableTrack,
+)
 from media_engine.datagrams import StreamAddress
-from media_engine.tests.client import EVERYTHING, eventually
+from media_engine.tests.client import EVERYTHING, Client, eventually
 
 try:
     import webrtc
@@ -38,13 +48,16 @@ class Browser:
         """What becomes of the engine's answer on its way: candidates may lead elsewhere."""
         self._answering: asyncio.Task[None] | None = None
 
-    async def publish(self, sound: Any, picture: Any, rids: tuple[str, ...] = ()) -> None:
+    async def publish(self, sound: Any, picture: Any, rids: tuple[str, ...] = (), codec: str = "") -> None:
         self.publishing = webrtc.RTCPeerConnection(self.configuration)
         encodings = [webrtc.RTCRtpEncodingParameters(rid=rid) for rid in rids]
         send = webrtc.RTCRtpTransceiverInit(direction="sendonly")
         layered = webrtc.RTCRtpTransceiverInit(direction="sendonly", send_encodings=encodings)
         audio = self.publishing.add_transceiver(sound, send)
         video = self.publishing.add_transceiver(picture, layered if rids else send)
+        if codec:
+            known = webrtc.RTCRtpSender.get_capabilities("video").codecs
+            video.set_codec_preferences(sorted(known, key=lambda one: one.mime_type != f"video/{codec}"))
         await self.publishing.set_local_description(await self.publishing.create_offer())
         sources = {audio.mid: Source.MICROPHONE, video.mid: Source.CAMERA}
         offer = self.publishing.local_description.sdp
@@ -101,6 +114,7 @@ class ClientTestCase(IsolatedAsyncioTestCase):
 
     async def asyncSetUp(self) -> None:
         self.browsers: dict[str, Browser] = {}
+        self.events: list[Event] = []
         self.engine = Engine(self.config, self._on_event)
         await self.engine.start()
         self.generator = webrtc.VideoTrackGenerator()
@@ -116,6 +130,7 @@ class ClientTestCase(IsolatedAsyncioTestCase):
         await self.engine.aclose()
 
     def _on_event(self, event: Event) -> None:
+        self.events.append(event)
         if isinstance(event, SubscribeOffer):
             self.on_offer(event)
 
@@ -196,6 +211,42 @@ class RealClientTests(ClientTestCase):
         self.assertLess(time.monotonic() - cleo.opened_at, 1.5)  # a second, and room for a busy machine
         (heard, _) = await cleo.inbound("audio")
         self.assertEqual(heard["packetsLost"], 0)
+
+    async def test_pictures_in_vp9_and_av1_move_and_go_on_after_a_pause(self) -> None:
+        for name, codec in (("anna", "VP9"), ("ben", "AV1")):
+            await self.browser(name).publish(self.sound, self.generator.track, codec=codec)
+        cleo = self.browser("cleo")
+        cleo.open()
+        before = await self.decodes(cleo, 2)
+        used = {entry["mimeType"] for entry in await _stats(cleo.subscribing, "codec")}
+        self.assertEqual(used - {"audio/opus", "video/rtx"}, {"video/VP9", "video/AV1"})
+        for publish in (frozenset[Source](), EVERYTHING):
+            for name in ("anna", "ben"):
+                self.engine.set_grants("session", name, Grants(publish, True, self.engine.clock() + 60))
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            after = [entry["framesDecoded"] for entry in await cleo.inbound("video")]
+            if all(now > then + 5 for now, then in zip(after, before, strict=True)):
+                return
+            await asyncio.sleep(0.02)
+        self.fail(f"{before} pictures before the pause, {after} after it")
+
+    async def test_who_rejects_a_codec_goes_on_to_see_others(self) -> None:
+        """This libwebrtc has no H.264."""
+        encoder = Client(self.engine, "session", "encoder")
+        encoder.codec = "h264"
+        encoder.grant()
+        await encoder.publish(Source.CAMERA)
+        encoder._send(Source.CAMERA, b"\x65picture", marker=True)
+        dora = self.browser("dora")
+        dora.open()
+        await eventually(lambda: [event for event in self.events if isinstance(event, Unplayable)])
+        told = [event.tracks for event in self.events if isinstance(event, Unplayable)]
+        self.assertEqual(told, [(UnplayableTrack("encoder", Source.CAMERA, "h264"),)])
+        anna = self.browser("anna")
+        await anna.publish(self.sound, self.generator.track)
+        await self.decodes(dora, 1)
+        await encoder.close()
 
     async def test_the_publishers_rate_rises_above_its_start(self) -> None:
         anna, ben = self.browser("anna"), self.browser("ben")
