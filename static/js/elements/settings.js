@@ -150,13 +150,13 @@ export class Settings {
       "div",
       { class: "field" },
       h("label", { for: "set-codec" }, gettext("Send my picture as")),
+      h("p", { class: "hint", id: "set-codec-hint" }, gettext("Automatic suits nearly everybody: each person gets the size that fits their screen and network. The others come in one size, some work this device harder, and not every browser shows them.")),
       h(
         "select",
         { class: "input", id: "set-codec", "aria-describedby": "set-codec-hint", onchange: (/** @type {Event} */ event) => this.#preferences.set("codec", /** @type {Codec} */ (/** @type {HTMLSelectElement} */ (event.target).value)) },
         option("auto", gettext("Automatic")),
         ...codecs.map((codec) => option(codec, CODEC_NAMES[codec])),
       ),
-      h("p", { class: "hint", id: "set-codec-hint" }, gettext("Automatic suits nearly everybody: each person gets the size that fits their screen and network. The others come in one size, some work this device harder, and not every browser shows them.")),
     );
   }
 
