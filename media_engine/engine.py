@@ -204,6 +204,17 @@ class Engine:
         """
         self._session(session_id).show(peer_id, tiles)
 
+    def set_speaking(self, session_id: str, peer_id: str, speaking: bool | None) -> None:
+        """What a peer says of its own microphone, in a session whose packets must not say how loud they are.
+
+        It has a part in the choice of who is heard, and in `Speakers`, as if it were as loud as can be; packets that
+        say how loud they are outweigh it. Whoever speaks for long is behind who hasn't, so that a lie takes nobody's
+        place for good. None: it says nothing, and is always heard. No grant is needed to say it, and it gives none.
+        """
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.set_speaking(peer_id, speaking)
+
     def stats(self, session_id: str) -> dict[str, Any]:
         """Counters by peer id; empty for an unknown session."""
         session = self._sessions.get(session_id)

@@ -56,6 +56,18 @@ class SourceLive:
 
 
 @dataclass(frozen=True)
+class Speakers:
+    """Who speaks now, of those whom this peer may hear: complete, first whoever has the lead, then who began first.
+
+    Told when it changes, at most once in 0.3 s. Whose sound the peer is sent says something else (`max_voices`).
+    """
+
+    session_id: str
+    peer_id: str
+    speakers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Unsealed:
     """A source of a sealed session carries something else than SFrame. It is forwarded no more."""
 
@@ -103,4 +115,4 @@ class Unseen:
     sources: tuple[UnseenSource, ...]
 
 
-Event = SubscribeOffer | TransportState | SourceLive | Unsealed | Unplayable | Unseen
+Event = SubscribeOffer | TransportState | SourceLive | Speakers | Unsealed | Unplayable | Unseen

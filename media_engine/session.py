@@ -20,12 +20,14 @@ from media_engine.errors import OfferRejected
 from media_engine.events import (
     Event,
     SourceLive,
+    Speakers,
     SubscribeOffer,
     TransportName,
     TransportState,
     TransportStateName,
     Unsealed,
 )
+from media_engine.floor import Floor
 from media_engine.grants import NOTHING, Grants, Source
 from media_engine.lacking import LackingCodecs
 from media_engine.link import Link
@@ -33,23 +35,29 @@ from media_engine.publish import PublishLink
 from media_engine.subscribe import SubscribeLink
 from media_engine.tracks import DownTrack, TrackKey, UpTrack, coming
 from media_engine.tripwire import Tripwire
-from media_engine.voices import Stage
+from media_engine.voices import Said
 from media_engine.watch import WatchLink
 from media_engine.wiring import Wiring
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_NAME_SPEAKERS_SECONDS = 0.3
 
 
 class Peer:
-    """What one participant holds in the session. Absent grants mean no."""
+    """What one participant holds in the session. Absent grants mean no.
 
-    __slots__ = ("grants", "peer_id", "publish", "subscribe")
+    `said` is what they say of their own microphone, if anything; `speakers` whom they were told last to speak.
+    """
+
+    __slots__ = ("grants", "peer_id", "publish", "said", "speakers", "subscribe")
 
     def __init__(self, peer_id: str) -> None:
         self.peer_id = peer_id
         self.grants: Grants = NOTHING
         self.publish: PublishLink | None = None
         self.subscribe: SubscribeLink | None = None
+        self.said: Said | None = None
+        self.speakers: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Peer {self.peer_id} publish={self.publish} subscribe={self.subscribe}>"
@@ -90,9 +98,8 @@ class MediaSession:
         self._seen: set[TrackKey] = set()
         self._unsealed: set[TrackKey] = set()
         self._lacking = LackingCodecs(session_id)
-        self._stage = Stage(wiring.config.max_voices)
-        self._voices: frozenset[TrackKey] | None = None
-        """Whose microphones are passed on of those that say how loud they are; None while all are."""
+        self._floor: Floor[TrackKey] = Floor(wiring.config.max_voices)
+        self._name_speakers_at = -math.inf
         self._tripwires: dict[UpTrack, tuple[int, Tripwire]] = {}
 
     def __repr__(self) -> str:
@@ -110,6 +117,8 @@ class MediaSession:
             peer = self.peers[peer_id] = Peer(peer_id)
         before, peer.grants = peer.grants, grants
         self.lease_floor = min(self.lease_floor, grants.expires_at)
+        if Source.MICROPHONE not in grants.publish:
+            peer.said = None
         same = replace(before, expires_at=grants.expires_at) == grants
         if same and now < before.expires_at and now < grants.expires_at:
             return
@@ -221,6 +230,7 @@ class MediaSession:
             link.offer_again()
         link.decodes = decodes
         self._lacking.forget(peer_id)
+        peer.speakers = ()  # whoever begins again, or was cut off, knows of nobody
         self._note("subscribe_opened", peer_id, fresh=fresh)
         self.reconcile()
 
@@ -240,7 +250,8 @@ class MediaSession:
         if before is not None:
             before.close()
         self._note("subscribe_answered", peer_id, tracks=len(link.downs))
-        self._choose_speakers(now=self._clock())
+        now = self._clock()
+        self._choose_speakers(self._microphones(now), now)
         self.reconcile()
         return answer
 
@@ -336,40 +347,66 @@ class MediaSession:
         return (down.up,) if down.next_up is None else (down.up, down.next_up)
 
     def _is_unheard(self, track: UpTrack) -> bool:
-        """Whether others are louder."""
-        if self._voices is None or track.key[1] is not Source.MICROPHONE or track.loudness.value < 0:
+        """Whether others have the floor. Of whom nobody knows whether they speak nothing is held back."""
+        heard = self._floor.heard
+        if heard is None or track.key[1] is not Source.MICROPHONE or track.key in heard:
             return False
-        return track.key not in self._voices
+        peer = self.peers.get(track.key[0])
+        return track.loudness.value >= 0 or (peer is not None and peer.said is not None)
 
-    def _choose_voices(self, now: float) -> None:
-        """Pass on the loudest few, once there are more."""
-        known = {
-            key: tracks[0].loudness.faded(now - tracks[0].last_packet_at)
-            for key, tracks in self._allowed(self._published(), now).items()
-            if key[1] is Source.MICROPHONE and tracks[0].live and tracks[0].loudness.value >= 0
-        }
-        voices = self._stage.choose(known, now) if len(known) > self._config.max_voices else None
-        if voices != self._voices:
-            self._voices = voices
+    def _microphones(self, now: float) -> dict[TrackKey, float]:
+        """How loud those microphones are that may be heard now; below 0 where neither packets nor their owners say."""
+        loudness = {}
+        for key, tracks in self._allowed(self._published(), now).items():
+            track, said = tracks[0], self.peers[key[0]].said
+            if key[1] is not Source.MICROPHONE or not track.live:
+                continue
+            level = track.loudness.faded(now - track.last_packet_at)
+            loudness[key] = said.loudness(now) if level < 0 and said is not None else level
+        return loudness
+
+    def set_speaking(self, peer_id: str, speaking: bool | None) -> None:
+        """What a peer says of its own microphone; see `Engine.set_speaking`."""
+        peer = self.peers.get(peer_id)
+        if peer is None:
+            return
+        if speaking is None:
+            peer.said = None
+            return
+        now = self._clock()
+        peer.said = peer.said or Said(now)
+        peer.said.say(speaking, now)
+
+    def _listen(self, now: float) -> None:
+        """Pass on the loudest few, once there are more; let those who watch hear and see who speaks; name who does."""
+        microphones = self._microphones(now)
+        changed = self._floor.listen({key: level for key, level in microphones.items() if level >= 0}, now)
+        if self._choose_speakers(microphones, now) or changed:
             self.reconcile()
+        if now >= self._name_speakers_at:
+            self._name_speakers_at = now + _NAME_SPEAKERS_SECONDS
+            self._name_speakers(now)
 
-    def _choose_speakers(self, now: float) -> bool:
+    def _choose_speakers(self, microphones: Mapping[TrackKey, float], now: float) -> bool:
         """Let those who watch hear and see who speaks. Whether anybody's choice is another one."""
-        watching = [peer for peer in self.peers.values() if isinstance(peer.subscribe, WatchLink)]
-        if not watching:
-            return False
-        loud = {
-            key: tracks[0].loudness.faded(now - tracks[0].last_packet_at)
-            for key, tracks in self._allowed(self._published(), now).items()
-            if key[1] is Source.MICROPHONE and tracks[0].live
-        }
         changed = False
-        for peer in watching:
+        for peer in self.peers.values():
             link = peer.subscribe
             if isinstance(link, WatchLink):
-                theirs = {key: at for key, at in loud.items() if self._may_be_sent(peer, key, now)}
+                theirs = {key: level for key, level in microphones.items() if self._may_be_sent(peer, key, now)}
                 changed |= link.choose_speakers(theirs, now)
         return changed
+
+    def _name_speakers(self, now: float) -> None:
+        """Tell each peer who speaks of those whom it may hear, when that is somebody else than before."""
+        speakers = self._floor.speakers
+        for peer in self.peers.values():
+            if not speakers and not peer.speakers:
+                continue
+            theirs = tuple(key[0] for key in speakers if self._may_be_sent(peer, key, now))
+            if theirs != peer.speakers:
+                peer.speakers = theirs
+                self._emit(Speakers(self.session_id, peer.peer_id, theirs))
 
     @staticmethod
     def _may_be_sent(peer: Peer, key: TrackKey, now: float) -> bool:
@@ -468,9 +505,7 @@ class MediaSession:
                     link.tick(now)
         if self.sealed:
             self._look_at_seals()
-        self._choose_voices(now)
-        if self._choose_speakers(now):
-            self.reconcile()
+        self._listen(now)
         self._allocate(now)
 
     def _look_at_seals(self) -> None:
@@ -529,6 +564,7 @@ class MediaSession:
         subscribe = peer.subscribe
         return {
             **self._counts(peer),
+            "speaking": peer.said.is_speaking if peer.said is not None else None,
             "links": links,
             "publishes": [
                 {
@@ -537,6 +573,7 @@ class MediaSession:
                     "packets": track.packets,
                     "octets": track.octets,
                     "receivers": len(track.downs),
+                    "heard": not self._is_unheard(track),
                 }
                 for track in (publish.tracks.values() if publish is not None else ())
             ],

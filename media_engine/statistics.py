@@ -16,6 +16,7 @@ from media_engine.sdp_write import PAYLOAD_TYPES
 from media_engine.srtp import SrtpPair
 from media_engine.subscribe import SubscribeLink
 from media_engine.tracks import DownTrack, UpTrack
+from media_engine.voices import SILENCE
 
 Report = dict[str, Any]
 """One stats object: always with `id`, `type` and `timestamp`."""
@@ -121,6 +122,8 @@ def _inbound(up: UpTrack, link_name: str, unix_ms: Callable[[float], float]) -> 
         entry["lastPacketReceivedTimestamp"] = unix_ms(up.last_packet_at)
     if up.video:
         entry["pliCount"] = up.key_frames_asked
+    elif up.loudness.value >= 0:
+        entry["audioLevel"] = round(10 ** ((up.loudness.value - SILENCE) / 20), 4)
     if up.rid:
         entry["rid"] = up.rid
     yield entry

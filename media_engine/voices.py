@@ -1,20 +1,24 @@
-"""Whose voices are passed on where many microphones are open: the loudest few. Pure.
+"""How loud microphones are, and who of many takes one of few places. Pure.
 
 Most of a large meeting is silence, and each silent microphone costs every receiver fifty packets a second. The level of
-each packet stands in its header (RFC 6464), so nothing has to be decoded. Where it does not, as in encrypted meetings,
-everything is passed on: nobody is muted for what they don't say about themselves.
+each packet stands in its header (RFC 6464), so nothing has to be decoded. Where it must not, as in encrypted meetings,
+whoever has the microphone may say that they speak (`Said`).
 """
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
 SILENCE = 127
+SPEECH = 87.0
+"""Decibels above silence from which on somebody speaks: -40 dBov, louder than rooms are by themselves."""
 _RISE = 0.4
 _FALL = 0.02
 _PAUSE_SECONDS = 0.1
 _LEFT_AFTER_A_SECOND = 0.36
 """Of the loudness of a microphone that sends nothing: as much as of one that sends silence, fifty packets a second."""
-_LEAST_LEAD = 6.0
+_LONG_AGO_SECONDS = 60.0
+LEAST_LEAD = 6.0
+"""Decibels by which somebody has to be louder to take another's place."""
 _HOLD_SECONDS = 2.0
 
 Voice = TypeVar("Voice", bound=Hashable)
@@ -43,6 +47,25 @@ class Loudness:
         return float(self.value * _LEFT_AFTER_A_SECOND**seconds)
 
 
+class Said:
+    """What a client says of its own microphone, where packets don't: that somebody speaks there, or no longer does."""
+
+    __slots__ = ("is_speaking", "since")
+
+    def __init__(self, now: float) -> None:
+        self.is_speaking = False
+        self.since = now - _LONG_AGO_SECONDS
+
+    def say(self, speaking: bool, now: float) -> None:
+        """Take the client's word, which it gives again and again."""
+        if speaking != self.is_speaking:
+            self.is_speaking, self.since = speaking, now
+
+    def loudness(self, now: float) -> float:
+        """As loud as can be, whoever says so; afterwards as a microphone that is silent."""
+        return float(SILENCE) if self.is_speaking else float(SPEECH * _LEFT_AFTER_A_SECOND ** (now - self.since))
+
+
 class Stage:
     """The `places` voices that are heard. Asked a few times a second."""
 
@@ -66,7 +89,7 @@ class Stage:
                 kept.append(voice)
                 continue
             leaving = self._leaving(kept, loudness, now)
-            if leaving is None or loudness[voice] < loudness[leaving] + _LEAST_LEAD:
+            if leaving is None or loudness[voice] < loudness[leaving] + LEAST_LEAD:
                 break
             kept.remove(leaving)
             kept.append(voice)

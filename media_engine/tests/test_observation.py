@@ -17,7 +17,7 @@ STANDARD = {
     "availableOutgoingBitrate",
     "codec": "transportId mimeType payloadType clockRate channels",
     "inbound-rtp": "ssrc kind mid trackIdentifier transportId codecId packetsReceived packetsLost jitter bytesReceived "
-    "headerBytesReceived retransmittedPacketsReceived nackCount pliCount lastPacketReceivedTimestamp",
+    "headerBytesReceived retransmittedPacketsReceived nackCount pliCount lastPacketReceivedTimestamp audioLevel",
     "remote-outbound-rtp": "ssrc kind localId packetsSent bytesSent remoteTimestamp",
     "outbound-rtp": "ssrc kind mid trackIdentifier transportId codecId active packetsSent bytesSent headerBytesSent "
     "retransmittedPacketsSent retransmittedBytesSent nackCount pliCount rtxSsrc",
@@ -56,6 +56,18 @@ class StatisticsTests(EngineTestCase):
     def block(self, ssrc: int, lost: int = 3, last_report: int = 0, delay: int = 0) -> bytes:
         report = struct.pack("!IIIIII", ssrc, 64 << 24 | lost, 500, 900, last_report, delay)
         return struct.pack("!BBHI", 0x81, 201, 7, 1) + report
+
+    async def test_how_loud_a_microphone_is_as_far_as_its_packets_say(self) -> None:
+        anna = await self.publisher("anna", Source.MICROPHONE)
+        anna.level = -1
+        anna.send_audio()
+        await eventually(lambda: self.entry("anna", "inbound-rtp", "audio")["packetsReceived"] == 1)
+        self.assertNotIn("audioLevel", self.entry("anna", "inbound-rtp", "audio"))
+        anna.level = 20
+        for _ in range(30):
+            anna.send_audio()
+        await eventually(lambda: self.entry("anna", "inbound-rtp", "audio")["packetsReceived"] == 31)
+        self.assertAlmostEqual(self.entry("anna", "inbound-rtp", "audio")["audioLevel"], 0.1, places=3)
 
     async def test_what_a_publisher_sends_and_what_is_missing_of_it(self) -> None:
         anna, _ = await self.pair()

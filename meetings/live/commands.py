@@ -334,6 +334,20 @@ async def _media_state(turn: Turn) -> Fields:
     return {source.value: source in on for source in (Source.MICROPHONE, Source.CAMERA, Source.SCREEN)}
 
 
+async def _media_speaking(turn: Turn) -> Fields:
+    """Takes what a client says of its own microphone, where packets must not: it has a part in who is heard."""
+    speaking = turn.message["speaking"]
+    if speaking:
+        _not_while_suspended(turn.room)
+        if not turn.seat.capabilities.speak:
+            raise ProtocolError("not_allowed", "speaking is off for you")
+        if Source.MICROPHONE not in turn.seat.open_sources():
+            raise ProtocolError("wrong_state", "your microphone is off")
+    _spend(turn.seat.speech_bucket, turn.live.clock())
+    turn.live.engine.set_speaking(turn.room.id, turn.seat.id, speaking)
+    return None
+
+
 async def _media_stats(turn: Turn) -> Fields:
     _spend(turn.seat.small_bucket, turn.live.clock())
     return {"stats": turn.live.engine.report(turn.room.id, turn.seat.id)}
@@ -453,6 +467,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "media.answer": (INSIDE, _media_answer),
     "media.show": (INSIDE, _media_show),
     "media.state": (INSIDE, _media_state),
+    "media.speaking": (INSIDE, _media_speaking),
     "media.stats": (INSIDE, _media_stats),
     "door.admit": (HOSTS, _door_admit),
     "door.refuse": (HOSTS, _door_refuse),

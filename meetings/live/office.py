@@ -18,7 +18,17 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from media_engine import Engine, EngineConfig, Event, SubscribeOffer, TransportState, Unplayable, Unsealed, Unseen
+from media_engine import (
+    Engine,
+    EngineConfig,
+    Event,
+    Speakers,
+    SubscribeOffer,
+    TransportState,
+    Unplayable,
+    Unsealed,
+    Unseen,
+)
 from meetings import changes
 from meetings.door import Admit, Refuse
 from meetings.live import facts, storing, views
@@ -369,6 +379,8 @@ class Live:
             seat.tell({"type": "media.offer", "offer": event.offer_id, "sdp": event.sdp, "tracks": tracks})
         elif isinstance(event, TransportState):
             seat.tell({"type": "media.transport", "transport": event.transport, "state": event.state})
+        elif isinstance(event, Speakers):
+            seat.tell({"type": "media.speakers", "speakers": event.speakers})
         elif isinstance(event, Unplayable):
             seat.tell(views.unplayable(event))
         elif isinstance(event, Unseen):

@@ -131,6 +131,8 @@ class Room:
         seat = self.seats.get(participant_id)
         if seat is not None and seat.connection is connection:
             seat.detach(now)
+            # Nobody says any more whether they speak: so that they go on being heard, nothing counts as said.
+            self.engine.set_speaking(self.id, participant_id, None)
             self.tell_changes()
 
     def seats_run_out(self, now: float) -> list[str]:

@@ -146,6 +146,7 @@ class Seat:
         self.networks: set[str] = {person.network} if person.network else set()
         self.chat_bucket = Bucket(budgets.CHAT.rate, now)
         self.small_bucket = Bucket(budgets.SIGNALS.rate, now)
+        self.speech_bucket = Bucket(budgets.SPEECH.rate, now)
         # Of encrypted meetings: the identity key of the device.
         self.identity: str | None = None
         # What this socket was told last, so that only differences are sent.

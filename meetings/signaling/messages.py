@@ -85,6 +85,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
             "camera": Field(boolean),
             "screen": Field(boolean, default=False),
         },
+        "media.speaking": {"speaking": Field(maybe(boolean))},
         "media.stats": {},
         **group_messages.CLIENT_MESSAGES,
     }
@@ -118,6 +119,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "media.transport": frozenset({"transport", "state"}),
         "media.unplayable": frozenset({"tracks"}),
         "media.unseen": frozenset({"sources"}),
+        "media.speakers": frozenset({"speakers"}),
         **group_messages.SERVER_MESSAGES,
     }
 )

@@ -39,6 +39,7 @@ def example(kind: str, participant: str) -> Json:
         "locked": True,
         "source": "microphone",
         "fresh": True,
+        "speaking": True,
         "sdp": "v=0",
         "sources": {},
         "offer": 1,

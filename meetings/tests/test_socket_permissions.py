@@ -98,6 +98,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "media.answer": row(inside("bad_sdp"), offer=7, sdp="v=0"),
         "media.show": row(inside(OK), tiles=[]),
         "media.state": row(inside(OK), microphone=True, camera=True),
+        "media.speaking": row(inside(OK), speaking=True),  # whose microphone is on, since the row before
         "media.stats": row(inside(OK)),
         "door.admit": row(hosts(), "waiting"),
         "door.refuse": row(hosts(), "waiting", note="Not today.", block=True),

@@ -8,6 +8,8 @@ const SILENCE_LEVEL = 0.0008;
 const SILENT_AFTER_MS = 8000;
 const EVERY_MS = 120;
 const LOOK_EVERY_MS = 400;
+/** Sound of which nothing has come for so long is not sent. */
+const STALE_MS = 1000;
 
 /** Turns levels into "speaks" and "does not", without flicker. Pure: time is a parameter. */
 export class SpeechDetector {
@@ -77,7 +79,7 @@ export class MicrophoneMeter {
     this.#analyser ??= new AnalyserNode(this.#context, { fftSize: 512 });
     this.#source = this.#context.createMediaStreamSource(new MediaStream([track]));
     this.#source.connect(this.#analyser);
-    this.#timer ??= setInterval(() => this.#measure(), EVERY_MS);
+    this.#timer ??= setInterval(() => this.measure(), EVERY_MS);
   }
 
   close() {
@@ -87,8 +89,9 @@ export class MicrophoneMeter {
     this.#analyser = null;
   }
 
-  #measure() {
-    if (!this.#analyser || !this.#track) return;
+  /** The level of this moment, 0…1. Timers of a page in the background nearly stop; whoever needs it there asks. */
+  measure() {
+    if (!this.#analyser || !this.#track) return 0;
     this.#analyser.getFloatTimeDomainData(this.#samples);
     let sum = 0;
     for (const sample of this.#samples) sum += sample * sample;
@@ -98,22 +101,23 @@ export class MicrophoneMeter {
     if (!listening || this.level > SILENCE_LEVEL) this.#quietSince = now;
     this.silent = now - this.#quietSince > SILENT_AFTER_MS;
     this.#onLevel(this.level, this.silent);
+    return this.level;
   }
 }
 
 /**
- * The level that a receiver played last, 0…1. Old reports count as silence.
+ * The level that a receiver played last, 0…1; null while nothing arrives.
  * @param {RTCRtpReceiver} receiver
  */
 export function receivedLevel(receiver) {
   const newest = receiver.getSynchronizationSources()[0];
-  if (!newest || performance.timeOrigin + performance.now() - newest.timestamp > 500) return 0;
+  if (!newest || performance.timeOrigin + performance.now() - newest.timestamp > 500) return null;
   return newest.audioLevel ?? 0;
 }
 
 /** What receivers of an encrypted room play: no packet there says how loud it is, but the decoder knows. */
 export class PlayedLevels {
-  /** @type {Map<string, number>} by the receiver's track */
+  /** @type {Map<string, number | null>} by the receiver's track */
   #levels = new Map();
   #lookedAt = -Infinity;
 
@@ -127,16 +131,18 @@ export class PlayedLevels {
     this.#lookedAt = Infinity;
     try {
       for (const report of (await connection.getStats()).values()) {
-        if (report.type === "inbound-rtp" && report.kind === "audio") this.#levels.set(report.trackIdentifier, report.audioLevel ?? 0);
+        if (report.type !== "inbound-rtp" || report.kind !== "audio") continue;
+        const arrives = report.packetsReceived && report.timestamp - (report.lastPacketReceivedTimestamp ?? report.timestamp) < STALE_MS;
+        this.#levels.set(report.trackIdentifier, arrives ? (report.audioLevel ?? 0) : null);
       }
     } finally {
       this.#lookedAt = now;
     }
   }
 
-  /** @param {RTCRtpReceiver} receiver */
+  /** 0…1; null while nothing arrives. @param {RTCRtpReceiver} receiver */
   of(receiver) {
-    return this.#levels.get(receiver.track.id) ?? 0;
+    return this.#levels.get(receiver.track.id) ?? null;
   }
 }
 

@@ -1,6 +1,10 @@
-// Who is speaking, from the levels of what arrives and of the own microphone.
+// Who is speaking: by their sound where it arrives, by the server's word where none does.
+//
+// Of an encrypted room the server knows who speaks only where its members say so, and they say it only where more
+// microphones are on than it passes on anyway. What it says elsewhere is made up, and is not taken.
 import { trackKey } from "../media/subscriber.js";
 import { MicrophoneMeter, PlayedLevels, receivedLevel, SpeechDetector } from "../media/levels.js";
+import { ALWAYS_HEARD, OwnSpeech } from "../media/own_speech.js";
 
 const LEVELS_EVERY_MS = 150;
 
@@ -9,35 +13,48 @@ export class Hearing {
   #call;
   #participation;
   #heard;
+  #ticksAt;
+  #own;
   #speech = new SpeechDetector();
   #played = new PlayedLevels();
-  #ownLevel = 0;
-  #meter = new MicrophoneMeter((level) => (this.#ownLevel = level));
-  /** @type {any} */
-  #timer = null;
+  #meter = new MicrophoneMeter(() => undefined);
+  /** Whom the server says to speak. @type {ReadonlySet<string>} */
+  #named = new Set();
+  /** @type {Worker | null} */
+  #ticker = null;
 
   /**
    * @param {{
    *   roster: import("../signaling/roster.js").Roster, call: import("../media/call.js").Call,
-   *   participation: import("../media/participation.js").Participation,
+   *   participation: import("../media/participation.js").Participation, ticker: string,
+   *   request: (type: string, fields: object) => Promise<unknown>,
    *   heard: (speaking: ReadonlySet<string>, now: number) => void,
-   * }} parts
+   * }} parts `ticker`: the address of ticker_worker.js
    */
-  constructor({ roster, call, participation, heard }) {
+  constructor({ roster, call, participation, ticker, request, heard }) {
     this.#roster = roster;
     this.#call = call;
     this.#participation = participation;
+    this.#ticksAt = ticker;
+    this.#own = new OwnSpeech(request);
     this.#heard = heard;
     roster.on("gone", ({ person }) => this.#speech.forget(person.participant));
+    roster.on("whole", () => {
+      this.#named = new Set();
+      this.#own.forget();
+    });
   }
 
   start() {
-    this.#timer ??= setInterval(() => this.#listen(), LEVELS_EVERY_MS);
+    if (this.#ticker) return;
+    this.#ticker = new Worker(this.#ticksAt); // who speaks from a page in the background is heard as well
+    this.#ticker.onmessage = () => this.#listen(performance.now());
+    this.#ticker.postMessage(LEVELS_EVERY_MS);
   }
 
   stop() {
-    clearInterval(this.#timer);
-    this.#timer = null;
+    this.#ticker?.terminate();
+    this.#ticker = null;
     this.#meter.watch(null);
   }
 
@@ -46,19 +63,37 @@ export class Hearing {
     this.#meter.watch(track);
   }
 
-  #listen() {
-    const now = performance.now();
+  /** @param {string[]} speakers by the server's word */
+  named(speakers) {
+    this.#named = new Set(speakers);
+  }
+
+  /** @param {number} now milliseconds */
+  #listen(now) {
     /** @type {Set<string>} */
     const speaking = new Set();
-    const { originOf, incoming } = this.#call;
+    const { you, people } = this.#roster;
+    const { originOf } = this.#call;
     if (originOf) void this.#played.look(this.#call.subscriber?.connection, now);
-    for (const person of this.#roster.people.values()) {
-      const id = person.participant;
-      const own = id === this.#roster.you;
-      const receiver = incoming.get(trackKey(id, "microphone"))?.receiver;
-      const level = own ? (this.#participation.microphone ? this.#ownLevel : 0) : person.microphone && receiver ? (originOf ? this.#played.of(receiver) : receivedLevel(receiver)) : 0;
-      if (this.#speech.update(id, level, now)) speaking.add(id);
+    const open = [...people.values()].filter(({ participant, microphone }) => (participant === you ? this.#participation.microphone : microphone));
+    // Whom the server lists beside the group makes no crowd.
+    const isCrowded = open.filter(({ secured }) => secured || !originOf).length > ALWAYS_HEARD;
+    const on = new Set(open.map(({ participant }) => participant));
+    for (const id of people.keys()) {
+      const level = !on.has(id) ? 0 : id === you ? this.#meter.measure() : this.#level(id);
+      const isNamed = level === null && (!originOf || isCrowded) && this.#named.has(id);
+      if (this.#speech.update(id, level ?? 0, now) || isNamed) speaking.add(id);
     }
+    if (!this.#participation.microphone) this.#own.forget();
+    else if (originOf) void this.#own.say(isCrowded ? speaking.has(you) : null, now);
     this.#heard(speaking, now);
+  }
+
+  /** How loud somebody's sound is, 0…1; null while none of it arrives. @param {string} id */
+  #level(id) {
+    const { originOf, incoming } = this.#call;
+    const receiver = incoming.get(trackKey(id, "microphone"))?.receiver;
+    if (!receiver) return null;
+    return originOf ? this.#played.of(receiver) : receivedLevel(receiver);
   }
 }

@@ -144,7 +144,7 @@ export class Inside {
     this.#sharingNote = new SharingNote({ participation, banners: this.#banners, say: (text) => announcer.say(text) });
     this.#cut = new Cut({ client, banners: this.#banners, announcer });
     this.#hearing = new Hearing({
-      roster, call, participation,
+      roster, call, participation, ticker, request: (type, fields) => client.request(type, fields),
       heard: (speaking, now) => {
         this.#stage.hear(speaking, now);
         this.#people.hear(speaking);
@@ -261,7 +261,8 @@ export class Inside {
       if (message.participant !== this.#roster.you && this.#panels.current !== "chat" && this.#preferences.get("sayChat")) {
         this.#announcer.say(gettext("Message from {name}: {text}", { name: message.name, text: message.text.slice(0, 200) }));
       }
-    } else if (message.type === "reaction") this.#stage.react(message.participant, message.emoji);
+    } else if (message.type === "media.speakers") this.#hearing.named(message.speakers);
+    else if (message.type === "reaction") this.#stage.react(message.participant, message.emoji);
     else if (message.type === "record.answered") this.#recording.answered(message);
     else if (message.type === "record.lists") this.#recording.listed(message);
     else if (message.type === "muted") void this.#participation.mutedByHost(message);

@@ -38,6 +38,7 @@
  * @typedef {{participant: string, source: "camera" | "screen", codec: string}} UnplayableTrack
  * @typedef {{source: "camera" | "screen", codec: string, people: number}} UnseenSource
  * @typedef {{type: "media.transport", transport: "publish" | "subscribe", state: string}} MediaTransport
+ * @typedef {{type: "media.speakers", speakers: string[]}} MediaSpeakers
  * @typedef {{type: "chat", participant: string, name: string, text: string, at: string}} ChatMessage
  * @typedef {{type: "authorization", outcome: "refused" | "lapsed" | "unanswered" | "answered", reason: string | null,
  *   participant: string | null, name: string | null, track: string | null, of: string | null}} AuthorizationMessage
@@ -46,7 +47,7 @@
  * @typedef {{type: "turned_away", tries: Tried[], history: string}} TurnedAwayMessage
  * @typedef {{type: "ok", id?: string, sdp?: string, stats?: object[], microphone?: boolean, camera?: boolean, screen?: boolean}} OkMessage
  * @typedef {{type: "error", id?: string, code: string, message: string, field?: string}} ErrorMessage
- * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | ChatMessage | OkMessage | ErrorMessage
+ * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | MediaSpeakers | ChatMessage | OkMessage | ErrorMessage
  *   | {type: "link.asked", wish: string | null, network: string | null, at: string | null, until: string | null}
  *   | {type: "person", person: Person}
  *   | {type: "gone", participant: string, why: string, by: string | null}
