@@ -39,7 +39,7 @@ class EngineConfig:
     max_sections: int = 32
     """m-lines in an offer from a client."""
     max_subscribe_sections: int = 64
-    """m-lines in an offer to a client; audio has precedence."""
+    """m-lines in an offer to a client, half of them for sound. Where more people send, who is heard or seen has one."""
     max_sessions: int = 1000
     max_peers_per_session: int = 200
     max_ssrcs_per_transport: int = 64

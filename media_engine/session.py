@@ -294,12 +294,13 @@ class MediaSession:
         rates = {key: coming(tracks) for key, tracks in allowed.items()}
         codecs = {key: tracks[0].codec for key, tracks in published.items()}
         lacking = {}
+        unheard = {key for key in live if self._is_unheard(allowed[key][0])}
         for peer in self.peers.values():
             link = peer.subscribe
             if link is None or link.state == "closed":
                 continue
             if peer.grants.may_subscribe(now):
-                link.want(self._wanted_by(peer, published, now), live, codecs)
+                link.want(self._wanted_by(peer, published, now), live, unheard, codecs)
                 lacking[peer.peer_id] = link.unplayable
             link.allocate(rates, now)
             for down in link.downs:

@@ -84,17 +84,23 @@ class SubscribeLink(Link):
         self._asked = self._asked_before = self._shown = 0
         self.repairs = Repairs(self.config.max_retransmissions_per_second_per_peer)
 
-    def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey], codecs: Mapping[TrackKey, str]) -> None:
-        """Carry exactly `keys`, each on its own m-line, keeping those that are already carried where they are.
+    def want(
+        self,
+        keys: Sequence[TrackKey],
+        live: AbstractSet[TrackKey],
+        unheard: AbstractSet[TrackKey],
+        codecs: Mapping[TrackKey, str],
+    ) -> None:
+        """Carry `keys`, each on its own m-line, keeping those that are already carried where they are.
 
-        `live`: those of which packets come; `codecs`: in which codec each is. An m-line has one, for good. What the
-        client can't decode is not carried.
+        `live`: those of which packets come; `unheard`: those of them who don't have the floor; `codecs`: in which codec
+        each is. An m-line has one, for good. What the client can't decode is not carried.
         """
         self._rejected = {(key, codec) for key, codec in self._rejected if codecs.get(key) == codec}
-        missing = [key for key in keys if self._can_play(key, codecs[key])]
         self.unplayable = tuple(
             UnplayableTrack(*key, codecs[key]) for key in keys if not self._can_play(key, codecs[key])
         )
+        missing = self._fitting([key for key in keys if self._can_play(key, codecs[key])], live, unheard)
         for down in self.downs:
             if down.key is None:
                 continue
@@ -112,6 +118,20 @@ class SubscribeLink(Link):
     def _can_play(self, key: TrackKey, codec: str) -> bool:
         said = self.decodes is None or codec in self.decodes or codec == OPUS
         return said and (key, codec) not in self._rejected
+
+    def _fitting(
+        self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey], unheard: AbstractSet[TrackKey]
+    ) -> list[TrackKey]:
+        """All, or as many as there are m-lines for: half of them for sound, first of who is heard, half for pictures,
+        first those that are on the screen. Whoever is carried goes before equals.
+        """
+        most = self.config.max_subscribe_sections // 2
+        sounds, pictures = ([key for key in keys if key[1].kind == kind] for kind in ("audio", "video"))
+        if len(sounds) > most or len(pictures) > most:
+            carried = {down.key for down in self.downs}
+            sounds.sort(key=lambda key: (key not in live, key in unheard, key not in carried))
+            pictures.sort(key=lambda key: (key not in live, not self._tile_height(key), key not in carried))
+        return sounds[:most] + pictures[:most]
 
     def _free(self, kind: str, codec: str) -> DownTrack | None:
         for down in self.downs:

@@ -78,7 +78,13 @@ class WatchLink(SubscribeLink):
         self._heard, self._speaker = self._voices.choose(loudness, now), self._floor.choose(loudness, now)
         return (self._heard, self._speaker) != before
 
-    def want(self, keys: Sequence[TrackKey], live: AbstractSet[TrackKey], codecs: Mapping[TrackKey, str]) -> None:
+    def want(
+        self,
+        keys: Sequence[TrackKey],
+        live: AbstractSet[TrackKey],
+        unheard: AbstractSet[TrackKey],
+        codecs: Mapping[TrackKey, str],
+    ) -> None:
         """Carry, of `keys`, what matters most now. Whatever still does stays on its m-line."""
         carried = {down.key for down in self.downs}
         speakers = {publisher for publisher, _ in self._speaker}

@@ -77,8 +77,8 @@ class FloorTests(unittest.TestCase):
         for _ in range(20):
             room.say("a", 4)
             room.say("", 1)
-        room.say("b", 3)
-        self.assertEqual(room.say("ab", 10), "b")
+        self.assertEqual(room.say("a", 3), "a")
+        self.assertEqual(room.say("ab", 0.05), "b")
 
     def test_nobody_who_speaks_stands_behind_somebody_who_does_not(self) -> None:
         talker, fan = Turn(0.0), Turn(0.0)
