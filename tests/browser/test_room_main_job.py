@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from portal.tests.process import free_port
 from tests.browser.conftest import Portal
 from tests.support.tap import HEIGHT, WIDTH, Tap
 
@@ -35,11 +36,13 @@ window.WebSocket = class extends Line {
     super(...args);
     lines.push(this);
     this.got = [];
+    this.said = [];
     this.shown = [];
     this.addEventListener("message", (event) => this.got.push(JSON.parse(event.data).type));
   }
   send(said) {
     const message = JSON.parse(said);
+    this.said.push(message.type);
     if (message.type === "media.show") this.shown = message.tiles;
     super.send(said);
   }
@@ -71,6 +74,33 @@ if (real) navigator.mediaDevices.getUserMedia = ({ video, ...rest }) =>
 
 ICE_USERS = """() => connections.filter(({connectionState}) => connectionState !== "closed")
   .map(({remoteDescription}) => /a=ice-ufrag:(\\S+)/.exec(remoteDescription.sdp)[1])"""
+
+WITHOUT_UDP = """
+const take = RTCPeerConnection.prototype.setRemoteDescription;
+RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+  return take.call(this, { type, sdp: sdp.replace(/^a=candidate:\\S+ \\d udp .*\\r\\n/gim, "") });
+};
+"""
+"""A network that lets no UDP through, as far as this page can tell: it knows of no way to the server but TCP."""
+
+WAYS = """async () => {
+  const ways = [];
+  for (const connection of connections.filter(({connectionState}) => connectionState === "connected")) {
+    const reports = await connection.getStats();
+    for (const report of reports.values()) {
+      if (report.type !== "transport") continue;
+      const pair = reports.get(report.selectedCandidatePairId);
+      ways.push(reports.get(pair.remoteCandidateId).protocol);
+    }
+  }
+  return ways;
+}"""
+"""How media come and go: udp or tcp, for each connection."""
+
+NEGOTIATIONS = """() => {
+  const types = lines.flatMap(({got, said}) => [...got, ...said]);
+  return types.filter((type) => type === "media.offer" || type === "media.publish").length;
+}"""
 
 PASS_HOLDERS = (
     """() => connections.map((connection) => connection.getConfiguration().iceServers[0]?.username.split(":")[1])"""
@@ -214,7 +244,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     program = ["-m", "tests.support.tapped_portal"]
     # Nothing answers there: whoever needs no relay must not notice that one is named.
     relay = {"LINTEL_TURN_URLS": "turn:127.0.0.1:9?transport=udp", "LINTEL_TURN_SECRET": "seven quiet relays"}
-    portal = Portal(tmp_path_factory.mktemp("portal") / "data", program, LINTEL_ORGANISATION="Nordhavn", **relay)
+    ways = relay | {"LINTEL_MEDIA_TCP_PORT": str(free_port())}
+    portal = Portal(tmp_path_factory.mktemp("portal") / "data", program, LINTEL_ORGANISATION="Nordhavn", **ways)
     yield portal
     portal.close()
 
@@ -386,6 +417,7 @@ def test_three_people_meet_from_invitation_to_the_end(
     assert tap.likeness(guest.participant, "camera", guest.picture()) > 0.8
     assert tap.silence(guest.participant) > 0.5
     assert tap.holds("See https://medreg.example/annex-3.")
+    assert tap.holds("media.speakers")
 
     host.tool("Host").click()
     host.button("End for everyone…").click()
@@ -408,12 +440,20 @@ def test_a_host_mutes_and_removes_somebody_whose_frames_stop(
     host.state("connected")
     walk_in(portal, colleague, MARCUS, url)
     host.sees("Marcus Bell")
+    host.hears()
+    negotiated = [who.page.evaluate(NEGOTIATIONS) for who in (host, colleague)]
     host.tool("People").click()
     people = host.page.get_by_role("region", name="People")
     people.get_by_role("button", name="Actions for Marcus Bell").click()
     host.page.get_by_role("menuitem", name="Mute").click()
-    expect(colleague.tool("Mic").first).to_have_attribute("aria-pressed", "false")
+    microphone = colleague.tool("Mic").first
+    expect(microphone).to_have_attribute("aria-pressed", "false")
     expect(colleague.page.get_by_text("Ingrid Sæther muted you.").first).to_be_visible()
+    # Heard again at once, and by nothing that has to be negotiated.
+    microphone.click()
+    expect(microphone).to_have_attribute("aria-pressed", "true")
+    host.hears()
+    assert [who.page.evaluate(NEGOTIATIONS) for who in (host, colleague)] == negotiated
 
     people.get_by_role("button", name="Actions for Marcus Bell").click()
     host.page.get_by_role("menuitem", name="Move back to the door").click()
@@ -477,11 +517,16 @@ def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(
     eventually(lambda: not ways & set(colleague.page.evaluate(ICE_USERS)), 10, "restart of ICE")
     assert colleague.page.evaluate(PASS_HOLDERS) == [own, own]
 
-    # A reload comes back by itself, without a question and without a knock.
+    # A reload comes back by itself, without a question and without a knock; this one in a network without UDP.
+    assert set(colleague.page.evaluate(WAYS)) == {"udp"}
+    colleague.page.add_init_script(WITHOUT_UDP)
     colleague.page.reload()
     colleague.state("connected")
     colleague.sees("Ingrid Sæther")
+    colleague.hears()
     host.sees("Marcus Bell")
+    host.hears()
+    assert colleague.page.evaluate(WAYS) == ["tcp", "tcp"]
     assert colleague.page.locator('[data-self="true"]').get_attribute("data-participant") == own
 
     portal.kill_and_restart()
