@@ -26,6 +26,10 @@ _MIN_SRTP_BYTES = 24
 """A fixed header, or an RTCP header with its index, and the shortest tag."""
 
 
+_MOST_REPORTS_AT_ONCE = 40
+"""One may cost a tenth of a millisecond, and everybody's media wait for it."""
+
+
 class LinkOwner(Protocol):
     """What a link needs of the session it belongs to."""
 
@@ -63,7 +67,7 @@ class Link:
         self.dropped = dict.fromkeys(("rate", "unprotected", "srtp", "rtp", "rtcp", "ssrc"), 0)
         self.packets_in = self.octets_in = self.reports_out = self.report_octets_out = 0
         self._packets = Allowance(config.max_packets_per_second_per_transport)
-        self._rtcp = Allowance(config.max_rtcp_per_second_per_transport)
+        self._rtcp = Allowance(config.max_rtcp_per_second_per_transport, _MOST_REPORTS_AT_ONCE)
         self._checks = Allowance(config.max_checks_per_second_per_transport)
         self._handshake = Allowance(config.max_dtls_per_second_per_transport)
         self._ssrcs: set[int] = set()

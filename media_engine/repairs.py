@@ -5,7 +5,7 @@ must not push out what it repairs: on a full way every retransmission is the nex
 the way carries and no more. What is refused is asked for again, if it still matters.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from media_engine.allowance import Allowance
 
@@ -38,16 +38,22 @@ class Repairs:
         rate = min(_MOST_BITS_PER_SECOND, max(_LEAST_BITS_PER_SECOND, available * _SHARE)) / 8
         self.left_octets = min(rate * _BURST_SECONDS, self.left_octets + rate * seconds)
 
-    def due(self, ssrc: int, sequences: Iterable[int], round_trip: float, now: float) -> list[int]:
+    def due(self, ssrc: int, sequences: Sequence[int], round_trip: float, now: float) -> list[int]:
         """Which of the 16-bit `sequences` to send now. What is asked for counts, found or not: looking it up costs too.
 
         `round_trip` is in seconds, 0 while unknown.
         """
         since = now - max(_LEAST_WAIT_SECONDS, _SHARE_OF_ROUND_TRIP * (round_trip or _UNKNOWN_WAIT_SECONDS))
-        answered, due = self._answered, []
-        for sequence in sequences:
+        answered, due = self._answered, list[int]()
+        if self.left_octets <= 0:
+            self.refused += len(sequences)
+            return due
+        for looked_at, sequence in enumerate(sequences):
+            if not self._requests.take():
+                self.refused += len(sequences) - looked_at
+                break
             key = (ssrc, sequence)
-            if self.left_octets <= 0 or not self._requests.take() or answered.get(key, since) > since:
+            if answered.get(key, since) > since:
                 self.refused += 1
                 continue
             answered.pop(key, None)

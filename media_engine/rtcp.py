@@ -151,9 +151,11 @@ def _decode_nack(body: bytes) -> Nack:
     for offset in range(8, len(body) - 3, 4):
         first, following = struct.unpack_from("!HH", body, offset)
         sequences[first] = None
-        for bit in range(16):
-            if following >> bit & 1:
-                sequences[(first + bit + 1) & 0xFFFF] = None
+        while following:
+            first += 1
+            if following & 1:
+                sequences[first & 0xFFFF] = None
+            following >>= 1
         if len(sequences) > _MAX_NACKS:
             raise ValueError("a NACK for too many packets")
     return Nack(ssrc, tuple(sequences))

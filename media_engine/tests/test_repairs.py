@@ -1,5 +1,7 @@
 """What a receiver is sent again, and how often."""
 
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +23,27 @@ def test_before_a_round_trip_is_known_it_counts_as_a_tenth_of_a_second() -> None
     assert repairs.due(7, [1], 0.0, 10.0) == [1]
     assert repairs.due(7, [1], 0.0, 10.07) == []
     assert repairs.due(7, [1], 0.0, 10.08) == [1]
+
+
+class Looked(list[int]):
+    """Counts who looks at its numbers."""
+
+    looked = 0
+
+    def __iter__(self) -> Iterator[int]:
+        for number in super().__iter__():
+            self.looked += 1
+            yield number
+
+
+def test_what_cannot_be_answered_any_more_is_not_even_looked_at() -> None:
+    """A member that asks for everything, again and again, must not keep the loop from everybody's media."""
+    repairs, asked = Repairs(40), Looked(range(500))
+    assert repairs.due(7, asked, 0.08, 10.0) == list(range(10))  # the burst
+    assert (asked.looked, repairs.refused) == (11, 490)
+    repairs.left_octets, asked.looked = 0.0, 0
+    assert repairs.due(7, asked, 0.08, 11.0) == []
+    assert (asked.looked, repairs.refused) == (0, 990)
 
 
 def test_on_a_full_way_repairs_take_half_of_it_and_no_more() -> None:
