@@ -94,7 +94,7 @@ class SubscribeLink(Link):
         """Carry `keys`, each on its own m-line, keeping those that are already carried where they are.
 
         `live`: those of which packets come; `unheard`: those of them who don't have the floor; `codecs`: in which codec
-        each is. An m-line has one, for good. What the client can't decode is not carried.
+        each is. An m-line has one while it carries something. What the client can't decode is not carried.
         """
         self._rejected = {(key, codec) for key, codec in self._rejected if codecs.get(key) == codec}
         self.unplayable = tuple(
@@ -134,12 +134,21 @@ class SubscribeLink(Link):
         return sounds[:most] + pictures[:most]
 
     def _free(self, kind: str, codec: str) -> DownTrack | None:
-        for down in self.downs:
-            if down.key is None and down.freed and (down.kind, down.codec) == (kind, codec):
-                self._renumber(down)
-                return down
-        if len(self.downs) >= self.config.max_subscribe_sections:
-            return None
+        """An m-line for this codec: one that is free, or else another one, of which each kind has half of the most.
+
+        Where there can be no other, one that is free changes its codec: m-lines don't run out over who tries codecs.
+        """
+        those = [down for down in self.downs if down.kind == kind]
+        free = [down for down in those if down.key is None and down.freed]
+        found = next((down for down in free if down.codec == codec), None)
+        is_full = len(those) >= self.config.max_subscribe_sections // 2
+        if found is None and is_full:
+            found = next((down for down in free if not down.is_rejected), None)
+        if found is not None:
+            self._renumber(found)
+            found.speak(codec)
+        if found is not None or is_full:
+            return found
         down = DownTrack(self, str(len(self.downs)), kind, *self._new_ssrcs())
         down.speak(codec)
         self.downs.append(down)

@@ -293,6 +293,28 @@ class RealClientTests(ClientTestCase):
 
 
 @skipIf(webrtc is None, "the wrtc package is not installed")
+class FewLinesTests(ClientTestCase):
+    config = EngineConfig(port=0, max_subscribe_sections=2)
+
+    async def test_where_there_can_be_no_other_m_line_one_changes_its_codec(self) -> None:
+        anna, ben = self.browser("anna"), self.browser("ben")
+        ben.open()
+        for codec in ("VP8", "VP9", "AV1"):
+            if anna.publishing is not None:
+                anna.publishing.close()
+            await anna.publish(self.sound, self.generator.track, codec=codec)
+            for _ in range(500):
+                decoded = {entry["codecId"] for entry in await ben.inbound("video") if entry.get("framesDecoded")}
+                named = {entry["id"]: entry["mimeType"] for entry in await _stats(ben.subscribing, "codec")}
+                if {named[codec_id] for codec_id in decoded} == {f"video/{codec}"}:
+                    break
+                await asyncio.sleep(0.02)
+            else:
+                self.fail(f"no picture in {codec}")
+        self.assertEqual(len(ben.subscribing.get_transceivers()), 2)
+
+
+@skipIf(webrtc is None, "the wrtc package is not installed")
 class NoUdpTests(ClientTestCase):
     config = EngineConfig(port=0, tcp_port=0)
 
