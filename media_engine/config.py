@@ -47,6 +47,8 @@ class EngineConfig:
     max_packets_per_second_per_transport: int = 4000
     max_rtcp_per_second_per_transport: int = 400
     max_retransmissions_per_second_per_peer: int = 500
+    max_feedback_per_second_per_peer: int = 60
+    """Transport-wide feedback that a receiver is listened to: browsers send twenty a second at most."""
     max_references_per_second_per_peer: int = 100
     """Measurements of the round trip that a receiver is answered: browsers make one a second for each m-line."""
     max_checks_per_second_per_transport: int = 400

@@ -1,16 +1,18 @@
 """What the way to one receiver carries. Pure.
 
-Four witnesses: the receiver's own estimate from how delays grow (REMB, draft-alvestrand-rmcat-remb), which browsers
-make from the abs-send-time that every packet carries; what was sent lately and met with no objection; its loss; and the
-round trip. The estimate follows what is received and is late when more comes: by itself it is no sign that less would
-fit, only its fall is. So while something larger is wanted, repeated packets fill the way a little further each time,
-until somebody objects.
+Four witnesses: an estimate from how delays grow; what was sent lately and met with no objection; its loss; and the
+round trip. The estimate is ours (`estimator.py`) where the receiver says which packets came when, and otherwise its own
+(REMB, draft-alvestrand-rmcat-remb), which browsers make from the abs-send-time that packets carry then. Either follows
+what is received, and REMB is late when more comes: by itself an estimate is no sign that less would fit, only its fall
+is. So while something larger is wanted, repeated packets fill the way a little further each time, until somebody
+objects.
 """
 
 import math
 
 _LOSSY = 0.1
 _CLEAN = 0.02
+_LOSSY_THOUGH_EMPTY, _CLEAN_THOUGH_EMPTY = 0.3, 0.25
 _FALL = 0.95
 _FIRST_FALL = 0.75
 _QUEUE_SECONDS = 0.15
@@ -19,6 +21,10 @@ _LEAST_BITS_PER_SECOND = 100_000.0
 _UNLIMITED_BITS_PER_SECOND = 20_000_000.0
 _RISE_PER_SECOND = 1.08
 _STEP = 1.2
+_PACE, _PACE_WHERE_FULL = 2.5, 1.25
+_PACE_BITS_PER_SECOND = 3_000_000.0
+"""Who is sent little has proven little: no reason to have a whole picture wait for long."""
+_FULL_SECONDS = 30.0
 _LEAST_STEP = 30_000.0
 _AFTER_A_FALL_SECONDS = 4.0
 _LEAST_REST_SECONDS = 4.0
@@ -68,7 +74,7 @@ class Downlink:
             self._proven = max(self._proven, bits_per_second)
 
     def on_estimate(self, bits_per_second: float, now: float) -> None:
-        """The receiver's estimate has come. The first one is about what was sent before anything was known."""
+        """An estimate has come. The first one is about what was sent before anything was known."""
         before = self.estimate * _FALL if self.estimate < math.inf else self._proven * _FIRST_FALL
         if bits_per_second < before:
             self._object(now)
@@ -83,21 +89,33 @@ class Downlink:
         if seconds > self._round_trip + _QUEUE_SECONDS and self.estimate < self._proven:
             self._object(now)
 
-    def on_loss(self, fraction: float, now: float) -> None:
+    def on_loss(self, fraction: float, now: float, *, is_empty: bool = False) -> None:
         """The share of packets that did not arrive since this was last said, 0 to 1.
 
         Below 2 % the limit rises by 8 % a second, above 10 % it falls by half of the loss; in between it stays, as
-        radio links lose packets without being full (draft-ietf-rmcat-gcc-02, section 6).
+        radio links lose packets without being full (draft-ietf-rmcat-gcc-02, section 6). Where the way is known to be
+        `is_empty`, without a queue, it rises below 25 % and falls above 30 %: what is full is slow before it loses.
         """
-        if fraction > _LOSSY:
+        clean, lossy = (_CLEAN_THOUGH_EMPTY, _LOSSY_THOUGH_EMPTY) if is_empty else (_CLEAN, _LOSSY)
+        if fraction > lossy:
             base = min(self.loss_limit, self.sent or self.loss_limit)
             self.loss_limit = max(_LEAST_BITS_PER_SECOND, base * (1 - fraction / 2))
             self._object(now)
-        elif fraction < _CLEAN and self.loss_limit < math.inf:
+        elif fraction < clean and self.loss_limit < math.inf:
             self.loss_limit *= _RISE_PER_SECOND ** min(1.0, max(0.0, now - self._clean_at))
             if self.loss_limit > min(2 * self.capacity, _UNLIMITED_BITS_PER_SECOND):
                 self.loss_limit = math.inf
         self._clean_at = now
+
+    def picture_pace(self, sound: float, pictures: float, now: float) -> float:
+        """How fast pictures may leave beside `sound`: much faster than they come, but where the way was full lately.
+
+        Always faster than the `pictures` that are sent now: that they are too much is not for the pace to say.
+        """
+        room = max(_LEAST_BITS_PER_SECOND, self.capacity - sound)
+        if now < self._fell_at + _FULL_SECONDS:
+            return _PACE_WHERE_FULL * max(room, pictures)
+        return max(_PACE * max(room, pictures), _PACE_BITS_PER_SECOND)
 
     def _object(self, now: float) -> None:
         """Only the estimate counts now. Whoever was probing waits twice as long as the last time before the next."""

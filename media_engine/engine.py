@@ -327,6 +327,7 @@ class Engine:
         self._timer = self._loop.call_later(self.config.tick_seconds, self._tick)
         now = self.clock()
         self._mux.tick(now)
+        self._wiring.fan_out.release(now)
         for session_id, session in tuple(self._sessions.items()):
             try:
                 session.tick(now)

@@ -31,7 +31,8 @@ _LEAST_BITS_PER_SECOND, _MOST_BITS_PER_SECOND = 30_000.0, 20_000_000.0
 _FIRST_SECONDS = 1.0
 _BASE_SECONDS = 10.0
 """The quickest of ten to twenty seconds is what a way takes without a queue."""
-_HIGH_SECONDS, _HIGHER_SECONDS, _HIGHER_TIMES = 0.1, 0.01, 3
+_SHORT_SECONDS, _LONG_SECONDS = 0.04, 0.12
+_HIGHER_SECONDS, _HIGHER_TIMES = 0.005, 2
 """The line through the delays takes a third of a second to bend; a queue that is filled fast is seen sooner."""
 
 
@@ -106,14 +107,15 @@ class Group(NamedTuple):
 class Estimator:
     """One transport's estimate: `bits_per_second`, infinite before anything is known.
 
-    `came_bits_per_second` is what came lately, `queue_seconds` how much longer than the quickest the latest packets
-    were under way.
+    `queue_seconds` is how much longer than the quickest the latest packets were under way, `report_seconds` how soon
+    after it left the quickest packet was told of.
     """
 
     __slots__ = (
         "_bases",
         "_bases_since",
         "_begun_at",
+        "_came",
         "_ceiling",
         "_fell_at",
         "_group",
@@ -123,14 +125,15 @@ class Estimator:
         "_trend",
         "_updated_at",
         "bits_per_second",
-        "came_bits_per_second",
         "queue_seconds",
+        "report_seconds",
     )
 
     def __init__(self) -> None:
         self.bits_per_second = math.inf
-        self.came_bits_per_second = 0.0
         self.queue_seconds = 0.0
+        self.report_seconds = math.inf
+        self._came = 0.0
         self._ceiling = 0.0
         self._fell_at = -math.inf
         self._begun_at = self._updated_at = math.inf
@@ -147,31 +150,39 @@ class Estimator:
         self._bases_since = -math.inf
         self._rising, self._previous_queue = 0, 0.0
 
-    def on_arrivals(self, arrivals: Sequence[Arrival], beside: float, now: float) -> bool:
+    def on_arrivals(self, arrivals: Sequence[Arrival], beside: float, now: float, *, is_probing: bool = False) -> bool:
         """Packets have come, says a feedback that has come now. Whether more is sent than gets through.
 
         `beside` is what is sent in bits per second without a number: it is part of the estimate, and believed to come.
+        Who `is_probing` for more than they need wants to know sooner.
         """
         verdict = 0
         for arrival in arrivals:
             verdict = self._add(arrival) or verdict
         group = self._group
-        if group is None or not self._groups:
+        if group is None or not arrivals or not self._groups:
             return False
-        if self._rising + self._is_higher(group.arrived_at - group.left_at - min(self._bases)) >= _HIGHER_TIMES:
-            verdict = 1  # why wait until it is over
+        self.queue_seconds = max(0.0, group.arrived_at - group.left_at - min(self._bases))
+        long = _SHORT_SECONDS if is_probing else _LONG_SECONDS
+        if self.queue_seconds > long and self._rising + self._is_higher(self.queue_seconds) >= _HIGHER_TIMES:
+            verdict = 1
         came = self._rate(_RATE_SECONDS)
-        self.came_bits_per_second = came + beside if came else 0.0
+        self._came = self._rate(_LATEST_RATE_SECONDS) or came
         self._begun_at = min(self._begun_at, now)
-        if verdict > 0:
-            latest = self._rate(_LATEST_RATE_SECONDS)
-            self._fall(beside + (min(came, latest) if latest else came), now)
+        self.report_seconds = min(self.report_seconds, now - arrivals[-1].left_at)
+        if verdict > 0 and came:
+            # What came while it was narrow: not before it became so, and not before there was more than it carries.
+            self._fall((max if is_probing else min)(came, self._came) + beside, now)
         elif came and self.bits_per_second == math.inf:
             self._begin(came + beside, now)
         elif came and verdict == 0:
             self._rise(came + beside, now)
         self._updated_at = now
         return verdict > 0
+
+    def seconds_of(self, octets: float) -> float:
+        """How long it takes for so much to come, at the pace of the latest."""
+        return 8 * octets / max(self._came, _LEAST_BITS_PER_SECOND)
 
     def _add(self, arrival: Arrival) -> int:
         """Take one packet. What a group that is over by it says: 1 too much, -1 a queue that drains, 0 nothing."""
@@ -194,27 +205,26 @@ class Estimator:
         """Take a group that is over."""
         last = self._groups[-1] if self._groups else None
         self._groups.append(group)
-        verdict = self._measure_queue(group)
+        self._measure_queue(group)
         if last is None or group.arrived_at < last.arrived_at:
-            return verdict
+            return 0
         apart = group.left_at - last.left_at
         later = group.arrived_at - last.arrived_at - apart
-        return self._trend.add(1000 * later, 1000 * apart, 1000 * group.arrived_at) or verdict
+        return self._trend.add(1000 * later, 1000 * apart, 1000 * group.arrived_at)
 
-    def _measure_queue(self, group: Group) -> int:
-        """How long the queue is by now. 1 where it is long and has grown several times running."""
+    def _measure_queue(self, group: Group) -> None:
+        """How long the queue was for `group`, and how often running it has grown."""
         delay = group.arrived_at - group.left_at
         current, before = self._bases
         if group.left_at > self._bases_since + _BASE_SECONDS:
             current, before, self._bases_since = delay, current, group.left_at
         self._bases = min(current, delay), before
-        self.queue_seconds = queue = delay - min(self._bases)
+        queue = delay - min(self._bases)
         self._rising = self._rising + 1 if self._is_higher(queue) else 0
         self._previous_queue = queue
-        return int(self._rising >= _HIGHER_TIMES)
 
     def _is_higher(self, queue: float) -> bool:
-        return queue > _HIGH_SECONDS and queue > self._previous_queue + _HIGHER_SECONDS
+        return queue > _SHORT_SECONDS and queue > self._previous_queue + _HIGHER_SECONDS
 
     def _rate(self, seconds: float) -> float:
         """What came in the latest `seconds`, in bits per second; 0 while that can't be told.
@@ -233,7 +243,7 @@ class Estimator:
 
     def _fall(self, came: float, now: float) -> None:
         """To less than what came, so that the queue drains. A fall that follows too soon is the same one."""
-        if now < self._fell_at + _BETWEEN_FALLS_SECONDS or not came:
+        if now < self._fell_at + _BETWEEN_FALLS_SECONDS:
             return
         self._fell_at, self._ceiling = now, came
         self.bits_per_second = max(_LEAST_BITS_PER_SECOND, min(self.bits_per_second, _DECREASE * came))

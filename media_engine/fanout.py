@@ -4,18 +4,25 @@ One object, so that a native sender can take its place. It renumbers, encrypts a
 makes no object per receiver, and one receiver's trouble never stops the others.
 """
 
+import math
 import struct
 from collections.abc import Iterable
 
 from media_engine.burst import Burst
 from media_engine.datagrams import Outbox
 from media_engine.forwarder import Epoch, rewrite_picture
+from media_engine.pacing import REPAIR_OCTETS, Pace
 from media_engine.packet_cache import Packet
 from media_engine.packet_trace import PacketTrace
+from media_engine.sdp_write import TRANSPORT_SEQUENCE_ID
 from media_engine.srtp import TRAILER_BYTES, length
 from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
 
 _NUMBERS = struct.Struct("!HII")
+_COUNTED = struct.Struct("!HIIIBHx")
+"""The same and, in place of the time of sending, a transport-wide number."""
+_SHOWN_EXTENSIONS = 0xBEDE0002
+_NUMBER_ELEMENT = TRANSPORT_SEQUENCE_ID << 4 | 1
 _SEND_TIME_START = 17
 _SEND_TIME_END = 20
 _WAIT_START, _WAIT_END = 20, 24
@@ -49,6 +56,8 @@ class FanOut:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._pending: dict[object, tuple[UpTrack, list[Packet]]] = {}
+        self._paced: dict[Pace, None] = {}
+        """Those of which something waits."""
         self._now = 0.0
         self.failures = 0
         """How often sending to one receiver has raised; the others got theirs."""
@@ -72,14 +81,17 @@ class FanOut:
         for upstream, (track, packets) in pending.items():
             if track.downs:
                 self._send(Burst(upstream, packets), track.downs)
+        if self._paced:
+            self.release(self._now)
         self._outbox.send()
 
-    def _send(self, burst: Burst, downs: Iterable[DownTrack]) -> None:
+    def _send(self, burst: Burst, downs: Iterable[DownTrack]) -> None:  # noqa: PLR0912, PLR0915 - calls cost more
         """Renumber and encrypt `burst` for every one of `downs`."""
         outbox, parts, runs = self._outbox, burst.parts, burst.runs
         view, place, numbers, add = outbox.view, outbox.place, _NUMBERS.pack_into, outbox.runs.append
+        counted = _COUNTED.pack_into
         upstream, first, newest, now = burst.upstream, burst.first_sequence, burst.newest, self._now
-        count, octets = len(parts), burst.octets
+        count, octets, is_picture, lump = len(parts), burst.octets, newest.video, burst.size
         room = burst.size + _LARGEST_TAG_BYTES * count + TRAILER_BYTES
         for down in downs:
             link = down.link
@@ -92,16 +104,28 @@ class FanOut:
                 if epoch is None or epoch.upstream is not upstream or first < epoch.first_sequence:
                     self._begin(burst, down)
                     continue
+                if is_picture:
+                    pace = link.pace
+                    if lump > pace.left:
+                        self._hold(burst, down, epoch)
+                        continue
+                    pace.left -= lump
                 at = start = outbox.reserve(room, count)
                 seal, tx, overhead, ssrc = srtp.seal, srtp.tx, srtp.overhead, down.ssrc
                 sequence_offset, timestamp_offset = epoch.sequence_offset, epoch.timestamp_offset
                 picture_moves, is_special = epoch.picture_id_offset or epoch.tl0_offset, down.payload_type or down.wait
+                numbered = down.numbered
+                number = numbered.following if numbered is not None else 0
                 refused = False
                 for data, size, sequence, timestamp, packet in parts:
                     end = at + size
                     view[at:end] = data
                     out, time = (sequence + sequence_offset) & 0xFFFF, (timestamp + timestamp_offset) & 0xFFFFFFFF
-                    numbers(view, at + 2, out, time, ssrc)
+                    if number:
+                        counted(view, at + 2, out, time, ssrc, _SHOWN_EXTENSIONS, _NUMBER_ELEMENT, number & 0xFFFF)
+                        number += 1
+                    else:
+                        numbers(view, at + 2, out, time, ssrc)
                     if is_special:
                         _suit(view, at, down)
                     if picture_moves:
@@ -124,10 +148,34 @@ class FanOut:
             except Exception:  # noqa: BLE001 - whatever is wrong with one receiver, the others get theirs
                 self.failures += 1
                 continue
+            if numbered is not None:
+                numbered.runs.append((numbered.following, count, now, octets))
+                numbered.following = number
             down.packets += count
             down.octets += octets
             if newest.sequence + sequence_offset > forwarder.last_sequence:
                 forwarder.note(newest, now)
+
+    def _hold(self, burst: Burst, down: DownTrack, epoch: Epoch) -> None:
+        """Let what is more than may leave at once wait for its turn."""
+        down.link.pace.put(down, epoch, list(burst.packets), self._now)
+        self._paced[down.link.pace] = None
+
+    def release(self, now: float) -> None:
+        """Send what has waited and whose turn has come, to whoever may have it now. Call with every tick, too."""
+        self._now = now = max(now, self._now)
+        for pace in tuple(self._paced):
+            turns, left = pace.due(now), pace.left
+            pace.left = math.inf
+            for down, epoch, packets, sequence in turns:
+                if epoch is None:
+                    self._retransmit(down, sequence, now)
+                else:
+                    self._send(Burst(epoch.upstream, packets), (down,))
+            pace.left = left
+            if not pace.is_waiting:
+                del self._paced[pace]
+        self._outbox.send()
 
     def _note(self, trace: PacketTrace, burst: Burst, down: DownTrack, start: int) -> None:
         link = down.link
@@ -179,11 +227,18 @@ class FanOut:
 
         Pictures go by RTX (RFC 4588), of which sound knows nothing. Returns how many octets that took.
         """
-        before = down.retransmitted_octets
+        before, pace, waiting = down.retransmitted_octets, down.link.pace, 0
         for sequence in sequences:
-            self._retransmit(down, sequence, now)
+            if not down.video:
+                self._retransmit(down, sequence, now)
+            elif pace.left > 0:
+                pace.left -= self._retransmit(down, sequence, now)
+            else:
+                pace.put_repair(down, sequence, now)
+                self._paced[pace] = None
+                waiting += REPAIR_OCTETS
         self._outbox.send()
-        return down.retransmitted_octets - before
+        return down.retransmitted_octets - before + waiting
 
     def repeat(self, down: DownTrack, octets: int, now: float) -> int:
         """Send again what `down` was sent last, newest first, until `octets` are spent. Returns how many were."""
@@ -195,16 +250,17 @@ class FanOut:
         self._outbox.send()
         return down.retransmitted_octets - before
 
-    def _retransmit(self, down: DownTrack, sequence: int, now: float) -> None:
+    def _retransmit(self, down: DownTrack, sequence: int, now: float) -> int:
+        """Send one packet again; how many octets of payload that took."""
         found = down.forwarder.find(sequence)
         up, link = down.up, down.link
         if found is None or up is None:
-            return
+            return 0
         epoch, upstream_sequence = found
         packet = up.cache.get(upstream_sequence) if epoch.upstream is up.log else None
         srtp, destination = link.srtp, link.ice.destination
         if packet is None or srtp is None or destination is None:
-            return
+            return 0
         data, head = packet.data, packet.payload_start
         size = len(data) + (_RTX_HEADER_BYTES if down.video else 0)
         outbox = self._outbox
@@ -226,6 +282,7 @@ class FanOut:
             outbox.runs.append((destination, start, datagram, datagram))
             down.retransmitted += 1
             down.retransmitted_octets += len(data) - head
+        return len(data) - head
 
     @staticmethod
     def _wrap(view: memoryview, packet: Packet, down: DownTrack, epoch: Epoch, sequence: int, now: float) -> None:
@@ -237,6 +294,10 @@ class FanOut:
         view[:head] = data[:head]
         view[head : head + _RTX_HEADER_BYTES] = (sequence & 0xFFFF).to_bytes(_RTX_HEADER_BYTES, "big")
         view[1] = data[1] & 0x80 | down.rtx_payload_type
-        view[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)
+        if down.numbered is None:
+            view[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)
+        else:
+            number = down.numbered.note(len(data) - head, now)
+            view[_SEND_TIME_START - 1 : _SEND_TIME_END] = bytes((_NUMBER_ELEMENT, number >> 8, number & 0xFF, 0))
         if down.wait:
             view[_WAIT_START:_WAIT_END] = down.wait

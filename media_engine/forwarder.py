@@ -35,7 +35,7 @@ class Forwarder:
     before `first_sequence`. `note` must be called for every packet sent; the fan-out does it inline.
     """
 
-    __slots__ = ("_clock_rate", "_epochs", "epoch", "last_at", "last_packet", "last_sequence")
+    __slots__ = ("_clock_rate", "_epochs", "_last_epoch", "epoch", "last_at", "last_packet", "last_sequence")
 
     def __init__(self, clock_rate: int, first_sequence: int | None = None) -> None:
         self._clock_rate = clock_rate
@@ -46,6 +46,7 @@ class Forwarder:
         start = random.randrange(0x8000) if first_sequence is None else first_sequence  # noqa: S311
         self.last_sequence = start - 1
         self.last_packet: Packet | None = None
+        self._last_epoch: Epoch | None = None
         self.last_at = 0.0
 
     def begin(self, upstream: object, packet: Packet, now: float, elapsed_ticks: int | None = None) -> Epoch:
@@ -54,9 +55,8 @@ class Forwarder:
         `elapsed_ticks` is how much later it is than that packet, where the publisher's clock says so; else ours does.
         """
         timestamp_offset = picture_id_offset = tl0_offset = 0
-        last = self.last_packet
-        if last is not None:
-            previous = self._epochs[-1]
+        last, previous = self.last_packet, self._last_epoch
+        if last is not None and previous is not None:
             if previous.upstream is upstream:
                 timestamp_offset = previous.timestamp_offset
             else:
@@ -94,7 +94,7 @@ class Forwarder:
         epoch = self.epoch
         if epoch is not None and packet.sequence + epoch.sequence_offset > self.last_sequence:
             self.last_sequence = packet.sequence + epoch.sequence_offset
-            self.last_packet = packet
+            self.last_packet, self._last_epoch = packet, epoch
             self.last_at = now
 
     def find(self, sequence: int) -> tuple[Epoch, int] | None:

@@ -19,7 +19,8 @@ OPUS_PAYLOAD_TYPE = PAYLOAD_TYPES[OPUS]
 VP8_PAYLOAD_TYPE = PAYLOAD_TYPES[VP8]
 AUDIO_LEVEL_ID = 1
 ABSOLUTE_SEND_TIME_ID = 2
-PLAYOUT_DELAY_ID = 3
+TRANSPORT_SEQUENCE_ID = 3
+PLAYOUT_DELAY_ID = 5
 MAX_ENCODINGS = 3
 OFFERED_PROFILE = "42e01f"
 """Constrained baseline, which every browser names. Decoders take what encoders send of higher ones, too."""
@@ -29,6 +30,19 @@ OFFERED_PROFILE = "42e01f"
 _PUBLISH_EXTENSIONS = {
     "audio": (sdp.MID, sdp.AUDIO_LEVEL),
     "video": (sdp.MID, sdp.TRANSPORT_SEQUENCE),
+}
+_EXTENSIONS = {
+    "audio": {sdp.AUDIO_LEVEL: AUDIO_LEVEL_ID, sdp.ABSOLUTE_SEND_TIME: ABSOLUTE_SEND_TIME_ID},
+    "video": {
+        sdp.ABSOLUTE_SEND_TIME: ABSOLUTE_SEND_TIME_ID,
+        sdp.TRANSPORT_SEQUENCE: TRANSPORT_SEQUENCE_ID,
+        sdp.PLAYOUT_DELAY: PLAYOUT_DELAY_ID,
+    },
+}
+"""Of what receivers are sent. A picture has a time of sending, or a number where the receiver counts (`counts`)."""
+_FEEDBACK = {
+    "audio": ("goog-remb", "nack"),
+    "video": ("transport-cc", "goog-remb", "ccm fir", "nack", "nack pli"),
 }
 _VIDEO_FEEDBACK = ("transport-cc", "ccm fir", "nack", "nack pli")
 
@@ -113,6 +127,18 @@ def _picture_lines(codec: str, number: int, h264_profile: str) -> list[str]:
     }.get(codec)
     lines = [f"a=rtpmap:{number} {codec.upper()}/90000"]
     return [*lines, f"a=fmtp:{number} {parameters}"] if parameters else lines
+
+
+def counts(section: Section, codec: Codec) -> bool:
+    """Whether the receiver says which packets came when, of those that carry a transport-wide number as we number it.
+
+    Sound never does: repeated, it has to be the same packet.
+    """
+    return (
+        section.kind == "video"
+        and section.extensions.get(sdp.TRANSPORT_SEQUENCE) == TRANSPORT_SEQUENCE_ID
+        and section.gives_feedback(codec, "transport-cc")
+    )
 
 
 def repeats(section: Section, codec: Codec) -> bool:
@@ -211,10 +237,10 @@ def _watched_section(section: Section, sent: AnsweredSection) -> list[str]:
         rtx = again.get(codec.payload_type)
         formats += [str(codec.payload_type)] + ([str(rtx.payload_type)] if rtx else [])
     lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(formats)}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
-    known = {sdp.ABSOLUTE_SEND_TIME: ABSOLUTE_SEND_TIME_ID, **({sdp.AUDIO_LEVEL: AUDIO_LEVEL_ID} if audio else {})}
+    known = _EXTENSIONS[section.kind]
     lines += [f"a=extmap:{ours} {uri}" for uri, ours in known.items() if section.extensions.get(uri) == ours]
     lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize"]
-    feedback = ("goog-remb", "nack") if audio else ("goog-remb", "ccm fir", "nack", "nack pli")
+    feedback = _FEEDBACK[section.kind]
     for codec in codecs:
         number, rtx = codec.payload_type, again.get(codec.payload_type)
         lines += [f"a=rtpmap:{number} opus/48000/2"] if audio else _mapping(codec, section)
@@ -266,19 +292,15 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
     number, rtx = PAYLOAD_TYPES[section.codec], RTX_PAYLOAD_TYPES[section.codec]
     formats = str(OPUS_PAYLOAD_TYPE) if audio else f"{number} {rtx}"
     lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
-    if audio:
-        lines.append(f"a=extmap:{AUDIO_LEVEL_ID} {sdp.AUDIO_LEVEL}")
-    lines.append(f"a=extmap:{ABSOLUTE_SEND_TIME_ID} {sdp.ABSOLUTE_SEND_TIME}")
-    if not audio:
-        lines.append(f"a=extmap:{PLAYOUT_DELAY_ID} {sdp.PLAYOUT_DELAY}")
+    lines += [f"a=extmap:{number} {uri}" for uri, number in _EXTENSIONS[section.kind].items()]
     lines += ["a=sendonly" if section.track else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize", "a=rtcp-xr:rcvr-rtt=all"]
     if audio:
         lines.append(f"a=rtpmap:{OPUS_PAYLOAD_TYPE} opus/48000/2")
-        lines += [f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} {name}" for name in ("goog-remb", "nack")]
+        lines += [f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} {name}" for name in _FEEDBACK["audio"]]
         lines.append(f"a=fmtp:{OPUS_PAYLOAD_TYPE} minptime=10;useinbandfec=1")
     else:
         lines += _picture_lines(section.codec, number, OFFERED_PROFILE)
-        lines += [f"a=rtcp-fb:{number} {name}" for name in ("goog-remb", "ccm fir", "nack", "nack pli")]
+        lines += [f"a=rtcp-fb:{number} {name}" for name in _FEEDBACK["video"]]
         lines += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={number}"]
     if section.track:
         lines.append(f"a=msid:{section.stream} {section.track}")

@@ -16,22 +16,23 @@ from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, w
 from media_engine.allowance import Allowance
 from media_engine.codecs import OPUS, VP8
 from media_engine.doubling import Doubling
-from media_engine.downlink import Downlink
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack, UnplayableTrack
+from media_engine.feedback import TransportFeedback
 from media_engine.grants import Source
 from media_engine.link import Link, LinkOwner
+from media_engine.pacing import Pace
 from media_engine.repairs import Repairs
 from media_engine.sdp import Description
 from media_engine.sdp_write import OfferedSection
 from media_engine.tracks import DownTrack, TrackKey, UpTrack
 from media_engine.waiting import Waiting, element
+from media_engine.way import Way
 from media_engine.wiring import Wiring
 
 _REPORT_MEMORY = 8
 _FULL_HEIGHTS = {Source.CAMERA: 720, Source.SCREEN: 1080}
 _MEASURE_SECONDS = 0.4
-_ALLOCATE_SECONDS = 0.5
 _LAST = 1 << 30
 _MOST_DOUBLED = 8
 """Packets of one voice in a tick."""
@@ -57,7 +58,10 @@ class SubscribeLink(Link):
         self.downs: list[DownTrack] = []
         self.offer_id = 0
         self.in_flight: tuple[TrackKey | None, ...] | None = None
-        self.downlink = Downlink()
+        self.way = Way()
+        self.downlink = self.way.downlink
+        self.pace = Pace()
+        self._feedback = Allowance(self.config.max_feedback_per_second_per_peer)
         self.tiles: Mapping[TrackKey, int] | None = None
         """Height in device pixels of each picture shown, most important first; None before the client has said."""
         self.decodes: AbstractSet[str] | None = None
@@ -66,9 +70,6 @@ class SubscribeLink(Link):
         """What it may receive and can't show."""
         self._rejected: set[tuple[TrackKey, str]] = set()
         self._places: dict[TrackKey, int] = {}
-        self._padding = 0.0
-        self.allocate_at = 0.0
-        """When to ask anew which encodings fit: what comes and what gets through changes without anybody saying so."""
         self._sent_octets = self._sent_again = 0
         self._media = self._measured_at = 0.0
         self._expected, self._lost = 0, 0.0
@@ -83,6 +84,11 @@ class SubscribeLink(Link):
         self._sound = 0.0
         self._asked = self._asked_before = self._shown = 0
         self.repairs = Repairs(self.config.max_retransmissions_per_second_per_peer)
+
+    @property
+    def allocate_at(self) -> float:
+        """When to ask anew which encodings fit."""
+        return self.way.allocate_at
 
     def want(
         self,
@@ -227,6 +233,7 @@ class SubscribeLink(Link):
                 # Everybody can decode VP8 (RFC 7742, section 5): who rejects that has other reasons.
                 self._rejected.add((key, down.codec))
             if down.video:
+                self._number(down, section)
                 number = sdp_write.RTX_PAYLOAD_TYPES[down.codec]
                 rtx = section.codecs.get(number)
                 down.rtx_payload_type = number if rtx is not None and rtx.name == "rtx" else -1
@@ -235,6 +242,11 @@ class SubscribeLink(Link):
         self.in_flight = None
         if self.state is None and answer.fingerprints:
             self.start(answer.fingerprints)
+
+    def _number(self, down: DownTrack, section: sdp.Section) -> None:
+        """Have the packets of `down` counted, if the client says which of them came."""
+        counts = [sdp_write.counts(section, codec) for codec in sdp_write.accepted_codecs(section)]
+        down.numbered = self.way.numbered if counts and all(counts) else None
 
     @staticmethod
     def _agrees(section: sdp.Section, down: DownTrack) -> bool:
@@ -245,11 +257,12 @@ class SubscribeLink(Link):
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Requests of the receiver, for m-lines that it is being sent."""
+        if isinstance(item, TransportFeedback):
+            if self._feedback.take() and self.way.on_feedback(item, self._sound, now):
+                self._pause_pictures()
+            return
         if isinstance(item, rtcp.BandwidthEstimate):
-            before = self.downlink.available
-            self.downlink.on_estimate(item.bits_per_second, now)
-            if self.downlink.available < before:
-                self.allocate_at = now
+            self.way.on_receivers_estimate(item.bits_per_second, now)
             return
         if isinstance(item, rtcp.ReferenceTime):
             # Who only receives learns the round trip by nothing else, and waits with pictures as long as repairs take.
@@ -273,6 +286,14 @@ class SubscribeLink(Link):
             due = self.repairs.due(item.ssrc, item.sequences, self.round_trip_seconds, now)
             self._asked += len(due) if down.video else 0
             self.repairs.left_octets -= self.fan_out.retransmit(down, due, now)
+
+    def _pause_pictures(self) -> None:
+        """Now, not with the next tick: they fill the way, and sound waits behind them."""
+        for down in self.downs:
+            if down.video:
+                down.rank = PAUSED
+                down.disconnect()
+        self.pace.clear()
 
     def _on_report(self, block: rtcp.ReportBlock, now: float) -> None:
         down = self._by_ssrc.get(block.ssrc)
@@ -321,7 +342,6 @@ class SubscribeLink(Link):
         `rates` are the bits per second of each source's encodings (`tracks.coming`). Returns whether connections have
         to follow: something else was chosen, or what was chosen has taken its place.
         """
-        self.allocate_at = now + _ALLOCATE_SECONDS
         self._measure(now)
         downs, pictures, sound = [], [], 0.0
         for down in sorted(self.downs, key=self._place):
@@ -336,8 +356,11 @@ class SubscribeLink(Link):
             elif down.up is not None:
                 sound += coming[0]
         self._sound = sound
-        chosen = allocate(pictures, self.downlink.capacity - sound, self.downlink.loss_limit - sound)
-        self._padding = self.downlink.padding(wanted_more(pictures, chosen), self._media, now)
+        if self.way.is_paused(now):
+            chosen = [PAUSED] * len(pictures)
+        else:
+            chosen = allocate(pictures, self.downlink.capacity - sound, self.downlink.loss_limit - sound)
+        self.way.probe(wanted_more(pictures, chosen), self._media, now)
         changed = False
         for down, index in zip(downs, chosen, strict=True):
             changed |= down.rank != index or down.switched
@@ -373,7 +396,7 @@ class SubscribeLink(Link):
             self._sent_octets, self._sent_again, self._measured_at = octets, again, now
             self._hold_pictures(now)
         if self._expected >= _LEAST_REPORTED:
-            self.downlink.on_loss(self._lost / self._expected, now)
+            self.way.on_loss(self._lost / self._expected, now)
             self._expected, self._lost = 0, 0.0
 
     def _hold_pictures(self, now: float) -> None:
@@ -393,6 +416,7 @@ class SubscribeLink(Link):
     def counted(self) -> Counter[str]:
         """See `Link.counted`."""
         counted = super().counted() + self._past
+        counted["dropped_paced"] = self.pace.dropped
         for down in self.downs:
             counted.update(_counted(down))
         return counted
@@ -401,12 +425,18 @@ class SubscribeLink(Link):
         """Refill the retransmission allowance and send the reports that are due."""
         super().tick(now)
         self._references.refill(self.config.tick_seconds)
+        self._feedback.refill(self.config.tick_seconds)
         self.repairs.refill(self.config.tick_seconds, self.downlink.available)
+        self.pace.refill(self.downlink.picture_pace(self._sound, self._media - self._sound, now) / 8, now)
         if self.srtp is not None:
             self.send_due_reports(now)
             self._double(now)
-            if self._padding:
-                self._pad(int(self._padding * self.config.tick_seconds / 8), now)
+            self._pad(now)
+
+    def close(self, *, farewell: bool = True) -> None:
+        """End the transport, and what waits for its turn."""
+        self.pace.clear()
+        super().close(farewell=farewell)
 
     def _double(self, now: float) -> None:
         """Send the sound of the last tick once more, where that helps."""
@@ -419,11 +449,13 @@ class SubscribeLink(Link):
                 self.repairs.left_octets -= octets
             down.doubled = newest
 
-    def _pad(self, octets: int, now: float) -> None:
+    def _pad(self, now: float) -> None:
         """Send again, as retransmissions, what was sent lately: padding that a receiver knows how to drop."""
+        left = octets = self.way.padding_octets(self.config.tick_seconds, now) if not self.pace.is_waiting else 0
         for down in self.downs:
-            if octets > 0 and down.video and down.up is not None and down.rtx_payload_type >= 0:
-                octets -= self.fan_out.repeat(down, octets, now)
+            if left > 0 and down.video and down.up is not None and down.rtx_payload_type >= 0:
+                left -= self.fan_out.repeat(down, left, now)
+        self.way.padded(octets - left)
 
 
 def _counted(down: DownTrack) -> dict[str, int]:

@@ -5,14 +5,17 @@ An UpTrack is one encoding of what a client publishes on one m-line: a picture m
 decided in `session.py` alone.
 """
 
+from __future__ import annotations
+
 import random
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from media_engine.codecs import OPUS, VP8
 from media_engine.forwarder import Forwarder
 from media_engine.grants import Source
 from media_engine.ice import IceTransport
+from media_engine.numbered import Numbered
 from media_engine.packet_cache import PacketCache
 from media_engine.receive_log import ReceiveLog
 from media_engine.rtcp import ReportBlock, SenderReport
@@ -20,6 +23,9 @@ from media_engine.sdp_write import RTX_PAYLOAD_TYPES
 from media_engine.srtp import SrtpPair
 from media_engine.voices import Loudness
 from media_engine.waiting import Waiting
+
+if TYPE_CHECKING:
+    from media_engine.pacing import Pace
 
 AUDIO_CLOCK_RATE = 48000
 VIDEO_CLOCK_RATE = 90000
@@ -36,11 +42,12 @@ TrackKey = tuple[str, Source]
 
 
 class ReceiverLink(Protocol):
-    """The way to one receiver, as the hot path sees it."""
+    """The way to one receiver, as the hot path sees it. `pace` says how much of pictures may leave at once."""
 
     peer_id: str
     srtp: SrtpPair | None
     ice: IceTransport
+    pace: Pace
 
     @property
     def session(self) -> object:
@@ -186,7 +193,8 @@ class DownTrack:
     says that one has taken the other's place, which the former's `downs` don't know yet. `payload_type` is what a
     receiver that has offered wants its packets to carry; 0 where it is ours. `wait` is the header extension that asks
     to show its pictures later (`waiting.py`); `doubled` the last sequence number that had its turn to be sent twice;
-    `is_rejected` whether the client has refused the m-line.
+    `is_rejected` whether the client has refused the m-line; `numbered` counts its packets, where the receiver says
+    which of them came.
     """
 
     __slots__ = (
@@ -204,6 +212,7 @@ class DownTrack:
         "nacks",
         "negotiated",
         "next_up",
+        "numbered",
         "octets",
         "packets",
         "payload_type",
@@ -237,6 +246,7 @@ class DownTrack:
         self.rtx_payload_type = RTX_PAYLOAD_TYPES[self.codec]
         self.payload_type = 0
         self.wait: bytes | None = None
+        self.numbered: Numbered | None = None
         self.key: TrackKey | None = None
         self.negotiated: TrackKey | None = None
         self.freed = True

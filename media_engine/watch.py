@@ -59,6 +59,7 @@ class WatchLink(SubscribeLink):
             rtx = section.find_rtx(codec) if down.video else None
             types[codec.name] = codec.payload_type, rtx.payload_type if rtx is not None else -1
         self._speak(down, codecs[0].name)
+        self._number(down, section)
         self.downs.append(down)
         self._by_ssrc[down.ssrc] = down
         return down

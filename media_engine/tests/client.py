@@ -243,6 +243,8 @@ class Client:
         self.transport_sequence = 65500
         self.level = 5
         """How loud its sound is (RFC 6464): 0 is the loudest, 127 silence; below 0 it does not say."""
+        self.accepts: tuple[str, ...] = ()
+        """What lines of an offer begin with that its answers keep, besides what every answer has."""
 
     def grant(
         self,
@@ -292,11 +294,15 @@ class Client:
         assert transport is not None
         first = not transport.remote_ufrag
         transport.follow(offer.sdp)
-        self.engine.accept_answer(self.session_id, self.peer_id, offer.offer_id, answer_to(offer.sdp, transport))
+        self.engine.accept_answer(self.session_id, self.peer_id, offer.offer_id, self._answer_to(offer.sdp))
         self.answered += 1
         if first:
             transport.send_raw(transport.binding_request())
             transport.start_dtls()
+
+    def _answer_to(self, offer: str) -> str:
+        assert self.subscribing is not None
+        return answer_to(offer, self.subscribing, *self.accepts)
 
     async def connected(self) -> None:
         """Wait until the subscribing transport can receive media."""
@@ -481,8 +487,8 @@ def _publish_section(mid: str, source: Source) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def answer_to(offer: str, transport: ClientTransport) -> str:
-    """Accept every m-line of a subscribe offer."""
+def answer_to(offer: str, transport: ClientTransport, *accepted: str) -> str:
+    """Accept every m-line of a subscribe offer, and the lines of it that begin with one of `accepted`."""
     head, *sections = offer.split("\r\nm=")
     bundle = _find(r"a=group:BUNDLE ([^\r\n]+)", head)
     text = (
@@ -490,7 +496,7 @@ def answer_to(offer: str, transport: ClientTransport) -> str:
         f"a=ice-ufrag:{transport.ice.ufrag}\r\na=ice-pwd:{transport.ice.password}\r\n"
         f"a=fingerprint:sha-256 {transport.dtls.fingerprint}\r\na=setup:active"
     )
-    keep = ("a=mid:", "a=rtcp-mux", "a=rtpmap:", "a=fmtp:", "c=")
+    keep = ("a=mid:", "a=rtcp-mux", "a=rtpmap:", "a=fmtp:", "c=", *accepted)
     for section in sections:
         first, *lines = section.split("\r\n")
         direction = "a=recvonly" if "a=sendonly" in lines else "a=inactive"

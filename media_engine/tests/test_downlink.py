@@ -75,6 +75,23 @@ def test_loss_on_a_radio_link_limits_nothing_and_much_of_it_does_until_it_is_ove
     assert down.available == 2_000_000
 
 
+def test_where_no_queue_is_seen_a_fifth_may_be_lost_at_random_and_what_fell_for_more_rises_again() -> None:
+    down = Downlink()
+    down.on_estimate(2_000_000, 0.0)
+    down.on_sent(1_000_000, 0.5)
+    down.on_loss(0.22, 1.0, is_empty=True)
+    assert down.available == 2_000_000
+    down.on_loss(0.34, 2.0, is_empty=True)
+    assert down.available == 830_000
+    down.on_loss(0.28, 3.0, is_empty=True)
+    assert down.available == 830_000
+    for second in range(4, 20):
+        down.on_loss(0.2, float(second), is_empty=True)
+    assert down.available == 2_000_000
+    down.on_loss(0.2, 21.0)
+    assert down.available < 1_000_000
+
+
 def test_while_more_is_wanted_the_way_is_filled_a_step_further_each_time_and_not_right_after_a_fall() -> None:
     down = Downlink()
     down.on_estimate(500_000, 0.0)
@@ -108,6 +125,22 @@ def test_a_round_trip_that_grows_objects_to_more_than_the_estimate() -> None:
     assert down.available == 400_000
     down.on_round_trip(0.3, 2.0)
     assert down.available == 200_000
+
+
+def test_pictures_leave_much_faster_than_they_come_and_hardly_where_the_way_was_full_lately() -> None:
+    down = Downlink()
+    assert down.picture_pace(50_000, 0.0, 0.0) == math.inf
+    down.on_estimate(400_000, 1.0)
+    assert down.picture_pace(50_000, 0.0, 1.0) == 3_000_000
+    down.on_estimate(2_000_000, 2.0)
+    assert down.picture_pace(50_000, 0.0, 2.0) == 2.5 * 1_950_000
+    down.on_estimate(300_000, 3.0)
+    assert down.picture_pace(50_000, 0.0, 3.0) == 1.25 * 250_000
+    assert down.picture_pace(250_000, 0.0, 3.0) == 1.25 * 100_000
+    assert down.picture_pace(50_000, 700_000, 3.0) == 1.25 * 700_000
+    assert down.picture_pace(50_000, 0.0, 34.0) == 3_000_000
+    down.on_loss(0.5, 35.0)
+    assert down.picture_pace(50_000, 0.0, 80.0) == 3_000_000
 
 
 class Way:

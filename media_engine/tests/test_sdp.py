@@ -97,7 +97,10 @@ class SampleTests(TestCase):
         self.assertEqual([section.direction for section in offer.sections], ["sendonly", "sendonly", "inactive"])
         self.assertEqual(offer.sections[1].ssrcs, {21: 22})
         self.assertIn("a=msid:anna anna:camera\r\n", text)
-        self.assertNotIn("transport-cc", text)
+        sound, picture = offer.sections[:2]
+        self.assertNotIn(sdp.TRANSPORT_SEQUENCE, sound.extensions)  # repeated, it has to be the same packet
+        self.assertFalse(sound.gives_feedback(sound.codecs[111], "transport-cc"))
+        self.assertTrue(sdp_write.counts(picture, picture.codecs[96]))
         self.assertNotIn("31", re.findall(r"a=ssrc:(\d+)", text))
 
 

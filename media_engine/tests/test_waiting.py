@@ -34,8 +34,8 @@ def test_they_wait_no_longer_when_nothing_was_lost_for_a_while() -> None:
     for second in range(23, 30):
         waiting.on_lost(0.0, 0.1, float(second))
     assert not waiting.seconds
-    assert element(0.0) == bytes((0x32, 0x00, 0x03, 0xE8))
-    assert element(0.9) == element(0.4) == bytes((0x32, 0x02, 0x83, 0xE8))
+    assert element(0.0) == bytes((0x52, 0x00, 0x03, 0xE8))
+    assert element(0.9) == element(0.4) == bytes((0x52, 0x02, 0x83, 0xE8))
 
 
 def test_sound_is_doubled_until_next_to_nothing_is_lost_and_only_where_it_fits() -> None:
@@ -92,7 +92,7 @@ class LossyWayTests(EngineTestCase):
             await ben.subscribing.check()
             self.clock.advance(0.5)
             link.allocate({}, self.clock())
-        self.assertIn("a=extmap:3 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", ben.offers[-1].sdp)
+        self.assertIn("a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", ben.offers[-1].sdp)
         anna.send_video(b"wait", key=True)
         await eventually(lambda: ben.packets_of(*CAMERA)[-1][1].endswith(b"wait"))
         await eventually(lambda: cleo.packets_of(*CAMERA)[-1][1].endswith(b"wait"))
@@ -128,4 +128,4 @@ class LossyWayTests(EngineTestCase):
 
     def waits(self, received: list[bytes]) -> bytes | None:
         packet = next(packet for packet in reversed(received) if packet.endswith(b"wait"))
-        return decode_extensions(packet, outline(packet)[0]).get(3)
+        return decode_extensions(packet, outline(packet)[0]).get(5)

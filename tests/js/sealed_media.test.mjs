@@ -33,6 +33,12 @@ test("no codec is taken but Opus and VP8, and its repair stream goes with it", (
   assert.ok(sdp.endsWith("\r\n"));
 });
 
+test("when packets come, and how long pictures wait for what was lost, tells of no contents and may be said", () => {
+  const said = ["http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01", "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"];
+  const sdp = hardened(ANSWER.replace("a=mid:1", `a=mid:1\r\n${said.map((uri, index) => `a=extmap:${index + 5} ${uri}`).join("\r\n")}`));
+  for (const uri of said) assert.ok(sdp.includes(uri));
+});
+
 test("what is hard already stays as it is", () => {
   const once = hardened(ANSWER);
   assert.equal(hardened(once), once);

@@ -9,6 +9,7 @@ const EXTENSIONS = new Set([
   "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
   "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
   "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+  "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
 ]);
 const CODEC = /^(opus|vp8)\//i;
 const REPAIR = /^rtx\//i;
