@@ -72,6 +72,9 @@ DERIVE = """async (kids) => {
 }"""
 """RFC 9605 section 4.4.2, from every key that this browser ever had."""
 
+WAITS = """() => connections.some(({ localDescription }) =>
+  localDescription.type === "answer" && localDescription.sdp.includes("playout-delay"))"""
+
 MANY = 40
 """Packets of each time that are tried: two thirds of a second of sound."""
 
@@ -165,6 +168,7 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     colleague.tool("Share").click()
     for who in (host, guest):
         who.sees("Marcus Bell", "screen", within_s=60)
+    assert host.page.evaluate(WAITS), "pictures could wait for what is lost"
     guest.tool("Chat").click()
     guest.page.get_by_role("textbox", name="Message").fill("Sealed hello")
     guest.button("Send").click()

@@ -24,6 +24,11 @@ test("sound goes at a constant rate without pauses, and no packet says how loud 
   assert.match(hardened(ANSWER.replace(/a=fmtp:111.*\r\n/, "")), /a=rtpmap:111 opus\/48000\/2\r\na=fmtp:111 cbr=1;usedtx=0\r\n/);
 });
 
+test("received pictures wait for what is lost as in other rooms", () => {
+  const offer = ["v=0", "m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:0", "a=extmap:3 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", "a=rtpmap:96 VP8/90000", ""].join("\r\n");
+  assert.equal(hardened(offer), offer);
+});
+
 test("no codec is taken but Opus and VP8, and its repair stream goes with it", () => {
   const sdp = hardened(ANSWER);
   assert.match(sdp, /m=audio 9 UDP\/TLS\/RTP\/SAVPF 111\r\n/);

@@ -39,9 +39,11 @@ function page(encrypted, ...others) {
     track: { id },
     getSynchronizationSources: () => (sound.get(id) == null ? [] : [{ timestamp: performance.timeOrigin + performance.now(), audioLevel: sound.get(id) }]),
   });
-  const reports = () => others.map((id) => [id, {
-    type: "inbound-rtp", kind: "audio", trackIdentifier: id, packetsReceived: 9, timestamp: 5000, lastPacketReceivedTimestamp: sound.get(id) == null ? 1000 : 4990, audioLevel: sound.get(id) ?? 0,
-  }]);
+  const packets = new Map(others.map((id) => [id, 0]));
+  const reports = () => others.map((id) => {
+    packets.set(id, packets.get(id) + (sound.get(id) == null ? 0 : 20));
+    return [id, { type: "inbound-rtp", kind: "audio", id, trackIdentifier: id, packetsReceived: packets.get(id), audioLevel: sound.get(id) ?? 0 }];
+  });
   const call = {
     originOf: encrypted ? () => null : null,
     incoming: new Map(others.map((id) => [`${id}:microphone`, { receiver: receiver(id) }])),

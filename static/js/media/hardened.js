@@ -8,6 +8,7 @@ const EXTENSIONS = new Set([
   "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
   "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
   "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+  "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", // how long received pictures are to wait for what is lost
   "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
   "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
 ]);

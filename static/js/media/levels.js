@@ -8,8 +8,6 @@ const SILENCE_LEVEL = 0.0008;
 const SILENT_AFTER_MS = 8000;
 const EVERY_MS = 120;
 const LOOK_EVERY_MS = 400;
-/** Sound of which nothing has come for so long is not sent. */
-const STALE_MS = 1000;
 
 /** Turns levels into "speaks" and "does not", without flicker. Pure: time is a parameter. */
 export class SpeechDetector {
@@ -119,6 +117,8 @@ export function receivedLevel(receiver) {
 export class PlayedLevels {
   /** @type {Map<string, number | null>} by the receiver's track */
   #levels = new Map();
+  /** @type {Map<string, number>} received before, by report */
+  #packets = new Map();
   #lookedAt = -Infinity;
 
   /**
@@ -132,7 +132,8 @@ export class PlayedLevels {
     try {
       for (const report of (await connection.getStats()).values()) {
         if (report.type !== "inbound-rtp" || report.kind !== "audio") continue;
-        const arrives = report.packetsReceived && report.timestamp - (report.lastPacketReceivedTimestamp ?? report.timestamp) < STALE_MS;
+        const arrives = report.packetsReceived > (this.#packets.get(report.id) ?? 0);
+        this.#packets.set(report.id, report.packetsReceived);
         this.#levels.set(report.trackIdentifier, arrives ? (report.audioLevel ?? 0) : null);
       }
     } finally {
