@@ -13,7 +13,18 @@ from playwright.sync_api import expect
 from tests.browser.conftest import PASSWORD, Portal
 from tests.browser.test_encryption import E2EE, chip, code_of
 from tests.browser.test_firefox import ADDRESS
-from tests.browser.test_room_main_job import INGRID, MARCUS, SPY, STATS, Seat, come_in, eventually, schedule, seat
+from tests.browser.test_room_main_job import (
+    ICE_USERS,
+    INGRID,
+    MARCUS,
+    SPY,
+    STATS,
+    Seat,
+    come_in,
+    eventually,
+    schedule,
+    seat,
+)
 from tests.support.firefox import Firefox
 
 __all__ = ["seat"]
@@ -103,10 +114,22 @@ def test_both_see_hear_and_read_each_other(
         lambda: colleague.ask('document.querySelector("#chip-encryption").dataset.encryption') == "e2ee", 20, "e2ee"
     )
     press(colleague, "chip-encryption")
-    shown = 'document.querySelector("[data-room-code]")?.dataset.roomCode'
-    assert eventually(lambda: colleague.ask(shown), 20, "the room code") == code_of(host)
+    room_code = 'document.querySelector("[data-room-code]")?.dataset.roomCode'
+    assert eventually(lambda: colleague.ask(room_code), 20, "the room code") == code_of(host)
     sent = {"Chromium": host.page.evaluate(SENT), "Firefox": colleague.ask(SENT)}
     assert all(len(encodings) > 1 for encodings in sent.values()), sent  # simulcast, sealed
+
+    # The page takes its line for cut and comes back: both transports look for the server anew, under the same keys.
+    ways = set(colleague.ask(f"({ICE_USERS})()"))
+    made = shown(colleague, "Ingrid Sæther")["connections"]
+    colleague.ask("lines.at(-1).onclose({code: 1006})")
+    eventually(lambda: not ways & set(colleague.ask(f"({ICE_USERS})()")), 30, "restart of ICE in Firefox")
+    state(colleague, "connected")
+    sees(colleague, "Ingrid Sæther")
+    host.sees("Marcus Bell", within_s=60)
+    host.hears(within_s=60)
+    assert shown(colleague, "Ingrid Sæther")["connections"] == made
+    assert len(colleague.ask(SENT)) > 1
 
     host.tool("Chat").click()
     host.page.get_by_role("textbox", name="Message").fill("From Chromium")
