@@ -286,6 +286,7 @@ async def _media_start(turn: Turn) -> Fields:
         # A new page has switched nothing on, and records nothing. Its first publish offer replaces the old transport.
         turn.seat.recording_at = None
         turn.room.switch(turn.seat, dict.fromkeys(Source, False))
+    _spend(turn.seat.small_bucket, turn.live.clock())  # others may be told that this client can't see them
     said = turn.message["decodes"]
     decodes = None if said is None else frozenset(said)
     with _EngineErrors():

@@ -384,7 +384,11 @@ class Live:
         elif isinstance(event, Unplayable):
             seat.tell(views.unplayable(event))
         elif isinstance(event, Unseen):
-            seat.tell(views.unseen(event))
+            told = views.unseen(event)
+            if seat.person.is_device:  # nobody reads there: hosts do
+                seat.unseen = told["sources"]
+                room.tell_changes()
+            seat.tell(told)
         elif isinstance(event, Unsealed):
             log.warning("meeting %s: %s of %s is not sealed", event.session_id, event.source.value, event.peer_id)
             seat.tell({"type": "e2ee.unsealed", "source": event.source.value})

@@ -114,6 +114,7 @@ def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
         "link": link_use(who.link) if for_host else None,
         "identity": seat.identity if for_host else None,
         "capabilities": capabilities(seat.capabilities) if for_host else None,
+        "unseen": seat.unseen if for_host and who.is_device else None,
     }
 
 

@@ -130,6 +130,7 @@ MEETING_FIELDS: Final = frozenset(
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
     | {"camera", "screen", "hand", "cautions", "link", "identity", "organiser", "capabilities", "recording", "device"}
+    | {"unseen"}
 )
 WAITING_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}

@@ -6,9 +6,9 @@ from typing import Any
 
 from media_engine import PICTURES, Source
 from media_engine.tests.client import Client, ClientTransport, av1, eventually, in_codec, publish_offer, vp9
-from meetings.live import Live
+from meetings.live import Live, views
 from meetings.signaling.messages import CODECS
-from meetings.tests.devices_case import DeviceCase, Encoder
+from meetings.tests.devices_case import DeviceCase, Encoder, person_told
 from meetings.tests.live_case import Browser, LiveCase, Talk, running_live
 
 CAMERA = Source.CAMERA
@@ -67,6 +67,12 @@ class CodecTests(DeviceCase):
             told = await host.message("media.unplayable")
             seat = await self.seat()
             self.assertEqual(told["tracks"], [{"participant": str(seat.pk), "source": "camera", "codec": "av1"}])
+            # Nobody reads at a device; hosts read beside it how many don't see it.
+            person = await person_told(host, "Board room 3")
+            while not person["unseen"]:
+                person = await person_told(host, "Board room 3")
+            self.assertEqual(person["unseen"], [{"source": "camera", "codec": "av1", "people": 1}])
+            self.assertIsNone(views.person(live.rooms[self.id].seats[str(seat.pk)], for_host=False)["unseen"])
             encoder.sender.send_audio()
             self.assertEqual([t["source"] for t in (await host.message("media.offer"))["tracks"]], ["microphone"])
             await encoder.close()

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
+import { deviceUnseenWords, unplayableWords } from "../../static/js/elements/codec_words.js";
 import { Emitter } from "../../static/js/lib/emitter.js";
 import { Call } from "../../static/js/media/call.js";
 import { decodable, orVp8, sendable } from "../../static/js/media/codecs.js";
@@ -127,6 +128,13 @@ test("an encrypted room takes no word of the server about what can't be shown", 
   call.take({ type: "media.unplayable", tracks: [ANNA] });
   call.take({ type: "media.unseen", sources: [{ source: "camera", codec: "av1", people: 1 }] });
   assert.deepEqual([call.unplayable.size, call.unseen], [0, []]);
+});
+
+test("of a device it is said what whoever set it up can do", () => {
+  const device = { name: "Hall", device: true, source: "camera" };
+  assert.match(unplayableWords({ ...device, codec: "av1" }).advice, /send VP8 or H\.264\.$/);
+  assert.match(unplayableWords({ ...device, codec: "h264" }).advice, /send VP8\.$/);
+  assert.equal(deviceUnseenWords({ source: "camera", codec: "av1", people: 3 }), "3 people can’t see its picture (AV1). Whoever set it up can have it send VP8 or H.264.");
 });
 
 test("what can't be shown is said once, while it is sent; what isn't seen stands there until it is", async () => {

@@ -1,6 +1,7 @@
 // The People panel: the queue's place, then everybody inside with where they come from and what they have switched on.
 import { h, icon, keyed, put, setText } from "../lib/h.js";
 import { gettext, initials } from "../lib/i18n.js";
+import { deviceUnseenWords } from "./codec_words.js";
 import { cautionWords } from "./door_words.js";
 
 /** @typedef {import("../signaling/protocol.js").Person} Person */
@@ -110,6 +111,7 @@ export class PeoplePanel {
         actions,
       ),
       ...(person.cautions ?? []).map((caution) => h("p", { class: "caution num" }, icon("triangle-alert"), cautionWords(caution, person.link))),
+      ...(person.unseen ?? []).map((unseen) => h("p", { class: "caution num" }, icon("video-off"), deviceUnseenWords(unseen))),
     );
     if (focused) actions.focus();
   }

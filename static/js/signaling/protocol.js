@@ -22,7 +22,7 @@
  * @typedef {{participant: string, name: string, kind: string, host: boolean, organiser: boolean, guest: boolean, device?: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
  *   hand: string | null, recording?: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,
- *   capabilities?: Capabilities | null}} Person
+ *   capabilities?: Capabilities | null, unseen?: UnseenSource[] | null}} Person
  * @typedef {{participant: string, name: string, kind: string, device?: boolean, provenance: string, email: string | null,
  *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, identity?: string | null, link?: LinkUse | null}} Waiter
  * @typedef {{participant: string, name: string, by: string | null, answer: string}} Answered
