@@ -7,6 +7,7 @@ who is not seen by how many.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from media_engine.codecs import VP8
 from media_engine.events import Unplayable, UnplayableTrack, Unseen, UnseenSource
 
 Lacking = Mapping[str, Sequence[UnplayableTrack]]
@@ -31,7 +32,8 @@ class LackingCodecs:
     def changes(self, lacking: Lacking) -> list[Unplayable | Unseen]:
         """What is different from what was last returned, now that receivers lack so much: an event for each peer."""
         unplayable = {peer_id: tuple(tracks) for peer_id, tracks in lacking.items() if tracks}
-        counted = Counter(track for tracks in unplayable.values() for track in tracks)
+        # Everybody decodes VP8 (RFC 7742, section 5). Nobody shall be told to change what can't be changed for better.
+        counted = Counter(track for tracks in unplayable.values() for track in tracks if track.codec != VP8)
         unseen: dict[str, tuple[UnseenSource, ...]] = {}
         for track, receivers in counted.items():
             source = UnseenSource(track.source, track.codec, receivers)

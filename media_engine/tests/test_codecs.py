@@ -237,6 +237,13 @@ class LackingCodecsTests(Case):
         await eventually(lambda: self.told(Unplayable, "ben")[-1] == () and self.told(Unseen, "anna")[-1] == ())
         await eventually(lambda: [track.source for track in ben.offers[-1].tracks] == [Source.MICROPHONE, CAMERA])
 
+    async def test_who_says_that_it_lacks_vp8_is_not_offered_it_and_troubles_nobody(self) -> None:
+        anna, ben = await self.sender("vp8"), await self.receiver("ben", "av1")
+        anna.send_video()
+        await eventually(lambda: self.told(Unplayable, "ben"))
+        self.assertEqual(self.told(Unplayable, "ben"), [(UnplayableTrack("anna", CAMERA, "vp8"),)])
+        self.assertEqual((ben.offers, self.told(Unseen, "anna")), ([], []))
+
     async def test_who_begins_anew_is_told_again(self) -> None:
         anna, ben = await self.sender("vp9"), await self.receiver("ben", "vp8")
         anna._send(CAMERA, PAYLOAD["vp9"](True), marker=True)
