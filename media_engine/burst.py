@@ -14,6 +14,8 @@ LARGEST_PADDING = 8
 MAX_RUN_PACKETS = 60
 MAX_RUN_BYTES = 60_000
 """The kernel takes no run longer than one datagram might be, or of more than 64 pieces."""
+MOST_TOGETHER = 64
+"""Packets of one burst: of any size, and each a run of its own, they fit into the outbox (`datagrams.py`)."""
 _HAS_PADDING = 0x20
 
 Part = tuple[bytes, int, int, int, Packet]

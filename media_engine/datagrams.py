@@ -258,16 +258,28 @@ class Outbox:
         self.runs.clear()
 
     def reserve(self, size: int, packets: int) -> int:
-        """Where `size` bytes of `packets` datagrams may be written. Sends what is gathered when there is no room."""
+        """Where `size` bytes of `packets` datagrams may be written. Sends what is gathered when there is no room.
+
+        Raises ValueError for what never fits: C writes there, and asks nobody how large it is.
+        """
         if self.used + size > SEND_BYTES or len(self.runs) + packets > _MESSAGES:
             self.send()
+            if size > SEND_BYTES or packets > _MESSAGES:
+                raise ValueError("more at once than the outbox has room for")
         return self.used
 
     def send(self) -> None:
-        """Send everything gathered."""
+        """Send everything gathered. Whatever goes wrong, nothing is left behind that would stop what comes next."""
         runs = self.runs
         if not runs:
             return
+        try:
+            self._send_all(runs)
+        finally:
+            runs.clear()
+            self.used = 0
+
+    def _send_all(self, runs: list[Run]) -> None:
         if self.has_streams:
             self._send_by_streams(runs)
         if self._socket is not None and runs:
@@ -279,8 +291,6 @@ class Outbox:
                 apart = [datagram for run in runs for datagram in _apart(run)]
                 for start in range(0, len(apart), _MESSAGES):
                     self._send_runs(apart[start : start + _MESSAGES])
-        runs.clear()
-        self.used = 0
 
     def _send_by_streams(self, runs: list[Run]) -> None:
         """Send those of `runs` that go to connections, and leave the others."""

@@ -8,7 +8,7 @@ import math
 import struct
 from collections.abc import Iterable
 
-from media_engine.burst import Burst
+from media_engine.burst import MOST_TOGETHER, Burst
 from media_engine.datagrams import Outbox
 from media_engine.forwarder import Epoch, rewrite_picture
 from media_engine.pacing import REPAIR_OCTETS, Pace
@@ -79,8 +79,9 @@ class FanOut:
             return
         pending, self._pending = self._pending, {}
         for upstream, (track, packets) in pending.items():
-            if track.downs:
-                self._send(Burst(upstream, packets), track.downs)
+            for start in range(0, len(packets), MOST_TOGETHER):
+                if track.downs:
+                    self._send(Burst(upstream, packets[start : start + MOST_TOGETHER]), track.downs)
         if self._paced:
             self.release(self._now)
         self._outbox.send()

@@ -1,5 +1,6 @@
 """Many datagrams per system call: what is sent is what arrives, whatever the kernel can and cannot do."""
 
+import contextlib
 import errno
 import socket
 import time
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from media_engine import native
 from media_engine.burst import LARGEST_PADDING, MAX_RUN_BYTES, MAX_RUN_PACKETS, Burst, padded, run_of
-from media_engine.datagrams import MANY, Destination, Inbox, Outbox
+from media_engine.datagrams import MANY, SEND_BYTES, Destination, Inbox, Outbox
 from media_engine.native import DATAGRAM_BYTES
 from media_engine.packet_cache import Packet
 from media_engine.rtp import decode_header
@@ -186,6 +187,21 @@ class OutboxTests(SocketCase):
             self.fill(outbox, [(destination, [datagram])])
         outbox.send()
         self.assertEqual(self.arrived(receiver), said)
+
+    def test_what_never_fits_is_refused_and_what_failed_stops_nothing_after_it(self) -> None:
+        outbox, receiver = Outbox({"send_full": 0, "send_error": 0}), self.bound("127.0.0.1")
+        outbox.open(self.bound("127.0.0.1"))
+        destination = Destination(receiver.getsockname())
+        for size, packets in ((SEND_BYTES + 1, 1), (1, 1000)):
+            with self.assertRaises(ValueError):
+                outbox.reserve(size, packets)
+        self.assertEqual(outbox.reserve(SEND_BYTES, 1), 0)
+        self.fill(outbox, [(destination, [b"lost"])])
+        with patch.object(outbox, "_send_runs", side_effect=IndexError), contextlib.suppress(IndexError):
+            outbox.send()
+        self.fill(outbox, [(destination, [b"and on"])])
+        outbox.send()
+        self.assertEqual(self.arrived(receiver), [b"and on"] if MANY else [b"lost", b"and on"])
 
 
 def canonical(sequence: int, payload: bytes) -> Packet:

@@ -207,6 +207,21 @@ class MemberTests(EngineTestCase):
         await eventually(lambda: [p for p in ben.received if b"calm" in p])
         self.assertGreater(self.engine.stats("session")["anna"]["links"]["publish"]["dropped"]["rate"], 100)
 
+    async def test_more_packets_at_once_than_leave_together_reach_everybody_and_nothing_stops(self) -> None:
+        anna, ben = await self.pair()
+        # Read in one go: no two of them make a run, or all of them are more than is gathered.
+        for sizes in ([40 + 10 * (number % 30) for number in range(200)], [1400] * 150):
+            due = self.sent_to("ben") + len(sizes)
+            for size in sizes:
+                anna.send_video(b"x" * size, key=False)
+            await eventually(lambda due=due: self.sent_to("ben") == due)
+        anna.send_audio(b"and on")
+        await eventually(lambda: ben.received[-1].endswith(b"and on"))
+        self.assertEqual(self.engine.figures().dropped["send_failed"], 0)
+
+    def sent_to(self, name: str) -> int:
+        return int(self.engine.stats("session")[name]["packets_out"])
+
     async def test_a_member_who_asks_or_shakes_hands_without_end_is_counted_alone(self) -> None:
         """Guard: the allowances in `Link.may_check` and `Link.on_dtls`."""
         anna, ben = await self.pair()
