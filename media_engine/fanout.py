@@ -16,7 +16,7 @@ from media_engine.packet_cache import Packet
 from media_engine.packet_trace import PacketTrace
 from media_engine.sdp_write import TRANSPORT_SEQUENCE_ID
 from media_engine.srtp import TRAILER_BYTES, length
-from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
+from media_engine.tracks import DownTrack, ReceiverLink, UpTrack, elapsed_ticks
 
 _NUMBERS = struct.Struct("!HII")
 _COUNTED = struct.Struct("!HIIIBHx")
@@ -56,8 +56,8 @@ class FanOut:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._pending: dict[object, tuple[UpTrack, list[Packet]]] = {}
-        self._paced: dict[Pace, None] = {}
-        """Those of which something waits."""
+        self._paced: dict[Pace, ReceiverLink] = {}
+        """Those of which something waits, and whose they are."""
         self._now = 0.0
         self.failures = 0
         """How often sending to one receiver has raised; the others got theirs."""
@@ -160,12 +160,17 @@ class FanOut:
     def _hold(self, burst: Burst, down: DownTrack, epoch: Epoch) -> None:
         """Let what is more than may leave at once wait for its turn."""
         down.link.pace.put(down, epoch, list(burst.packets), self._now)
-        self._paced[down.link.pace] = None
+        self._paced[down.link.pace] = down.link
 
     def release(self, now: float) -> None:
-        """Send what has waited and whose turn has come, to whoever may have it now. Call with every tick, too."""
+        """Send what has waited and whose turn has come, to whoever may have it now. Call with every tick, too.
+
+        A lease may have ended while it waited, and nothing of that session have come since that would have shown it.
+        """
         self._now = now = max(now, self._now)
-        for pace in tuple(self._paced):
+        for pace, link in tuple(self._paced.items()):
+            if now >= link.owner.lease_floor:
+                link.owner.expire(now)
             turns, left = pace.due(now), pace.left
             pace.left = math.inf
             for down, epoch, packets, sequence in turns:
@@ -236,7 +241,7 @@ class FanOut:
                 pace.left -= self._retransmit(down, sequence, now)
             else:
                 pace.put_repair(down, sequence, now)
-                self._paced[pace] = None
+                self._paced[pace] = down.link
                 waiting += REPAIR_OCTETS
         self._outbox.send()
         return down.retransmitted_octets - before + waiting

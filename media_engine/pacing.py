@@ -12,6 +12,7 @@ import math
 from collections import deque
 from typing import NamedTuple
 
+from media_engine.burst import MOST_TOGETHER
 from media_engine.forwarder import Epoch
 from media_engine.packet_cache import Packet
 from media_engine.tracks import DownTrack
@@ -21,6 +22,7 @@ _LUMP_SECONDS = 0.05
 _LEAST_LUMP_OCTETS = 2_500
 _MOST_WAITING_SECONDS = 1.0
 _MOST_WAITING_OCTETS = 1 << 20
+_MOST_REPAIRS = 256
 REPAIR_OCTETS = 1_200
 """What a repair is taken to be while it waits; most packets of a picture are about as large."""
 
@@ -82,7 +84,9 @@ class Pace:
             self._packets.append((down, epoch, packet))
 
     def put_repair(self, down: DownTrack, sequence: int, now: float) -> None:
-        """Have a packet that was asked for again wait, ahead of what has never been sent."""
+        """Have a packet that was asked for again wait, ahead of what has never been sent, unless too many do."""
+        if len(self._repairs) >= _MOST_REPAIRS:
+            return
         self._begin_to_wait(now)
         self._repairs.append((down, sequence))
 
@@ -108,8 +112,9 @@ class Pace:
             if down.forwarder.epoch is not epoch:
                 continue  # who may not have it any more, or something else by now
             self._budget -= size
-            if turns and turns[-1].down is down and turns[-1].epoch is epoch:
-                turns[-1].packets.append(packet)
+            last = turns[-1] if turns else None
+            if last and last.down is down and last.epoch is epoch and len(last.packets) < MOST_TOGETHER:
+                last.packets.append(packet)
             else:
                 turns.append(Turn(down, epoch, [packet], -1))
         if not self.is_waiting:

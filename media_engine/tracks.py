@@ -25,6 +25,7 @@ from media_engine.voices import Loudness
 from media_engine.waiting import Waiting
 
 if TYPE_CHECKING:
+    from media_engine.link import LinkOwner
     from media_engine.pacing import Pace
 
 AUDIO_CLOCK_RATE = 48000
@@ -48,6 +49,7 @@ class ReceiverLink(Protocol):
     srtp: SrtpPair | None
     ice: IceTransport
     pace: Pace
+    owner: LinkOwner
 
     @property
     def session(self) -> object:

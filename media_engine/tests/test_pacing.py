@@ -1,6 +1,7 @@
 """Pictures that are more than a way takes at once: what waits, what doesn't, and what is never sent."""
 
 from media_engine import EngineConfig, Grants, Source, rtcp
+from media_engine.pacing import Pace
 from media_engine.subscribe import SubscribeLink
 from media_engine.tests.client import EVERYTHING, Client, EngineTestCase, eventually, vp8
 
@@ -83,6 +84,30 @@ class PacingTests(EngineTestCase):
         await eventually(lambda: len(ben.received) == seen + 1)
         sequences = [header.sequence for header, _ in ben.packets_of(*CAMERA)]
         self.assertEqual(sequences, list(range(sequences[0], sequences[0] + len(sequences))))
+
+    async def test_a_lease_that_ends_while_something_waits_permits_none_of_it(self) -> None:
+        anna, ben, link = await self.narrow_pair()
+        self.film(anna)
+        await eventually(lambda: link.pace.is_waiting)
+        await self.settled(anna)
+        seen = len(ben.received)
+        self.clock.advance(61)
+        await self.settled(anna)
+        self.assertEqual(len(ben.received), seen)
+        self.assertFalse(link.pace.is_waiting)
+
+    async def test_what_waited_leaves_in_bursts_that_fit_and_no_more_repairs_wait_than_are_worth_it(self) -> None:
+        _, _, link = await self.narrow_pair()
+        down = next(down for down in link.downs if down.video)
+        epoch, newest = down.forwarder.epoch, down.forwarder.last_packet
+        assert epoch is not None and newest is not None
+        pace, now = Pace(), self.clock()
+        pace.refill(1e6, now)
+        pace.put(down, epoch, [newest] * 300, now)
+        self.assertEqual([len(turn.packets) for turn in pace.due(now + 1)], [64, 64, 64, 64, 44])
+        for sequence in range(1000):
+            pace.put_repair(down, sequence, now)
+        self.assertEqual(len(pace._repairs), 256)
 
     async def test_nothing_waits_for_whom_is_gone(self) -> None:
         anna, ben, link = await self.narrow_pair()
