@@ -2,7 +2,8 @@
 
 One member films, another watches over a seeded relay. Counted by the watching libwebrtc: how long the picture stood
 still, and the share of sound that was made up. `python -m benchmarks.impairment` measures every cell of the grid;
-`5:150` one cell (percent, milliseconds), `narrow` and `cut` those scenes. What is measured is written to
+`5:150` one cell (percent, milliseconds), `up:5:150` the same on the way of the one who films, `narrow` and `cut` those
+scenes. What is measured is written to
 `benchmarks/results/impairment.json` beside what was measured before; `--draw` makes the plots of docs/media-quality.md.
 """
 
@@ -49,9 +50,10 @@ class Moment:
 
 
 @contextlib.asynccontextmanager
-async def watching(*rids: str) -> AsyncIterator[tuple[ImpairedTests, real.Browser]]:
-    """Ben, who sees and hears Anna over a road."""
+async def watching(*rids: str, sender: bool = False) -> AsyncIterator[tuple[ImpairedTests, real.Browser]]:
+    """Ben, who sees and hears Anna over a road; between Anna and the engine for `sender`."""
     scene = ImpairedTests("watching")
+    scene.is_road_of_sender = sender
     await scene.asyncSetUp()
     try:
         yield scene, await scene.watching(rids)
@@ -96,9 +98,9 @@ def longest_still(moments: list[Moment]) -> float:
     return round(longest, 1)
 
 
-async def measure(loss: int, delay_ms: int, seconds: float) -> dict[str, Any]:
+async def measure(loss: int, delay_ms: int, seconds: float, *, sender: bool = False) -> dict[str, Any]:
     """One cell: `loss` percent each way, `delay_ms` of round trip and a fifth of it on top as jitter."""
-    async with watching() as (scene, ben):
+    async with watching(sender=sender) as (scene, ben):
         for lane in (scene.road.up, scene.road.down):
             lane.delay_seconds, lane.jitter_seconds, lane.loss = delay_ms / 2000, delay_ms / 10_000, loss / 100
         await asyncio.sleep(SETTLE_SECONDS)
@@ -251,8 +253,8 @@ async def main(wanted: list[str], seconds: float) -> None:
         elif name == "cut":
             results[name] = await cut()
         else:
-            loss, _, delay_ms = name.partition(":")
-            results[name] = await measure(int(loss), int(delay_ms), seconds)
+            *side, loss, delay_ms = name.split(":")
+            results[name] = await measure(int(loss), int(delay_ms), seconds, sender=side == ["up"])
         print(name, {key: value for key, value in results[name].items() if key != "moments"}, flush=True)
         RESULTS.write_text(
             "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(results[key])}" for key in results) + "\n}\n"

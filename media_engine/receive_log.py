@@ -19,6 +19,8 @@ _MOST_RETRY_SECONDS = 0.5
 _TOO_SOON = 0.9
 _RETRY_FACTOR = 1.25
 """Asked again before the answer can be here, a publisher sends twice what its way may hardly carry once."""
+_REPEAT_SECONDS = 0.02
+"""After this a request is said once more on a lossy way. libwebrtc answers only one of two within a round trip."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class ReceiveLog:
 
     `missing` is empty when there is nothing to ask for; before `due_at` nothing needs asking. `timestamp` is the last
     one whose jitter was measured, `asked` how many packets were asked for, `repaired` the last sequence number that
-    came because of that. `round_trip` is how long the publisher took to answer requests, in seconds, smoothed (RFC
-    6298, section 2); 0 before the first.
+    came because of that. With `asks_twice` every request is said twice, as requests get lost as well. `round_trip` is
+    how long the publisher took to answer requests, in seconds, smoothed (RFC 6298, section 2); 0 before the first.
     """
 
     __slots__ = (
@@ -49,6 +51,7 @@ class ReceiveLog:
         "_seen",
         "_transit",
         "asked",
+        "asks_twice",
         "due_at",
         "highest",
         "missing",
@@ -63,8 +66,9 @@ class ReceiveLog:
         self.wants_nack = wants_nack
         self._clock_rate = clock_rate
         self._seen = [_UNSEEN] * _WINDOW
-        self.missing: dict[int, tuple[float, float, int]] = {}
+        self.missing: dict[int, tuple[float, float, int, bool]] = {}
         self.asked = 0
+        self.asks_twice = False
         self.repaired = _UNSEEN
         self.round_trip = 0.0
         self.due_at = 0.0
@@ -93,7 +97,7 @@ class ReceiveLog:
                 return None
             if extended < self._base:
                 self._base = extended - 1
-            first_at, asked_at, tries = self.missing.pop(extended, (0.0, 0.0, 0))
+            first_at, asked_at, tries, _ = self.missing.pop(extended, (0.0, 0.0, 0, False))
             if tries:
                 self.repaired = extended
             if tries == 1:
@@ -124,8 +128,8 @@ class ReceiveLog:
             self.missing.clear()
             return
         for sequence in range(start, end):
-            # When it was missed or asked for first, and last; how often it was asked for.
-            self.missing[sequence] = (now, now, 0)
+            # When it was missed or asked for first, and last; how often; whether the last request was said twice.
+            self.missing[sequence] = (now, now, 0, False)
         self.due_at = now
         while len(self.missing) > _MAX_MISSING:
             del self.missing[next(iter(self.missing))]
@@ -156,16 +160,22 @@ class ReceiveLog:
         """16-bit sequence numbers to ask for now, oldest first. Asking counts as a try; after 8 it is given up."""
         due: list[int] = []
         retry = self._retry_seconds
-        self.due_at = now + retry
-        for extended, (first_at, asked_at, tries) in list(self.missing.items()):
-            next_at = asked_at + retry if tries else asked_at
+        repeat = _REPEAT_SECONDS if self.asks_twice and retry > 2 * _REPEAT_SECONDS else retry
+        self.due_at = now + repeat
+        for extended, (first_at, asked_at, tries, is_said_twice) in list(self.missing.items()):
+            next_at = asked_at + (retry if is_said_twice else repeat) if tries else asked_at
             if next_at > now:
                 self.due_at = min(self.due_at, next_at)
-            elif tries >= _MAX_TRIES or extended <= self.highest - _WINDOW:
+            elif extended <= self.highest - _WINDOW:
+                del self.missing[extended]
+            elif tries and now < asked_at + retry:
+                self.missing[extended] = (first_at, asked_at, tries, True)
+                due.append(extended & 0xFFFF)
+            elif tries >= _MAX_TRIES:
                 del self.missing[extended]
             else:
                 self.asked += not tries
-                self.missing[extended] = (first_at if tries else now, now, tries + 1)
+                self.missing[extended] = (first_at if tries else now, now, tries + 1, False)
                 due.append(extended & 0xFFFF)
         return due
 

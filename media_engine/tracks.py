@@ -143,6 +143,7 @@ class UpTrack:
         if packets >= self._judged + _LEAST_JUDGED:
             self.waiting.on_lost((log.asked - self._asked_before) / (packets - self._judged), log.round_trip, now)
             self._judged, self._asked_before = packets, log.asked
+            log.asks_twice = self.waiting.seconds > 0
 
     def meter(self, seconds: float) -> None:
         """Take what came since the last call, `seconds` ago, into `bits_per_second`. Half of it is what was before."""

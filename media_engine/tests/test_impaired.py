@@ -37,6 +37,8 @@ def moving_pictures(count: int = 40) -> list[bytes]:
 @skipIf(real.webrtc is None, "the wrtc package is not installed")
 class ImpairedTests(real.ClientTestCase):
     width, height, frames_per_second = WIDTH, HEIGHT, FRAMES_PER_SECOND
+    is_road_of_sender = False
+    """Anna's way leads over the road, and not Ben's."""
 
     async def asyncSetUp(self) -> None:
         self.pictures = moving_pictures()
@@ -45,11 +47,14 @@ class ImpairedTests(real.ClientTestCase):
         self.addCleanup(self.road.close)
 
     def on_offer(self, offer: SubscribeOffer) -> None:
-        super().on_offer(replace(offer, sdp=self.road.through(offer.sdp)))
+        is_long = not self.is_road_of_sender
+        super().on_offer(replace(offer, sdp=self.road.through(offer.sdp)) if is_long else offer)
 
     async def watching(self, rids: tuple[str, ...]) -> real.Browser:
         """Ben, who gets Anna's sound and picture over the road."""
         anna, ben = self.browser("anna"), self.browser("ben")
+        if self.is_road_of_sender:
+            anna.way = self.road.through
         await anna.publish(self.sound, self.generator.track, rids=rids)
         ben.open()
         await self.decodes(ben, 1)

@@ -55,6 +55,29 @@ class ReceiveLogTests(TestCase):
                 log.add(4, 10.0 + late_enough + round_trip)
                 self.assertEqual(log.round_trip, round_trip)
 
+    def test_on_a_lossy_way_every_request_is_said_twice_and_counts_once(self) -> None:
+        log = ReceiveLog(90000, wants_nack=True)
+        log.add(1, 0.0)
+        log.add(3, 0.0)
+        log.due_requests(0.0)
+        log.add(2, 0.2)
+        log.asks_twice = True
+        log.add(5, 1.0)
+        asked_at = [ms for ms in range(1000, 1600) if ms / 1000 >= log.due_at and log.due_requests(ms / 1000)]
+        self.assertEqual(asked_at, [1000, 1020, 1250, 1270, 1500, 1520])
+        self.assertEqual(log.asked, 2)
+
+    def test_on_a_short_way_nothing_is_said_twice(self) -> None:
+        log = ReceiveLog(90000, wants_nack=True)
+        log.add(1, 0.0)
+        log.add(3, 0.0)
+        log.due_requests(0.0)
+        log.add(2, 0.02)
+        log.asks_twice = True
+        log.add(5, 1.0)
+        asked_at = [ms for ms in range(1000, 1060) if ms / 1000 >= log.due_at and log.due_requests(ms / 1000)]
+        self.assertEqual(asked_at, [1000, 1025, 1050])
+
     def test_it_gives_up_asking(self) -> None:
         log = ReceiveLog(90000, wants_nack=True)
         log.add(1, 0.0)
