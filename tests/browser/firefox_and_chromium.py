@@ -14,6 +14,7 @@ from tests.browser.conftest import PASSWORD, Portal
 from tests.browser.test_encryption import E2EE, chip, code_of
 from tests.browser.test_firefox import ADDRESS
 from tests.browser.test_room_main_job import (
+    CODECS,
     ICE_USERS,
     INGRID,
     MARCUS,
@@ -140,6 +141,27 @@ def test_both_see_hear_and_read_each_other(
     write(colleague, "From Firefox")
     expect(host.page.get_by_role("log", name="Chat messages")).to_contain_text("From Firefox", timeout=20_000)
     colleague.picture(artifacts / "firefox.png")
+
+
+def test_each_shows_what_the_other_sends_in_another_codec(
+    portal: Portal, seat: Callable[..., Seat], colleague: Firefox
+) -> None:
+    host = seat()
+    url = schedule(portal, host, "Two codecs", MARCUS)
+    come_in(host)
+    host.state("connected")
+    sign_in(colleague, portal)
+    colleague.ask("""localStorage.setItem("lintel:preferences", '{"codec": "av1"}')""")
+    colleague.goto(url)
+    press(colleague, "allow")
+    press(colleague, "Join")
+    state(colleague, "connected")
+    eventually(lambda: "video/AV1" in host.page.evaluate(CODECS), 60, "picture in AV1 of Firefox")
+    host.sees("Marcus Bell", within_s=60)
+    for codec in ("VP9", "AV1"):
+        host.sends_as(codec)
+        eventually(lambda codec=codec: f"video/{codec}" in colleague.ask(f"({CODECS})()"), 60, f"{codec} in Firefox")
+        sees(colleague, "Ingrid Sæther")
 
 
 def sign_in(page: Firefox, portal: Portal) -> None:

@@ -31,7 +31,7 @@ exec "$@"
 
 
 @pytest.mark.extra
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_chromium_and_firefox_meet_in_one_encrypted_room() -> None:
     chromium()
     firefox()
@@ -45,6 +45,6 @@ def test_chromium_and_firefox_meet_in_one_encrypted_room() -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         ["unshare", "-n", "sh", "-ec", CABLE, "sh", *tests],
-        cwd=ROOT, env=kept, capture_output=True, text=True, timeout=280, check=False,
+        cwd=ROOT, env=kept, capture_output=True, text=True, timeout=380, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
