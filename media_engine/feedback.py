@@ -63,6 +63,8 @@ def _decode_chunks(body: bytes, count: int) -> tuple[list[tuple[int, bool]], int
     sizes: list[tuple[int, bool]] = []
     offset, at = 0, 16
     while offset < count:
+        if len(sizes) > len(body) - at:
+            raise ValueError("transport feedback lacks a time")
         if at + 2 > len(body):
             raise ValueError("transport feedback is cut short")
         chunk = body[at] << 8 | body[at + 1]

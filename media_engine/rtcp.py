@@ -1,15 +1,14 @@
 """RTCP packets (RFC 3550 section 6, RFC 3611, RFC 4585, RFC 5104, REMB). Pure.
 
 Reads what publishers and receivers send and writes what the engine answers. Reports and requests become small values;
-everything else in a compound packet is skipped. Transport-wide feedback is read and written by `feedback.py`.
+everything else in a compound packet is skipped. Transport-wide feedback is read and written by `feedback.py`, which
+whoever wants to know calls.
 """
 
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from media_engine import feedback
-from media_engine.feedback import TransportFeedback
 from media_engine.receive_log import ReceptionReport
 
 SENDER_REPORT = 200
@@ -25,6 +24,7 @@ _SENDER_INFO = struct.Struct("!IQIII")
 _BLOCK = struct.Struct("!IIIIII")
 _MAX_PACKETS = 32
 _MAX_NACKS = 512
+"""Packets that one datagram may ask for."""
 _REFERENCE_TIME_BLOCK, _DELAY_BLOCK = 4, 5
 
 
@@ -89,7 +89,14 @@ class ReferenceTime:
     ntp_time: int
 
 
-Item = SenderReport | ReportBlock | Nack | KeyFrameRequest | BandwidthEstimate | Bye | ReferenceTime | TransportFeedback
+@dataclass(frozen=True, slots=True)
+class UnreadFeedback:
+    """Transport-wide feedback as it has come, behind the header. To read it costs more than all the rest together."""
+
+    body: bytes
+
+
+Item = SenderReport | ReportBlock | Nack | KeyFrameRequest | BandwidthEstimate | Bye | ReferenceTime | UnreadFeedback
 
 
 def decode(compound: bytes) -> list[Item]:
@@ -126,8 +133,10 @@ def _decode_one(kind: int, count: int, body: bytes, items: list[Item]) -> None:
         _decode_blocks(body, 4, count, items)
     elif kind == TRANSPORT_FEEDBACK and count == 1:
         items.append(_decode_nack(body))
+        if sum(len(item.sequences) for item in items if isinstance(item, Nack)) > _MAX_NACKS:
+            raise ValueError("NACKs for too many packets")
     elif kind == TRANSPORT_FEEDBACK and count == 15:
-        items.append(feedback.decode(body))
+        items.append(UnreadFeedback(body))
     elif kind == PAYLOAD_FEEDBACK:
         _decode_payload_feedback(count, body, items)
     elif kind == EXTENDED_REPORT:

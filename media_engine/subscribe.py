@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from media_engine import rtcp, sdp, sdp_write
+from media_engine import feedback, rtcp, sdp, sdp_write
 from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
 from media_engine.allowance import Allowance
 from media_engine.codecs import OPUS, VP8
 from media_engine.doubling import Doubling
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack, UnplayableTrack
-from media_engine.feedback import TransportFeedback
 from media_engine.grants import Source
 from media_engine.link import Link, LinkOwner
 from media_engine.pacing import Pace
@@ -257,9 +256,8 @@ class SubscribeLink(Link):
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Requests of the receiver, for m-lines that it is being sent."""
-        if isinstance(item, TransportFeedback):
-            if self._feedback.take() and self.way.on_feedback(item, self._sound, now):
-                self._pause_pictures()
+        if isinstance(item, rtcp.UnreadFeedback):
+            self._on_feedback(item, now)
             return
         if isinstance(item, rtcp.BandwidthEstimate):
             self.way.on_receivers_estimate(item.bits_per_second, now)
@@ -286,6 +284,17 @@ class SubscribeLink(Link):
             due = self.repairs.due(item.ssrc, item.sequences, self.round_trip_seconds, now)
             self._asked += len(due) if down.video else 0
             self.repairs.left_octets -= self.fan_out.retransmit(down, due, now)
+
+    def _on_feedback(self, unread: rtcp.UnreadFeedback, now: float) -> None:
+        if not self._feedback.take():
+            return
+        try:
+            told = feedback.decode(unread.body)
+        except ValueError:
+            self.dropped["rtcp"] += 1
+            return
+        if self.way.on_feedback(told, self._sound, now):
+            self._pause_pictures()
 
     def _pause_pictures(self) -> None:
         """Now, not with the next tick: they fill the way, and sound waits behind them."""

@@ -7,10 +7,9 @@ by hypothesis, and by `fuzz.py`.
 from collections.abc import Callable
 from pathlib import Path
 
-from media_engine import av1, fragment, h264, rtcp, sdp, stun, vp8, vp9
+from media_engine import av1, feedback, fragment, h264, rtcp, sdp, stun, vp8, vp9
 from media_engine.descriptor import PictureDescriptor
 from media_engine.errors import OfferRejected
-from media_engine.feedback import TransportFeedback
 from media_engine.rtp import PacketReader, decode_extensions, decode_header
 from media_engine.streams import whole_frames
 
@@ -84,11 +83,19 @@ def read_rtcp(data: bytes) -> None:
             assert len(item.sequences) <= 512 + 16
         if isinstance(item, rtcp.BandwidthEstimate):
             assert item.bits_per_second >= 0
-        if isinstance(item, TransportFeedback):
-            assert len(item.came) <= min(item.count, len(data))
-            offsets = [offset for offset, _ in item.came]
-            assert offsets == sorted(set(offsets))
-            assert not offsets or 0 <= offsets[0] <= offsets[-1] < item.count
+        if isinstance(item, rtcp.UnreadFeedback):
+            read_feedback(item.body)
+
+
+def read_feedback(data: bytes) -> None:
+    try:
+        told = feedback.decode(data)
+    except ValueError:
+        return
+    assert len(told.came) <= min(told.count, len(data))
+    offsets = [offset for offset, _ in told.came]
+    assert offsets == sorted(set(offsets))
+    assert not offsets or 0 <= offsets[0] <= offsets[-1] < told.count
 
 
 def read_frames(data: bytes) -> None:

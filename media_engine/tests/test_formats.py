@@ -2,13 +2,14 @@
 
 import os
 import struct
+import tracemalloc
 from unittest import TestCase
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media_engine import feedback, rtcp, stun
-from media_engine.feedback import FeedbackRecorder, TransportFeedback
+from media_engine.feedback import FeedbackRecorder
 from media_engine.receive_log import ReceptionReport
 from media_engine.rtp import (
     PacketReader,
@@ -324,8 +325,9 @@ class FeedbackTests(TestCase):
             recorder.record(sequence, arrival)
         for packet in recorder.take(1, 2):
             self.assertLess(len(packet), 1200)
-            (told,) = rtcp.decode(packet)
-            assert isinstance(told, TransportFeedback)
+            (unread,) = rtcp.decode(packet)
+            assert isinstance(unread, rtcp.UnreadFeedback)
+            told = feedback.decode(unread.body)
             came = {(told.first + offset) & 0xFFFF: at for offset, at in told.came}
             self.assertEqual({k: v for k, v in read_feedback(packet).items() if v is not None}, came)
         self.assertEqual(recorder.take(1, 2), [])
@@ -343,6 +345,20 @@ class FeedbackTests(TestCase):
         with self.assertRaises(ValueError):
             decode_feedback(vector + bytes(4))
         self.assertEqual(decode_feedback(vector + bytes(2)), (7, 4, [(0, 0.321), (2, 0.32), (3, 0.321)]))
+
+    def test_what_is_claimed_and_not_there_costs_nothing(self) -> None:
+        claims = struct.pack("!IIHHI", 1, 2, 7, 8192, 0) + struct.pack("!H", 0xBFFF) * 700
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        with self.assertRaises(ValueError):
+            feedback.decode(claims)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 200 * len(claims))
+
+    def test_one_datagram_asks_for_so_many_packets_and_no_more(self) -> None:
+        asked = rtcp.nack(1, 2, range(300))
+        self.assertEqual(len(rtcp.decode(asked)), 1)
+        with self.assertRaises(ValueError):
+            rtcp.decode(asked * 2)
 
     def test_what_claims_more_than_it_holds_is_refused(self) -> None:
         for wrong in (

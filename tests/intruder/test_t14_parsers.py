@@ -20,7 +20,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from media_engine import Engine, EngineConfig, Grants, OfferRejected, Source, av1, native, rtcp, sdp, stun, vp8, vp9
+from media_engine import (
+    Engine,
+    EngineConfig,
+    Grants,
+    OfferRejected,
+    Source,
+    av1,
+    feedback,
+    native,
+    rtcp,
+    sdp,
+    stun,
+    vp8,
+    vp9,
+)
 from media_engine.rtp import decode_extensions, decode_header
 from meetings.signaling import protocol
 from meetings.signaling.protocol import ProtocolError
@@ -39,6 +53,12 @@ def parse_rtp(data: bytes) -> None:
     header = decode_header(data, len(data))
     decode_extensions(data, header)
     vp8.decode_descriptor(data, header.payload_start, header.payload_end)
+
+
+def parse_rtcp(data: bytes) -> None:
+    for item in rtcp.decode(data):
+        if isinstance(item, rtcp.UnreadFeedback):
+            feedback.decode(item.body)
 
 
 def parse_vp8(data: bytes) -> None:
@@ -60,7 +80,7 @@ def parse_sdp(text: str) -> None:
 PARSERS: dict[str, tuple[Callable[[Any], object], type[Exception]]] = {
     "stun": (parse_stun, ValueError),
     "rtp": (parse_rtp, ValueError),
-    "rtcp": (rtcp.decode, ValueError),
+    "rtcp": (parse_rtcp, ValueError),
     "vp8": (parse_vp8, ValueError),
     "vp9": (parse_vp9, ValueError),
     "av1": (parse_av1, ValueError),
