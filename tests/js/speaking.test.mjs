@@ -2,17 +2,22 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { Emitter } from "../../static/js/lib/emitter.js";
+import { VoiceDetector } from "../../static/js/media/levels.js";
 import { OwnSpeech } from "../../static/js/media/own_speech.js";
 import { Hearing } from "../../static/js/room/hearing.js";
 import { RequestFailed } from "../../static/js/signaling/protocol.js";
 
 let loud = 0;
+let state = "running";
 let stop = () => undefined;
 let tick = () => undefined;
 const later = () => new Promise((done) => setImmediate(done));
 
 globalThis.AudioContext = class {
-  state = "running";
+  get state() {
+    return state;
+  }
+  resume = async () => undefined;
   createMediaStreamSource = () => ({ connect: () => undefined, disconnect: () => undefined });
 };
 globalThis.AnalyserNode = class {
@@ -136,6 +141,34 @@ test("people whom the server lists beside the group make no crowd", async () => 
   await tick();
   await tick();
   assert.deepEqual(said, []);
+});
+
+test("whose browser can't tell whether they speak says nothing, and so is always heard", async () => {
+  const { said } = page(true, ...eight);
+  loud = 0.3;
+  state = "suspended";
+  await tick();
+  await tick();
+  assert.deepEqual(said, []);
+  state = "running";
+  await tick();
+  assert.deepEqual(said, [["media.speaking", true]]);
+});
+
+test("a quiet voice is speech by how far it is above its silence, and what is loud always is", () => {
+  const voice = new VoiceDetector();
+  const says = (level, from, until) => {
+    let speaks = false;
+    for (let now = from; now < until; now += 150) speaks = voice.update(level, now);
+    return speaks;
+  };
+  assert.equal(says(0.001, 0, 3000), false);
+  assert.equal(voice.update(0.004, 3000), true);
+  assert.equal(says(0.001, 3150, 3700), true, "a pause");
+  assert.equal(says(0.001, 3700, 4500), false);
+  assert.equal(says(0.004, 4500, 120_000), false, "for minutes: it is a fan");
+  assert.equal(voice.update(0.015, 120_000), true, "somebody beside the fan");
+  assert.equal(says(0.3, 121_000, 600_000), true, "music");
 });
 
 test("what is refused is said again a second later, and one word is under way at a time", async () => {

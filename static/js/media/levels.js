@@ -3,10 +3,18 @@
 /** Speech is on above this level (0…1) and stays on through pauses this long. */
 const SPEECH_LEVEL = 0.02;
 const PAUSE_MS = 700;
+/** So many times above what a microphone gives in silence is speech too, where that is more than next to nothing. */
+const ABOVE_SILENCE = 3;
+const LEAST_SPEECH_LEVEL = 0.003;
+/** How much of the way to a higher level the silence goes with each look: half a minute for most of it. */
+const SILENCE_RISES = 0.005;
 /** A microphone that is on and gives less than this for so long is probably not the one people speak into. */
 const SILENCE_LEVEL = 0.0008;
 const SILENT_AFTER_MS = 8000;
 const EVERY_MS = 120;
+/** What is looked at each time, nothing between two looks left out: 171 ms, in moments of 11 ms, at 48 kHz. */
+const SAMPLES = 8192;
+const MOMENT = 512;
 const LOOK_EVERY_MS = 400;
 
 /** Turns levels into "speaks" and "does not", without flicker. Pure: time is a parameter. */
@@ -34,6 +42,26 @@ export class SpeechDetector {
   }
 }
 
+/**
+ * Whether somebody speaks into the own microphone. On it hangs who is heard in large encrypted meetings, so a quiet voice counts
+ * as well: by how far it is above the silence between its words. Pure: time is a parameter.
+ */
+export class VoiceDetector {
+  #silence = SPEECH_LEVEL;
+  #spokeAt = -Infinity;
+
+  /**
+   * @param {number} level 0…1, the loudest since the last look
+   * @param {number} now milliseconds
+   */
+  update(level, now) {
+    this.#silence += (level - this.#silence) * (level < this.#silence ? 0.5 : SILENCE_RISES);
+    const speech = Math.min(SPEECH_LEVEL, Math.max(LEAST_SPEECH_LEVEL, ABOVE_SILENCE * this.#silence));
+    if (level >= speech) this.#spokeAt = now;
+    return now - this.#spokeAt <= PAUSE_MS;
+  }
+}
+
 /** Watches one microphone track. */
 export class MicrophoneMeter {
   level = 0;
@@ -46,7 +74,7 @@ export class MicrophoneMeter {
   #source = null;
   /** @type {MediaStreamTrack | null} */
   #track = null;
-  #samples = new Float32Array(512);
+  #samples = new Float32Array(SAMPLES);
   #quietSince = 0;
   /** @type {any} */
   #timer = null;
@@ -74,7 +102,7 @@ export class MicrophoneMeter {
     }
     this.#context ??= new AudioContext();
     if (this.#context.state === "suspended") void this.#context.resume();
-    this.#analyser ??= new AnalyserNode(this.#context, { fftSize: 512 });
+    this.#analyser ??= new AnalyserNode(this.#context, { fftSize: SAMPLES });
     this.#source = this.#context.createMediaStreamSource(new MediaStream([track]));
     this.#source.connect(this.#analyser);
     this.#timer ??= setInterval(() => this.measure(), EVERY_MS);
@@ -87,20 +115,33 @@ export class MicrophoneMeter {
     this.#analyser = null;
   }
 
-  /** The level of this moment, 0…1. Timers of a page in the background nearly stop; whoever needs it there asks. */
+  /**
+   * The loudest moment of the last sixth of a second, 0…1; null while the browser measures nothing. Timers of a page in the
+   * background nearly stop; whoever needs it there asks.
+   */
   measure() {
-    if (!this.#analyser || !this.#track) return 0;
+    if (!this.#analyser || !this.#track) return null;
     this.#analyser.getFloatTimeDomainData(this.#samples);
-    let sum = 0;
-    for (const sample of this.#samples) sum += sample * sample;
-    this.level = Math.sqrt(sum / this.#samples.length);
+    this.level = loudest(this.#samples);
     const now = performance.now();
-    const listening = this.#track.enabled && this.#context?.state === "running";
+    const measures = this.#context?.state === "running";
+    const listening = this.#track.enabled && measures;
     if (!listening || this.level > SILENCE_LEVEL) this.#quietSince = now;
     this.silent = now - this.#quietSince > SILENT_AFTER_MS;
     this.#onLevel(this.level, this.silent);
-    return this.level;
+    return measures ? this.level : null;
   }
+}
+
+/** @param {Float32Array} samples */
+function loudest(samples) {
+  let most = 0;
+  for (let start = 0; start < samples.length; start += MOMENT) {
+    let sum = 0;
+    for (let at = start; at < start + MOMENT; at++) sum += samples[at] * samples[at];
+    most = Math.max(most, sum / MOMENT);
+  }
+  return Math.sqrt(most);
 }
 
 /**

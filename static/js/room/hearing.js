@@ -3,7 +3,7 @@
 // Of an encrypted room the server knows who speaks only where its members say so, and they say it only where more
 // microphones are on than it passes on anyway. What it says elsewhere is made up, and is not taken.
 import { trackKey } from "../media/subscriber.js";
-import { MicrophoneMeter, PlayedLevels, receivedLevel, SpeechDetector } from "../media/levels.js";
+import { MicrophoneMeter, PlayedLevels, receivedLevel, SpeechDetector, VoiceDetector } from "../media/levels.js";
 import { ALWAYS_HEARD, OwnSpeech } from "../media/own_speech.js";
 
 const LEVELS_EVERY_MS = 150;
@@ -16,6 +16,7 @@ export class Hearing {
   #ticksAt;
   #own;
   #speech = new SpeechDetector();
+  #voice = new VoiceDetector();
   #played = new PlayedLevels();
   #meter = new MicrophoneMeter(() => undefined);
   /** Whom the server says to speak. @type {ReadonlySet<string>} */
@@ -79,13 +80,17 @@ export class Hearing {
     // Whom the server lists beside the group makes no crowd.
     const isCrowded = open.filter(({ secured }) => secured || !originOf).length > ALWAYS_HEARD;
     const on = new Set(open.map(({ participant }) => participant));
+    const own = this.#participation.microphone ? this.#meter.measure() : null;
+    if (own !== null && this.#voice.update(own, now)) speaking.add(you);
     for (const id of people.keys()) {
-      const level = !on.has(id) ? 0 : id === you ? this.#meter.measure() : this.#level(id);
+      if (id === you) continue;
+      const level = on.has(id) ? this.#level(id) : 0;
       const isNamed = level === null && (!originOf || isCrowded) && this.#named.has(id);
       if (this.#speech.update(id, level ?? 0, now) || isNamed) speaking.add(id);
     }
     if (!this.#participation.microphone) this.#own.forget();
-    else if (originOf) void this.#own.say(isCrowded ? speaking.has(you) : null, now);
+    // Whose page can't tell whether they speak says nothing, and is always heard.
+    else if (originOf) void this.#own.say(isCrowded && own !== null ? speaking.has(you) : null, now);
     this.#heard(speaking, now);
   }
 
