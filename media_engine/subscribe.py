@@ -75,7 +75,6 @@ class SubscribeLink(Link):
         self.round_trip_seconds = 0.0
         self._offered: tuple[TrackKey | None, ...] = ()
         self._by_ssrc: dict[int, DownTrack] = {}
-        self._reports: dict[int, float] = {}
         self._past: Counter[str] = Counter()
         self._references = Allowance(self.config.max_references_per_second_per_peer)
         self.waiting = Waiting()
@@ -315,8 +314,8 @@ class SubscribeLink(Link):
                 self._lost += expected * block.fraction_lost / 256
                 self.doubling.on_lost(block.fraction_lost / 256, now)
         down.reported, down.reported_at = block, now
-        sent_at = self._reports.get(block.last_report)
-        if sent_at is not None:
+        sent_at = down.reports_sent.get(block.last_report, math.inf)
+        if sent_at < math.inf:
             self.round_trip_seconds = round_trip = max(0.0, now - sent_at - block.delay / 65536)
             self.downlink.on_round_trip(round_trip, now)
             down.round_trips += 1
@@ -337,9 +336,7 @@ class SubscribeLink(Link):
             rtp_time = report.rtp_time + epoch.timestamp_offset
             compound.append(rtcp.sender_report(down.ssrc, report.ntp_time, rtp_time, down.packets, down.octets))
             compound.append(rtcp.source_description(down.ssrc, up.key[0]))
-            self._reports[report.ntp_time >> 16 & 0xFFFFFFFF] = now
-            if len(self._reports) > _REPORT_MEMORY * max(1, len(self.downs)):
-                del self._reports[next(iter(self._reports))]
+            _note_report(down.reports_sent, report.ntp_time >> 16 & 0xFFFFFFFF, now)
             if len(compound) >= 16:
                 self.send_rtcp(b"".join(compound))
                 compound = []
@@ -465,6 +462,13 @@ class SubscribeLink(Link):
             if left > 0 and down.video and down.up is not None and down.rtx_payload_type >= 0:
                 left -= self.fan_out.repeat(down, left, now)
         self.way.padded(octets - left)
+
+
+def _note_report(sent: dict[int, float], name: int, now: float) -> None:
+    """Note when a report was sent. Its publisher chose its `name`: by one that was there before nothing is measured."""
+    sent[name] = math.inf if sent.pop(name, None) is not None else now
+    if len(sent) > _REPORT_MEMORY:
+        del sent[next(iter(sent))]
 
 
 def _counted(down: DownTrack) -> dict[str, int]:

@@ -189,7 +189,8 @@ class DownTrack:
 
     Counters are those of the present SSRC: `packets` and the `octets` of their payloads, first time and
     `retransmitted`; what libsrtp has `refused`; `nacks` and requests for key frames from the receiver. `reported` is
-    the receiver's latest report block, `round_trips` are measured with them.
+    the receiver's latest report block, `round_trips` are measured with them and with when `reports_sent` were, by the
+    middle of their NTP time (RFC 3550, section 6.4.1).
 
     `up` is the encoding that flows or may begin; `next_up` the one that takes its place at its next key frame. `rank`
     is the index of the encoding that the receiver shall have, smallest first; `allocation.PAUSED` for none. `switched`
@@ -223,6 +224,7 @@ class DownTrack:
         "refused",
         "reported",
         "reported_at",
+        "reports_sent",
         "retransmitted",
         "retransmitted_octets",
         "round_trips",
@@ -277,6 +279,7 @@ class DownTrack:
         self.nacks = self.key_frames_asked = 0
         self.reported: ReportBlock | None = None
         self.reported_at = 0.0
+        self.reports_sent: dict[int, float] = {}
         self.round_trips, self.round_trips_seconds, self.last_round_trip_seconds = 0, 0.0, 0.0
         self.wants_report = False
 

@@ -5,6 +5,7 @@ import os
 import struct
 
 from media_engine import EngineConfig, Source, rtcp
+from media_engine.receive_log import ReceptionReport
 from media_engine.rtp import decode_extensions
 from media_engine.tests.client import Client, EngineTestCase, eventually, outline
 from media_engine.tests.test_formats import read_feedback
@@ -212,6 +213,37 @@ class ReportTests(EngineTestCase):
         remb = struct.pack("!BBHII4sII", 0x8F, 206, 5, 1, 0, b"REMB", 1 << 24 | 2 << 18 | 100000, 9)
         ben.subscribing.send_rtcp(remb)
         await eventually(lambda: self.engine.stats("session")["ben"]["bandwidth_bits_per_second"] == 400000)
+
+    async def test_a_publisher_has_no_part_in_the_round_trip_that_is_measured_of_a_receiver(self) -> None:
+        anna, ben = await self.pair()
+        mallory = await self.publisher("mallory", Source.MICROPHONE)
+        mallory.send_audio()
+        await eventually(lambda: len(ben.offers[-1].tracks) == 3 and all(r["flows"] for r in self.receives("ben")))
+        mallory.send_audio()
+        await eventually(lambda: ben.packets_of("mallory", Source.MICROPHONE))
+        ssrc = ben.ssrc_of("anna", Source.MICROPHONE)
+
+        async def report(publisher: Client, name: int) -> None:
+            assert publisher.publishing is not None and ben.subscribing is not None
+            seen = len(ben.subscribing.reports)
+            publisher.publishing.send_rtcp(rtcp.sender_report(1001, name << 16, publisher.timestamp, 1, 1))
+            await eventually(lambda: len(ben.subscribing.reports) > seen)
+
+        async def answer(name: int) -> float:
+            assert ben.subscribing is not None
+            block = rtcp.report_block(ssrc, ReceptionReport(0, 0, 1, 0), name, 0x10000 // 20)
+            ben.subscribing.send_rtcp(rtcp.receiver_report(1, [block]))
+            await ben.subscribing.check()
+            return float(self.engine.stats("session")["ben"]["round_trip_seconds"])
+
+        await report(anna, 77)
+        self.clock.advance(0.1)
+        await report(mallory, 77)
+        self.assertAlmostEqual(await answer(77), 0.05, places=3)
+        await report(anna, 78)
+        self.clock.advance(5)
+        await report(anna, 78)
+        self.assertAlmostEqual(await answer(78), 0.05, places=3)
 
 
 class SilenceTests(EngineTestCase):
