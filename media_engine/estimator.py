@@ -11,11 +11,10 @@ Whatever a receiver claims, the rate at which it got something is never taken fo
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from media_engine.numbered import Arrival
 
-_GROUP_SECONDS = 0.005
+_GROUP_SECONDS = 0.015
 _MOST_GROUPS = 128
 _OUT_OF_STEP_SECONDS = 3.0
 _RATE_SECONDS = 0.5
@@ -81,10 +80,16 @@ class Trend:
     def _slope(self) -> float:
         """Least squares."""
         points = self._points
-        mean_at = sum(at for at, _ in points) / len(points)
-        mean = sum(value for _, value in points) / len(points)
-        below = sum((at - mean_at) ** 2 for at, _ in points)
-        return sum((at - mean_at) * (value - mean) for at, value in points) / below if below else 0.0
+        count, since = len(points), points[0][0]
+        sum_x = sum_y = sum_xx = sum_xy = 0.0
+        for at, value in points:
+            x = at - since
+            sum_x += x
+            sum_y += value
+            sum_xx += x * x
+            sum_xy += x * value
+        spread = count * sum_xx - sum_x * sum_x
+        return (count * sum_xy - sum_x * sum_y) / spread if spread > 0 else 0.0
 
     def _adapt(self, size: float, apart: float) -> None:
         """Have the threshold follow what is usual, so that neither jitter nor other senders starve this one."""
@@ -95,13 +100,8 @@ class Trend:
         self._threshold = min(self._MOST_THRESHOLD, max(self._LEAST_THRESHOLD, self._threshold))
 
 
-class Group(NamedTuple):
-    """Packets that left together: when the first and the last left, when the last came, their octets."""
-
-    first_left_at: float
-    left_at: float
-    arrived_at: float
-    octets: float
+Group = tuple[float, float, float, float]
+"""Packets that left together: when the first and the last left, when the last came, their octets."""
 
 
 class Estimator:
@@ -162,14 +162,14 @@ class Estimator:
         group = self._group
         if group is None or not arrivals or not self._groups:
             return False
-        self.queue_seconds = max(0.0, group.arrived_at - group.left_at - min(self._bases))
+        self.queue_seconds = max(0.0, group[2] - group[1] - min(self._bases))
         long = _SHORT_SECONDS if is_probing else _LONG_SECONDS
         if self.queue_seconds > long and self._rising + self._is_higher(self.queue_seconds) >= _HIGHER_TIMES:
             verdict = 1
         came = self._rate(_RATE_SECONDS)
         self._came = self._rate(_LATEST_RATE_SECONDS) or came
         self._begun_at = min(self._begun_at, now)
-        self.report_seconds = min(self.report_seconds, now - arrivals[-1].left_at)
+        self.report_seconds = min(self.report_seconds, now - arrivals[-1][0])
         if verdict > 0 and came:
             # What came while it was narrow: not before it became so, and not before there was more than it carries.
             self._fall((max if is_probing else min)(came, self._came) + beside, now)
@@ -188,36 +188,35 @@ class Estimator:
         """Take one packet. What a group that is over by it says: 1 too much, -1 a queue that drains, 0 nothing."""
         left_at, arrived_at, octets = arrival
         group = self._group
-        if group is not None and abs(arrived_at - group.arrived_at - (left_at - group.left_at)) > _OUT_OF_STEP_SECONDS:
-            self._restart()  # a clock that was set, or a claim that can't be true
-            group = None
-        if group is None:
-            self._group = Group(left_at, left_at, arrived_at, octets)
-            return 0
-        if left_at - group.first_left_at <= _GROUP_SECONDS:
-            latest = max(group.arrived_at, arrived_at)
-            self._group = Group(group.first_left_at, left_at, latest, group.octets + octets)
-            return 0
-        self._group = Group(left_at, left_at, arrived_at, octets)
-        return self._take(group)
+        if group is not None:
+            first_left_at, last_left_at, latest, before = group
+            if abs(arrived_at - latest - (left_at - last_left_at)) > _OUT_OF_STEP_SECONDS:
+                self._restart()  # a clock that was set, or a claim that can't be true
+            elif left_at - first_left_at <= _GROUP_SECONDS:
+                self._group = first_left_at, left_at, max(latest, arrived_at), before + octets
+                return 0
+            else:
+                self._group = left_at, left_at, arrived_at, octets
+                return self._take(group)
+        self._group = left_at, left_at, arrived_at, octets
+        return 0
 
     def _take(self, group: Group) -> int:
         """Take a group that is over."""
         last = self._groups[-1] if self._groups else None
         self._groups.append(group)
-        self._measure_queue(group)
-        if last is None or group.arrived_at < last.arrived_at:
+        _, left_at, arrived_at, _ = group
+        self._measure_queue(left_at, arrived_at - left_at)
+        if last is None or arrived_at < last[2]:
             return 0
-        apart = group.left_at - last.left_at
-        later = group.arrived_at - last.arrived_at - apart
-        return self._trend.add(1000 * later, 1000 * apart, 1000 * group.arrived_at)
+        apart = left_at - last[1]
+        return self._trend.add(1000 * (arrived_at - last[2] - apart), 1000 * apart, 1000 * arrived_at)
 
-    def _measure_queue(self, group: Group) -> None:
-        """How long the queue was for `group`, and how often running it has grown."""
-        delay = group.arrived_at - group.left_at
+    def _measure_queue(self, left_at: float, delay: float) -> None:
+        """How long the queue was for a group that was under way for `delay`, and how often running it has grown."""
         current, before = self._bases
-        if group.left_at > self._bases_since + _BASE_SECONDS:
-            current, before, self._bases_since = delay, current, group.left_at
+        if left_at > self._bases_since + _BASE_SECONDS:
+            current, before, self._bases_since = delay, current, left_at
         self._bases = min(current, delay), before
         queue = delay - min(self._bases)
         self._rising = self._rising + 1 if self._is_higher(queue) else 0
@@ -231,14 +230,14 @@ class Estimator:
 
         Over the time that it took to leave or to come, whichever is longer: a burst is no rate, and nor is a claim.
         """
-        newest = self._groups[-1]
-        octets, oldest, begun = 0.0, newest, 0.0
+        newest = oldest = self._groups[-1]
+        octets = begun = 0.0
         for group in reversed(self._groups):
             octets += begun
-            begun, oldest = group.octets, group
-            if group.left_at <= newest.left_at - seconds:
+            oldest, begun = group, group[3]
+            if group[1] <= newest[1] - seconds:
                 break
-        span = max(newest.arrived_at - oldest.arrived_at, newest.left_at - oldest.left_at)
+        span = max(newest[2] - oldest[2], newest[1] - oldest[1])
         return 8 * octets / span if span >= _LEAST_SPAN_SECONDS else 0.0
 
     def _fall(self, came: float, now: float) -> None:

@@ -6,7 +6,10 @@ tell us the same of what they are sent: `decode` reads it. Time is a parameter, 
 """
 
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 
 from media_engine.rtp import unwrap
 
@@ -45,51 +48,75 @@ def decode(body: bytes) -> TransportFeedback:
     _, _, first, count, reference = struct.unpack_from("!IIHHI", body)
     if not 0 < count <= _MOST_TOLD:
         raise ValueError("transport feedback about nothing, or too much")
-    sizes, at = _decode_chunks(body, count)
-    ticks, came = (reference >> 8) * _REFERENCE_TICKS, []
-    for offset, is_large in sizes:
-        if at + 1 + is_large > len(body):
-            raise ValueError("transport feedback lacks a time")
-        ticks += int.from_bytes(body[at : at + 2], "big", signed=True) if is_large else body[at]
-        at += 1 + is_large
-        came.append((offset, ticks * _TICK_SECONDS))
-    if len(body) - at > _MOST_LEFT_OVER:
+    offsets, large, at = _decode_chunks(body, count)
+    ticks = (reference >> 8) * _REFERENCE_TICKS
+    if at + len(offsets) + len(large) > len(body):
+        raise ValueError("transport feedback lacks a time")
+    deltas: Iterable[int] = body[at : at + len(offsets)]
+    if large:
+        deltas = _decode_deltas(body, at, offsets, frozenset(large))
+    if len(body) - at - len(offsets) - len(large) > _MOST_LEFT_OVER:
         raise ValueError("transport feedback has more times than packets")
-    return TransportFeedback(first, count, tuple(came))
+    times = [tick * _TICK_SECONDS for tick in accumulate(deltas, initial=ticks)]
+    return TransportFeedback(first, count, tuple(zip(offsets, times[1:], strict=True)))
 
 
-def _decode_chunks(body: bytes, count: int) -> tuple[list[tuple[int, bool]], int]:
-    """Of each packet that came its offset, and whether its time takes two bytes; and where the times begin."""
-    sizes: list[tuple[int, bool]] = []
+def _decode_deltas(body: bytes, at: int, offsets: list[int], large: frozenset[int]) -> Iterator[int]:
+    for offset in offsets:
+        if offset in large:
+            yield int.from_bytes(body[at : at + 2], "big", signed=True)
+            at += 2
+        else:
+            yield body[at]
+            at += 1
+
+
+def _decode_chunks(body: bytes, count: int) -> tuple[list[int], list[int], int]:
+    """The offsets of the packets that came, those of them whose time takes two bytes, and where the times begin."""
+    offsets: list[int] = []
+    large: list[int] = []
     offset, at = 0, 16
     while offset < count:
-        if len(sizes) > len(body) - at:
+        if len(offsets) > len(body) - at:
             raise ValueError("transport feedback lacks a time")
         if at + 2 > len(body):
             raise ValueError("transport feedback is cut short")
         chunk = body[at] << 8 | body[at + 1]
         at += 2
-        if not chunk & 0x8000:
-            symbol, run = chunk >> 13, min(chunk & 0x1FFF, count - offset)
-            if not run or symbol > _LARGE:
-                raise ValueError("transport feedback has a run of nothing")
-            if symbol:
-                if len(sizes) + run > len(body):
-                    raise ValueError("transport feedback lacks a time")
-                sizes += [(offset + index, symbol == _LARGE) for index in range(run)]
-            offset += run
-        elif not chunk & 0x4000:
-            sizes += [(offset + index, False) for index in range(14) if chunk >> (13 - index) & 1]
-            offset += 14
-        else:
-            symbols = [chunk >> (12 - 2 * index) & 3 for index in range(7)]
-            if max(symbols) > _LARGE:
-                raise ValueError("transport feedback has an unknown symbol")
-            sizes += [(offset + index, symbol == _LARGE) for index, symbol in enumerate(symbols) if symbol]
-            offset += 7
-    while sizes and sizes[-1][0] >= count:
-        sizes.pop()  # a vector speaks of more packets than there are to speak of
-    return sizes, at
+        if chunk & 0x8000:
+            covered, came, came_large = _decode_vector(chunk)
+            offsets += [offset + index for index in came]
+            if came_large:
+                large += [offset + index for index in came_large]
+            offset += covered
+            continue
+        symbol, run = chunk >> 13, min(chunk & 0x1FFF, count - offset)
+        if not run or symbol > _LARGE:
+            raise ValueError("transport feedback has a run of nothing")
+        if symbol and len(offsets) + run > len(body):
+            raise ValueError("transport feedback lacks a time")
+        if symbol:
+            offsets += range(offset, offset + run)
+        if symbol == _LARGE:
+            large += range(offset, offset + run)
+        offset += run
+    while offsets and offsets[-1] >= count:
+        offsets.pop()  # a vector speaks of more packets than there are to speak of
+    while large and large[-1] >= count:
+        large.pop()
+    return offsets, large, at
+
+
+@lru_cache(maxsize=4096)
+def _decode_vector(chunk: int) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """How many packets a status vector is about, which of them came, and which of those with a time of two bytes."""
+    if not chunk & 0x4000:
+        return 14, tuple(index for index in range(14) if chunk >> (13 - index) & 1), ()
+    symbols = [chunk >> (12 - 2 * index) & 3 for index in range(7)]
+    if max(symbols) > _LARGE:
+        raise ValueError("transport feedback has an unknown symbol")
+    came = tuple(index for index, symbol in enumerate(symbols) if symbol)
+    return 7, came, tuple(index for index in came if symbols[index] == _LARGE)
 
 
 class FeedbackRecorder:

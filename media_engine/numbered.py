@@ -5,7 +5,6 @@ together. Sound has no number here: what is sent again under the same RTP number
 """
 
 from collections import deque
-from typing import NamedTuple
 
 from media_engine.feedback import TransportFeedback
 from media_engine.rtp import unwrap
@@ -15,14 +14,8 @@ _MOST_RUNS = 512
 
 Run = tuple[int, int, float, int]
 """The number of the first; how many; when they left in engine time; their octets in all."""
-
-
-class Arrival(NamedTuple):
-    """One packet that came: when it left by our clock, when it arrived by the receiver's, its octets."""
-
-    left_at: float
-    arrived_at: float
-    octets: float
+Arrival = tuple[float, float, float]
+"""Packets that came: when they left by our clock, when the last arrived by the receiver's, their octets."""
 
 
 class Numbered:
@@ -42,38 +35,43 @@ class Numbered:
         self.runs.append((number, 1, now, octets))
         return number & 0xFFFF
 
-    def match(self, feedback: TransportFeedback) -> tuple[list[Arrival], int]:
-        """What `feedback` says that was not told before: the packets that came, and how many did not.
+    def match(self, feedback: TransportFeedback) -> list[Arrival]:
+        """What `feedback` says that was not told before: what came, one entry for all that had left together.
 
         Numbers that were never sent, or were told of before, count for nothing. Where a feedback got lost, what it was
-        about is added to the first packet of the next: it is no more lost than it was.
+        about is added to the first of the next: it is no more lost than it was.
         """
         told, end = self._told, self.following
         first = unwrap(feedback.first, end - 1)
         last = min(first + feedback.count, end) - 1
         if last <= told or last < first:
-            return [], 0
-        skipped = self._octets_between(told + 1, first)
-        arrivals: list[Arrival] = []
-        came = 0
+            return []
+        skipped = self._octets_between(told + 1, first) if first > told + 1 else 0.0
+        runs, arrivals = self.runs, list[Arrival]()
+        begin = behind = 0
+        left_at = latest = each = octets = 0.0
         for offset, arrived_at in feedback.came:
             number = first + offset
             if not told < number <= last:
                 continue
-            came += 1
-            run = self._run_of(number)
-            if run is not None:
-                arrivals.append(Arrival(run[2], arrived_at, skipped + run[3] / run[1]))
+            if number >= behind:
+                if octets:
+                    arrivals.append((left_at, latest, octets))
+                    octets = 0.0
+                while runs and runs[0][0] + runs[0][1] <= number:
+                    runs.popleft()
+                if not runs:
+                    break
+                begin, count, left_at, total = runs[0]
+                behind, each, latest = begin + count, total / count, arrived_at
+            if number >= begin:
+                octets += each + skipped
                 skipped = 0.0
+                latest = max(latest, arrived_at)
+        if octets:
+            arrivals.append((left_at, latest, octets))
         self._told = last
-        return arrivals, last - max(told, first - 1) - came
-
-    def _run_of(self, number: int) -> Run | None:
-        """The run that `number` belongs to. Those before it are forgotten: numbers only grow."""
-        runs = self.runs
-        while runs and runs[0][0] + runs[0][1] <= number:
-            runs.popleft()
-        return runs[0] if runs and runs[0][0] <= number else None
+        return arrivals
 
     def _octets_between(self, begin: int, end: int) -> float:
         """Octets of the numbers from `begin` up to `end`, which is not among them."""

@@ -66,7 +66,7 @@ class Way:
 
         `sound` is sent beside them without numbers, in bits per second.
         """
-        arrivals, _ = self.numbered.match(feedback)
+        arrivals = self.numbered.match(feedback)
         if not arrivals:
             return False
         self._is_counted = True
@@ -81,7 +81,7 @@ class Way:
         backlog = estimator.seconds_of(self.numbered.outstanding_octets) - estimator.report_seconds
         draining.on_backlog(backlog, now)
         queue = estimator.queue_seconds if is_too_much and not is_probing else 0.0
-        must_pause = draining.on_queue(queue, arrivals[-1].left_at, backlog, now)
+        must_pause = draining.on_queue(queue, arrivals[-1][0], backlog, now)
         if now < draining.until:
             self.allocate_at = draining.until
         return must_pause
