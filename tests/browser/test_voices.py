@@ -1,4 +1,4 @@
-"""Who is heard in an encrypted meeting of more microphones than are passed on: three people, one voice at a time."""
+"""Who is heard in an encrypted meeting of more microphones than are passed on, and than there are m-lines for."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ ARRIVING = """async () => {
   const counted = async () => {
     const found = new Map();
     for (const connection of connections)
-      for (const { type, kind, trackIdentifier, packetsReceived } of (await connection.getStats()).values())
-        if (type === "inbound-rtp" && kind === "audio") found.set(trackIdentifier, packetsReceived);
+      for (const { type, kind, ssrc, totalAudioEnergy } of (await connection.getStats()).values())
+        if (type === "inbound-rtp" && kind === "audio") found.set(ssrc, totalAudioEnergy);
     return found;
   };
   const before = await counted();
   await new Promise((later) => setTimeout(later, 400));
   const after = await counted();
-  return [...after.keys()].filter((track) => after.get(track) > (before.get(track) ?? 0));
+  return [...after.keys()].filter((ssrc) => after.get(ssrc) > (before.get(ssrc) ?? 0) + 1e-4);
 }"""
-"""The microphones of which something arrives."""
+"""The microphones of which something is heard."""
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,6 @@ def test_of_three_open_microphones_the_one_that_speaks_is_heard_and_another_who_
     host.button("Let in Peter Lindqvist").click()
     guest.state("connected")
     walk_in(portal, colleague, MARCUS, url)
-    host.sees("Marcus Bell")
-    host.sees("Peter Lindqvist")
 
     marcus, peter = host.tile("Marcus Bell"), host.tile("Peter Lindqvist")
     speaks(colleague, on=True)

@@ -1,4 +1,7 @@
-"""A portal that passes on one voice at a time. For tests only, started in place of `manage.py serve`."""
+"""A portal that passes on one voice at a time, and has one m-line for sound and one for pictures towards each member.
+
+For tests only, started in place of `manage.py serve`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ def main() -> None:
     use_uvloop()
     import media_engine
 
-    media_engine.EngineConfig = partial(media_engine.EngineConfig, max_voices=1)  # type: ignore[assignment,misc]
+    few = partial(media_engine.EngineConfig, max_voices=1, max_subscribe_sections=2)
+    media_engine.EngineConfig = few  # type: ignore[assignment,misc]
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["manage.py", "serve"])
