@@ -115,3 +115,4 @@ def test_of_three_open_microphones_the_one_that_speaks_is_heard_and_another_who_
     eventually(lambda: len(found := host.page.evaluate(ARRIVING)) == 1 and found != heard, 15, "the other voice")
     expect(peter).to_have_attribute("data-speaking", "true")
     expect(marcus).to_have_attribute("data-speaking", "false")
+    expect(host.page.locator("#chip-encryption")).to_have_attribute("data-encryption", "e2ee")

@@ -94,6 +94,7 @@ export function keyWords(state, organisation) {
 /** What the server of an encrypted meeting still learns. True sentences only; docs/threat-model.md says the same. */
 export const serverLearns = () => [
   gettext("who is here, by account or typed name, from which network, and when"),
-  gettext("who speaks, shows or shares, and how much data that is"),
+  gettext("who has their microphone or camera on or shares, and how much data that is"),
+  gettext("while more than eight microphones are on, also who speaks when, because it passes on eight at a time"),
   gettext("when messages and files are sent, how long they are, and who fetches files"),
 ];
