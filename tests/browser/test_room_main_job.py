@@ -526,7 +526,7 @@ def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(
     colleague.hears()
     host.sees("Marcus Bell")
     host.hears()
-    assert colleague.page.evaluate(WAYS) == ["tcp", "tcp"]
+    assert set(colleague.page.evaluate(WAYS)) == {"tcp"}
     assert colleague.page.locator('[data-self="true"]').get_attribute("data-participant") == own
 
     portal.kill_and_restart()
