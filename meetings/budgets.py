@@ -109,6 +109,8 @@ STRIKES = Budget("messages that are none", "socket", Rate(10 / 60, 10), "close 4
 CHAT = Budget("chat messages", "person", Rate(5, 10), "`too_many`")
 SIGNALS = Budget("hands, reactions, switches", "person", Rate(5, 15), "`too_many`")
 SPEECH = Budget("words that one speaks, or no longer does", "person", Rate(4, 12), "`too_many`")
+NEGOTIATIONS = Budget("beginnings of media, and offers of what one sends", "person", Rate(2, 20), "`too_many`")
+SHOWN = Budget("lists of the pictures that one shows", "person", Rate(5, 15), "`too_many`")
 WAITING = Budget("people at the door who have the meeting link alone", "meeting", 100, "close 4429")
 WAITING_OF_A_NETWORK = Budget("the same, of one network", "meeting and network", 50, "close 4429")
 WAITING_KNOWN = Budget(
@@ -193,7 +195,7 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
             MOVES,
         ),
     ),
-    ("Sockets", (OPENING_SOCKETS, SOCKETS, MESSAGES, STRIKES, CHAT, SIGNALS, SPEECH)),
+    ("Sockets", (OPENING_SOCKETS, SOCKETS, MESSAGES, STRIKES, CHAT, SIGNALS, SPEECH, NEGOTIATIONS, SHOWN)),
     (
         "Accounts",
         (

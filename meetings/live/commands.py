@@ -282,6 +282,7 @@ async def _host_end(turn: Turn) -> Fields:
 
 
 async def _media_start(turn: Turn) -> Fields:
+    _spend(turn.seat.negotiation_bucket, turn.live.clock())
     if turn.message["fresh"]:
         # A new page has switched nothing on, and records nothing. Its first publish offer replaces the old transport.
         turn.seat.recording_at = None
@@ -298,6 +299,8 @@ async def _media_publish(turn: Turn) -> Fields:
     capabilities = turn.seat.capabilities
     if not (capabilities.speak or capabilities.show or capabilities.share):
         raise ProtocolError("no_grant", "you may not publish anything")
+    # Whoever sends something else makes everybody negotiate.
+    _spend(turn.seat.negotiation_bucket, turn.live.clock())
     sources = {mid: Source(name) for mid, name in turn.message["sources"].items()}
     with _EngineErrors():
         sdp = turn.live.engine.answer_publish(turn.room.id, turn.seat.id, turn.message["sdp"], sources)
@@ -311,6 +314,7 @@ async def _media_answer(turn: Turn) -> Fields:
 
 
 async def _media_show(turn: Turn) -> Fields:
+    _spend(turn.seat.shown_bucket, turn.live.clock())
     tiles = {(tile["participant"], Source(tile["source"])): tile["height"] for tile in turn.message["tiles"]}
     with _EngineErrors():
         turn.live.engine.show(turn.room.id, turn.seat.id, tiles)

@@ -149,6 +149,8 @@ class Seat:
         self.chat_bucket = Bucket(budgets.CHAT.rate, now)
         self.small_bucket = Bucket(budgets.SIGNALS.rate, now)
         self.speech_bucket = Bucket(budgets.SPEECH.rate, now)
+        self.negotiation_bucket = Bucket(budgets.NEGOTIATIONS.rate, now)
+        self.shown_bucket = Bucket(budgets.SHOWN.rate, now)
         # Of encrypted meetings: the identity key of the device.
         self.identity: str | None = None
         # What this socket was told last, so that only differences are sent.

@@ -92,6 +92,25 @@ class CodecTests(DeviceCase):
             self.assertIn("AV1/90000", (await host.message("media.offer"))["sdp"])
             await sender.close()
 
+    async def test_who_changes_what_they_send_or_show_again_and_again_is_told_to_be_slower(self) -> None:
+        """Each change has everybody else negotiate, or the engine ask anew who is sent what."""
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            anna = await Browser(live).join(self.code, "Anna")
+            await anna.message("room")
+            transport = ClientTransport(live.engine.port)
+            offers = [in_codec(publish_offer(transport, {"0": CAMERA}), codec) for codec in ("vp9", "av1")]
+            now = live.clock()
+            live.clock = lambda: now
+            publish = [await anna.ask("media.publish", sdp=offers[n % 2], sources={"0": "camera"}) for n in range(24)]
+            start = [await anna.ask("media.start", fresh=False)]
+            shown = [await anna.ask("media.show", tiles=[]) for _ in range(20)]
+            for answers in (publish, start, shown):
+                self.assertEqual(answers[-1].get("code"), "too_many")
+            self.assertEqual((publish[0]["type"], shown[0]["type"]), ("ok", "ok"))
+            await transport.close()
+            self.assertEqual((await host.ask("media.start", fresh=True))["type"], "ok")
+
     async def test_codecs_that_nobody_knows_are_refused_and_so_is_a_longer_list(self) -> None:
         async with running_live() as live:
             host = await self.host_inside(live)
