@@ -209,7 +209,8 @@ class Engine:
 
         It has a part in the choice of who is heard, and in `Speakers`, as if it were as loud as can be; packets that
         say how loud they are outweigh it. Whoever speaks for long is behind who hasn't, so that a lie takes nobody's
-        place for good. None: it says nothing, and is always heard. No grant is needed to say it, and it gives none.
+        place for good. None: it says nothing, and is always heard; so it is 30 seconds after its last word. No grant
+        is needed to say it, and it gives none.
         """
         session = self._sessions.get(session_id)
         if session is not None:

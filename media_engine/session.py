@@ -100,6 +100,8 @@ class MediaSession:
         self._lacking = LackingCodecs(session_id)
         self._floor: Floor[TrackKey] = Floor(wiring.config.max_voices)
         self._name_speakers_at = -math.inf
+        self._restage = False
+        """Whether somebody says that they speak who said nothing, or the other way round: others may be held back."""
         self._tripwires: dict[UpTrack, tuple[int, Tripwire]] = {}
 
     def __repr__(self) -> str:
@@ -371,6 +373,7 @@ class MediaSession:
         peer = self.peers.get(peer_id)
         if peer is None:
             return
+        self._restage |= (peer.said is None) is not (speaking is None)
         if speaking is None:
             peer.said = None
             return
@@ -378,11 +381,19 @@ class MediaSession:
         peer.said = peer.said or Said(now)
         peer.said.say(speaking, now)
 
+    def _forget_said(self, now: float) -> None:
+        """Nothing counts as said that was said long ago."""
+        for peer in self.peers.values():
+            if peer.said is not None and not peer.said.holds(now):
+                peer.said, self._restage = None, True
+
     def _listen(self, now: float) -> None:
         """Pass on the loudest few, once there are more; let those who watch hear and see who speaks; name who does."""
+        self._forget_said(now)
         microphones = self._microphones(now)
         changed = self._floor.listen({key: level for key, level in microphones.items() if level >= 0}, now)
-        if self._choose_speakers(microphones, now) or changed:
+        if self._choose_speakers(microphones, now) or changed or self._restage:
+            self._restage = False
             self.reconcile()
         if now >= self._name_speakers_at:
             self._name_speakers_at = now + _NAME_SPEAKERS_SECONDS

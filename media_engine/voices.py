@@ -17,6 +17,7 @@ _PAUSE_SECONDS = 0.1
 _LEFT_AFTER_A_SECOND = 0.36
 """Of the loudness of a microphone that sends nothing: as much as of one that sends silence, fifty packets a second."""
 _LONG_AGO_SECONDS = 60.0
+_HOLDS_SECONDS = 30.0
 LEAST_LEAD = 6.0
 """Decibels by which somebody has to be louder to take another's place."""
 _HOLD_SECONDS = 2.0
@@ -50,16 +51,22 @@ class Loudness:
 class Said:
     """What a client says of its own microphone, where packets don't: that somebody speaks there, or no longer does."""
 
-    __slots__ = ("is_speaking", "since")
+    __slots__ = ("at", "is_speaking", "since")
 
     def __init__(self, now: float) -> None:
         self.is_speaking = False
         self.since = now - _LONG_AGO_SECONDS
+        self.at = now
 
     def say(self, speaking: bool, now: float) -> None:
         """Take the client's word, which it gives again and again."""
+        self.at = now
         if speaking != self.is_speaking:
             self.is_speaking, self.since = speaking, now
+
+    def holds(self, now: float) -> bool:
+        """Whether it was said lately: a page that sleeps says nothing, and its person may speak all the same."""
+        return now - self.at <= _HOLDS_SECONDS
 
     def loudness(self, now: float) -> float:
         """As loud as can be, whoever says so; afterwards as a microphone that is silent."""

@@ -157,6 +157,10 @@ class SaidTests(EngineTestCase):
     def flowing(self) -> str:
         return "".join(sorted(str(entry["publisher"]) for entry in self.receives("ben") if entry["flows"]))
 
+    def arrived(self) -> set[int]:
+        """How many packets each member's microphone has sent."""
+        return {one["packets"] for peer in self.engine.stats("session").values() for one in peer["publishes"]}
+
     def told(self, name: str) -> list[tuple[str, ...]]:
         return [event.speakers for event in self.events if isinstance(event, Speakers) and event.peer_id == name]
 
@@ -174,6 +178,22 @@ class SaidTests(EngineTestCase):
         await eventually(lambda: len(self.ben.packets_of("d", Source.MICROPHONE)) >= 3)
         self.say(d=None)  # their socket is gone, say
         await eventually(lambda: self.flowing() == "acd")
+
+    async def test_who_says_nothing_any_more_is_heard_like_who_never_did(self) -> None:
+        members = await self.members("acde")
+        self.say(a=True, c=True, d=False, e=False)
+        await eventually(lambda: self.flowing() == "ac")
+        self.say(e=None)
+        await eventually(lambda: self.flowing() == "ace")
+        self.say(e=False)
+        await eventually(lambda: self.flowing() == "ac")
+        for sent in range(2, 6):  # and their microphones are still on
+            self.clock.advance(8)
+            for member in members:
+                member.send_audio()
+            await eventually(lambda sent=sent: self.arrived() == {sent})  # type: ignore[misc]
+            self.say(a=True, c=True, e=False)
+        await eventually(lambda: self.flowing() == "acd", self.flowing())
 
     async def test_no_more_microphones_than_places_are_all_sent_though_nobody_speaks(self) -> None:
         await self.members("ac")

@@ -187,4 +187,11 @@ test("what is refused is said again a second later, and one word is under way at
   assert.deepEqual(said, [true, true]);
   await own.say(false, 1300);
   assert.deepEqual(said, [true, true, false]);
+  await own.say(false, 11_200);
+  assert.deepEqual(said, [true, true, false]);
+  await own.say(false, 11_300);
+  assert.deepEqual(said, [true, true, false, false], "the server forgets what was said long ago");
+  await own.say(null, 12_000);
+  await own.say(null, 60_000);
+  assert.deepEqual(said, [true, true, false, false, null]);
 });

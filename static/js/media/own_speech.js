@@ -5,6 +5,8 @@ import { RequestFailed } from "../signaling/protocol.js";
 /** The server passes on so many microphones whatever they carry. Only where more are on does anybody say who speaks. */
 export const ALWAYS_HEARD = 8;
 const AGAIN_AFTER_MS = 1000;
+/** A word holds for half a minute at the server: so nobody is silenced whose page sleeps. */
+const REPEATED_AFTER_MS = 10_000;
 
 export class OwnSpeech {
   #request;
@@ -12,6 +14,7 @@ export class OwnSpeech {
   #said = null;
   #asking = false;
   #again = -Infinity;
+  #saidAt = -Infinity;
 
   /** @param {(type: string, fields: object) => Promise<unknown>} request */
   constructor(request) {
@@ -24,16 +27,18 @@ export class OwnSpeech {
   }
 
   /**
-   * Says it if it is something else than before. What is refused is said again a second later, if it still holds then.
+   * Says it if it is something else than before, and now and then. What is refused is said again a second later, if it still holds then.
    * @param {boolean | null} speaking null: it is nobody's business
    * @param {number} now milliseconds
    */
   async say(speaking, now) {
-    if (speaking === this.#said || this.#asking || now < this.#again) return;
+    const isNews = speaking !== this.#said || (speaking !== null && now - this.#saidAt >= REPEATED_AFTER_MS);
+    if (!isNews || this.#asking || now < this.#again) return;
     this.#asking = true;
     try {
       await this.#request("media.speaking", { speaking });
       this.#said = speaking;
+      this.#saidAt = now;
     } catch (error) {
       if (!(error instanceof RequestFailed)) throw error;
       this.#again = now + AGAIN_AFTER_MS;
