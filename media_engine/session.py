@@ -29,7 +29,7 @@ from media_engine.events import (
 )
 from media_engine.floor import Floor
 from media_engine.grants import NOTHING, Grants, Source
-from media_engine.lacking import LackingCodecs
+from media_engine.lacking import Lacking, LackingCodecs
 from media_engine.link import Link
 from media_engine.publish import PublishLink
 from media_engine.subscribe import SubscribeLink
@@ -264,7 +264,7 @@ class MediaSession:
             raise OfferRejected("wrong_state", "there is no subscribing transport")
         link.accept(offer_id, self._decode(answer_sdp, self._config.max_subscribe_sections))
         self._note("subscribe_answered", peer_id, offer=offer_id)
-        self.reconcile()
+        self.reconcile(self.peers[peer_id])
 
     def _decode(self, text: str, max_sections: int) -> sdp.Description:
         return sdp.decode(text, max_bytes=self._config.max_sdp_bytes, max_sections=max_sections)
@@ -280,56 +280,77 @@ class MediaSession:
         if now >= self.lease_floor:
             self.reconcile()
 
-    def reconcile(self) -> None:
-        """Make every connection what the grants say now: the one place that connects a publisher to a receiver."""
+    def reconcile(self, *receivers: Peer) -> None:
+        """Make every connection what the grants say now: the one place that connects a publisher to a receiver.
+
+        With `receivers` only theirs, where only they have said something: in a large session everybody says something
+        all the time. Where a lease has ended or a source has begun or ended as well, everybody's.
+        """
         now = self._clock()
-        self.lease_floor = min(
-            (peer.grants.expires_at for peer in self.peers.values() if peer.grants.expires_at > now), default=math.inf
-        )
         published = self._published()
         allowed = self._allowed(published, now)
         live = {key for key, tracks in allowed.items() if any(track.live for track in tracks)}
+        if now >= self.lease_floor or live != self._live:
+            receivers = ()
+        self.lease_floor = min(
+            (peer.grants.expires_at for peer in self.peers.values() if peer.grants.expires_at > now), default=math.inf
+        )
         # A grant may come after the first packet: what is live and allowed now has been seen, whichever came first.
         self._seen = (self._seen & published.keys()) | live
         self._announce(live)
         downs: dict[UpTrack, list[DownTrack]] = {}
         rates = {key: coming(tracks) for key, tracks in allowed.items()}
         codecs = {key: tracks[0].codec for key, tracks in published.items()}
-        lacking = {}
         unheard = {key for key in live if self._is_unheard(allowed[key][0])}
-        for peer in self.peers.values():
+        asked = set()
+        for peer in receivers or self.peers.values():
             link = peer.subscribe
             if link is None or link.state == "closed":
                 continue
+            asked.add(link)
             if peer.grants.may_subscribe(now):
                 link.want(self._wanted_by(peer, published, now), live, unheard, codecs)
-                lacking[peer.peer_id] = link.unplayable
             link.allocate(rates, now)
             for down in link.downs:
-                key = down.key
-                tracks = allowed.get(key) if key is not None else None
-                flows = (
-                    key is not None
-                    and tracks is not None
-                    and peer.grants.may_receive(*key, now)
-                    and link.srtp is not None
-                    and down.negotiated == key
-                )
-                if flows and tracks is not None:
-                    for track in self._connect(down, tracks, now):
-                        downs.setdefault(track, []).append(down)
-                else:
-                    down.disconnect()
+                for track in self._encodings_for(peer, down, allowed, now):
+                    downs.setdefault(track, []).append(down)
             if link.needs_offer and peer.grants.may_subscribe(now):
                 self._offer(link)
         for key, tracks in published.items():
             for track in tracks:
-                track.downs = tuple(downs.get(track, ()))
+                others = [down for down in track.downs if down.link not in asked] if receivers else []
+                track.downs = (*others, *downs.get(track, ()))
                 if key not in allowed:
                     track.cache.clear()
-        for event in self._lacking.changes(lacking):
+        for event in self._lacking.changes(self._lacked(now)):
             self._note(type(event).__name__.lower(), event.peer_id)
             self._emit(event)
+
+    def _lacked(self, now: float) -> Lacking:
+        """What each receiver may have and its client can't decode."""
+        return {
+            peer.peer_id: peer.subscribe.unplayable
+            for peer in self.peers.values()
+            if peer.subscribe is not None and peer.subscribe.state != "closed" and peer.grants.may_subscribe(now)
+        }
+
+    def _encodings_for(
+        self, peer: Peer, down: DownTrack, allowed: Mapping[TrackKey, tuple[UpTrack, ...]], now: float
+    ) -> tuple[UpTrack, ...]:
+        """What this m-line of a receiver is given now; none where anything at all speaks against it."""
+        key = down.key
+        tracks = allowed.get(key) if key is not None else None
+        flows = (
+            key is not None
+            and tracks is not None
+            and peer.grants.may_receive(*key, now)
+            and down.link.srtp is not None
+            and down.negotiated == key
+        )
+        if flows and tracks is not None:
+            return self._connect(down, tracks, now)
+        down.disconnect()
+        return ()
 
     def _connect(self, down: DownTrack, tracks: tuple[UpTrack, ...], now: float) -> tuple[UpTrack, ...]:
         """The encodings whose packets this receiver is given: what flows, and what takes its place at a key frame."""
@@ -473,9 +494,9 @@ class MediaSession:
 
     def show(self, peer_id: str, tiles: Mapping[TrackKey, int]) -> None:
         """What the peer shows of others; see `Engine.show`."""
-        link = self._peer_with_lease(peer_id).subscribe
-        if link is not None and link.show(tiles):
-            self.reconcile()
+        peer = self._peer_with_lease(peer_id)
+        if peer.subscribe is not None and peer.subscribe.show(tiles):
+            self.reconcile(peer)
 
     def request_key_frame(self, track: UpTrack, now: float) -> None:
         """Ask the publisher of `track`."""
@@ -541,12 +562,16 @@ class MediaSession:
 
     def _allocate(self, now: float) -> None:
         """Ask anew which encodings fit whom, of those whose turn it is: not all in one tick."""
-        links = [peer.subscribe for peer in self.peers.values() if peer.subscribe is not None]
-        due = [link for link in links if link.srtp is not None and now >= link.allocate_at]
+        due = []
+        for peer in self.peers.values():
+            link = peer.subscribe
+            if link is not None and link.srtp is not None and now >= link.allocate_at:
+                due.append((peer, link))
         if due:
             rates = {key: coming(tracks) for key, tracks in self._allowed(self._published(), now).items()}
-            if any([link.allocate(rates, now) for link in due]):
-                self.reconcile()
+            changed = [peer for peer, link in due if link.allocate(rates, now)]
+            if changed:
+                self.reconcile(*changed)
 
     def _note(self, event: str, peer_id: str = "", **details: Any) -> None:
         self.trace.append({"at": round(self._clock(), 3), "event": event, "peer": peer_id, **details})

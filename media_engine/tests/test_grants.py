@@ -105,6 +105,21 @@ class GrantTests(EngineTestCase):
         await self.passes(cleo, ben)
         self.assertFalse([p for p in ben.received if b"over" in p])
 
+    async def test_what_one_says_does_not_cover_up_that_anothers_lease_is_over(self) -> None:
+        """Whoever only shows something else has only their own connections looked at, unless there is more to do."""
+        await self.pair()
+        cleo = await self.listener("cleo")
+        await cleo.connected()
+        await eventually(lambda: all(one["flows"] for one in self.receives("cleo")))
+        for name, client in self.clients.items():
+            client.grant(frozenset() if name != "anna" else EVERYTHING, seconds=60 if name == "cleo" else 1000)
+        self.clock.advance(61)
+        self.engine.show("session", "ben", {("anna", Source.CAMERA): 180})
+        self.assertEqual([one["flows"] for one in self.receives("cleo")], [False, False])
+        self.engine.show("session", "ben", {})
+        self.assertEqual([one["flows"] for one in self.receives("ben")], [True, False])
+        self.assertEqual([one["receivers"] for one in self.engine.stats("session")["anna"]["publishes"]], [1, 0])
+
     async def test_a_receiver_whose_lease_is_over_gets_nothing(self) -> None:
         anna, ben, cleo = await self.trio()
         dora = await self.listener("dora")
