@@ -29,6 +29,7 @@ DELAYS_MS = (0, 50, 150)
 SETTLE_SECONDS = 5.0
 """After this the ends know what the way is like."""
 LOOK_SECONDS = 0.1
+LATE_SECONDS, HELD_UP_SECONDS, TRIES = 0.04, 0.2, 3
 RESULTS = Path(__file__).with_name("results") / "impairment.json"
 PLOTS = Path(__file__).parents[1] / "docs" / "plots"
 
@@ -47,6 +48,26 @@ class Moment:
     sound_came: int
     still_seconds: float
     key_frames: int
+
+
+class HeldUp:
+    """How long this process could not do what was due, in seconds: relay, engine and clients are all in it."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + 0.01
+            await asyncio.sleep(0.01)
+            late = loop.time() - due
+            self._seconds += late if late > LATE_SECONDS else 0.0
+
+    def stop(self) -> float:
+        self._task.cancel()
+        return round(self._seconds, 2)
 
 
 @contextlib.asynccontextmanager
@@ -104,7 +125,9 @@ async def measure(loss: int, delay_ms: int, seconds: float, *, sender: bool = Fa
         for lane in (scene.road.up, scene.road.down):
             lane.delay_seconds, lane.jitter_seconds, lane.loss = delay_ms / 2000, delay_ms / 10_000, loss / 100
         await asyncio.sleep(SETTLE_SECONDS)
+        watch = HeldUp()
         moments = await look_on(ben, time.monotonic(), seconds)
+        held_up = watch.stop()
     first, last = moments[0], moments[-1]
     took = last.at - first.at
     return {
@@ -113,7 +136,18 @@ async def measure(loss: int, delay_ms: int, seconds: float, *, sender: bool = Fa
         "pictures_per_second": round((last.pictures - first.pictures) / took, 1),
         "made_up_percent": round(100 * (last.made_up - first.made_up) / max(1, last.samples - first.samples), 1),
         "key_frames_asked": last.key_frames - first.key_frames,
+        "held_up_seconds": held_up,
     }
+
+
+async def measure_undisturbed(loss: int, delay_ms: int, seconds: float, *, sender: bool = False) -> dict[str, Any]:
+    """One cell, again where this process was held up by others while it measured; the least disturbed counts."""
+    tries = []
+    for _ in range(TRIES):
+        tries.append(await measure(loss, delay_ms, seconds, sender=sender))
+        if tries[-1]["held_up_seconds"] <= HELD_UP_SECONDS:
+            break
+    return min(tries, key=lambda cell: cell["held_up_seconds"])
 
 
 def _kept(moments: list[Moment]) -> list[list[float]]:
@@ -127,6 +161,7 @@ async def narrow() -> dict[str, Any]:
         await scene.until_estimated(ben)
         await scene.sees(ben, HEIGHT)
         begun = time.monotonic()
+        watch = HeldUp()
         moments = await look_on(ben, begun, 5.0)
         scene.road.down.bits_per_second, scene.road.down.queue_seconds = 300_000, 1.0
         narrowed = time.monotonic() - begun
@@ -134,6 +169,7 @@ async def narrow() -> dict[str, Any]:
         scene.road.down.bits_per_second = 1e9
         widened = time.monotonic() - begun
         moments += await look_on(ben, begun, 35.0)
+        held_up = watch.stop()
     small = next((m.at for m in moments if m.at > narrowed and m.height < HEIGHT), None)
     large = next((m.at for m in moments if m.at > widened and m.height == HEIGHT), None)
     before = next(m for m in moments if m.at > narrowed)
@@ -146,6 +182,7 @@ async def narrow() -> dict[str, Any]:
         "made_up_percent": round(
             100 * (moments[-1].made_up - before.made_up) / max(1, moments[-1].samples - before.samples), 2
         ),
+        "held_up_seconds": held_up,
         "moments": _kept(moments),
     }
 
@@ -254,7 +291,7 @@ async def main(wanted: list[str], seconds: float) -> None:
             results[name] = await cut()
         else:
             *side, loss, delay_ms = name.split(":")
-            results[name] = await measure(int(loss), int(delay_ms), seconds, sender=side == ["up"])
+            results[name] = await measure_undisturbed(int(loss), int(delay_ms), seconds, sender=side == ["up"])
         print(name, {key: value for key, value in results[name].items() if key != "moments"}, flush=True)
         RESULTS.write_text(
             "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(results[key])}" for key in results) + "\n}\n"

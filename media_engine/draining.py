@@ -11,7 +11,7 @@ _LONG_SECONDS = 0.15
 """Browsers keep about as much sound in hand."""
 _RUNNING = 2
 """Feedbacks that say so one after the other: one alone may be about a moment in which nothing moved."""
-_LEAST_SECONDS, _MOST_SECONDS = 0.1, 2.0
+_LEAST_SECONDS, _MOST_SECONDS = 0.1, 4.0
 _AGAIN_SECONDS = 10.0
 _MOST_TIMES = 8
 

@@ -163,6 +163,8 @@ class Estimator:
         if group is None or not arrivals or not self._groups:
             return False
         self.queue_seconds = max(0.0, group[2] - group[1] - min(self._bases))
+        if verdict > 0 and self.queue_seconds < _SHORT_SECONDS:
+            verdict = 0  # the line still rises after a moment in which nothing moved; the queue has gone
         long = _SHORT_SECONDS if is_probing else _LONG_SECONDS
         if self.queue_seconds > long and self._rising + self._is_higher(self.queue_seconds) >= _HIGHER_TIMES:
             verdict = 1

@@ -46,6 +46,10 @@ class Lane:
         self._last_at = max(self._last_at + _APART_SECONDS, self._free_at + self.delay_seconds + jitter)
         return self._last_at
 
+    def stop_until(self, at: float) -> None:
+        """Let nothing out before `at`."""
+        self._free_at = max(self._free_at, at)
+
 
 class Road:
     """A UDP relay in front of the engine's port. `down` leads to the client, `up` to the engine."""

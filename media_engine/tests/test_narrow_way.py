@@ -197,3 +197,15 @@ def test_neither_jitter_nor_loss_stops_or_shrinks_a_picture_on_a_wide_way(jitter
     scene.run(40)
     assert scene.paused_at == []
     assert {rank for _, rank in scene.ranks} == {1}
+
+
+def test_moments_in_which_nothing_moves_make_nothing_small() -> None:
+    """As a radio link that is busy with somebody else: up to 0.2 s, about once a second."""
+    scene, chance = Scene(), random.Random(5)
+    scene.lane.bits_per_second = 5e6
+    scene.run(8)
+    for _ in range(30):
+        scene.run(chance.uniform(0.5, 1.5))
+        scene.lane.stop_until(scene.now + chance.uniform(0.1, 0.2))
+    assert scene.paused_at == []
+    assert {rank for _, rank in scene.ranks} == {1}
