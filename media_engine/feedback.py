@@ -18,6 +18,8 @@ _TICK_SECONDS = 0.00025
 _REFERENCE_TICKS = 256  # 64 ms
 _MAX_STATUSES = 400
 _MAX_JUMP = 1000
+_MOST_AT_ONCE = 16
+"""Feedbacks of one call. One or two are enough for whom counts on by one, however fast they send."""
 _MISSING, _SMALL, _LARGE = 0, 1, 2
 _MOST_TOLD = 8192
 """Packets that one feedback says something about: far more than two seconds of any way that we send by."""
@@ -153,13 +155,20 @@ class FeedbackRecorder:
         self._arrivals.setdefault(extended, now)
 
     def take(self, sender_ssrc: int, media_ssrc: int) -> list[bytes]:
-        """Feedback for everything since the last call, as RTCP packets; none when nothing has arrived."""
+        """Feedback for what came since the last call, as RTCP packets; none when nothing has arrived.
+
+        Of numbers that jump without end not all is told.
+        """
         packets: list[bytes] = []
         arrivals = self._arrivals
         while arrivals:
+            if len(packets) == _MOST_AT_ONCE:
+                arrivals.clear()
+                self._base = self._highest + 1
+                break
             begin = self._base
             assert begin is not None  # noqa: S101 - set with the first arrival
-            if min(arrivals) - begin > _MAX_STATUSES:
+            if min(arrivals) - begin >= _MAX_STATUSES:
                 begin = min(arrivals)
             end = min(self._highest, begin + _MAX_STATUSES - 1)
             packet, following = self._encode(begin, end, sender_ssrc, media_ssrc)

@@ -301,6 +301,25 @@ class FeedbackTests(TestCase):
         (packet,) = recorder.take(1, 2)
         self.assertEqual([told is None for told in read_feedback(packet).values()], [True, True, False])
 
+    def test_a_gap_of_any_length_is_told_or_passed_over(self) -> None:
+        for gap in (1, 398, 399, 400, 401, 402, 999):
+            recorder = FeedbackRecorder()
+            recorder.record(10, 1.0)
+            recorder.take(1, 2)
+            recorder.record(11 + gap, 1.1)
+            told = [told for packet in recorder.take(1, 2) for told in read_feedback(packet).values()]
+            self.assertEqual(len([one for one in told if one is not None]), 1, gap)
+            self.assertEqual(recorder.take(1, 2), [])
+
+    def test_numbers_that_jump_without_end_are_not_answered_without_end(self) -> None:
+        recorder = FeedbackRecorder()
+        for number in range(500):
+            recorder.record(number * 999 & 0xFFFF, 1.0)
+        self.assertEqual(len(recorder.take(1, 2)), 16)
+        self.assertEqual(recorder.take(1, 2), [])
+        recorder.record(500 * 999 & 0xFFFF, 1.1)
+        self.assertTrue(recorder.take(1, 2))
+
     def test_a_jump_of_the_numbering_is_not_told_as_loss(self) -> None:
         recorder = FeedbackRecorder()
         recorder.record(10, 1.0)
