@@ -14,7 +14,8 @@ from media_engine.datagrams import Address, Destination
 
 _MAX_EARLY_DATAGRAMS = 32
 _MAX_ADDRESSES = 4
-_REMEMBERED_TRANSACTIONS = 64
+_REMEMBERED_TRANSACTIONS = 1024
+"""At a check in two and a half seconds, those of most of an hour: whoever copies one may be patient."""
 _ICE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -79,7 +80,7 @@ class IceTransport:
 
     def is_replay(self, transaction: bytes, address: Address) -> bool:
         """Whether this request was seen before from elsewhere: somebody copied it, to pull the media to themselves."""
-        return transaction in self._transactions and address not in self.addresses
+        return address not in self.addresses and transaction in self._transactions
 
     def validate(self, address: Address, message: stun.StunMessage, now: float) -> Address | None:
         """Take `address` after an authenticated request. Returns an address that had to make room, if any."""

@@ -106,7 +106,9 @@ class StrangerTests(EngineTestCase):
         assert ben.subscribing is not None
         request = ben.subscribing.binding_request()
         ben.subscribing.send_raw(request)
-        await eventually(lambda: len(ben.subscribing.stun_answers) >= 2)
+        for _ in range(80):
+            ben.subscribing.send_raw(ben.subscribing.binding_request())
+        await eventually(lambda: len(ben.subscribing.stun_answers) >= 82)
         self.shout(request)
         anna.send_audio(b"for ben")
         await eventually(lambda: [p for p in ben.received if b"for ben" in p])
