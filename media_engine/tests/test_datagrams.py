@@ -1,6 +1,5 @@
 """Many datagrams per system call: what is sent is what arrives, whatever the kernel can and cannot do."""
 
-import contextlib
 import errno
 import socket
 import time
@@ -196,12 +195,14 @@ class OutboxTests(SocketCase):
             with self.assertRaises(ValueError):
                 outbox.reserve(size, packets)
         self.assertEqual(outbox.reserve(SEND_BYTES, 1), 0)
+        if not MANY:
+            self.skipTest("the other way fails datagram by datagram")
         self.fill(outbox, [(destination, [b"lost"])])
-        with patch.object(outbox, "_send_runs", side_effect=IndexError), contextlib.suppress(IndexError):
+        with patch.object(native, "sendmmsg", side_effect=OSError), self.assertRaises(OSError):
             outbox.send()
         self.fill(outbox, [(destination, [b"and on"])])
         outbox.send()
-        self.assertEqual(self.arrived(receiver), [b"and on"] if MANY else [b"lost", b"and on"])
+        self.assertEqual(self.arrived(receiver), [b"and on"])
 
 
 def canonical(sequence: int, payload: bytes) -> Packet:
