@@ -297,9 +297,13 @@ class Refusals(DeviceCase):
 
     async def test_a_device_comes_to_the_door_only_so_often(self) -> None:
         token = await self.token()
+        answers: list[int] = []
         async with running_live():
-            answers = [(await self.post(token)).status_code for _ in range(13)]
-        self.assertEqual(answers, [503] * 12 + [429])
+            while 429 not in answers and len(answers) < 20:  # another place is free every five seconds
+                answers.append((await self.post(token)).status_code)
+        self.assertEqual(answers[:12], [503] * 12)
+        self.assertEqual(set(answers), {503, 429})
+        self.assertEqual(answers[-1], 429)
 
     async def test_an_encrypted_meeting_takes_no_device(self) -> None:
         token = await self.token()
