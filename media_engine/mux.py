@@ -231,7 +231,7 @@ class UdpMux:
         try:
             receiver.on_srtp(slots, now)
         except Exception:  # noqa: BLE001 - whatever one sender's datagrams do, the next are somebody else's
-            self._on_failure()
+            self.note_failure()
 
     def _on_other(self, slot: Slot, receiver: DatagramReceiver | None, now: float) -> None:
         """STUN from anywhere, DTLS from a validated address; nothing else is anything."""
@@ -245,13 +245,13 @@ class UdpMux:
             else:
                 self.dropped["stun_rate"] += 1
         except Exception:  # noqa: BLE001
-            self._on_failure()
+            self.note_failure()
 
-    def _on_failure(self) -> None:
+    def note_failure(self) -> None:
         """Count a mistake of ours, and tell about the first: an attacker who finds one must not fill the log."""
         self.dropped["failed"] += 1
         if self.dropped["failed"] == 1:
-            _log.exception("a datagram could not be dealt with; further ones are only counted")
+            _log.exception("what one member sent or was due could not be dealt with; further ones are only counted")
 
     def _on_stun(self, datagram: bytes, address: Address, now: float) -> None:
         """Answer an authenticated binding request; everything else is dropped without a word."""

@@ -535,11 +535,17 @@ class MediaSession:
                 continue
             for link in peer.links:
                 if link.state != "closed":
-                    link.tick(now)
+                    self._tick_link(link, now)
         if self.sealed:
             self._look_at_seals()
         self._listen(now)
         self._allocate(now)
+
+    def _tick_link(self, link: Link, now: float) -> None:
+        try:
+            link.tick(now)
+        except Exception:  # noqa: BLE001 - whatever one member has done, what is due for the others is done
+            self._wiring.mux.note_failure()
 
     def _look_at_seals(self) -> None:
         """Sample the newest packet of every encoding that is forwarded. Once per tick, never on a packet's way."""

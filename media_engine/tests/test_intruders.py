@@ -221,6 +221,15 @@ class MemberTests(EngineTestCase):
         await eventually(lambda: ben.received[-1].endswith(b"and on"))
         self.assertEqual(self.engine.figures().dropped["send_failed"], 0)
 
+    async def test_what_is_due_for_the_others_is_done_though_one_members_can_not_be(self) -> None:
+        await self.pair()
+        links = [link for peer in self.engine._sessions["session"].peers.values() for link in peer.links]
+        with self.assertLogs("media_engine.mux") as logs:
+            links[0]._checks = None  # type: ignore[assignment]  # what must not be
+            links[1]._packets.left = 0
+            await eventually(lambda: links[1]._packets.left > 200 and self.engine.dropped["failed"] > 1)
+        self.assertEqual(len(logs.records), 1)
+
     def sent_to(self, name: str) -> int:
         return int(self.engine.stats("session")[name]["packets_out"])
 
