@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.browser.conftest import Portal
 from tests.browser.test_room_looks import looks_right
@@ -133,8 +133,18 @@ def test_an_invited_address_opens_a_door_that_asks_for_it(portal: Portal, visito
     expect(guest.page.get_by_text("If stranger@elsewhere.example can be used here")).to_be_visible()
     guest.button("Use another address").click()
     guest.page.get_by_label("Your email address").fill(PETER)
-    guest.button("Send me a code").click()
     field = guest.page.get_by_label("Code from the email")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    guest.page.route("**/arrive", hold, times=1)
+    with guest.page.expect_request("**/arrive"):
+        guest.button("Send me a code").click()
+    # Until the answer is here there is no field for a code: what somebody typed into it would be lost.
+    expect(field).to_be_hidden()
+    held[0].continue_()
     expect(field).to_be_focused()
     expect(field).to_have_attribute("autocomplete", "one-time-code")
     looks_right(guest.page, "given-address-code", artifacts)

@@ -127,7 +127,9 @@ function fetchAhead() {
 /** @param {import("../signaling/client.js").Who} who */
 async function knock(who) {
   setState("joining");
-  if (!who.move) card.question({ askAddress: asksAddress, askCode: askedForCode, code: emailCode, busy: true, tell: who.tell });
+  // Whoever gives another address has no code yet: what is typed into the field of an earlier one would be lost with it.
+  const isAnotherAddress = who.email !== undefined && !who.newCode;
+  if (!who.move) card.question({ askAddress: asksAddress, askCode: askedForCode, code: isAnotherAddress ? null : emailCode, busy: true, tell: who.tell });
   else if (who.emailCode) card.moveCode(emailCode, { busy: true });
   movingByCode = who.move === "code";
   try {
