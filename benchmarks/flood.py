@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks import channel, meeting, process
+from benchmarks.load import percentile
 from benchmarks.meeting import HOST, Meeting
 from portal.tests.process import ROOT
 from tests.support.client import Json
@@ -52,17 +53,13 @@ async def measure_flood(rounds: int = ROUNDS, seconds: float = SECONDS) -> Flood
             flood = asyncio.create_task(_flood(running, seconds + 2))
             await asyncio.sleep(2)  # until it is at full strength
             flooded, took = await asyncio.gather(running.delays_ms(seconds - 2), _honest(running, f"honest{number}"))
-            p99s.append((_p99(idle), _p99(flooded)))
+            p99s.append((round(percentile(idle, 0.99), 1), round(percentile(flooded, 0.99), 1)))
             knocks.append(took[0])
             let_ins.append(took[1])
             for kind, count in (await flood).items():
                 answers[kind] = answers.get(kind, 0) + count
     middle = [round(statistics.median(side), 1) for side in zip(*p99s, strict=True)]
     return Flooded(PER_SECOND, *middle, p99s, knocks, let_ins, answers)
-
-
-def _p99(ordered: list[float]) -> float:
-    return round(ordered[int(len(ordered) * 0.99)], 1)
 
 
 async def _flood(running: Meeting, seconds: float) -> dict[str, int]:

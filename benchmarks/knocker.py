@@ -49,13 +49,7 @@ class Knocker:
                 )
                 while True:
                     writer.write(self.request(await self.due.get()))
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    size = next(
-                        (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")),
-                        0,
-                    )
-                    await reader.readexactly(size)
-                    self.answers[head.split(b" ", 2)[1].decode()] += 1
+                    self.answers[await read_answer(reader)] += 1
             except (OSError, asyncio.IncompleteReadError):
                 self.answers["closed"] += 1
 
@@ -71,6 +65,14 @@ class Knocker:
                 self.answers["not sent: all connections wait for an answer"] += 1
         for connection in connections:
             connection.cancel()
+
+
+async def read_answer(reader: asyncio.StreamReader) -> str:
+    """Reads one HTTP answer whole; its status."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    await reader.readexactly(next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0))
+    return head.split(b" ", 2)[1].decode()
 
 
 async def main() -> None:

@@ -251,7 +251,12 @@ async def measure(server: MediaServer, load: Load, seconds: float, tag: str = ""
 def percentile_ms(ordered_ns: Sequence[int], share: float) -> float:
     if not ordered_ns:
         return float("nan")
-    return round(ordered_ns[min(len(ordered_ns) - 1, int(share * len(ordered_ns)))] / 1e6, 3)
+    return round(percentile(ordered_ns, share) / 1e6, 3)
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` (0 to 1) of the sorted values lie. There must be one."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def _own_cpu_seconds() -> float:

@@ -14,6 +14,8 @@ import time
 from collections import Counter
 from urllib.parse import urlsplit
 
+from benchmarks.knocker import read_answer
+from benchmarks.load import percentile
 from tests.support.client import Json
 
 
@@ -37,10 +39,7 @@ class Reader:
             begun = time.perf_counter()
             head = f"GET {path} HTTP/1.1\r\nHost: {self.where.netloc}\r\nCookie: {browser['cookie']}\r\n\r\n"
             writer.write(head.encode())
-            answer = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
-            size = next((int(line[15:]) for line in answer if line.startswith(b"content-length:")), 0)
-            await reader.readexactly(size)
-            self.statuses[answer[0].split(b" ")[1].decode()] += 1
+            self.statuses[await read_answer(reader)] += 1
             self.took_ms.append((time.perf_counter() - begun) * 1e3)
 
     async def read(self, browsers: list[Json], per_second: float, seconds: float) -> None:
@@ -62,8 +61,8 @@ async def main() -> None:
     found = {
         "statuses": reader.statuses,
         "unsent": reader.due.qsize(),
-        "took_ms_p50": round(took[len(took) // 2], 1),
-        "took_ms_p99": round(took[int(len(took) * 0.99)], 1),
+        "took_ms_p50": round(percentile(took, 0.5), 1),
+        "took_ms_p99": round(percentile(took, 0.99), 1),
     }
     sys.stdout.write(json.dumps(found) + "\n")
 

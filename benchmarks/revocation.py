@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks import channel, meeting, process
+from benchmarks.load import percentile
 from benchmarks.meeting import CLOSED, COLLEAGUES, HOST, INVITED_ONLY, OPEN, Meeting, PatientClient, PatientPortal
 from portal.tests.process import ROOT, environment
 
@@ -212,7 +213,7 @@ async def _in_a_meeting(portal: PatientPortal, cause: str, rounds: int) -> Async
 
 def row(cause: str, late: Sequence[float]) -> Row:
     ordered = sorted(late)
-    p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
+    p50, p99 = (percentile(ordered, share) for share in (0.5, 0.99))
     return Row(cause, len(ordered), round(p50, 1), round(p99, 1), round(ordered[-1], 1))
 
 

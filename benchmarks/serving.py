@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from benchmarks import channel, meeting, process
+from benchmarks.load import percentile
 from benchmarks.meeting import COLLEAGUES, PASSWORD, Meeting
 from portal.tests.process import ROOT
 from tests.support.client import Json
@@ -61,15 +62,11 @@ async def measure_serving(
             serving = await running.delays_ms(seconds - RISE_SECONDS)
             beside = (process.cpu_seconds(pid) - spent) / (seconds - RISE_SECONDS)
             pages.append(await reading)
-            p50s.append((_percentile(idle, 0.5), _percentile(serving, 0.5)))
-            p99s.append((_percentile(idle, 0.99), _percentile(serving, 0.99)))
+            for share, found in ((0.5, p50s), (0.99, p99s)):
+                found.append((round(percentile(idle, share), 1), round(percentile(serving, share), 1)))
             shares.append((round(alone, 2), round(beside, 2)))
     middle = [round(statistics.median(side), 1) for side in zip(*p99s, strict=True)]
     return Served(what, per_second, p50s, p99s, *middle, shares, pages)
-
-
-def _percentile(ordered: list[float], share: float) -> float:
-    return round(ordered[int(len(ordered) * share)], 1)
 
 
 async def _browsers(running: Meeting) -> list[Json]:

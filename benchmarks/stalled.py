@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.load import percentile
 from meetings.tests.answering_service import Request, answer, serving
 from tests.support.client import Closed, Socket
 from tests.support.member import Member
@@ -127,15 +128,11 @@ async def listen(speakers: list[Member], seconds: float) -> Stretch:
         seconds=round(time.monotonic() - begun, 1),
         sent=sent,
         heard=sum(counts[one] - start[one] for one in counts),
-        pause_ms_p99=round(_p99(pauses), 1),
+        pause_ms_p99=round(percentile(sorted(pauses), 0.99), 1),
         pause_ms_longest=round(max(pauses), 1),
         ping_ms_median=round(statistics.median(pings), 2),
-        ping_ms_p99=round(_p99(pings), 2),
+        ping_ms_p99=round(percentile(sorted(pings), 0.99), 2),
     )
-
-
-def _p99(values: list[float]) -> float:
-    return sorted(values)[int(len(values) * 0.99)]
 
 
 async def newcomers(meeting: Meeting, until: float) -> list[Socket]:

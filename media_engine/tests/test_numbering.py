@@ -55,27 +55,25 @@ class ReceiveLogTests(TestCase):
                 log.add(4, 10.0 + late_enough + round_trip)
                 self.assertEqual(log.round_trip, round_trip)
 
-    def test_on_a_lossy_way_every_request_is_said_twice_and_counts_once(self) -> None:
+    @staticmethod
+    def asking_twice(round_trip: float, until_ms: int) -> tuple[ReceiveLog, list[int]]:
+        """A log that asks twice, of a way so long; and in which milliseconds it asks for a packet missed at 1000."""
         log = ReceiveLog(90000, wants_nack=True)
         log.add(1, 0.0)
         log.add(3, 0.0)
         log.due_requests(0.0)
-        log.add(2, 0.2)
+        log.add(2, round_trip)
         log.asks_twice = True
         log.add(5, 1.0)
-        asked_at = [ms for ms in range(1000, 1600) if ms / 1000 >= log.due_at and log.due_requests(ms / 1000)]
+        return log, [ms for ms in range(1000, until_ms) if ms / 1000 >= log.due_at and log.due_requests(ms / 1000)]
+
+    def test_on_a_lossy_way_every_request_is_said_twice_and_counts_once(self) -> None:
+        log, asked_at = self.asking_twice(0.2, 1600)
         self.assertEqual(asked_at, [1000, 1020, 1250, 1270, 1500, 1520])
         self.assertEqual(log.asked, 2)
 
     def test_on_a_short_way_nothing_is_said_twice(self) -> None:
-        log = ReceiveLog(90000, wants_nack=True)
-        log.add(1, 0.0)
-        log.add(3, 0.0)
-        log.due_requests(0.0)
-        log.add(2, 0.02)
-        log.asks_twice = True
-        log.add(5, 1.0)
-        asked_at = [ms for ms in range(1000, 1060) if ms / 1000 >= log.due_at and log.due_requests(ms / 1000)]
+        _, asked_at = self.asking_twice(0.02, 1060)
         self.assertEqual(asked_at, [1000, 1025, 1050])
 
     def test_it_gives_up_asking(self) -> None:
