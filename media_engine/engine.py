@@ -22,6 +22,7 @@ from media_engine.link import Link
 from media_engine.mux import UdpMux
 from media_engine.offered import Offered, read_offer
 from media_engine.packet_trace import MAX_SECONDS, PacketTrace
+from media_engine.rota import PARTS, Rota
 from media_engine.session import MediaSession
 from media_engine.statistics import peer_report
 from media_engine.wiring import Wiring
@@ -53,6 +54,9 @@ class Engine:
         self._mux.after_batch = fan_out.flush
         self._wiring = Wiring(self._mux, config, clock, fan_out)
         self._sessions: dict[str, MediaSession] = {}
+        self._rota: Rota[MediaSession] = Rota(lambda session: 1 + len(session.peers))
+        self._taken_at = 0.0
+        """When the latest part of the rota was due, by the loop's clock."""
         self._events: deque[Event] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -89,8 +93,8 @@ class Engine:
         except OSError:
             self._mux.close()
             raise
-        self._loop = loop
-        self._timer = self._loop.call_later(self.config.tick_seconds, self._tick)
+        self._loop, self._taken_at = loop, loop.time()
+        self._arm()
 
     async def aclose(self) -> None:
         """Close every session, tell the peers, release the port and wait until every task has ended."""
@@ -141,10 +145,10 @@ class Engine:
 
     def close_session(self, session_id: str) -> None:
         """Forget a session and everybody in it."""
-        session = self._sessions.pop(session_id, None)
+        session = self._sessions.get(session_id)
         if session is not None:
+            self._forget(session)
             session.close()
-            self._keep_trace(session)
 
     def answer_publish(self, session_id: str, peer_id: str, offer_sdp: str, sources: Mapping[str, Source]) -> str:
         """Answer a publisher's offer; `sources` maps the mid of each sending m-line to what it carries.
@@ -281,6 +285,8 @@ class Engine:
                 raise OfferRejected("busy", "the engine has its maximum of sessions")
             session = MediaSession(session_id, self._wiring, self._emit, self._on_closing)
             self._sessions[session_id] = session
+            self._rota.join(session)
+            self._arm()
         return session
 
     def _session(self, session_id: str) -> MediaSession:
@@ -289,7 +295,9 @@ class Engine:
             raise OfferRejected("no_grant", "this peer may not exchange media here")
         return session
 
-    def _keep_trace(self, session: MediaSession) -> None:
+    def _forget(self, session: MediaSession) -> None:
+        del self._sessions[session.session_id]
+        self._rota.leave(session)
         self._past.pop(session.session_id, None)
         self._past[session.session_id] = session.trace
         while len(self._past) > self.config.kept_traces:
@@ -322,30 +330,50 @@ class Engine:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
+    def _arm(self) -> None:
+        """Wake for the next part of the rota."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._loop is not None:
+            self._timer = self._loop.call_at(self._due_at(), self._tick)
+
+    def _due_at(self) -> float:
+        return self._taken_at + self._rota.parts_to_go() * self.config.tick_seconds / PARTS
+
     def _tick(self) -> None:
+        """What is due for the sessions whose turn it is, and once in `config.tick_seconds` what is for all.
+
+        Whoever was due while the loop was busy has one turn, not several at once.
+        """
         if self._loop is None:
             return
-        self._timer = self._loop.call_later(self.config.tick_seconds, self._tick)
+        self._taken_at = max(self._due_at(), self._loop.time() - self.config.tick_seconds / PARTS)
+        due = self._rota.take()
+        self._arm()
         now = self.clock()
-        self._mux.tick(now)
+        if self._rota.is_first:
+            self._mux.tick(now)
+            self._end_trace(now)
+            self._summarise(now)
         self._wiring.fan_out.release(now)
-        for session_id, session in tuple(self._sessions.items()):
+        for session in due:
             try:
                 session.tick(now)
             except Exception:  # noqa: BLE001 - one session's trouble is not the others'
                 _log.exception("a media session's tick failed")
             if not session.peers and not session.held:
-                self._sessions.pop(session_id, None)
-                self._keep_trace(session)
+                self._forget(session)
+
+    def _end_trace(self, now: float) -> None:
         trace = self._wiring.fan_out.trace
         if trace is not None and now >= trace.until:
             self._wiring.fan_out.trace = None
-        if now >= self._summary_at:
-            self._summary_at = now + _SUMMARY_SECONDS
-            self._summarise()
 
-    def _summarise(self) -> None:
-        """One line about what was dropped since the last one, however much it was."""
+    def _summarise(self, now: float) -> None:
+        """Now and then one line about what was dropped since the last one, however much it was."""
+        if now < self._summary_at:
+            return
+        self._summary_at = now + _SUMMARY_SECONDS
         dropped = self.dropped
         news = {name: count - self._summarised.get(name, 0) for name, count in dropped.items()}
         self._summarised = dropped
