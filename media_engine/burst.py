@@ -25,14 +25,16 @@ Part = tuple[bytes, int, int, int, Packet]
 class Burst:
     """Packets of one upstream in the order in which they came.
 
-    `runs` are (packets, their bytes in all, bytes of the largest). `octets` are those of the payloads.
+    `runs` are (packets, their bytes in all, bytes of the largest). `octets` are those of the payloads. `is_red`: laid
+    out for those who take redundancy with sound.
     """
 
-    __slots__ = ("first_sequence", "newest", "octets", "packets", "parts", "runs", "size", "upstream")
+    __slots__ = ("first_sequence", "is_red", "newest", "octets", "packets", "parts", "runs", "size", "upstream")
 
-    def __init__(self, upstream: object, packets: Sequence[Packet]) -> None:
+    def __init__(self, upstream: object, packets: Sequence[Packet], *, is_red: bool = False) -> None:
         self.upstream = upstream
         self.packets = packets
+        self.is_red = is_red
         self.parts: list[Part] = []
         self.runs: list[tuple[int, int, int]] = []
         self.size = self.octets = 0
@@ -45,18 +47,18 @@ class Burst:
             elif sequence < self.first_sequence:
                 self.first_sequence = sequence
         self.newest = newest
-        sizes = [len(packet.data) for packet in packets]
+        forms = [packet.form(True) for packet in packets] if is_red else [packet.data for packet in packets]
+        sizes = [len(data) for data in forms]
         start, padding = 0, LARGEST_PADDING if newest.video else 0
         while start < len(sizes):
             count, largest = run_of(sizes, start, padding)
-            self._add_run(start, count, largest)
+            self._add_run(forms, start, count, largest)
             start += count
 
-    def _add_run(self, start: int, count: int, largest: int) -> None:
+    def _add_run(self, forms: Sequence[bytes], start: int, count: int, largest: int) -> None:
         last, total = start + count - 1, 0
         for index in range(start, last + 1):
-            packet = self.packets[index]
-            data = packet.data
+            packet, data = self.packets[index], forms[index]
             size = len(data)
             self.octets += size - packet.payload_start
             if size < largest and index < last:

@@ -67,6 +67,8 @@ class EngineConfig:
 
     receive_batch_packets: int = 64
     socket_buffer_bytes: int = 4 * 1024 * 1024
+    redundancy: bool = True
+    """Whether microphones are asked to send, and receivers are sent, sound with redundancy (RFC 2198)."""
     max_voices: int = 8
     """Microphones that are passed on at once, the loudest, of those whose packets say how loud they are (RFC 6464)."""
     trace_events: int = 256

@@ -80,8 +80,11 @@ class FanOut:
         pending, self._pending = self._pending, {}
         for upstream, (track, packets) in pending.items():
             for start in range(0, len(packets), MOST_TOGETHER):
-                if track.downs:
-                    self._send(Burst(upstream, packets[start : start + MOST_TOGETHER]), track.downs)
+                together = packets[start : start + MOST_TOGETHER]
+                if track.plain_downs:
+                    self._send(Burst(upstream, together), track.plain_downs)
+                if track.red_downs:
+                    self._send(Burst(upstream, together, is_red=True), track.red_downs)
         if self._paced:
             self.release(self._now)
         self._outbox.send()
@@ -92,7 +95,7 @@ class FanOut:
         view, place, numbers, add = outbox.view, outbox.place, _NUMBERS.pack_into, outbox.runs.append
         counted = _COUNTED.pack_into
         upstream, first, newest, now = burst.upstream, burst.first_sequence, burst.newest, self._now
-        count, octets, is_picture, lump = len(parts), burst.octets, newest.video, burst.size
+        count, octets, is_picture, lump, is_red = len(parts), burst.octets, newest.video, burst.size, burst.is_red
         room = burst.size + _LARGEST_TAG_BYTES * count + TRAILER_BYTES
         for down in downs:
             link = down.link
@@ -102,7 +105,12 @@ class FanOut:
             forwarder = down.forwarder
             epoch = forwarder.epoch
             try:
-                if epoch is None or epoch.upstream is not upstream or first < epoch.first_sequence:
+                if (
+                    epoch is None
+                    or epoch.upstream is not upstream
+                    or first < epoch.first_sequence
+                    or epoch.is_red is not is_red
+                ):
                     self._begin(burst, down)
                     continue
                 if is_picture:
@@ -196,10 +204,10 @@ class FanOut:
             down.refused += 1
             return
         for packet in burst.packets:
-            self._send(Burst(burst.upstream, (packet,)), (down,))
+            self._send(Burst(burst.upstream, (packet,), is_red=burst.is_red), (down,))
 
     def _begin(self, burst: Burst, down: DownTrack) -> None:
-        """Send of `burst` what a receiver gets who has not begun with its upstream, or began within it.
+        """Send of `burst` what a receiver gets who has not begun with its upstream and form, or began within it.
 
         A picture starts for a receiver at a key frame; sound starts anywhere. From then on another encoding of the same
         picture, which flowed until now, is over.
@@ -211,7 +219,7 @@ class FanOut:
                 return
         else:
             following = None
-        if epoch is None or epoch.upstream is not burst.upstream:
+        if epoch is None or epoch.upstream is not burst.upstream or epoch.is_red is not burst.is_red:
             start = next((i for i, packet in enumerate(packets) if not down.video or packet.key_frame_start), None)
             if start is None:
                 return
@@ -222,11 +230,11 @@ class FanOut:
                 if up is not None and last is not None and epoch is not None and epoch.upstream is up.log:
                     ticks = elapsed_ticks(up, last.timestamp, following, packets[0].timestamp)
                 down.up, down.next_up, down.switched = following, None, True
-            epoch = forwarder.begin(burst.upstream, packets[0], self._now, ticks)
+            epoch = forwarder.begin(burst.upstream, packets[0], self._now, ticks, is_red=burst.is_red)
         since = epoch.first_sequence
         packets = [packet for packet in packets if packet.sequence >= since]
         if packets:
-            self._send(Burst(burst.upstream, packets), (down,))
+            self._send(Burst(burst.upstream, packets, is_red=burst.is_red), (down,))
 
     def retransmit(self, down: DownTrack, sequences: Iterable[int], now: float) -> int:
         """Answer a request for the receiver's 16-bit `sequences`, as far as they are still there.
@@ -267,7 +275,7 @@ class FanOut:
         srtp, destination = link.srtp, link.ice.destination
         if packet is None or srtp is None or destination is None:
             return 0
-        data, head = packet.data, packet.payload_start
+        data, head = packet.form(epoch.is_red), packet.payload_start
         size = len(data) + (_RTX_HEADER_BYTES if down.video else 0)
         outbox = self._outbox
         start = outbox.reserve(size + TRAILER_BYTES, 1)
@@ -278,7 +286,8 @@ class FanOut:
             _NUMBERS.pack_into(view, 2, down.next_rtx_sequence(), timestamp, down.rtx_ssrc)
         else:
             # The same number means the same nonce (RFC 7714, section 8.1), so it has to be the same packet: what is
-            # written here is what `_send` wrote, the time of sending included, which came with the packet.
+            # written here is what `_send` wrote, the time of sending included, which came with the packet, and in the
+            # form of its stretch.
             view[:] = data
             _suit(view, 0, down)
             _NUMBERS.pack_into(view, 2, sequence & 0xFFFF, timestamp, down.ssrc)

@@ -18,7 +18,10 @@ _MAX_EPOCHS = 8
 
 @dataclass(slots=True)
 class Epoch:
-    """A stretch of packets of one upstream, renumbered by adding these offsets. Sequence numbers are extended."""
+    """A stretch of packets of one upstream, renumbered by adding these offsets. Sequence numbers are extended.
+
+    All of it is sent in one form, `is_red` or not, first time and again: a number is a nonce (`FanOut.retransmit`).
+    """
 
     upstream: object
     first_sequence: int
@@ -26,6 +29,7 @@ class Epoch:
     timestamp_offset: int
     picture_id_offset: int
     tl0_offset: int
+    is_red: bool = False
 
 
 class Forwarder:
@@ -49,7 +53,15 @@ class Forwarder:
         self._last_epoch: Epoch | None = None
         self.last_at = 0.0
 
-    def begin(self, upstream: object, packet: Packet, now: float, elapsed_ticks: int | None = None) -> Epoch:
+    def begin(
+        self,
+        upstream: object,
+        packet: Packet,
+        now: float,
+        elapsed_ticks: int | None = None,
+        *,
+        is_red: bool = False,
+    ) -> Epoch:
         """Start an epoch at `packet` of `upstream`, right after the newest packet sent. `now` is in seconds.
 
         `elapsed_ticks` is how much later it is than that packet, where the publisher's clock says so; else ours does.
@@ -77,6 +89,7 @@ class Forwarder:
             timestamp_offset,
             picture_id_offset,
             tl0_offset,
+            is_red,
         )
         self.epoch = epoch
         self._epochs.append(epoch)

@@ -14,19 +14,27 @@ class Packet:
     """One canonical packet: fixed header and extensions as receivers get them, then the publisher's payload.
 
     `data` carries the receivers' payload type and send time; sequence, timestamp and SSRC in it are placeholders.
-    `sequence` is the publisher's, extended; `codec` what the payload is in.
+    `sequence` is the publisher's, extended; `codec` what the payload is in. `red` is the same packet with redundancy
+    (`red.py`) for those who take it, where it has come with some; `data` is without.
     """
 
-    __slots__ = ("_picture", "codec", "data", "payload_start", "sequence", "timestamp")
+    __slots__ = ("_picture", "codec", "data", "payload_start", "red", "sequence", "timestamp")
 
     _picture: PictureDescriptor | None
 
-    def __init__(self, sequence: int, timestamp: int, data: bytes, payload_start: int, codec: str) -> None:
+    def __init__(
+        self, sequence: int, timestamp: int, data: bytes, payload_start: int, codec: str, red: bytes | None = None
+    ) -> None:
         self.sequence = sequence
         self.timestamp = timestamp
         self.data = data
         self.payload_start = payload_start
         self.codec = codec
+        self.red = red
+
+    def form(self, is_red: bool) -> bytes:
+        """What somebody is sent of it who takes redundancy, or does not: the same at all times."""
+        return self.red if is_red and self.red is not None else self.data
 
     @property
     def video(self) -> bool:

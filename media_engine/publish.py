@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from media_engine import rtcp, sdp, sdp_write
+from media_engine import red, rtcp, sdp, sdp_write
 from media_engine.datagrams import Slot
 from media_engine.errors import OfferRejected
 from media_engine.fanout import absolute_send_time
@@ -61,6 +61,8 @@ class PublishLink(Link):
         self.remote_session = ""
         self.remote_ufrag = ""
         self._by_ssrc: dict[int, tuple[UpTrack, bool]] = {}
+        self._blocks: tuple[red.Block, ...] = ()
+        """Of the last packet that was RED."""
         self._header = PacketReader()
         self._mid_id = self._rid_id = self._repaired_rid_id = 0
         self._metered_at = 0.0
@@ -93,6 +95,7 @@ class PublishLink(Link):
             self._take(mid, section, source)
         self.sdp_version += 1
         receiving = frozenset(wanted)
+        redundant = frozenset(mid for mid in wanted if self._red_of(*wanted[mid]) is not None)
         text = sdp_write.answer(
             offer,
             receiving,
@@ -100,6 +103,7 @@ class PublishLink(Link):
             self.sdp_session,
             self.sdp_version,
             pauses=not self.publish_owner.sealed,
+            redundant=redundant,
         )
         if self.state is None:
             self.start(offer.fingerprints)
@@ -126,11 +130,17 @@ class PublishLink(Link):
                 raise OfferRejected("bad_sdp", "bundled m-lines number their header extensions differently")
         return wanted
 
+    def _red_of(self, section: Section, source: Source) -> sdp.Codec | None:
+        """In which payload type a voice may come with redundancy, which doubles its rate."""
+        opus = sdp_write.accepted_codec(section)
+        wanted = source is Source.MICROPHONE and self.config.redundancy
+        return section.find_red(opus) if wanted and opus is not None else None
+
     def _take(self, mid: str, section: Section, source: Source) -> None:
         codec = sdp_write.accepted_codec(section)
         if codec is None:
             return
-        rtx = section.find_rtx(codec)
+        rtx, red_codec = section.find_rtx(codec), self._red_of(section, source)
         rids = sdp_write.accepted_rids(section)
         for rid in rids:
             track = self.tracks.get((mid, rid))
@@ -138,6 +148,7 @@ class PublishLink(Link):
                 track = self.tracks[mid, rid] = UpTrack((self.peer_id, source), mid, rid)
             track.payload_type, track.codec = codec.payload_type, codec.name
             track.rtx_payload_type = rtx.payload_type if rtx else -1
+            track.red_payload_type = red_codec.payload_type if red_codec is not None else -1
             track.is_repeated = track.video or sdp_write.repeats(section, codec)
         header, extensions = self._header, section.extensions
         self._mid_id = extensions.get(sdp.MID, self._mid_id)
@@ -163,7 +174,7 @@ class PublishLink(Link):
 
     def _drop(self, track: UpTrack) -> None:
         del self.tracks[track.mid, track.rid]
-        track.downs = ()
+        track.feed(())
         for ssrc in [ssrc for ssrc, (owner, _) in self._by_ssrc.items() if owner is track]:
             del self._by_ssrc[ssrc]
 
@@ -195,7 +206,7 @@ class PublishLink(Link):
                 self.dropped["ssrc"] += 1
                 continue
             track, is_rtx = bound
-            if self._unwrap(view, header, track) if is_rtx else self._belongs(header, track):
+            if self._unwrap(view, header, track) if is_rtx else self._belongs(view, header, track):
                 self._take_packet(view, track, header, now, None if is_rtx else arrived_at)
 
     def _take_packet(
@@ -217,6 +228,8 @@ class PublishLink(Link):
         track.octets += header.payload_end - header.payload_start
         if not track.live:
             self.publish_owner.on_first_packet(track)
+        if header.payload_type == track.red_payload_type:
+            self._take_redundancy(view, track, sequence, header, now)
         if track.downs or track.key_frame_wanted:
             packet = self._canonical(view, track, sequence, header, now)
             if track.key_frame_wanted and packet.key_frame_start:
@@ -236,19 +249,55 @@ class PublishLink(Link):
         if not mid or track is None:
             return None
         is_rtx = header.payload_type == track.rtx_payload_type
-        if not is_rtx and header.payload_type != track.payload_type:
+        if not is_rtx and header.payload_type not in (track.payload_type, track.red_payload_type):
             return None
         return (track, is_rtx) if self._bind(header.ssrc, track, is_rtx=is_rtx) else None
 
-    def _belongs(self, header: PacketReader, track: UpTrack) -> bool:
-        """Whether a packet on a media SSRC has the payload type that was agreed; a new SSRC starts the track anew."""
-        if header.payload_type != track.payload_type:
+    def _belongs(self, view: memoryview, header: PacketReader, track: UpTrack) -> bool:
+        """Whether a packet on a media SSRC has a payload type that was agreed; a new SSRC starts the track anew."""
+        if header.payload_type != track.payload_type and not self._open(view, header, track):
             self.dropped["rtp"] += 1
             return False
         if header.ssrc != track.ssrc:
             track.bind(header.ssrc)
             track.key_frame_wanted = track.video
         return True
+
+    def _open(self, view: memoryview, header: PacketReader, track: UpTrack) -> bool:
+        """Outline the packet's own block, where it is RED that was agreed and may still come."""
+        if header.payload_type != track.red_payload_type or self.publish_owner.sealed:
+            return False
+        try:
+            self._blocks = red.decode(view, header.payload_start, header.payload_end, track.payload_type)
+        except ValueError:
+            return False
+        header.payload_start = self._blocks[-1][1]
+        return True
+
+    def _take_redundancy(
+        self, view: memoryview, track: UpTrack, sequence: int, header: PacketReader, now: float
+    ) -> None:
+        """Count what came once more with the packet `sequence`, and pass on of it what did not come before.
+
+        The last block before the packet's own is of the packet before. RED doesn't say so; but libwebrtc makes it so,
+        and a timestamp that is not between the packets around it says otherwise.
+        """
+        *redundant, (_, own, _) = self._blocks
+        if not redundant:
+            return
+        track.redundant += 1
+        track.redundant_octets += own - redundant[0][1]
+        (ticks, start, end), before = redundant[-1], track.cache.get(sequence - 2)
+        timestamp = (header.timestamp - ticks) & 0xFFFFFFFF
+        is_before = ticks and (before is None or 0 < (timestamp - before.timestamp) & 0xFFFFFFFF < 0x80000000)
+        if track.downs and is_before and start < end and track.log.restore(sequence - 1):
+            track.restored += 1
+            head = _PLAIN.pack(
+                0x90, sdp_write.OPUS_PAYLOAD_TYPE, 0, 0, 0, 0xBEDE, 1, _SEND_TIME_ELEMENT, absolute_send_time(now)
+            )
+            packet = Packet(sequence - 1, timestamp, b"".join((head, view[start:end])), len(head), track.codec)
+            track.cache.add(packet)
+            self.fan_out.collect(packet, track, now)
 
     @staticmethod
     def _unwrap(view: memoryview, header: PacketReader, track: UpTrack) -> bool:
@@ -277,7 +326,11 @@ class PublishLink(Link):
                 0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time, _LEVEL_ELEMENT, level, 0
             )
         data = b"".join((head, view[header.payload_start : header.payload_end]))
-        return Packet(sequence, header.timestamp, data, len(head), track.codec)
+        redundant = None
+        if track.red_downs and header.payload_type == track.red_payload_type:
+            names = bytes((0x90, header.marker << 7 | sdp_write.RED_PAYLOAD_TYPE))
+            redundant = b"".join((names, head[2:], red.relabelled(view, self._blocks, sdp_write.OPUS_PAYLOAD_TYPE)))
+        return Packet(sequence, header.timestamp, data, len(head), track.codec, redundant)
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Sender reports are handed on with each receiver's numbers and the publisher's clock, so lips stay in sync."""
@@ -312,13 +365,13 @@ class PublishLink(Link):
         for track in self.tracks.values():
             counted["nacks_out"] += track.nacks
             counted["key_frames_asked_out"] += track.key_frames_asked
-            counted["repaired"] += track.repaired
+            counted["repaired"] += track.repaired + track.restored
         return counted
 
     def close(self, *, farewell: bool = True) -> None:
         """End the transport; what it has received and not yet sent on goes to nobody."""
         for track in self.tracks.values():
-            track.downs = ()
+            track.feed(())
         super().close(farewell=farewell)
 
     def tick(self, now: float) -> None:

@@ -113,6 +113,18 @@ class ReceiveLog:
         self.received += 1
         return extended
 
+    def restore(self, sequence: int) -> bool:
+        """Note that the extended `sequence` is here without having come. False where it is no hole in what came."""
+        if (
+            not max(self._base, self.highest - _WINDOW) < sequence < self.highest
+            or self._seen[sequence & _MASK] == sequence
+        ):
+            return False
+        self._seen[sequence & _MASK] = sequence
+        self.received += 1
+        self.missing.pop(sequence, None)
+        return True
+
     def _measure_round_trip(self, seconds: float) -> None:
         self.round_trip += (seconds - self.round_trip) / 8 if self.round_trip else seconds
 

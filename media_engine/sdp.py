@@ -39,6 +39,7 @@ _APT = re.compile(r"(?:^|;) *apt=(\d{1,3})(?: *;|$)", re.ASCII)
 _PROFILE = re.compile(r"(?:^|;) *profile-level-id=([0-9A-Fa-f]{6})(?: *;|$)", re.ASCII)
 _PROFILE_NUMBER = re.compile(r"(?:^|;) *profile(?:-id)?=(\d+)(?: *;|$)", re.ASCII)
 _NON_INTERLEAVED = re.compile(r"(?:^|;) *packetization-mode=1(?: *;|$)", re.ASCII)
+_REDUNDANT = re.compile(r"\d{1,3}(?:/\d{1,3}){1,32}", re.ASCII)
 _FEEDBACK = re.compile(r"(\d{1,3}|\*) ([ -~]{1,64})", re.ASCII)
 _EXTMAP = re.compile(r"(\d{1,3})(?:/(?:sendrecv|sendonly|recvonly|inactive))? ([!-~]{1,256})(?: .*)?", re.ASCII)
 _SSRC = re.compile(r"(\d{1,10}) .{0,512}")
@@ -73,6 +74,8 @@ class Section:
     codecs: dict[int, Codec] = field(default_factory=dict)
     repaired: dict[int, int] = field(default_factory=dict)
     """RTX payload type to the one it repairs (apt)."""
+    redundant: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Payload types to what they may carry several of in one packet (RFC 2198, section 5)."""
     profiles: dict[int, str] = field(default_factory=dict)
     """H.264 payload types in the non-interleaved mode (RFC 6184, section 8.1) to their profile-level-id."""
     profile_numbers: dict[int, int] = field(default_factory=dict)
@@ -99,6 +102,14 @@ class Section:
             codec = self.codecs.get(int(text)) if text.isdigit() else None
             if codec is not None and codec.name == name and codec.clock_rate == clock_rate:
                 return codec
+        return None
+
+    def find_red(self, codec: Codec) -> Codec | None:
+        """The payload type of packets that carry `codec`, and nothing else, more than once (RFC 2198)."""
+        for candidate in self.codecs.values():
+            carried = set(self.redundant.get(candidate.payload_type, ()))
+            if candidate.name == "red" and candidate.clock_rate == codec.clock_rate and carried == {codec.payload_type}:
+                return candidate
         return None
 
     def restrict(self, names: AbstractSet[str]) -> None:
@@ -249,6 +260,8 @@ def _on_fmtp(argument: str, section: Section) -> None:
     apt = _APT.search(match[2])
     if apt is not None and match[1] in section.formats:
         section.repaired[int(match[1])] = int(apt[1])
+    if _REDUNDANT.fullmatch(match[2]) and match[1] in section.formats:
+        section.redundant[int(match[1])] = tuple(int(number) for number in match[2].split("/"))
     profile = _PROFILE.search(match[2])
     if profile is not None and _NON_INTERLEAVED.search(match[2]) and match[1] in section.formats:
         section.profiles[int(match[1])] = profile[1].lower()

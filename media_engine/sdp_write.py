@@ -16,7 +16,10 @@ from media_engine.sdp import Codec, Description, Section
 PAYLOAD_TYPES = {OPUS: 111, VP8: 96, VP9: 98, AV1: 100, H264: 102}
 RTX_PAYLOAD_TYPES = {OPUS: -1, VP8: 97, VP9: 99, AV1: 101, H264: 103}
 OPUS_PAYLOAD_TYPE = PAYLOAD_TYPES[OPUS]
+RED_PAYLOAD_TYPE = 63
 VP8_PAYLOAD_TYPE = PAYLOAD_TYPES[VP8]
+_OUR_RED = RED_PAYLOAD_TYPE, OPUS_PAYLOAD_TYPE
+"""The payload type of redundancy for receivers, and of what is in it."""
 AUDIO_LEVEL_ID = 1
 ABSOLUTE_SEND_TIME_ID = 2
 TRANSPORT_SEQUENCE_ID = 3
@@ -74,6 +77,8 @@ class OfferedSection:
     codec: str = VP8
     is_rejected: bool = False
     """The client has rejected this m-line, which therefore carries nothing, our candidates neither."""
+    is_redundant: bool = False
+    """Sound may come with redundancy."""
 
 
 @dataclass(frozen=True)
@@ -159,10 +164,12 @@ def answer(
     version: int,
     *,
     pauses: bool = False,
+    redundant: frozenset[str] = frozenset(),
 ) -> str:
     """The answer to a publisher. m-lines whose mid is not in `receiving` are answered inactive or refused.
 
     `pauses`: who is silent may send next to nothing (DTX), from which everybody on the way sees who speaks when.
+    `redundant`: those of which sound shall come with redundancy, if the client knows it.
     """
     kept = [section for section in offer.sections if not section.is_refused and accepted_codec(section)]
     lines = _head(session, version, [section.mid for section in kept], local, "passive")
@@ -174,16 +181,19 @@ def answer(
         if codec is None:
             lines += _refused(section)
             continue
-        lines += _publish_section(section, codec, section.mid in receiving, pauses)
+        red = section.find_red(codec) if section.mid in redundant else None
+        lines += _publish_section(section, codec, section.mid in receiving, pauses, red)
         lines += ours
         ours = []
     return "\r\n".join(lines) + "\r\n"
 
 
-def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bool) -> list[str]:
+def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bool, red: Codec | None) -> list[str]:
     number = codec.payload_type
     rtx = section.find_rtx(codec) if section.kind == "video" else None
     formats = f"{number} {rtx.payload_type}" if rtx else str(number)
+    if red is not None:  # libwebrtc sends what stands first
+        formats = f"{red.payload_type} {number}"
     lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
     rids = accepted_rids(section) if receiving else ("",)
     layered = rids != ("",)
@@ -196,6 +206,8 @@ def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bo
         if repeats(section, codec):
             lines.append(f"a=rtcp-fb:{number} nack")
         lines.append(f"a=fmtp:{number} minptime=10;useinbandfec=1;stereo=0;usedtx={pauses:d}")
+        if red is not None:
+            lines += _red_lines(red.payload_type, number)
     else:
         lines += _mapping(codec, section)
         lines += [f"a=rtcp-fb:{number} {name}" for name in _VIDEO_FEEDBACK if section.gives_feedback(codec, name)]
@@ -205,6 +217,17 @@ def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bo
             lines += [f"a=rid:{rid} recv" for rid in rids]
             lines.append("a=simulcast:recv " + ";".join(rids))
     return lines
+
+
+def _red_lines(number: int, carried: int) -> list[str]:
+    return [f"a=rtpmap:{number} red/48000/2", f"a=fmtp:{number} {carried}/{carried}"]
+
+
+def takes_red(section: Section) -> bool:
+    """Whether a receiver kept redundancy as it was offered."""
+    opus = accepted_codec(section) if section.kind == "audio" and not section.is_refused else None
+    red = section.find_red(opus) if opus is not None else None
+    return opus is not None and red is not None and (red.payload_type, opus.payload_type) == _OUR_RED
 
 
 def watch_answer(
@@ -291,6 +314,8 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
     audio = section.kind == "audio"
     number, rtx = PAYLOAD_TYPES[section.codec], RTX_PAYLOAD_TYPES[section.codec]
     formats = str(OPUS_PAYLOAD_TYPE) if audio else f"{number} {rtx}"
+    if section.is_redundant:
+        formats += f" {RED_PAYLOAD_TYPE}"
     lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
     lines += [f"a=extmap:{number} {uri}" for uri, number in _EXTENSIONS[section.kind].items()]
     lines += ["a=sendonly" if section.track else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize", "a=rtcp-xr:rcvr-rtt=all"]
@@ -298,6 +323,8 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
         lines.append(f"a=rtpmap:{OPUS_PAYLOAD_TYPE} opus/48000/2")
         lines += [f"a=rtcp-fb:{OPUS_PAYLOAD_TYPE} {name}" for name in _FEEDBACK["audio"]]
         lines.append(f"a=fmtp:{OPUS_PAYLOAD_TYPE} minptime=10;useinbandfec=1")
+        if section.is_redundant:
+            lines += _red_lines(*_OUR_RED)
     else:
         lines += _picture_lines(section.codec, number, OFFERED_PROFILE)
         lines += [f"a=rtcp-fb:{number} {name}" for name in _FEEDBACK["video"]]

@@ -319,7 +319,7 @@ class MediaSession:
         for key, tracks in published.items():
             for track in tracks:
                 others = [down for down in track.downs if down.link not in asked] if receivers else []
-                track.downs = (*others, *downs.get(track, ()))
+                track.feed((*others, *downs.get(track, ())))
                 if key not in allowed:
                     track.cache.clear()
         for event in self._lacking.changes(self._lacked(now)):

@@ -113,7 +113,7 @@ def _inbound(up: UpTrack, link_name: str, unix_ms: Callable[[float], float]) -> 
         "packetsReceived": log.received,
         "packetsLost": log.lost,
         "jitter": round(log.jitter_seconds, 6),
-        "bytesReceived": up.octets,
+        "bytesReceived": up.octets + up.redundant_octets,
         "headerBytesReceived": _HEADER_BYTES * up.packets,
         "retransmittedPacketsReceived": up.repaired,
         "nackCount": up.nacks,
@@ -122,7 +122,9 @@ def _inbound(up: UpTrack, link_name: str, unix_ms: Callable[[float], float]) -> 
         entry["lastPacketReceivedTimestamp"] = unix_ms(up.last_packet_at)
     if up.video:
         entry["pliCount"] = up.key_frames_asked
-    elif up.loudness.value >= 0:
+    elif up.red_payload_type >= 0:
+        entry |= {"fecPacketsReceived": up.redundant, "fecBytesReceived": up.redundant_octets}
+    if not up.video and up.loudness.value >= 0:
         entry["audioLevel"] = round(10 ** ((up.loudness.value - SILENCE) / 20), 4)
     if up.rid:
         entry["rid"] = up.rid

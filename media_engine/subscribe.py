@@ -9,6 +9,7 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Protocol
 
 from media_engine import feedback, rtcp, sdp, sdp_write
@@ -41,6 +42,9 @@ _LEAST_REPORTED, _MOST_REPORTED = 20, 5000
 
 class SubscribeOwner(LinkOwner, Protocol):
     """What a subscribing transport needs of its session."""
+
+    sealed: bool
+    """Whether frames are sealed, so that nothing but them may be in a packet."""
 
     def request_key_frame(self, track: UpTrack, now: float) -> None:
         """Ask now or as soon as allowed."""
@@ -199,15 +203,21 @@ class SubscribeLink(Link):
         self.in_flight = self._offered = tuple(down.key for down in self.downs)
         sections = []
         tracks = []
+        is_red = self._may_be_red
         for down in self.downs:
             stream = track = ""
             if down.key is not None:
                 stream, track = down.key[0], f"{down.key[0]}:{down.key[1].value}"
                 tracks.append(OfferedTrack(down.mid, *down.key))
             ssrcs = down.ssrc, down.rtx_ssrc
-            sections.append(OfferedSection(down.mid, down.kind, *ssrcs, stream, track, down.codec, down.is_rejected))
+            section = OfferedSection(down.mid, down.kind, *ssrcs, stream, track, down.codec, down.is_rejected)
+            sections.append(replace(section, is_redundant=is_red and not down.video))
         text = sdp_write.offer(sections, self.local(), self.sdp_session, self.sdp_version, "-")
         return text, tuple(tracks)
+
+    @property
+    def _may_be_red(self) -> bool:
+        return self.config.redundancy and not self.subscribe_owner.sealed
 
     def accept(self, offer_id: int, answer: Description) -> None:
         """Take the answer to the offer in flight. Raises OfferRejected before anything has changed."""
@@ -227,6 +237,8 @@ class SubscribeLink(Link):
                 section.port != 0 and section.direction in ("recvonly", "sendrecv") and self._agrees(section, down)
             )
             down.negotiated, down.is_rejected = key if accepted else None, section.is_refused
+            down.takes_red = accepted and self._may_be_red and sdp_write.takes_red(section)
+            down.is_red = down.takes_red
             if key is not None and down.codec not in (OPUS, VP8) and not self._agrees(section, down):
                 # Everybody can decode VP8 (RFC 7742, section 5): who rejects that has other reasons.
                 self._rejected.add((key, down.codec))

@@ -59,18 +59,22 @@ class ReceiverLink(Protocol):
 class UpTrack:
     """One encoding of a published m-line, named by its `rid` where there are several.
 
-    `downs` is replaced as a whole, never changed: a loop over it sees one state. `bits_per_second` is what came lately,
-    `waiting` how long its losses are worth waiting for, `loudness` how loud it is, if its packets say so. `is_repeated`
-    says whether lost packets are worth asking for.
+    `downs`, who has it, is replaced as a whole, by `feed` alone: a loop over it sees one state. Some of them take sound
+    with redundancy (`red_downs`), where it comes so, the others without (`plain_downs`). `bits_per_second` is what came
+    lately, and `redundant_bits_per_second` what came with it a second time; `waiting` how long its losses are worth
+    waiting for, `loudness` how loud it is, if its packets say so. `is_repeated` says whether lost packets are worth
+    asking for.
 
-    Counters are those of the present SSRC: `packets` and the `octets` of their payloads, without duplicates; how many
-    of them were `repaired` by a retransmission; how many `nacks` and requests for key frames went to the publisher.
+    Counters are those of the present SSRC: `packets` and the `octets` of their payloads, without duplicates, and
+    without the `redundant_octets` of `redundant` packets; how many were `repaired` by a retransmission, or `restored`
+    from redundancy; how many `nacks` and requests for key frames went to the publisher.
     """
 
     __slots__ = (
         "_asked_before",
         "_judged",
         "_metered_octets",
+        "_metered_redundant_octets",
         "bits_per_second",
         "cache",
         "codec",
@@ -89,8 +93,15 @@ class UpTrack:
         "octets",
         "packets",
         "payload_type",
+        "plain_downs",
+        "red_downs",
+        "red_payload_type",
+        "redundant",
+        "redundant_bits_per_second",
+        "redundant_octets",
         "repaired",
         "report_arrived_at",
+        "restored",
         "rid",
         "rtx_payload_type",
         "sender_report",
@@ -106,14 +117,14 @@ class UpTrack:
         self.video = key[1].kind == "video"
         self.codec = VP8 if self.video else OPUS
         self.payload_type = -1
-        self.rtx_payload_type = -1
-        self.downs: tuple[DownTrack, ...] = ()
+        self.rtx_payload_type = self.red_payload_type = -1
+        self.feed(())
         self.live = False
         self.last_packet_at = 0.0
         self.key_frame_wanted = False
         self.key_frame_asked_at = float("-inf")
         self.is_repeated = self.video
-        self.bits_per_second = 0.0
+        self.bits_per_second = self.redundant_bits_per_second = 0.0
         self.loudness = Loudness()
         self.bind(0)
 
@@ -126,10 +137,18 @@ class UpTrack:
         """Ticks per second of the RTP timestamp."""
         return VIDEO_CLOCK_RATE if self.video else AUDIO_CLOCK_RATE
 
+    def feed(self, downs: tuple[DownTrack, ...]) -> None:
+        """Pass it on to `downs`, and to nobody else."""
+        self.downs = downs
+        is_red = self.red_payload_type >= 0
+        self.red_downs = tuple(down for down in downs if down.is_red) if is_red else ()
+        self.plain_downs = tuple(down for down in downs if not down.is_red) if is_red else downs
+
     def bind(self, ssrc: int) -> None:
         """Take packets of `ssrc` from now on; what was known about an earlier SSRC no longer counts."""
         self.ssrc = ssrc
         self.packets = self.octets = self.repaired = 0
+        self.redundant = self.redundant_octets = self.restored = self._metered_redundant_octets = 0
         self.nacks = self.key_frames_asked = self._metered_octets = self._asked_before = self._judged = 0
         self.waiting = Waiting()
         self.log = ReceiveLog(self.clock_rate, wants_nack=self.is_repeated)
@@ -148,8 +167,14 @@ class UpTrack:
     def meter(self, seconds: float) -> None:
         """Take what came since the last call, `seconds` ago, into `bits_per_second`. Half of it is what was before."""
         came = 8 * (self.octets - self._metered_octets) / seconds
-        self._metered_octets = self.octets
-        self.bits_per_second = came if not self.bits_per_second or not came else (self.bits_per_second + came) / 2
+        again = 8 * (self.redundant_octets - self._metered_redundant_octets) / seconds
+        self._metered_octets, self._metered_redundant_octets = self.octets, self.redundant_octets
+        self.bits_per_second = _halfway(self.bits_per_second, came)
+        self.redundant_bits_per_second = _halfway(self.redundant_bits_per_second, again)
+
+
+def _halfway(before: float, now: float) -> float:
+    return (before + now) / 2 if before and now else now
 
 
 def coming(encodings: Sequence[UpTrack]) -> tuple[float, ...]:
@@ -194,7 +219,8 @@ class DownTrack:
 
     `up` is the encoding that flows or may begin; `next_up` the one that takes its place at its next key frame. `rank`
     is the index of the encoding that the receiver shall have, smallest first; `allocation.PAUSED` for none. `switched`
-    says that one has taken the other's place, which the former's `downs` don't know yet. `payload_type` is what a
+    says that one has taken the other's place, which the former's `downs` don't know yet. `takes_red` says that the
+    receiver knows redundancy, `is_red` that it is sent some. `payload_type` is what a
     receiver that has offered wants its packets to carry; 0 where it is ours. `wait` is the header extension that asks
     to show its pictures later (`waiting.py`); `doubled` the last sequence number that had its turn to be sent twice;
     `is_rejected` whether the client has refused the m-line; `numbered` counts its packets, where the receiver says
@@ -206,6 +232,7 @@ class DownTrack:
         "doubled",
         "forwarder",
         "freed",
+        "is_red",
         "is_rejected",
         "key",
         "key_frames_asked",
@@ -234,6 +261,7 @@ class DownTrack:
         "rtx_ssrc",
         "ssrc",
         "switched",
+        "takes_red",
         "up",
         "video",
         "wait",
@@ -255,7 +283,7 @@ class DownTrack:
         self.key: TrackKey | None = None
         self.negotiated: TrackKey | None = None
         self.freed = True
-        self.is_rejected = False
+        self.is_rejected = self.takes_red = self.is_red = False
         self.up: UpTrack | None = None
         self.next_up: UpTrack | None = None
         self.switched = False

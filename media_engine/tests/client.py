@@ -243,6 +243,8 @@ class Client:
         self.transport_sequence = 65500
         self.level = 5
         """How loud its sound is (RFC 6464): 0 is the loudest, 127 silence; below 0 it does not say."""
+        self.knows_red = False
+        """Whether it offers to send sound with redundancy, and takes it."""
         self.accepts: tuple[str, ...] = ()
         """What lines of an offer begin with that its answers keep, besides what every answer has."""
 
@@ -274,6 +276,7 @@ class Client:
         assert self.publishing is not None
         named = {str(index): source for index, source in enumerate(sources)}
         offer = in_codec(publish_offer(self.publishing, named, self.sdp_session), self.codec)
+        offer = with_red(offer) if self.knows_red else offer
         return self.engine.answer_publish(self.session_id, self.peer_id, offer, named)
 
     def open(self, *, fresh: bool = True) -> None:
@@ -302,7 +305,8 @@ class Client:
 
     def _answer_to(self, offer: str) -> str:
         assert self.subscribing is not None
-        return answer_to(offer, self.subscribing, *self.accepts)
+        answer = answer_to(offer, self.subscribing, *self.accepts)
+        return answer if self.knows_red else without_red(answer)
 
     async def connected(self) -> None:
         """Wait until the subscribing transport can receive media."""
@@ -334,12 +338,17 @@ class Client:
         self.picture = (self.picture + 1) & 0x7FFF
         return self._send(source, vp8(payload, self.picture, key=key), marker=True)
 
-    def _send(self, source: Source, payload: bytes, *, marker: bool) -> int:
+    def send_red(self, payload: bytes, *before: tuple[int, bytes]) -> int:
+        """Send one packet of sound with what came before, as (ticks ago, content); returns its sequence number."""
+        return self._send(Source.MICROPHONE, red(payload, *before), marker=False, payload_type=63)
+
+    def _send(self, source: Source, payload: bytes, *, marker: bool, payload_type: int = 0) -> int:
         assert self.publishing is not None
         sequence = self.sequence[source]
         self.sequence[source] = (sequence + 1) & 0xFFFF
         self.timestamp = (self.timestamp + 960) & 0xFFFFFFFF
-        self.publishing.send(self.rtp(source, sequence, payload, marker=marker))
+        packet = self.rtp(source, sequence, payload, marker=marker)
+        self.publishing.send(packet[:1] + bytes((payload_type,)) + packet[2:] if payload_type else packet)
         return sequence
 
     def rtp(self, source: Source, sequence: int, payload: bytes, *, marker: bool = False) -> bytes:
@@ -459,6 +468,23 @@ def in_codec(offer: str, codec: str) -> str:
     if parameters:
         mapping += rf"\r\na=fmtp:\1 {parameters}"
     return re.sub(r"a=rtpmap:(\d+) VP8/90000", mapping, offer)
+
+
+def with_red(offer: str) -> str:
+    """The same offer, whose sound may also come in RED (RFC 2198), as Chromium offers it."""
+    lines = "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n"
+    return re.sub(r"(?s)SAVPF 111\r\n(.*?a=rtpmap:111 [^\r]*\r\n)", rf"SAVPF 111 63\r\n\1{lines}", offer)
+
+
+def without_red(sdp: str) -> str:
+    """The same, as somebody writes it who does not know RED."""
+    return re.sub(r"a=(rtpmap|fmtp):63 [^\r]*\r\n", "", sdp).replace("SAVPF 111 63\r\n", "SAVPF 111\r\n")
+
+
+def red(payload: bytes, *before: tuple[int, bytes], carried: int = 111) -> bytes:
+    """A RED payload: what came before, as (ticks ago, content), and the packet's own."""
+    headers = [(0x80 | carried) << 24 | ticks << 10 | len(content) for ticks, content in before]
+    return b"".join((*(one.to_bytes(4) for one in headers), bytes((carried,)), *(c for _, c in before), payload))
 
 
 def publish_offer(transport: ClientTransport, sources: Mapping[str, Source], session: int = 1) -> str:

@@ -7,7 +7,7 @@ by hypothesis, and by `fuzz.py`.
 from collections.abc import Callable
 from pathlib import Path
 
-from media_engine import av1, feedback, fragment, h264, rtcp, sdp, stun, vp8, vp9
+from media_engine import av1, feedback, fragment, h264, red, rtcp, sdp, stun, vp8, vp9
 from media_engine.descriptor import PictureDescriptor
 from media_engine.errors import OfferRejected
 from media_engine.rtp import PacketReader, decode_extensions, decode_header
@@ -139,6 +139,23 @@ def read_av1(data: bytes) -> None:
     assert av1.starts_key_frame(data, 0, len(data)) in (True, False)
 
 
+def read_red(data: bytes) -> None:
+    try:
+        blocks = red.decode(data, 0, len(data), 111)
+    except ValueError:
+        return
+    at = 4 * (len(blocks) - 1) + 1
+    for ticks, start, end in blocks:
+        assert 0 <= ticks < 1 << 14
+        assert start == at <= end < start + 1024 or (start, end) == blocks[-1][1:]
+        at = end
+    assert blocks[-1][0] == 0
+    assert blocks[-1][1] < blocks[-1][2] == len(data)
+    assert len(blocks) <= 9
+    assert bytes(red.relabelled(data, blocks, 111)) == data
+    assert red.decode(red.relabelled(data, blocks, 96), 0, len(data), 96) == blocks
+
+
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "stun": read_stun,
     "rtp": read_rtp,
@@ -150,6 +167,7 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
     "fragment": read_fragment,
     "h264": read_h264,
     "frames": read_frames,
+    "red": read_red,
 }
 
 

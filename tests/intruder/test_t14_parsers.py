@@ -29,6 +29,7 @@ from media_engine import (
     av1,
     feedback,
     native,
+    red,
     rtcp,
     sdp,
     stun,
@@ -73,6 +74,10 @@ def parse_av1(data: bytes) -> None:
     av1.starts_key_frame(data, 0, len(data))
 
 
+def parse_red(data: bytes) -> None:
+    red.relabelled(data, red.decode(data, 0, len(data), 111), 111)
+
+
 def parse_sdp(text: str) -> None:
     sdp.decode(text, max_bytes=60 * 1024, max_sections=32)
 
@@ -84,6 +89,7 @@ PARSERS: dict[str, tuple[Callable[[Any], object], type[Exception]]] = {
     "vp8": (parse_vp8, ValueError),
     "vp9": (parse_vp9, ValueError),
     "av1": (parse_av1, ValueError),
+    "red": (parse_red, ValueError),
     "sdp": (parse_sdp, OfferRejected),
     "json": (protocol.decode, ProtocolError),
 }
