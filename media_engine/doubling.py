@@ -1,7 +1,7 @@
-"""Whether sound is sent twice to one receiver, the second time a moment later. Pure.
+"""Whether sound is sent twice to one receiver: within the next packet (RED), or a moment later by itself. Pure.
 
 Sound can't wait for a request and its answer on a long way: a browser plays on, and asks only for what would still be
-in time. Where some of it is lost, a second copy of so little costs less than what it saves.
+in time. Where some of it is lost, sending so little twice costs less than what it saves.
 """
 
 _LOSSY = 0.03
@@ -9,6 +9,7 @@ _STILL_LOSSY = 0.004
 """With two copies a loss of 6 % looks like this."""
 _CALM_SECONDS = 30.0
 _MOST_OF_THE_WAY = 0.25
+_MOST_OF_A_FULL_WAY = 0.125
 
 
 class Doubling:
@@ -30,3 +31,22 @@ class Doubling:
     def fits(self, sound: float, available: float) -> bool:
         """Whether there is room for as many bits per second again as `sound` takes."""
         return self.is_on and sound <= available * _MOST_OF_THE_WAY
+
+
+class Redundancy:
+    """`is_on` for who takes redundancy, but for a way that was full lately, if sound would be much of it.
+
+    Such a way loses packets in rows, against which the next packet helps little, and what it costs pictures need.
+    """
+
+    __slots__ = ("is_on",)
+
+    def __init__(self) -> None:
+        self.is_on = True
+
+    def weigh(self, sound: float, available: float, *, was_full: bool) -> None:
+        """`sound` with all redundancy, and what may be sent at all, in bits per second."""
+        if not was_full:
+            self.is_on = True
+        elif sound > available * _MOST_OF_A_FULL_WAY:
+            self.is_on = False

@@ -107,13 +107,17 @@ class Downlink:
                 self.loss_limit = math.inf
         self._clean_at = now
 
+    def was_full(self, now: float) -> bool:
+        """Whether somebody has objected lately."""
+        return now < self._fell_at + _FULL_SECONDS
+
     def picture_pace(self, sound: float, pictures: float, now: float) -> float:
         """How fast pictures may leave beside `sound`: much faster than they come, but where the way was full lately.
 
         Always faster than the `pictures` that are sent now: that they are too much is not for the pace to say.
         """
         room = max(_LEAST_BITS_PER_SECOND, self.capacity - sound)
-        if now < self._fell_at + _FULL_SECONDS:
+        if self.was_full(now):
             return _PACE_WHERE_FULL * max(room, pictures)
         return max(_PACE * max(room, pictures), _PACE_BITS_PER_SECOND)
 

@@ -16,7 +16,7 @@ from media_engine import feedback, rtcp, sdp, sdp_write
 from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
 from media_engine.allowance import Allowance
 from media_engine.codecs import OPUS, VP8
-from media_engine.doubling import Doubling
+from media_engine.doubling import Doubling, Redundancy
 from media_engine.errors import OfferRejected
 from media_engine.events import OfferedTrack, UnplayableTrack
 from media_engine.grants import Source
@@ -83,6 +83,7 @@ class SubscribeLink(Link):
         self._references = Allowance(self.config.max_references_per_second_per_peer)
         self.waiting = Waiting()
         self.doubling = Doubling()
+        self.redundancy = Redundancy()
         self._sound = 0.0
         self._asked = self._asked_before = self._shown = 0
         self.repairs = Repairs(self.config.max_retransmissions_per_second_per_peer)
@@ -238,7 +239,7 @@ class SubscribeLink(Link):
             )
             down.negotiated, down.is_rejected = key if accepted else None, section.is_refused
             down.takes_red = accepted and self._may_be_red and sdp_write.takes_red(section)
-            down.is_red = down.takes_red
+            down.is_red = down.takes_red and self.redundancy.is_on
             if key is not None and down.codec not in (OPUS, VP8) and not self._agrees(section, down):
                 # Everybody can decode VP8 (RFC 7742, section 5): who rejects that has other reasons.
                 self._rejected.add((key, down.codec))
@@ -250,8 +251,6 @@ class SubscribeLink(Link):
             if key is None and down.key is None:
                 down.freed = True
         self.in_flight = None
-        if answer.ufrag:
-            self.ice.follow(answer.ufrag, answer.password)
         if self.state is None and answer.fingerprints:
             self.start(answer.fingerprints)
 
@@ -363,7 +362,7 @@ class SubscribeLink(Link):
         to follow: something else was chosen, or what was chosen has taken its place.
         """
         self._measure(now)
-        downs, pictures, sound = [], [], 0.0
+        downs, pictures, sounds = [], [], []
         for down in sorted(self.downs, key=self._place):
             key = down.key
             if key is None or key not in rates:
@@ -374,18 +373,33 @@ class SubscribeLink(Link):
                 pictures.append(Picture(coming, largest, down.rank if down.up is not None else PAUSED))
                 downs.append(down)
             elif down.up is not None:
-                sound += coming[0]
-        self._sound = sound
+                sounds.append((down, coming[0], down.up.redundant_bits_per_second))
+        self._sound, changed = self._weigh_redundancy(sounds, now)
+        sound = self._sound
         if self.way.is_paused(now):
             chosen = [PAUSED] * len(pictures)
         else:
             chosen = allocate(pictures, self.downlink.capacity - sound, self.downlink.loss_limit - sound)
         self.way.probe(wanted_more(pictures, chosen), self._media, now)
-        changed = False
         for down, index in zip(downs, chosen, strict=True):
             changed |= down.rank != index or down.switched
             down.rank, down.switched = index, False
         return changed
+
+    def _weigh_redundancy(self, sounds: Sequence[tuple[DownTrack, float, float]], now: float) -> tuple[float, bool]:
+        """How much sound is sent, and whether some of it in another form from now on.
+
+        `sounds` are m-lines that are sent some, with its rate and the rate of what it carries a second time.
+        """
+        plain = sum(rate for _, rate, _ in sounds)
+        redundant = sum(again for down, _, again in sounds if down.takes_red)
+        self.redundancy.weigh(plain + redundant, self.downlink.available, was_full=self.downlink.was_full(now))
+        changed = False
+        for down, _, _ in sounds:
+            is_red = down.takes_red and self.redundancy.is_on
+            changed |= down.is_red is not is_red
+            down.is_red = is_red
+        return plain + redundant * self.redundancy.is_on, changed
 
     def show(self, tiles: Mapping[TrackKey, int]) -> bool:
         """Take what the client shows, most important first. Whether that is something else than before."""
@@ -459,11 +473,12 @@ class SubscribeLink(Link):
         super().close(farewell=farewell)
 
     def _double(self, now: float) -> None:
-        """Send the sound of the last tick once more, where that helps."""
+        """Send the sound of the last tick once more, where that helps and nothing else does it."""
         fits = self.doubling.fits(self._sound, self.downlink.available)
         for down in self.downs:
-            newest = down.forwarder.last_sequence
-            if fits and not down.video and down.up is not None and self.repairs.left_octets > 0:
+            up, newest = down.up, down.forwarder.last_sequence
+            is_twice = up is not None and down.is_red and up.redundant_bits_per_second > 0
+            if fits and up is not None and not down.video and not is_twice and self.repairs.left_octets > 0:
                 again = range(max(down.doubled, newest - _MOST_DOUBLED) + 1, newest + 1)
                 octets = self.fan_out.retransmit(down, [sequence & 0xFFFF for sequence in again], now)
                 self.repairs.left_octets -= octets

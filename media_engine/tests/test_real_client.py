@@ -31,6 +31,7 @@ except ImportError:  # pragma: no cover - development machines have it
     webrtc = None
 
 WIDTH, HEIGHT, FRAMES_PER_SECOND = 320, 180, 25
+RED = "a=rtpmap:63 red/48000/2"
 
 
 class Browser:
@@ -211,6 +212,18 @@ class RealClientTests(ClientTestCase):
         self.assertLess(time.monotonic() - cleo.opened_at, 1.5)  # a second, and room for a busy machine
         (heard, _) = await cleo.inbound("audio")
         self.assertEqual(heard["packetsLost"], 0)
+
+    async def test_sound_carries_what_came_before_both_ways_and_is_played(self) -> None:
+        anna, ben = self.browser("anna"), self.browser("ben")
+        await anna.publish(self.sound, self.generator.track)
+        ben.open()
+        await self.decodes(ben, 1)
+        await self.counts(ben, "audio", "packetsDiscarded", 20)  # what came a second time and wasn't needed
+        self.assertIn(RED, ben.subscribing.local_description.sdp)
+        (sent,) = (one for one in self.engine.report("session", "anna") if "fecPacketsReceived" in one)
+        self.assertGreater(sent["fecPacketsReceived"], 20)
+        heard = (await ben.inbound("audio"))[0]
+        self.assertLess(heard["concealedSamples"], heard["totalSamplesReceived"] / 2)
 
     async def test_pictures_in_vp9_and_av1_move_and_go_on_after_a_pause(self) -> None:
         for name, codec in (("anna", "VP9"), ("ben", "AV1")):

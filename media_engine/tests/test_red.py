@@ -221,7 +221,7 @@ class RedTests(RedCase):
         (down,) = self.downs("ben")
         said = [b"one", b"two", b"three"]
         for is_red in (True, False, True):
-            down.is_red = is_red
+            down.takes_red = is_red
             anna.grant(publish=frozenset({MICROPHONE}) if is_red else frozenset({MICROPHONE, CAMERA}))
             sent = len(self.came(ben))
             anna.send_red(said[0])
@@ -253,6 +253,39 @@ class RedTests(RedCase):
         await self.ask_again(ben, [header.sequence for header, _ in ben.packets_of(*SOUND)])
         await eventually(lambda: len(self.sealed(ben)) == 6)
         self.assertEqual(self.sealed(ben), before * 2)
+
+    async def test_redundancy_counts_as_sound_makes_second_copies_needless_and_ends_on_a_way_that_was_full(
+        self,
+    ) -> None:
+        anna = await self.sender()
+        ben = await self.receiver("ben", knows_red=True)
+        await self.flows(anna, "ben")
+        (down,) = self.downs("ben")
+        up, link = down.up, self.engine._sessions["session"].peers["ben"].subscribe
+        assert up is not None and link is not None
+
+        async def talk(until: int) -> None:
+            """Half a second of sound, until so many packets have come in all."""
+            for _ in range(until - len(self.came(ben))):
+                anna.send_red(bytes(100), (960, bytes(100)))
+            await eventually(lambda: len(self.came(ben)) == until)
+            self.clock.advance(0.6)
+
+        await talk(10)
+        await eventually(lambda: up.redundant_bits_per_second and link._sound > up.bits_per_second)
+        self.assertAlmostEqual(link._sound, up.bits_per_second + up.redundant_bits_per_second)
+        link.doubling.on_lost(0.2, self.clock())
+        sent = len(self.sealed(ben))
+        anna.send_red(b"once", (960, bytes(100)))
+        await eventually(lambda: down.doubled == down.forwarder.last_sequence and len(self.sealed(ben)) > sent)
+        self.assertEqual(len(self.sealed(ben)), sent + 1)
+        link.downlink.on_sent(100_000, self.clock())
+        link.downlink.on_loss(0.5, self.clock())
+        await talk(22)
+        await eventually(lambda: not down.is_red)
+        anna.send_red(b"alone", (960, b"once"))
+        await eventually(lambda: self.came(ben)[-1] == (111, b"alone"))
+        self.assertLess(link._sound, up.bits_per_second + up.redundant_bits_per_second)
 
 
 class SealedTests(RedCase):

@@ -1,7 +1,7 @@
 """What is done where packets are lost: pictures wait for repairs, sound is sent twice; and when it is over."""
 
 from media_engine import EngineConfig, Source, rtcp
-from media_engine.doubling import Doubling
+from media_engine.doubling import Doubling, Redundancy
 from media_engine.receive_log import ReceptionReport
 from media_engine.rtp import decode_extensions
 from media_engine.tests.client import EngineTestCase, eventually, outline, vp8
@@ -51,6 +51,19 @@ def test_sound_is_doubled_until_next_to_nothing_is_lost_and_only_where_it_fits()
     assert doubling.is_on
     doubling.on_lost(0.0, 51.0)
     assert not doubling.is_on
+
+
+def test_redundancy_ends_where_it_would_be_much_of_a_full_way_until_that_has_not_been_full_for_long() -> None:
+    redundancy = Redundancy()
+    for sound, available, was_full, is_on in (
+        (60_000, 100_000, False, True),  # nobody has objected: so little is available as so little was sent
+        (60_000, 1_000_000, True, True),
+        (60_000, 300_000, True, False),
+        (60_000, 1_000_000, True, False),
+        (60_000, 300_000, False, True),
+    ):
+        redundancy.weigh(sound, available, was_full=was_full)
+        assert redundancy.is_on is is_on
 
 
 class LossyWayTests(EngineTestCase):

@@ -9,12 +9,13 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from portal.tests.process import Server, with_tables
+from portal.tests.process import Server, run_manage
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    data_dir = with_tables(tmp_path_factory.mktemp("flooding") / "data")
+    data_dir = tmp_path_factory.mktemp("flooding") / "data"
+    assert run_manage(data_dir, "migrate", "--verbosity", "0").returncode == 0
     with Server(data_dir, program=["portal/tests/flooding_server.py"]) as running:
         wait_until_loaded(running)
         yield running

@@ -16,6 +16,7 @@ from tests.browser.conftest import ROOT, Portal
 from tests.browser.test_room_main_job import (
     MARCUS,
     PETER,
+    REDUNDANCY,
     Seat,
     come_in,
     eventually,
@@ -138,6 +139,7 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     guest.hears()
     host.sees("Peter Lindqvist", within_s=60)
     host.hears()
+    assert host.page.evaluate(REDUNDANCY)["agreed"] == 0
     alone = code_of(host)
     joined = time.time()
     walk_in(portal, colleague, MARCUS, url)

@@ -119,6 +119,19 @@ CODECS = """async () => {
 }"""
 """Of the pictures that this page's browser has decoded."""
 
+REDUNDANCY = """async () => {
+  let [agreed, again] = [0, 0];
+  for (const connection of connections) {
+    if (connection.connectionState === "closed") continue;
+    const { currentLocalDescription: ours, currentRemoteDescription: theirs } = connection;
+    agreed += [ours, theirs].every((one) => /a=rtpmap:\\d+ red\\/48000/.test(one?.sdp));
+    for (const { type, kind, packetsDiscarded } of (await connection.getStats()).values())
+      if (type === "inbound-rtp" && kind === "audio") again += packetsDiscarded;
+  }
+  return { agreed, again };
+}"""
+"""On how many connections sound may carry what came before; how much has come a second time and wasn't needed."""
+
 SHOWS = """
 const real = RTCRtpReceiver.getCapabilities.bind(RTCRtpReceiver);
 RTCRtpReceiver.getCapabilities = (kind) => {
@@ -252,7 +265,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
-    server.create_people((INGRID, "Ingrid Sæther", "admin"), (MARCUS, "Marcus Bell", "staff"))
+    server.create_person(INGRID, "Ingrid Sæther", role="admin")
+    server.create_person(MARCUS, "Marcus Bell")
     return server
 
 
@@ -361,6 +375,8 @@ def test_three_people_meet_from_invitation_to_the_end(
     guest.hears()
     host.sees("Peter Lindqvist")
     host.hears()
+    assert host.page.evaluate(REDUNDANCY)["agreed"] == 2
+    eventually(lambda: host.page.evaluate(REDUNDANCY)["again"] > 20, 20, "sound that came twice")
     expect(at_the_door).to_have_count(0)
 
     walk_in(portal, colleague, MARCUS, url)

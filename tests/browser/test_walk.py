@@ -20,7 +20,7 @@ YUKI = "yuki@example.net"
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
-    server.create_people((INGRID, "Ingrid Sæther", "admin"))
+    server.create_person(INGRID, "Ingrid Sæther", role="admin")
     return server
 
 
