@@ -1,15 +1,19 @@
 """How the suite is spread over processes: a file stays together, and so does all that drives a browser.
 
+The engine runs as Python reads it, whatever `./run compile` has made; MEDIA_ENGINE_COMPILED=yes tests that instead.
 No example of a property test fails for being slow: a busy machine is no fault of the code, and speed is measured.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+os.environ.setdefault("MEDIA_ENGINE_COMPILED", "no")  # of the servers that tests start, too
 
 ORDINARY = "not extra"
 settings.register_profile("ordinary", deadline=None, max_examples=50)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import sys
 from pathlib import Path
 from typing import IO, Any, Self
@@ -26,8 +27,9 @@ class Server:
 
     address = "127.0.0.1"
 
-    def __init__(self, *command: str, log: IO[bytes] | None = None) -> None:
+    def __init__(self, *command: str, log: IO[bytes] | None = None, **environment: str) -> None:
         self.command = command
+        self._environment = os.environ | {"MEDIA_ENGINE_COMPILED": "no"} | environment
         self.log = log  # where the server's standard error goes; None: where ours goes
         self.on_event: dict[str, Any] = {}
         self.loop_name = ""
@@ -39,6 +41,7 @@ class Server:
         self._process = await asyncio.create_subprocess_exec(
             *process.pinned([sys.executable, "-m", *self.command]),
             cwd=ROOT,
+            env=self._environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=self.log,

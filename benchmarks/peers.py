@@ -1,7 +1,7 @@
 """The same loads on our engine and on Janus, in turn, and how much each carries.
 
-Janus runs as Debian ships it and once more with the OpenSSL build of libsrtp that the engine uses itself. What cannot
-run here is named and left out.
+Ours runs as Python reads it and as `./run compile` makes it. Janus runs as Debian ships it and once more with the
+OpenSSL build of libsrtp that the engine uses itself. What cannot run here is named and left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from benchmarks.capacity import find_capacity
 from benchmarks.control import Server
 from benchmarks.janus import JanusServer, Unavailable, openssl_libsrtp
 from benchmarks.load import Load, Measured, MediaServer, measure
+from media_engine import compiled
 
 OURS = "Lintel"
 Start = Callable[[int], AbstractAsyncContextManager[MediaServer]]
@@ -59,6 +60,14 @@ async def _ours(port: int) -> AsyncIterator[MediaServer]:
 
 
 @asynccontextmanager
+async def _ours_compiled(port: int) -> AsyncIterator[MediaServer]:
+    if compiled.state() != "compiled":
+        raise Unavailable("./run compile has not been called since the engine's source changed")
+    async with Server("benchmarks.server", str(port), MEDIA_ENGINE_COMPILED="yes") as server:
+        yield server
+
+
+@asynccontextmanager
 async def _janus(_: int) -> AsyncIterator[MediaServer]:
     async with JanusServer() as server:
         yield server
@@ -70,7 +79,12 @@ async def _janus_with_openssl(_: int) -> AsyncIterator[MediaServer]:
         yield server
 
 
-SERVERS: dict[str, Start] = {OURS: _ours, "Janus": _janus, "Janus, OpenSSL": _janus_with_openssl}
+SERVERS: dict[str, Start] = {
+    OURS: _ours,
+    f"{OURS}, compiled": _ours_compiled,
+    "Janus": _janus,
+    "Janus, OpenSSL": _janus_with_openssl,
+}
 
 
 async def measure_steady(loads: Iterable[Load], seconds: float, rounds: int, port: int) -> dict[str, Row]:

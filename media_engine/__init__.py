@@ -4,6 +4,10 @@ It owns ICE, DTLS-SRTP, RTP and RTCP for sessions of peers named by opaque ids, 
 publisher and its receiver both hold a live grant. It knows nothing about meetings, people, HTTP or Django.
 """
 
+from media_engine import compiled
+
+__path__, COMPILED = compiled.search(__path__)
+
 from media_engine.codecs import PICTURES
 from media_engine.config import EngineConfig
 from media_engine.engine import Engine

@@ -9,6 +9,7 @@ sent again with the same number must be the same to the last byte (`FanOut.retra
 from collections.abc import Sequence
 
 from media_engine.packet_cache import Packet
+from media_engine.receive_log import ReceiveLog
 
 LARGEST_PADDING = 8
 MAX_RUN_PACKETS = 60
@@ -31,7 +32,7 @@ class Burst:
 
     __slots__ = ("first_sequence", "is_red", "newest", "octets", "packets", "parts", "runs", "size", "upstream")
 
-    def __init__(self, upstream: object, packets: Sequence[Packet], *, is_red: bool = False) -> None:
+    def __init__(self, upstream: ReceiveLog, packets: Sequence[Packet], *, is_red: bool = False) -> None:
         self.upstream = upstream
         self.packets = packets
         self.is_red = is_red

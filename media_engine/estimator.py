@@ -35,6 +35,13 @@ _HIGHER_SECONDS, _HIGHER_TIMES = 0.005, 2
 """The line through the delays takes a third of a second to bend; a queue that is filled fast is seen sooner."""
 
 
+_WINDOW, _LEAST_POINTS = 20, 10
+_SMOOTHING, _GAIN, _MOST_COUNTED = 0.9, 4.0, 60
+_OVER_MS = 10.0
+_RAISING, _LOWERING, _LEAST_THRESHOLD, _MOST_THRESHOLD, _FAR = 0.0087, 0.039, 6.0, 600.0, 15.0
+"""Of `Trend`; times in milliseconds."""
+
+
 class Trend:
     """Whether delays grow, by the slope of a line through the latest of them (milliseconds throughout).
 
@@ -43,32 +50,27 @@ class Trend:
 
     __slots__ = ("_accumulated", "_count", "_over_ms", "_over_times", "_points", "_previous", "_smoothed", "_threshold")
 
-    _WINDOW, _LEAST_POINTS = 20, 10
-    _SMOOTHING, _GAIN, _MOST_COUNTED = 0.9, 4.0, 60
-    _OVER_MS = 10.0
-    _RAISING, _LOWERING, _LEAST_THRESHOLD, _MOST_THRESHOLD, _FAR = 0.0087, 0.039, 6.0, 600.0, 15.0
-
     def __init__(self) -> None:
-        self._points: deque[tuple[float, float]] = deque(maxlen=self._WINDOW)
+        self._points: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
         self._accumulated = self._smoothed = self._previous = self._over_ms = 0.0
         self._count = self._over_times = 0
         self._threshold = 12.5
 
     def add(self, delta: float, apart: float, at: float) -> int:
         """A group came at `at`, `apart` after the last left. 1 where delays grow too much, -1 where they shrink."""
-        self._count = min(self._count + 1, self._MOST_COUNTED)
+        self._count = min(self._count + 1, _MOST_COUNTED)
         self._accumulated += delta
-        self._smoothed = self._SMOOTHING * self._smoothed + (1 - self._SMOOTHING) * self._accumulated
+        self._smoothed = _SMOOTHING * self._smoothed + (1 - _SMOOTHING) * self._accumulated
         self._points.append((at, self._smoothed))
-        if len(self._points) < self._LEAST_POINTS:
+        if len(self._points) < _LEAST_POINTS:
             return 0
         trend = self._slope()
-        grows = self._count * trend * self._GAIN
+        grows = self._count * trend * _GAIN
         verdict = 0
         if grows > self._threshold:
             self._over_ms += apart
             self._over_times += 1
-            if self._over_ms > self._OVER_MS and self._over_times > 1 and trend >= self._previous:
+            if self._over_ms > _OVER_MS and self._over_times > 1 and trend >= self._previous:
                 verdict = 1
         else:
             self._over_ms, self._over_times = 0.0, 0
@@ -93,11 +95,11 @@ class Trend:
 
     def _adapt(self, size: float, apart: float) -> None:
         """Have the threshold follow what is usual, so that neither jitter nor other senders starve this one."""
-        if size > self._threshold + self._FAR:
+        if size > self._threshold + _FAR:
             return
-        factor = self._LOWERING if size < self._threshold else self._RAISING
+        factor = _LOWERING if size < self._threshold else _RAISING
         self._threshold += factor * (size - self._threshold) * min(apart, 100.0)
-        self._threshold = min(self._MOST_THRESHOLD, max(self._LEAST_THRESHOLD, self._threshold))
+        self._threshold = min(_MOST_THRESHOLD, max(_LEAST_THRESHOLD, self._threshold))
 
 
 Group = tuple[float, float, float, float]

@@ -14,6 +14,7 @@ from media_engine.forwarder import Epoch, rewrite_picture
 from media_engine.pacing import REPAIR_OCTETS, Pace
 from media_engine.packet_cache import Packet
 from media_engine.packet_trace import PacketTrace
+from media_engine.receive_log import ReceiveLog
 from media_engine.sdp_write import TRANSPORT_SEQUENCE_ID
 from media_engine.srtp import TRAILER_BYTES, length
 from media_engine.tracks import DownTrack, ReceiverLink, UpTrack, elapsed_ticks
@@ -55,7 +56,7 @@ class FanOut:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._pending: dict[object, tuple[UpTrack, list[Packet]]] = {}
+        self._pending: dict[ReceiveLog, tuple[UpTrack, list[Packet]]] = {}
         self._paced: dict[Pace, ReceiverLink] = {}
         """Those of which something waits, and whose they are."""
         self._now = 0.0

@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass
 
 from media_engine.packet_cache import Packet
+from media_engine.receive_log import ReceiveLog
 from media_engine.rtp import unwrap
 
 _MAX_EPOCHS = 8
@@ -23,7 +24,7 @@ class Epoch:
     All of it is sent in one form, `is_red` or not, first time and again: a number is a nonce (`FanOut.retransmit`).
     """
 
-    upstream: object
+    upstream: ReceiveLog
     first_sequence: int
     sequence_offset: int
     timestamp_offset: int
@@ -55,7 +56,7 @@ class Forwarder:
 
     def begin(
         self,
-        upstream: object,
+        upstream: ReceiveLog,
         packet: Packet,
         now: float,
         elapsed_ticks: int | None = None,

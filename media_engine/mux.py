@@ -102,7 +102,8 @@ class UdpMux:
         self.streams.close()
         if self.socket is not None:
             if self._loop is not None:
-                self._loop.remove_reader(self.socket.fileno())
+                stop_reading: Callable[[int], object] = self._loop.remove_reader  # uvloop's does not say whether it did
+                stop_reading(self.socket.fileno())
             self._inbox.close()
             self.outbox.close()
             self.socket.close()

@@ -81,12 +81,11 @@ _report = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
 class InPlaceSrtp(_Sessions):
     """libsrtp on the engine's own memory."""
 
-    seal = native.srtp_protect if IN_PLACE else None
-
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
         super().__init__(rx, tx, cipher)
         self._rx: Any = rx._srtp[0]  # noqa: SLF001
         self.tx: Any = tx._srtp[0]  # noqa: SLF001
+        self.seal = native.srtp_protect
 
     def unprotect(self, place: Any, size: int) -> int:
         """See SrtpPair."""

@@ -7,6 +7,7 @@ from media_engine.codecs import AV1, H264, OPUS, VP8, VP9
 from media_engine.rtp import RtpHeader
 from media_engine.sdp_write import RTX_PAYLOAD_TYPES
 from media_engine.tests.client import Client, EngineTestCase, av1, eventually, outline, vp8, vp9
+from media_engine.tests.interpreted import interpreted
 
 PACKETS = 42
 # Publisher's sequence and timestamp, receiver's sequence, picture id, TL0PICIDX: each a few packets before it turns
@@ -144,6 +145,7 @@ class OneReceiversTroubleTests(EngineTestCase):
             await eventually(lambda: len(cleo.packets_of("anna", Source.MICROPHONE)) == 21)
         self.assertGreater(self.engine.figures().dropped["send_failed"], 0)
 
+    @interpreted
     async def test_one_senders_trouble_never_stops_the_others(self) -> None:
         anna, ben = await self.pair()
         dora = await self.publisher("dora", Source.MICROPHONE)

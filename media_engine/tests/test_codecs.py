@@ -8,6 +8,7 @@ from media_engine import OfferRejected, Source, Unplayable, UnplayableTrack, Uns
 from media_engine.av1 import starts_key_frame
 from media_engine.forwarder import Forwarder, renumbered
 from media_engine.packet_cache import Packet
+from media_engine.receive_log import ReceiveLog
 from media_engine.rtp import RtpHeader
 from media_engine.tests.client import (
     Client,
@@ -83,8 +84,9 @@ def test_picture_numbers_of_vp9_go_on_where_another_stretch_begins(picture: int,
         return Packet(sequence, 3000 * sequence, bytes(20) + vp9(b"frame", picture, key=True, tl0=tl0), 20, "vp9")
 
     forwarder = Forwarder(90000, first_sequence=10)
-    for upstream, sequence, number in (("anna", 500, picture), ("ben", 9000, 4711), ("anna", 700, 3)):
-        shown = packet(sequence, number, number & 0xFF if upstream == "ben" else tl0)
+    anna, ben = (ReceiveLog(90000, wants_nack=True) for _ in range(2))
+    for upstream, sequence, number in ((anna, 500, picture), (ben, 9000, 4711), (anna, 700, 3)):
+        shown = packet(sequence, number, number & 0xFF if upstream is ben else tl0)
         forwarder.begin(upstream, shown, 1.0)
         forwarder.note(shown, 1.0)
         epoch = forwarder.epoch

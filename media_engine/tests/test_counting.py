@@ -5,6 +5,7 @@ from media_engine.feedback import FeedbackRecorder, TransportFeedback
 from media_engine.rtp import decode_extensions
 from media_engine.subscribe import SubscribeLink
 from media_engine.tests.client import Client, EngineTestCase, eventually, outline
+from media_engine.tests.interpreted import interpreted
 from media_engine.way import Way
 
 MICROPHONE, CAMERA = ("anna", Source.MICROPHONE), ("anna", Source.CAMERA)
@@ -125,6 +126,7 @@ class CountingTests(EngineTestCase):
         await ben.subscribing.check()
         self.assertEqual(link.downlink.estimate, before)
 
+    @interpreted
     async def test_a_receiver_is_listened_to_so_many_times_a_second(self) -> None:
         _, ben = await self.pair()
         assert ben.subscribing is not None

@@ -15,6 +15,7 @@ from media_engine.burst import LARGEST_PADDING, MAX_RUN_BYTES, MAX_RUN_PACKETS, 
 from media_engine.datagrams import MANY, SEND_BYTES, Destination, Inbox, Outbox
 from media_engine.native import DATAGRAM_BYTES
 from media_engine.packet_cache import Packet
+from media_engine.receive_log import ReceiveLog
 from media_engine.rtp import decode_header
 
 HOSTS = ("127.0.0.1", "::1")
@@ -232,7 +233,7 @@ class BurstTests(TestCase):
     @given(st.lists(st.binary(max_size=40), min_size=1, max_size=30))
     def test_padding_is_no_part_of_the_payload(self, payloads: list[bytes]) -> None:
         packets = [canonical(number, payload) for number, payload in enumerate(payloads)]
-        burst = Burst("upstream", packets)
+        burst = Burst(ReceiveLog(90000, wants_nack=True), packets)
         self.assertEqual(burst.octets, sum(map(len, payloads)))
         self.assertEqual(sum(count for count, _, _ in burst.runs), len(packets))
         self.assertEqual(sum(total for _, total, _ in burst.runs), burst.size)
@@ -243,7 +244,7 @@ class BurstTests(TestCase):
             self.assertEqual(packet.data[20:], payload, "the packet that may be asked for again has changed")
 
     def test_what_is_newest_and_what_is_first_is_known_in_any_order(self) -> None:
-        burst = Burst("upstream", [canonical(sequence, b"x") for sequence in (7, 9, 5, 8)])
+        burst = Burst(ReceiveLog(90000, wants_nack=True), [canonical(sequence, b"x") for sequence in (7, 9, 5, 8)])
         self.assertEqual((burst.first_sequence, burst.newest.sequence), (5, 9))
 
     def test_padding_says_how_long_it_is(self) -> None:

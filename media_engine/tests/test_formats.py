@@ -86,7 +86,7 @@ class RtpTests(TestCase):
                     reader.read(data, len(data))
                 continue
             reader.read(data, len(data))
-            for name in RtpHeader.__slots__:
+            for name in RtpHeader.__annotations__:
                 if name.startswith("extension") and not data[0] & 0x10:
                     continue
                 self.assertEqual(getattr(reader, name), getattr(slow, name), name)

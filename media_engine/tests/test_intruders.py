@@ -8,6 +8,7 @@ import struct
 
 from media_engine import EngineConfig, OfferRejected, Source, TransportState, stun
 from media_engine.tests.client import ClientTransport, EngineTestCase, eventually, publish_offer
+from media_engine.tests.interpreted import interpreted
 from media_engine.tests.test_formats import SHORT_ATTRIBUTE
 
 
@@ -221,6 +222,7 @@ class MemberTests(EngineTestCase):
         await eventually(lambda: ben.received[-1].endswith(b"and on"))
         self.assertEqual(self.engine.figures().dropped["send_failed"], 0)
 
+    @interpreted
     async def test_what_is_due_for_the_others_is_done_though_one_members_can_not_be(self) -> None:
         await self.pair()
         links = [link for peer in self.engine._sessions["session"].peers.values() for link in peer.links]

@@ -9,6 +9,8 @@ from media_engine.rtp import unwrap
 
 STARTS = (0, 1, 2, 7, 255, 0x7FFD, 0x7FFE, 0x7FFF, 0x8000, 0x8001, 0xFF00, 0xFFFA, 0xFFFC, 0xFFFD, 0xFFFE, 0xFFFF)
 
+ONE, OTHER = (ReceiveLog(90000, wants_nack=True) for _ in range(2))
+
 
 def packet(sequence: int, timestamp: int = 0, *, key: bool = False, picture: int | None = None, tl0: int = 0) -> Packet:
     """A canonical packet of 40 bytes with a VP8 descriptor behind the header."""
@@ -145,21 +147,19 @@ class ForwarderTests(TestCase):
             for first in STARTS:
                 with self.subTest(start=start, first=first):
                     forwarder = Forwarder(90000, first_sequence=first)
-                    one, other = object(), object()
-                    forwarder.begin(one, packet(start), 0.0)
+                    forwarder.begin(ONE, packet(start), 0.0)
                     out = [self.sent(forwarder, packet(start + offset)) for offset in range(3)]
                     forwarder.pause()
-                    forwarder.begin(one, packet(start + 50), 0.0)
+                    forwarder.begin(ONE, packet(start + 50), 0.0)
                     out.append(self.sent(forwarder, packet(start + 50)))
-                    forwarder.begin(other, packet(9), 0.0)
+                    forwarder.begin(OTHER, packet(9), 0.0)
                     out.append(self.sent(forwarder, packet(9)))
                     self.assertEqual(out, [(first + offset) & 0xFFFF for offset in range(5)])
 
     def test_a_late_packet_fills_its_own_place(self) -> None:
         for start in STARTS:
             forwarder = Forwarder(90000, first_sequence=start)
-            upstream = object()
-            forwarder.begin(upstream, packet(100), 0.0)
+            forwarder.begin(ONE, packet(100), 0.0)
             out = [self.sent(forwarder, packet(sequence)) for sequence in (100, 102, 101, 103)]
             self.assertEqual(out, [(start + offset) & 0xFFFF for offset in (0, 2, 1, 3)])
             self.assertEqual(forwarder.last_sequence, start + 3)
@@ -168,26 +168,24 @@ class ForwarderTests(TestCase):
         for start in STARTS:
             with self.subTest(start=start):
                 forwarder = Forwarder(90000, first_sequence=start)
-                one, other = object(), object()
-                forwarder.begin(one, packet(500), 0.0)
+                forwarder.begin(ONE, packet(500), 0.0)
                 for sequence in (500, 501, 502):
                     self.sent(forwarder, packet(sequence))
-                forwarder.begin(other, packet(80), 0.0)
+                forwarder.begin(OTHER, packet(80), 0.0)
                 self.sent(forwarder, packet(80))
                 found = [forwarder.find((start + offset) & 0xFFFF) for offset in range(4)]
-                self.assertEqual([epoch.upstream for epoch, _ in filter(None, found)], [one, one, one, other])
+                self.assertEqual([epoch.upstream for epoch, _ in filter(None, found)], [ONE, ONE, ONE, OTHER])
                 self.assertEqual([sequence for _, sequence in filter(None, found)], [500, 501, 502, 80])
                 self.assertIsNone(forwarder.find((start + 4) & 0xFFFF), "not sent yet")
                 self.assertIsNone(forwarder.find((start - 1) & 0xFFFF), "from before the start")
 
     def test_nothing_from_before_a_pause_can_be_asked_for(self) -> None:
         forwarder = Forwarder(90000, first_sequence=10)
-        upstream = object()
-        forwarder.begin(upstream, packet(1), 0.0)
+        forwarder.begin(ONE, packet(1), 0.0)
         self.sent(forwarder, packet(1))
         forwarder.pause()
         self.assertIsNone(forwarder.find(10))
-        forwarder.begin(upstream, packet(5), 0.0)
+        forwarder.begin(ONE, packet(5), 0.0)
         self.sent(forwarder, packet(5))
         self.assertIsNone(forwarder.find(10))
         self.assertIsNotNone(forwarder.find(11))
@@ -195,17 +193,17 @@ class ForwarderTests(TestCase):
     def test_the_timestamp_goes_on_by_the_wall_clock_when_the_source_changes(self) -> None:
         for start in (0, 1, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF):
             forwarder = Forwarder(90000)
-            forwarder.begin("one", packet(1, start), 10.0)
+            forwarder.begin(ONE, packet(1, start), 10.0)
             forwarder.note(packet(1, start), 10.0)
-            epoch = forwarder.begin("other", packet(1, 123456), 10.5)
+            epoch = forwarder.begin(OTHER, packet(1, 123456), 10.5)
             self.assertEqual((123456 + epoch.timestamp_offset) & 0xFFFFFFFF, (start + 45000) & 0xFFFFFFFF)
 
     def test_the_timestamp_of_the_same_source_is_never_shifted(self) -> None:
         forwarder = Forwarder(90000)
-        forwarder.begin("one", packet(1, 77), 10.0)
+        forwarder.begin(ONE, packet(1, 77), 10.0)
         forwarder.note(packet(1, 77), 10.0)
         forwarder.pause()
-        self.assertEqual(forwarder.begin("one", packet(9, 99999), 12.0).timestamp_offset, 0)
+        self.assertEqual(forwarder.begin(ONE, packet(9, 99999), 12.0).timestamp_offset, 0)
 
     def test_picture_ids_go_on_by_one_over_every_wrap(self) -> None:
         for start in (0, 1, 0x3FFF, 0x7FFD, 0x7FFE, 0x7FFF):
@@ -213,17 +211,17 @@ class ForwarderTests(TestCase):
                 with self.subTest(start=start, following=following):
                     forwarder = Forwarder(90000)
                     first = packet(1, key=True, picture=start, tl0=255)
-                    forwarder.begin("one", first, 0.0)
+                    forwarder.begin(ONE, first, 0.0)
                     forwarder.note(first, 0.0)
                     second = packet(1, key=True, picture=following, tl0=9)
-                    data = renumbered(second, forwarder.begin("other", second, 0.0), 1)
+                    data = renumbered(second, forwarder.begin(OTHER, second, 0.0), 1)
                     self.assertEqual(int.from_bytes(data[22:24], "big"), 0x8000 | (start + 1) & 0x7FFF)
                     self.assertEqual(data[24], 0, "TL0PICIDX goes on from 255 to 0")
 
     def test_a_seven_bit_picture_id_stays_one_byte(self) -> None:
         short = packet(1, key=True)
         short.data = short.data[:20] + bytes([0x90, 0x80, 0x7E, 0]) + short.data[24:]
-        data = renumbered(short, Epoch("x", 0, 0, 0, 3, 0), 1)
+        data = renumbered(short, Epoch(ONE, 0, 0, 0, 3, 0), 1)
         self.assertEqual(data[22], (0x7E + 3) & 0x7F)
         self.assertEqual(data[23], short.data[23])
 

@@ -12,6 +12,7 @@ from media_engine import EngineConfig, Source
 from media_engine.native import DATAGRAM_BYTES
 from media_engine.streams import whole_frames
 from media_engine.tests.client import Client, ClientTransport, EngineTestCase, StreamTransport, eventually
+from media_engine.tests.interpreted import interpreted
 
 MICROPHONE = ("anna", Source.MICROPHONE)
 
@@ -127,6 +128,7 @@ class StreamTests(EngineTestCase):
         self.assertEqual(self.engine.dropped["tcp_slow"], 1)
         self.assertEqual(link.state, "connected")  # it may come again by another way
 
+    @interpreted
     async def test_who_sends_without_end_is_read_no_faster(self) -> None:
         """Guard: `_FRAMES_A_TURN`: frames of a byte would hold up everybody."""
         anna, _ = await self.over_tcp()

@@ -18,7 +18,9 @@ def names_in(file: str) -> list[str]:
     return [found[0].lower() for line in lines if (found := re.match(r"[A-Za-z][\w.-]*", line))]
 
 
-@pytest.mark.parametrize("file", ["requirements.in", "requirements-dev.in", "requirements-cluster.in"])
+@pytest.mark.parametrize(
+    "file", ["requirements.in", "requirements-dev.in", "requirements-cluster.in", "requirements-compile.in"]
+)
 def test_every_package_is_explained(file: str) -> None:
     explained = (ROOT / "docs" / "dependencies.md").read_text().lower()
     assert [name for name in names_in(file) if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", explained)] == []

@@ -1,0 +1,53 @@
+"""Compiled modules are used only while they were made from exactly these files."""
+
+from pathlib import Path
+
+import pytest
+
+from media_engine import compiled
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Sources of which something compiled was made."""
+    (tmp_path / "fanout.py").write_text("SENT = 1\n")
+    monkeypatch.setattr(compiled, "_SOURCES", tmp_path)
+    monkeypatch.setattr(compiled, "BUILT", tmp_path / "_compiled")
+    monkeypatch.setattr(compiled, "MADE_FROM", tmp_path / "_compiled" / "made_from")
+    monkeypatch.delenv("MEDIA_ENGINE_COMPILED", raising=False)
+    compiled.BUILT.mkdir()
+    compiled.MADE_FROM.write_text(compiled.fingerprint() + "\n")
+    return tmp_path
+
+
+def test_it_is_looked_for_first_while_it_fits(built: Path) -> None:
+    assert compiled.search(["/sources"]) == ([str(built / "_compiled" / "media_engine"), "/sources"], "compiled")
+
+
+@pytest.mark.parametrize("change", ["edited", "added", "renamed", "removed"])
+def test_it_is_not_used_once_a_source_has_changed(built: Path, change: str) -> None:
+    source = built / "fanout.py"
+    if change == "edited":
+        source.write_text("SENT = 2\n")
+    elif change == "added":
+        (built / "more.py").write_text("")
+    elif change == "renamed":
+        source.rename(built / "fan_out.py")
+    else:
+        source.unlink()
+    assert compiled.search(["/sources"]) == (["/sources"], "stale")
+
+
+def test_it_is_not_used_by_another_python(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.version", "3.99")
+    assert compiled.state() == "stale"
+
+
+def test_it_can_be_done_without(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIA_ENGINE_COMPILED", "no")
+    assert compiled.search(["/sources"]) == (["/sources"], "off")
+
+
+def test_what_was_built_halfway_is_nothing(built: Path) -> None:
+    compiled.MADE_FROM.unlink()
+    assert compiled.search(["/sources"]) == (["/sources"], "absent")
