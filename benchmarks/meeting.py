@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import process
 from tests.support.client import Answer, Client, Json
 from tests.support.member import MICROPHONE, Member
-from tests.support.portal import PASSWORD, Portal
+from tests.support.portal import PASSWORD, REAL, Portal
 
 HOST = "host@bench.example"
 COLLEAGUES = [f"colleague{number}@bench.example" for number in range(4)]
@@ -146,7 +146,7 @@ class PatientPortal(Portal):
 
 def _started(data_dir: Path, settings: dict[str, str]) -> PatientPortal:
     with process.on_the_core_left():
-        return PatientPortal(data_dir, **settings)
+        return PatientPortal(data_dir, **(REAL | settings))
 
 
 @contextlib.asynccontextmanager
@@ -155,9 +155,8 @@ async def portal_running(**settings: str) -> AsyncIterator[PatientPortal]:
     with tempfile.TemporaryDirectory(prefix="lintel-bench-") as directory:
         portal = await asyncio.to_thread(_started, Path(directory) / "data", settings)
         try:
-            for email in (HOST, *COLLEAGUES):
-                await asyncio.to_thread(portal.create_person, email, email.partition("@")[0], role="admin")
-            await asyncio.to_thread(portal.make_token, HOST)
+            people = [(email, email.partition("@")[0], "admin") for email in (HOST, *COLLEAGUES)]
+            await asyncio.to_thread(portal.create_people, *people, tokens=[HOST])
             yield portal
         finally:
             await asyncio.to_thread(portal.close)

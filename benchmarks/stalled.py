@@ -22,7 +22,7 @@ from benchmarks.load import percentile
 from meetings.tests.answering_service import Request, answer, serving
 from tests.support.client import Closed, Socket
 from tests.support.member import Member
-from tests.support.portal import PASSWORD, Portal
+from tests.support.portal import PASSWORD, REAL, Portal
 
 HOST = "host@bench.example"
 PACKET_SECONDS = 0.02
@@ -148,7 +148,9 @@ async def measure_stalled(seconds: float) -> StalledMeasured:
     says = Says()
     async with serving(says) as service:
         with tempfile.TemporaryDirectory(prefix="lintel-bench-") as directory:
-            portal = await asyncio.to_thread(Portal, Path(directory) / "data", LINTEL_OUTGOING_ALLOW=service.url)
+            portal = await asyncio.to_thread(
+                Portal, Path(directory) / "data", LINTEL_OUTGOING_ALLOW=service.url, **REAL
+            )
             try:
                 return await _measure(portal, service.url, says, seconds)
             finally:
@@ -157,8 +159,7 @@ async def measure_stalled(seconds: float) -> StalledMeasured:
 
 
 async def _measure(portal: Portal, url: str, says: Says, seconds: float) -> StalledMeasured:
-    await asyncio.to_thread(portal.create_person, HOST, "Host", role="admin")
-    await asyncio.to_thread(portal.make_token, HOST)
+    await asyncio.to_thread(portal.create_people, (HOST, "Host", "admin"), tokens=[HOST])
     await asyncio.to_thread(portal.manage, "authorization", "set", url)
     meeting = Meeting(portal, (await portal.schedule(HOST, door="anyone_with_link"))["code"])
     members = [

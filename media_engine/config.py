@@ -53,6 +53,8 @@ class EngineConfig:
     """Measurements of the round trip that a receiver is answered: browsers make one a second for each m-line."""
     max_checks_per_second_per_transport: int = 400
     """STUN datagrams from addresses of one transport. Browsers send one every 2.5 seconds."""
+    max_return_checks_per_second_per_transport: int = 20
+    """Binding requests of ours, to addresses to which a transport would move."""
     max_dtls_per_second_per_transport: int = 200
     max_checks_per_second_of_strangers: int = 2000
     """STUN datagrams from addresses that nobody has proved yet, all of them together."""

@@ -18,6 +18,7 @@ from media_engine.errors import OfferRejected
 from media_engine.events import Event, SubscribeOffer, TransportName
 from media_engine.fanout import FanOut
 from media_engine.figures import EngineFigures
+from media_engine.fragment import Fragment
 from media_engine.grants import Grants, Source
 from media_engine.link import Link
 from media_engine.mux import UdpMux
@@ -164,12 +165,12 @@ class Engine:
         """What an offer has to say about media, before anybody may do anything. Raises OfferRejected("bad_sdp")."""
         return read_offer(offer_sdp, max_bytes=self.config.max_sdp_bytes, max_sections=self.config.max_sections)
 
-    def restart_ice(self, session_id: str, peer_id: str, transport: TransportName) -> str:
+    def restart_ice(self, session_id: str, peer_id: str, transport: TransportName, theirs: Fragment) -> str:
         """New ICE credentials for a transport that goes on (RFC 8445, section 9), as an SDP fragment for the peer.
 
-        Raises OfferRejected.
+        `theirs` is the peer's fragment, with its new credentials. Raises OfferRejected.
         """
-        return self._session(session_id).restart_ice(peer_id, transport)
+        return self._session(session_id).restart_ice(peer_id, transport, theirs)
 
     def close_transport(self, session_id: str, peer_id: str, transport: TransportName) -> None:
         """End one transport of a peer; no event follows. Nothing happens where there is none."""

@@ -1,16 +1,18 @@
 """ICE-lite (RFC 8445) for one transport: who may send to it, where it sends. No socket of its own.
 
 aiortc's DTLS transport takes it in place of an `RTCIceTransport` and uses `_send`, `_recv`, `role` and `state`. Peers
-are learnt from authenticated binding requests only; client candidates are never looked at. `mux.py` owns the socket.
+are learnt from authenticated binding requests only; client candidates are never looked at. Anybody may write anybody's
+address on a request: where the peer is to be reached has to be proved. `mux.py` owns the socket.
 """
 
 import asyncio
+import math
 import secrets
 from collections import deque
 from collections.abc import Callable
 
 from media_engine import stun
-from media_engine.datagrams import Address, Destination
+from media_engine.datagrams import Address, Destination, StreamAddress
 
 _MAX_EARLY_DATAGRAMS = 32
 _MAX_ADDRESSES = 4
@@ -32,11 +34,15 @@ class IceTransport:
 
     role = "controlled"
 
-    def __init__(self, send_datagram: Callable[[bytes, Address], None], now: float) -> None:
+    def __init__(
+        self, send_datagram: Callable[[bytes, Address], None], now: float, consent_seconds: float = 30.0
+    ) -> None:
         self.credentials: dict[str, bytes] = {}
         self.ufrag, self.password = self._make_credentials()
-        self.remote_ufrag = ""
-        self.addresses: list[Address] = []
+        self.remotes: dict[str, bytes] = {}
+        """The peer's passwords by its user-name fragments: the latest, and those before, which it may still use."""
+        self.addresses: dict[Address, float] = {}
+        """Where the peer is, and when a request has come from there last."""
         self.destination: Destination | None = None
         """Where media goes: the selected one of `addresses`."""
         self.last_consent_at = now
@@ -46,7 +52,11 @@ class IceTransport:
         self._send_datagram = send_datagram
         self._inbox: deque[bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._transactions: deque[bytes] = deque(maxlen=_REMEMBERED_TRANSACTIONS)
+        self._transactions: dict[bytes, Address] = {}
+        self._consent_seconds = consent_seconds
+        self._has_begun = False
+        self._unproved: Address | None = None
+        """The first address, until DTLS has come to its end there."""
 
     def __repr__(self) -> str:
         return f"<IceTransport {self.state} {len(self.addresses)} addresses>"
@@ -78,30 +88,66 @@ class IceTransport:
             del self.credentials[next(iter(self.credentials))]
         self.ufrag, self.password = self._make_credentials()
 
-    def is_replay(self, transaction: bytes, address: Address) -> bool:
-        """Whether this request was seen before from elsewhere: somebody copied it, to pull the media to themselves."""
-        return address not in self.addresses and transaction in self._transactions
+    def follow(self, ufrag: str, password: str) -> None:
+        """The peer's credentials, as it has signalled them. Those before live on beside them, as ours do."""
+        self.remotes.pop(ufrag, None)
+        while len(self.remotes) > 1:
+            del self.remotes[next(iter(self.remotes))]
+        self.remotes[ufrag] = password.encode()
 
-    def validate(self, address: Address, message: stun.StunMessage, now: float) -> Address | None:
-        """Take `address` after an authenticated request. Returns an address that had to make room, if any."""
-        self._transactions.append(message.transaction)
-        self.last_consent_at = now
-        evicted = None
-        if address not in self.addresses:
-            self.addresses.append(address)
-            if len(self.addresses) > _MAX_ADDRESSES:
-                evicted = next(known for known in self.addresses if known != self.address)
-                self.addresses.remove(evicted)
+    def is_replay(self, transaction: bytes, address: Address) -> bool:
+        """Whether this request was seen before from elsewhere: somebody copied it, to pull the media to themselves.
+
+        Remembers it, if not.
+        """
+        if address not in self.addresses and self._transactions.get(transaction, address) != address:
+            return True
+        self._transactions[transaction] = address
+        if len(self._transactions) > _REMEMBERED_TRANSACTIONS:
+            del self._transactions[next(iter(self._transactions))]
+        return False
+
+    def is_reachable(self, address: Address, now: float) -> bool:
+        """Whether the peer is known to be at `address`: it has proved it, and has gone on asking from there since.
+
+        A connection is its own proof. The very first address is taken as it is: nothing but a handshake goes there
+        before DTLS has proved it, so that joining takes no longer, and a client that answers no requests may join.
+        """
+        if isinstance(address, StreamAddress) or not self._has_begun:
+            return True
+        return now - self.addresses.get(address, -math.inf) <= self._consent_seconds
+
+    def prove(self) -> None:
+        """DTLS has come to its end: who has finished it was sent our side of it, and to nowhere but `address`.
+
+        For no other address is taken before it has proved itself by its answer to a request, and with that an
+        unproved one is forgotten.
+        """
+        self._unproved = None
+
+    def validate(self, address: Address, message: stun.StunMessage, now: float) -> list[Address]:
+        """Take a reachable `address` after an authenticated request. Returns addresses that had to make room."""
+        gone: list[Address] = []
+        if not self._has_begun and not isinstance(address, StreamAddress):
+            self._unproved = address
+        self._has_begun = True
+        self.last_consent_at = self.addresses[address] = now
         if self.destination is None or (stun.USE_CANDIDATE in message.attributes and address != self.address):
+            if self._unproved not in (None, address):
+                gone.append(self._unproved)
+                self._unproved = None
             self.address = address
-        return evicted
+        if len(self.addresses) - len(gone) > _MAX_ADDRESSES:
+            gone.append(next(known for known in self.addresses if known not in (self.address, *gone)))
+        for lost in gone:
+            del self.addresses[lost]
+        return gone
 
     def lose(self, address: Address) -> None:
         """`address` is gone: what went there goes to the latest other one, if there is any."""
-        if address in self.addresses:
-            self.addresses.remove(address)
+        self.addresses.pop(address, None)
         if self.address == address:
-            self.destination = Destination(self.addresses[-1]) if self.addresses else None
+            self.destination = Destination(next(reversed(self.addresses))) if self.addresses else None
 
     def feed(self, datagram: bytes) -> None:
         """A DTLS datagram from a validated address. Waits for aiortc, which may still lack the fingerprint."""

@@ -56,7 +56,7 @@ class Link:
         self.fan_out = wiring.fan_out
         self._mux = wiring.mux
         self._retired = wiring.retired
-        self.ice = IceTransport(wiring.mux.send, wiring.clock())
+        self.ice = IceTransport(wiring.mux.send, wiring.clock(), config.consent_timeout_seconds)
         self.dtls = RtpTransport(self.ice, self._on_dtls)
         self.srtp: SrtpPair | None = None
         self.fingerprints: tuple[tuple[str, str], ...] = ()
@@ -70,6 +70,7 @@ class Link:
         self._rtcp = Allowance(config.max_rtcp_per_second_per_transport, _MOST_REPORTS_AT_ONCE)
         self._checks = Allowance(config.max_checks_per_second_per_transport)
         self._handshake = Allowance(config.max_dtls_per_second_per_transport)
+        self._return_checks = Allowance(config.max_return_checks_per_second_per_transport)
         self._ssrcs: set[int] = set()
         self._task: asyncio.Task[None] | None = None
         self._mux.register(self)
@@ -108,6 +109,10 @@ class Link:
     def may_check(self) -> bool:
         """Whether one more STUN datagram from one of its addresses is looked at."""
         return self._checks.take()
+
+    def may_ask_back(self) -> bool:
+        """Whether one more address is asked whether its peer is there."""
+        return self._return_checks.take()
 
     def on_dtls(self, datagram: bytes) -> None:
         """A DTLS datagram from one of its addresses. After the handshake there is hardly ever one."""
@@ -197,12 +202,12 @@ class Link:
     def tick(self, now: float) -> None:
         """Refill the allowances; check consent and the set-up deadline. Call every `config.tick_seconds`."""
         self._packets.refill(self.config.tick_seconds)
-        for allowance in (self._rtcp, self._checks, self._handshake):
+        for allowance in (self._rtcp, self._checks, self._handshake, self._return_checks):
             allowance.refill(self.config.tick_seconds)
         silent_for = now - self.ice.last_consent_at
         config = self.config
         if silent_for > config.consent_timeout_seconds:
-            self.ice.destination = None  # until the next binding request
+            self.ice.destination = None  # until it has proved anew where it is
         if silent_for > config.closed_after_seconds:
             self.close()
         elif self.state in (None, "connecting"):
@@ -232,6 +237,7 @@ class Link:
     def _on_dtls(self, state: str) -> None:
         if state == "connected" and not self.ice.closed:
             self.srtp = self.dtls.srtp
+            self.ice.prove()
             self._set_state("connected")
         elif state == "closed":
             self.close(farewell=False)

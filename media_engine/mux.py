@@ -19,11 +19,12 @@ from media_engine.datagrams import Address, Inbox, Outbox, Slot, StreamAddress
 from media_engine.figures import Waits
 from media_engine.ice import IceTransport
 from media_engine.native import DATAGRAM_BYTES
+from media_engine.return_check import ReturnChecks
 from media_engine.streams import Streams
 
 _STEAL_AFTER_SECONDS = 5.0
 _REASONS = (
-    *("stranger", "oversized", "stun_malformed", "stun_unknown", "stun_replayed", "stun_rate"),
+    *("stranger", "oversized", "stun_malformed", "stun_unknown", "stun_replayed", "stun_unproved", "stun_rate"),
     *("send_full", "send_error", "failed", "tcp_unproven", "tcp_oversized", "tcp_slow"),
 )
 _MOST_READS = 4
@@ -47,8 +48,11 @@ class DatagramReceiver(Protocol):
     def may_check(self) -> bool:
         """Whether one more STUN datagram from a validated address is looked at."""
 
+    def may_ask_back(self) -> bool:
+        """Whether one more binding request may be sent, to an address at which its peer is said to be."""
+
     def on_validated(self) -> None:
-        """An authenticated binding request has arrived; the address may be new."""
+        """An authenticated binding request has arrived from where the peer is; the address may be new."""
 
 
 class UdpMux:
@@ -62,6 +66,7 @@ class UdpMux:
         self._by_ufrag: dict[str, DatagramReceiver] = {}
         self._by_address: dict[Address, DatagramReceiver] = {}
         self._by_key: dict[object, DatagramReceiver] = {}
+        self._return_checks: ReturnChecks[DatagramReceiver] = ReturnChecks()
         self.dropped: dict[str, int] = dict.fromkeys(_REASONS, 0)
         self._inbox = Inbox(config.receive_batch_packets)
         self.outbox = Outbox(self.dropped)
@@ -124,6 +129,7 @@ class UdpMux:
         for ufrag in receiver.ice.credentials:
             if self._by_ufrag.get(ufrag) is receiver:
                 del self._by_ufrag[ufrag]
+        self._return_checks.forget(receiver)
         for address in tuple(receiver.ice.addresses):
             if self._by_address.get(address) is receiver:
                 self._forget_address(address)
@@ -131,6 +137,7 @@ class UdpMux:
     def tick(self, now: float) -> None:
         """Let strangers try again, and hang up on those who don't. Call every `config.tick_seconds`."""
         self._strangers.refill(self._config.tick_seconds)
+        self._return_checks.expire(now)
         self.streams.tick(now)
 
     def send(self, datagram: bytes | memoryview, address: Address) -> None:
@@ -255,11 +262,14 @@ class UdpMux:
             _log.exception("what one member sent or was due could not be dealt with; further ones are only counted")
 
     def _on_stun(self, datagram: bytes, address: Address, now: float) -> None:
-        """Answer an authenticated binding request; everything else is dropped without a word."""
+        """Take an authenticated binding request, or the answer to ours; everything else is dropped without a word."""
         try:
             message = stun.decode(datagram)
         except ValueError:
             self.dropped["stun_malformed"] += 1
+            return
+        if message.kind == stun.BINDING_SUCCESS:
+            self._on_return(datagram, message, address, now)
             return
         ufrag = message.username.partition(":")[0]
         receiver = self._by_ufrag.get(ufrag)
@@ -276,18 +286,54 @@ class UdpMux:
             return
         if stun.ICE_CONTROLLED in message.attributes:
             # We are lite and always controlled (RFC 8445, section 7.3.1.1).
-            self.send(stun.error(message.transaction, stun.ROLE_CONFLICT, "Role Conflict", password), address)
-            return
-        evicted = ice.validate(address, message, now)
-        if evicted is not None and self._by_address.get(evicted) is receiver:
-            self._forget_address(evicted)
+            reply = stun.error(message.transaction, stun.ROLE_CONFLICT, "Role Conflict", password)
+            self._send_no_more_than(len(datagram), reply, address)
+        elif ice.is_reachable(address, now):
+            self._take(receiver, address, message, now)
+        else:
+            self._ask_back(receiver, address, message, now)
+
+    def _take(self, receiver: DatagramReceiver, address: Address, message: stun.StunMessage, now: float) -> None:
+        """The peer of `receiver` is at `address`: answer its request."""
+        password = receiver.ice.credentials.get(message.username.partition(":")[0])
+        if password is None:
+            return  # they are new since
+        for gone in receiver.ice.validate(address, message, now):
+            if self._by_address.get(gone) is receiver:
+                self._forget_address(gone)
         self._by_address[address] = receiver
         if isinstance(address, StreamAddress):
             self.outbox.has_streams = True
         else:
             self._by_key[self._inbox.key_of(address)] = receiver
-        self.send(stun.success(message.transaction, address[0], address[1], password), address)
+        reply = stun.success(message.transaction, address[0], address[1], password)
+        self._send_no_more_than(message.size, reply, address)
         receiver.on_validated()
+
+    def _ask_back(self, receiver: DatagramReceiver, address: Address, message: stun.StunMessage, now: float) -> None:
+        """Have `address` prove that the peer of `receiver` is there. Until it has, this is all that goes there."""
+        password = receiver.ice.remotes.get(message.username.partition(":")[2])
+        if password is None or not receiver.may_ask_back():
+            self.dropped["stun_unproved"] += 1
+            return
+        check = self._return_checks.begin(receiver, address, message, password, now)
+        self._send_no_more_than(message.size, check.datagram, address)
+
+    def _on_return(self, datagram: bytes, message: stun.StunMessage, address: Address, now: float) -> None:
+        """Something answers a request of ours: whoever was asked is where they said."""
+        check = self._return_checks.find(datagram, message, address)
+        if check is None or not self._may_take(address, check.owner, now):
+            self.dropped["stun_unknown"] += 1
+            return
+        self._return_checks.end(check)
+        self._take(check.owner, address, check.request, now)
+
+    def _send_no_more_than(self, size: int, reply: bytes, address: Address) -> None:
+        """Send `reply` to what `size` bytes have asked for: nobody's request makes more of itself than it is."""
+        if len(reply) > size:
+            self.dropped["stun_unproved"] += 1
+        else:
+            self.send(reply, address)
 
     def _may_take(self, address: Address, receiver: DatagramReceiver, now: float) -> bool:
         """An address that serves a live transport cannot be taken over by another with a forged source address."""

@@ -88,6 +88,7 @@ class PublishLink(Link):
         if self.remote_ufrag and offer.ufrag != self.remote_ufrag:
             self.restart_ice()
         self.remote_ufrag, self.remote_session = offer.ufrag, offer.session
+        self.ice.follow(offer.ufrag, offer.password)
         ended = [track for track in self.tracks.values() if not _goes_on(track, wanted.get(track.mid))]
         for track in ended:
             self._drop(track)

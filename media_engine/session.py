@@ -193,12 +193,13 @@ class MediaSession:
         self.reconcile()
         return answer
 
-    def restart_ice(self, peer_id: str, name: TransportName) -> str:
+    def restart_ice(self, peer_id: str, name: TransportName, theirs: fragment.Fragment) -> str:
         """Give a transport new ICE credentials; see `Engine.restart_ice`."""
         link = self._peer_with_lease(peer_id).link(name)
         if link is None or link.state == "closed":
             raise OfferRejected("wrong_state", "there is no such transport")
         link.restart_ice()
+        link.ice.follow(theirs.ufrag, theirs.password)
         self._note(f"{name}_restarted", peer_id)
         return fragment.encode(link.local())
 

@@ -1,7 +1,7 @@
 """STUN messages as an ICE-lite agent needs them (RFC 8489, RFC 8445). Pure.
 
-Reads binding requests, checks their integrity, writes success and error responses; writes requests too, because tests
-and tools play the other side. Knows no sockets and no sessions.
+Reads binding requests and what answers ours, checks their integrity, writes requests, success and error responses.
+Knows no sockets and no sessions.
 """
 
 import hashlib
@@ -39,10 +39,14 @@ _MAX_BYTES = 1280
 
 @dataclass(slots=True)
 class StunMessage:
-    """One parsed message. `integrity_offset` is where MESSAGE-INTEGRITY starts, or 0 when there is none."""
+    """One parsed message of `size` bytes.
+
+    `integrity_offset` is where MESSAGE-INTEGRITY starts, or 0 when there is none.
+    """
 
     kind: int
     transaction: bytes
+    size: int
     attributes: dict[int, bytes] = field(default_factory=dict)
     integrity_offset: int = 0
 
@@ -67,7 +71,7 @@ def decode(datagram: bytes) -> StunMessage:
     kind, length, cookie, transaction = _HEADER.unpack_from(datagram)
     if cookie != _COOKIE or kind & 0xC000 or length & 3 or length != size - 20:
         raise ValueError("not a STUN message: header")
-    message = StunMessage(kind, transaction)
+    message = StunMessage(kind, transaction, size)
     offset = 20
     for _ in range(_MAX_ATTRIBUTES):
         if offset == size:

@@ -251,6 +251,8 @@ class SubscribeLink(Link):
             if key is None and down.key is None:
                 down.freed = True
         self.in_flight = None
+        if answer.ufrag:
+            self.ice.follow(answer.ufrag, answer.password)
         if self.state is None and answer.fingerprints:
             self.start(answer.fingerprints)
 

@@ -46,6 +46,7 @@ class WatchLink(SubscribeLink):
         self._voices = Stage(sum(not down.video for down in self.downs))
         self.sdp_version += 1
         text = sdp_write.watch_answer(offer, answered, self.local(), self.sdp_session, self.sdp_version)
+        self.ice.follow(offer.ufrag, offer.password)
         self.start(offer.fingerprints)
         return text
 

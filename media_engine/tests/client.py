@@ -68,6 +68,9 @@ class ClientTransport:
         self.reports: list[rtcp.Item] = []
         self.raw_rtcp: list[bytes] = []
         self.stun_answers: list[stun.StunMessage] = []
+        self.stun_requests: list[stun.StunMessage] = []
+        self.answers_checks = True
+        """Whether it answers binding requests of the server, as browsers do."""
         self.remote_ufrag = self.remote_password = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -80,10 +83,15 @@ class ClientTransport:
 
     def move(self) -> None:
         """Another network: another address and, as in a browser, new ICE credentials; the same association."""
-        asyncio.get_running_loop().remove_reader(self.socket.fileno())
-        self.socket.close()
-        self.socket = self._open()
+        self.rebind().close()
         self.ice.restart()
+
+    def rebind(self) -> socket.socket:
+        """Another address with the same credentials, as behind a NAT that has forgotten. Returns the socket before."""
+        before = self.socket
+        asyncio.get_running_loop().remove_reader(before.fileno())
+        self.socket = self._open()
+        return before
 
     def _sendto(self, datagram: bytes | memoryview, address: tuple[str, int]) -> None:
         self.socket.sendto(datagram, address)
@@ -100,7 +108,7 @@ class ClientTransport:
         buffer = _BUFFER.view
         first = buffer[0]
         if first < 4:
-            self.stun_answers.append(stun.decode(bytes(buffer[:size])))
+            self._take_stun(bytes(buffer[:size]))
         elif 20 <= first < 64:
             self.ice.feed(bytes(buffer[:size]))
         elif self.dtls.srtp is not None and 192 <= buffer[1] <= 223:
@@ -113,11 +121,23 @@ class ClientTransport:
             if plain:
                 self.received.append(bytes(buffer[:plain]))
 
+    def _take_stun(self, datagram: bytes) -> None:
+        message = stun.decode(datagram)
+        if message.kind != stun.BINDING_REQUEST:
+            self.stun_answers.append(message)
+            return
+        self.stun_requests.append(message)
+        password = self.ice.password.encode()
+        theirs = message.username == f"{self.ice.ufrag}:{self.remote_ufrag}"
+        if self.answers_checks and theirs and stun.integrity_holds(datagram, message, password):
+            self.send_raw(stun.success(message.transaction, *self.server, password))
+
     def follow(self, server_sdp: str) -> None:
-        """Learn the server's ICE credentials and fingerprint from its SDP."""
+        """Learn the server's ICE credentials and fingerprint from its SDP, or credentials from a fragment of it."""
         self.remote_ufrag = _find(r"a=ice-ufrag:(\S+)", server_sdp)
         self.remote_password = _find(r"a=ice-pwd:(\S+)", server_sdp)
-        self.remote_fingerprint = _find(r"a=fingerprint:sha-256 (\S+)", server_sdp)
+        if "a=fingerprint" in server_sdp:
+            self.remote_fingerprint = _find(r"a=fingerprint:sha-256 (\S+)", server_sdp)
 
     def binding_request(self, *, nominate: bool = True, password: str | None = None, role: int | None = None) -> bytes:
         """An authenticated connectivity check."""
@@ -311,6 +331,12 @@ class Client:
     async def connected(self) -> None:
         """Wait until the subscribing transport can receive media."""
         await eventually(lambda: self.subscribing and self.subscribing.dtls.srtp is not None, "no subscribe transport")
+
+    async def flows(self) -> None:
+        """Wait until everything that was offered flows."""
+        await self.connected()
+        receives = lambda: self.engine.stats(self.session_id)[self.peer_id]["receives"]  # noqa: E731
+        await eventually(lambda: receives() and all(one["flows"] for one in receives()), "nothing flows")
 
     @property
     def received(self) -> list[bytes]:

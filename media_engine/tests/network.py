@@ -92,6 +92,13 @@ class Road:
         if at is not None:
             self._loop.call_at(at, _deliver, sock, datagram, to)
 
+    def rebind(self) -> None:
+        """Let clients come from other ports from now on, as a NAT does that has forgotten; and tell nobody."""
+        for sock in self._behind.values():
+            self._loop.remove_reader(sock.fileno())
+            sock.close()
+        self._behind.clear()
+
     def close(self) -> None:
         """What is still under way never arrives."""
         for sock in (self._front, *self._behind.values()):

@@ -10,6 +10,7 @@ from pathlib import Path
 from media_engine import av1, feedback, fragment, h264, red, rtcp, sdp, stun, vp8, vp9
 from media_engine.descriptor import PictureDescriptor
 from media_engine.errors import OfferRejected
+from media_engine.return_check import ReturnChecks
 from media_engine.rtp import PacketReader, decode_extensions, decode_header
 from media_engine.streams import whole_frames
 
@@ -28,6 +29,22 @@ def read_stun(data: bytes) -> None:
     assert len(message.attributes) <= 24
     assert isinstance(message.username, str)
     stun.integrity_holds(data, message, b"password")
+
+
+def read_answer(data: bytes) -> None:
+    """What comes to an address that was asked, as if it were the answer. Without the password nothing is."""
+    checks: ReturnChecks[str] = ReturnChecks()
+    address = ("192.0.2.1", 9)
+    request = stun.StunMessage(stun.BINDING_REQUEST, bytes(12), 100, {stun.MAPPED_USERNAME: b"ours:theirs"})
+    check = checks.begin("", address, request, b"a password that nobody has guessed", 0.0)
+    answer = data[:8] + check.transaction + data[20:]
+    for datagram in (data, answer):
+        try:
+            message = stun.decode(datagram)
+        except ValueError:
+            continue
+        assert checks.find(datagram, message, address) is None
+    assert len(checks) == 1
 
 
 def read_rtp(data: bytes) -> None:
@@ -158,6 +175,7 @@ def read_red(data: bytes) -> None:
 
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "stun": read_stun,
+    "answer": read_answer,
     "rtp": read_rtp,
     "vp8": read_vp8,
     "vp9": read_vp9,

@@ -113,6 +113,25 @@ class ImpairedTests(real.ClientTestCase):
         self.assertGreater(len(again), 10)
         self.assertEqual([copies for copies in again if len(set(copies)) > 1], [])
 
+    async def test_behind_a_nat_that_forgets_libwebrtc_proves_where_it_is_and_goes_on(self) -> None:
+        """It answers our requests though we are lite, at both of its connections, and nobody has signalled anything."""
+        anna, ben = self.browser("anna"), self.browser("ben")
+        anna.way = self.road.through
+        await anna.publish(self.sound, self.generator.track)
+        ben.open()
+        await self.decodes(ben, 1)
+        peers = self.engine._sessions["session"].peers
+        links = [peers["anna"].links[0], peers["ben"].links[0]]
+        before = [link.ice.address for link in links]
+        self.road.rebind()
+        for _ in range(1000):
+            if all(link.ice.address != address for link, address in zip(links, before, strict=True)):
+                break
+            await asyncio.sleep(0.01)
+        (picture,) = await ben.inbound("video")
+        await self.counts(ben, "video", "framesDecoded", picture["framesDecoded"] + 20)
+        self.assertEqual([link.state for link in links], ["connected", "connected"])
+
     async def lines(self, ben: real.Browser) -> int:
         (picture,) = await ben.inbound("video")
         return int(picture["frameHeight"])

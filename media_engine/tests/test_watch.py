@@ -2,7 +2,7 @@
 
 import re
 
-from media_engine import OfferRejected, Source, rtcp
+from media_engine import Fragment, OfferRejected, Source, rtcp
 from media_engine.rtp import RtpHeader
 from media_engine.tests.client import Client, ClientTransport, EngineTestCase, eventually, outline, watch_offer
 
@@ -139,7 +139,9 @@ class WatchTests(EngineTestCase):
 
     async def test_ice_is_restarted_and_the_transport_is_closed_without_an_event(self) -> None:
         transport = await self.watcher("audio")
-        fragment = self.engine.restart_ice("session", "viewer", "subscribe")
+        transport.move()
+        theirs = Fragment(transport.ice.ufrag, transport.ice.password)
+        fragment = self.engine.restart_ice("session", "viewer", "subscribe", theirs)
         transport.remote_ufrag = re.search(r"a=ice-ufrag:(\S+)", fragment)[1]  # type: ignore[index]
         transport.remote_password = re.search(r"a=ice-pwd:(\S+)", fragment)[1]  # type: ignore[index]
         await transport.check()
@@ -148,4 +150,4 @@ class WatchTests(EngineTestCase):
         await eventually(lambda: "closed" in transport.states)
         self.assertEqual(self.events, [])
         with self.assertRaises(OfferRejected):
-            self.engine.restart_ice("session", "viewer", "subscribe")
+            self.engine.restart_ice("session", "viewer", "subscribe", theirs)

@@ -318,7 +318,8 @@ class Devices:
             if not fragment.ufrag:
                 raise Rejected("unprocessable", "An ICE restart brings a new ice-ufrag and ice-pwd.")
             stand = session.stand
-            ours = self.live.engine.restart_ice(stand.occurrence_id, stand.participant_id, session.transport)
+            where = stand.occurrence_id, stand.participant_id, session.transport
+            ours = self.live.engine.restart_ice(*where, theirs=fragment)
         except OfferRejected as rejected:
             raise _rejected(rejected) from None
         session.ufrag, session.etag = fragment.ufrag, secrets.token_urlsafe(12)

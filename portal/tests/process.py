@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import os
 import queue
@@ -19,6 +20,8 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
+SHARED_BY_RUN = "SHARED_BY_THIS_RUN_OF_TESTS"
+"""Names the directory for what the processes of one run of tests make once for all of them; conftest.py sets it."""
 READY_WITHIN_S = 60.0
 """Generous: a busy machine runs several of these at once. The time itself is measured by the benchmarks."""
 
@@ -41,8 +44,13 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
 
 def run_manage(data_dir: Path, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     """Runs a manage.py command to its end."""
+    return run_program(data_dir, "manage.py", *arguments, stdin=stdin, **settings)
+
+
+def run_program(data_dir: Path, *program: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program of ours to its end, with this data directory and these settings."""
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *program],
         cwd=ROOT,
         env=environment(data_dir, **settings),
         input=stdin,
@@ -54,19 +62,26 @@ def run_manage(data_dir: Path, *arguments: str, stdin: str = "", **settings: str
 
 
 @functools.cache
-def _migrated() -> Path:
-    data_dir = Path(tempfile.mkdtemp(prefix="lintel-tables-"))
-    atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
-    done = run_manage(data_dir, "migrate", "--verbosity", "0")
-    assert done.returncode == 0, done.stderr
-    return data_dir / "lintel.sqlite3"
+def migrated() -> Path:
+    """A database as a first start leaves it, made once: in a run of several processes by the one that asks first."""
+    place = Path(os.environ.get(SHARED_BY_RUN) or tempfile.mkdtemp(prefix="lintel-tables-"))
+    if SHARED_BY_RUN not in os.environ:
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+    made = place / "tables.sqlite3"
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            done = run_manage(place / "data", "migrate", "--verbosity", "0")
+            assert done.returncode == 0, done.stderr
+            (place / "data" / "lintel.sqlite3").rename(made)
+    return made
 
 
 def with_tables(data_dir: Path) -> Path:
     """The new data directory, with a database as a first start leaves it, made once for all servers."""
     data_dir.mkdir(mode=0o700)
     database = data_dir / "lintel.sqlite3"
-    shutil.copyfile(_migrated(), database)
+    shutil.copyfile(migrated(), database)
     database.chmod(0o600)
     return data_dir
 

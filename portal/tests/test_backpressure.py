@@ -9,13 +9,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from portal.tests.process import Server, run_manage
+from portal.tests.process import Server, with_tables
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    data_dir = tmp_path_factory.mktemp("flooding") / "data"
-    assert run_manage(data_dir, "migrate", "--verbosity", "0").returncode == 0
+    data_dir = with_tables(tmp_path_factory.mktemp("flooding") / "data")
     with Server(data_dir, program=["portal/tests/flooding_server.py"]) as running:
         wait_until_loaded(running)
         yield running

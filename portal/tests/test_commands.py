@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from portal.files import prepare_data_dir
+from portal.files import secret as make_secret
 from portal.tests.certificates import make_certificate
-from portal.tests.process import run_manage
+from portal.tests.process import run_manage, with_tables
 
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("commands") / "data"
-    assert run_manage(made, "migrate", "--verbosity", "0").returncode == 0
-    return made
+    return with_tables(tmp_path_factory.mktemp("commands") / "data")
 
 
 def createperson(data_dir: Path, email: str, *more: str, password: str = PASSWORD):  # type: ignore[no-untyped-def]
@@ -94,10 +94,12 @@ def test_the_doctor_finds_a_healthy_installation_healthy(data_dir: Path) -> None
 
 
 def test_the_doctor_finds_secrets_that_others_can_read(tmp_path: Path) -> None:
-    run_manage(tmp_path / "data", "migrate", "--verbosity", "0")
-    secret = tmp_path / "data" / "secrets" / "django-key"
+    data_dir = with_tables(tmp_path / "data")
+    prepare_data_dir(data_dir)
+    make_secret(data_dir, "django-key")
+    secret = data_dir / "secrets" / "django-key"
     secret.chmod(0o644)
-    done = run_manage(tmp_path / "data", "doctor", **PORTS)
+    done = run_manage(data_dir, "doctor", **PORTS)
     assert done.returncode == 1
     assert f"{secret} can be read by others" in done.stdout
     assert stat.S_IMODE(secret.stat().st_mode) == 0o644  # it tells; it doesn't change

@@ -7,6 +7,7 @@ import re
 import signal
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from portal.tests.process import Server, answer_to, free_port, run_manage
+from portal.tests.process import Server, answer_to, free_port, run_manage, with_tables
 
 METRICS_PORT = free_port()
 
@@ -30,6 +31,18 @@ def get(server: Server, path: str, **headers: str) -> http.client.HTTPResponse:
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     answer.body = answer.read()  # type: ignore[attr-defined]
+    connection.close()
+    return answer
+
+
+def sign_in(server: Server, address: str, password: str) -> http.client.HTTPResponse:
+    """The answer to the form of the sign-in page."""
+    csrf = re.search(r"lintel-csrf=(\w+)", get(server, "/sign-in/").headers["Set-Cookie"])[1]  # type: ignore[index]
+    form = {"csrfmiddlewaretoken": csrf, "login": address, "password": password}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    headers = {"Cookie": f"lintel-csrf={csrf}", "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/sign-in/", urllib.parse.urlencode(form), headers)
+    answer = connection.getresponse()
     connection.close()
     return answer
 
@@ -83,14 +96,16 @@ class TestStart:
         assert re.fullmatch(r"LINTEL_DATA_DIR: \S+ is served by process \d+ already; [^\n]+\n", done.stderr)
 
     def test_a_port_in_use_is_told_in_one_line(self, server: Server, tmp_path: Path) -> None:
-        done = run_manage(tmp_path / "data", "serve", LINTEL_PORT=str(server.port), LINTEL_MEDIA_PORT="18018")
+        ports = {"LINTEL_PORT": str(server.port), "LINTEL_MEDIA_PORT": "18018"}
+        done = run_manage(with_tables(tmp_path / "data"), "serve", **ports)
         assert done.returncode == 2
         assert done.stderr == (
             f"LINTEL_PORT: 127.0.0.1:{server.port} is in use; stop the other program or choose another port\n"
         )
 
     def test_a_media_port_in_use_is_told_in_one_line(self, server: Server, tmp_path: Path) -> None:
-        done = run_manage(tmp_path / "data", "serve", LINTEL_PORT="18019", LINTEL_MEDIA_PORT=str(server.media_port))
+        ports = {"LINTEL_PORT": "18019", "LINTEL_MEDIA_PORT": str(server.media_port)}
+        done = run_manage(with_tables(tmp_path / "data"), "serve", **ports)
         assert done.returncode == 2
         assert re.fullmatch(r"LINTEL_MEDIA_PORT: UDP 127.0.0.1:\d+ can't be used [^\n]+\n", done.stderr)
 
@@ -118,7 +133,7 @@ class TestStart:
         self, tmp_path: Path, settings: dict[str, str], line: str | re.Pattern[str]
     ) -> None:
         ports = {"LINTEL_PORT": "18017", "LINTEL_MEDIA_PORT": "18018", "LINTEL_MEDIA_PUBLIC_ADDRESSES": "127.0.0.1"}
-        done = run_manage(tmp_path / "data", "serve", **(ports | settings))
+        done = run_manage(with_tables(tmp_path / "data"), "serve", **(ports | settings))
         assert done.returncode == 2, done.stderr
         assert re.fullmatch(line if isinstance(line, re.Pattern) else re.escape(line), done.stderr.rstrip("\n"))
         assert done.stdout == ""
@@ -340,7 +355,7 @@ class TestSockets:
 
 class TestStop:
     def test_it_stops_cleanly_with_half_open_connections_and_open_sockets(self, tmp_path: Path) -> None:
-        with Server(tmp_path / "data") as server:
+        with Server(with_tables(tmp_path / "data")) as server:
             half_open = server.connect()
             half_open.sendall(b"GET / HTTP/1.1\r\nHost:")
             half_body = server.connect()
@@ -371,13 +386,13 @@ class TestStop:
         assert "Traceback" not in server.log
 
     def test_control_c_stops_it_as_well(self, tmp_path: Path) -> None:
-        with Server(tmp_path / "data") as server:
+        with Server(with_tables(tmp_path / "data")) as server:
             code, seconds = server.stop(signal.SIGINT)
         assert code == 0
         assert seconds < 5.0
 
     def test_after_a_kill_it_starts_again_with_the_same_secrets(self, tmp_path: Path) -> None:
-        with Server(tmp_path / "data") as server:
+        with Server(with_tables(tmp_path / "data")) as server:
             secret = (server.data_dir / "secrets" / "django-key").read_text()
             server.process.kill()
             server.process.wait(10)
@@ -394,6 +409,8 @@ class TestStop:
         with Server(tmp_path / "data") as again:
             assert (again.data_dir / "secrets" / "django-key").read_text() == secret
             assert get(again, "/livez").status == 200
+            assert sign_in(again, "a@example.org", "correct house").status == 200
+            assert sign_in(again, "a@example.org", "correct horse").headers["Location"] == "/meetings/"
             # An account exists now: no link that makes an administrator.
             assert not any("administrator" in line for line in again.lines)
 

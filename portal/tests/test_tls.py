@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 
 from portal.config import ConfigError
 from portal.tests.certificates import make_certificate
-from portal.tests.process import Server
+from portal.tests.process import Server, with_tables
 from portal.tls import context_factory
 
 
@@ -22,7 +22,8 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 
 def test_pages_and_sockets_are_served_over_tls(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)
-    with Server(tmp_path / "data", LINTEL_TLS_CERT=str(certificate), LINTEL_TLS_KEY=str(key)) as server:
+    data_dir = with_tables(tmp_path / "data")
+    with Server(data_dir, LINTEL_TLS_CERT=str(certificate), LINTEL_TLS_KEY=str(key)) as server:
         assert server.wait_for_line("Lintel is ready") == f"Lintel is ready at https://localhost:{server.port}"
         context = trusting(certificate)
         page = http.client.HTTPSConnection("localhost", server.port, context=context, timeout=30)

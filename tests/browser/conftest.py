@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from portal.tests.process import Server, run_manage, with_tables
+from portal.tests.process import Server, with_tables
+from tests.support.accounts import PASSWORD, QUICK, Person, make_accounts
 
 ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "seven quiet lanterns"
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
@@ -46,8 +46,8 @@ class Portal:
     def __init__(self, data_dir: Path, program: list[str] | None = None, **settings: str) -> None:
         self.data_dir = with_tables(data_dir)
         self.program = program
-        self.settings = settings
-        self._server = Server(data_dir, program, **settings)
+        self.settings = QUICK | settings
+        self._server = Server(data_dir, program, **self.settings)
         self._server.__enter__()
 
     @property
@@ -59,27 +59,15 @@ class Portal:
         """The process, for tests about memory, logs and signals."""
         return self._server
 
-    def create_person(self, address: str, name: str, *, role: str = "staff", password: str = PASSWORD) -> None:
-        """An account that can sign in."""
-        done = run_manage(
-            self.data_dir,
-            "createperson",
-            address,
-            "--name",
-            name,
-            "--role",
-            role,
-            "--password-stdin",
-            stdin=password,
-            **self.settings,
-        )
-        assert done.returncode == 0, done.stderr
+    def create_people(self, *people: Person, tokens: Iterable[str] = ()) -> dict[str, str]:
+        """Accounts that can sign in; a token for the API for each address in `tokens`."""
+        return make_accounts(self.data_dir, people, tokens, **self.settings)
 
-    def sign_in(self, page: Page, address: str, *, password: str = PASSWORD) -> None:
+    def sign_in(self, page: Page, address: str) -> None:
         """Through the sign-in page, as people do."""
         page.goto(f"{self.url}/sign-in/")
         page.get_by_role("textbox", name="Email").fill(address)
-        page.get_by_label("Password").fill(password)
+        page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/meetings/")
 

@@ -45,8 +45,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """Media don't take the loopback interface, which Firefox leaves out."""
     settings = {"LINTEL_ORGANISATION": "Nordhavn", "LINTEL_MEDIA_PUBLIC_ADDRESSES": ADDRESS}
     portal = Portal(tmp_path_factory.mktemp("portal") / "data", **settings)
-    portal.create_person(INGRID, "Ingrid Sæther", role="admin")
-    portal.create_person(MARCUS, "Marcus Bell")
+    portal.create_people((INGRID, "Ingrid Sæther", "admin"), (MARCUS, "Marcus Bell", "staff"))
     yield portal
     portal.close()
 

@@ -24,7 +24,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def portal(server: Portal, service: Service) -> Portal:
-    server.create_person(INGRID, "Ingrid Sæther", role="admin")
+    server.create_people((INGRID, "Ingrid Sæther", "admin"))
     return server
 
 

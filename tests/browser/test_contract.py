@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
-    server.create_person(INGRID, "Ingrid Sæther", role="admin")
+    server.create_people((INGRID, "Ingrid Sæther", "admin"))
     return server
 
 

@@ -21,9 +21,11 @@ Visitor = Callable[..., BrowserContext]
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
-    server.create_person(INGRID, "Ingrid Sæther", role="admin")
-    server.create_person("yuki@nordhavn.example", "Yuki Tanaka")
-    server.create_person("amara@nordhavn.example", "Amara Okafor")
+    server.create_people(
+        (INGRID, "Ingrid Sæther", "admin"),
+        ("yuki@nordhavn.example", "Yuki Tanaka", "staff"),
+        ("amara@nordhavn.example", "Amara Okafor", "staff"),
+    )
     return server
 
 

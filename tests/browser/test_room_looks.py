@@ -22,7 +22,7 @@ SIZES: dict[Literal["dark", "light"], tuple[tuple[int, int], ...]] = {
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
-    server.create_person(INGRID, "Ingrid Sæther", role="admin")
+    server.create_people((INGRID, "Ingrid Sæther", "admin"))
     return server
 
 

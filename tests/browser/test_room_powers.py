@@ -46,8 +46,7 @@ PACKETS = """async ([direction, kind]) => {
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
-    server.create_person(INGRID, "Ingrid Sæther", role="admin")
-    server.create_person(MARCUS, "Marcus Bell")
+    server.create_people((INGRID, "Ingrid Sæther", "admin"), (MARCUS, "Marcus Bell", "staff"))
     return server
 
 

@@ -65,8 +65,7 @@ ARRIVING = """async () => {
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     program = ["-m", "tests.support.one_voice_portal"]
     portal = Portal(tmp_path_factory.mktemp("portal") / "data", program, LINTEL_ORGANISATION="Nordhavn")
-    portal.create_person(INGRID, "Ingrid Sæther", role="admin")
-    portal.create_person(MARCUS, "Marcus Bell")
+    portal.create_people((INGRID, "Ingrid Sæther", "admin"), (MARCUS, "Marcus Bell", "staff"))
     yield portal
     portal.close()
 

@@ -20,7 +20,7 @@ YUKI = "yuki@example.net"
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
-    server.create_person(INGRID, "Ingrid Sæther", role="admin")
+    server.create_people((INGRID, "Ingrid Sæther", "admin"))
     return server
 
 

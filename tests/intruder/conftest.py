@@ -16,9 +16,7 @@ from tests.support.portal import Portal
 def intruded_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     portal = Portal(tmp_path_factory.mktemp("intruder") / "data", LINTEL_ORGANISATION="Nordhavn Institute")
     try:
-        portal.create_person(HOST, "Ingrid Sæther", role="admin")
-        portal.create_person(COLLEAGUE, "Marcus Bell")
-        portal.make_token(HOST)
+        portal.create_people((HOST, "Ingrid Sæther", "admin"), (COLLEAGUE, "Marcus Bell", "staff"), tokens=[HOST])
         yield portal
     finally:
         portal.close()
@@ -41,8 +39,7 @@ def asking_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Po
         allowed = ",".join(service.url for service in services)
         portal = Portal(tmp_path_factory.mktemp("asking") / "data", LINTEL_OUTGOING_ALLOW=allowed)
         stack.callback(portal.close)
-        portal.create_person(HOST, "Ingrid Sæther", role="admin")
-        portal.make_token(HOST)
+        portal.create_people((HOST, "Ingrid Sæther", "admin"), tokens=[HOST])
         yield portal, services, portal.manage("authorization", "secret").strip().splitlines()[-1]
 
 

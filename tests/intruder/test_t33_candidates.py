@@ -51,8 +51,28 @@ class T33Candidates(EngineCase):
         while (datagram := read_now(thief)) is not None:
             self.assertLess(datagram[0], 4, "anything but STUN went to the thief")
 
+    async def test_a_member_cannot_have_media_sent_to_somebody_who_never_asked_for_any(self) -> None:
+        """Guard: an address has to prove itself. The checks are good; that their sender is forged nobody can see."""
+        assert self.bob.subscribe is not None
+        victim = open_socket()
+        self.addCleanup(victim.close)
+        checks = 6
+        for _ in range(checks):
+            self.bob.subscribe.check(sender=victim)
+        await self.room.talk_until([self.alice], hears(self.bob, "alice"))
+        await self.room.talk_for([self.alice], 0.2)
+        came = []
+        while (datagram := read_now(victim)) is not None:
+            message = wire.decode_stun(datagram)
+            assert message is not None
+            self.assertEqual(message.kind, wire.BINDING_REQUEST)
+            came.append(datagram)
+        self.assertTrue(0 < len(came) <= checks, came)
+        sent = wire.binding_request(username=17 * "u", password="p", tie_breaker=1, nominate=True)
+        self.assertLessEqual(max(map(len, came)), len(sent))
+
     async def test_an_honest_change_of_address_keeps_the_stream(self) -> None:
-        """The other side of the guard above: a signed check with USE-CANDIDATE moves the listener."""
+        """The other side of the guards above: whoever answers what it is asked there takes its stream along."""
         assert self.bob.subscribe is not None
         self.bob.subscribe.move_to()
         await self.room.talk_until([self.alice], hears(self.bob, "alice"))

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from portal.tests.process import Server, run_manage, with_tables
+from tests.support.accounts import PASSWORD, QUICK, REAL, Person, make_accounts
 from tests.support.client import Answer, Client, Json
 
-PASSWORD = "seven quiet lanterns"
+__all__ = ["PASSWORD", "REAL", "Portal", "only"]
 
 
 class Portal:
-    """Starts `manage.py serve` with data of its own. Call `close` at the end."""
+    """Starts `manage.py serve` with data of its own. Call `close` at the end.
+
+    What measures the product starts it with the settings REAL.
+    """
 
     def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = with_tables(data_dir)
-        self.settings = settings
+        self.settings = QUICK | settings
         self.tokens: dict[str, str] = {}
-        self.server = Server(data_dir, **settings)
+        self.server = Server(data_dir, **self.settings)
         self.server.__enter__()
 
     @property
@@ -47,12 +51,16 @@ class Portal:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def create_people(self, *people: Person, tokens: Iterable[str] = ()) -> None:
+        """Accounts that can sign in. `api` can act as those in `tokens`."""
+        self.tokens |= make_accounts(self.data_dir, people, tokens, **self.settings)
+
     def create_person(self, email: str, name: str, *, role: str = "staff") -> None:
-        self.manage("createperson", email, "--name", name, "--role", role, "--password-stdin", stdin=PASSWORD)
+        self.create_people((email, name, role))
 
     def make_token(self, email: str) -> None:
         """Lets `api` act as this person."""
-        self.tokens[email] = self.manage("apitoken", email, "--name", "tests").strip().splitlines()[-1]
+        self.create_people(tokens=[email])
 
     def client(self, address: str = "127.0.0.1") -> Client:
         """A new browser profile."""
