@@ -64,7 +64,7 @@ class Link:
         self.ssrc = secrets.randbits(32) or 1
         self.sdp_session = secrets.randbits(62)
         self.sdp_version = 0
-        self.dropped = dict.fromkeys(("rate", "unprotected", "srtp", "rtp", "rtcp", "ssrc"), 0)
+        self.dropped = dict.fromkeys(("rate", "unprotected", "srtp", "rtp", "rtcp", "ssrc", "key_frame_asked"), 0)
         self.packets_in = self.octets_in = self.reports_out = self.report_octets_out = 0
         self._packets = Allowance(config.max_packets_per_second_per_transport)
         self._rtcp = Allowance(config.max_rtcp_per_second_per_transport, _MOST_REPORTS_AT_ONCE)

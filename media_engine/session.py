@@ -29,6 +29,7 @@ from media_engine.events import (
 )
 from media_engine.floor import Floor
 from media_engine.grants import NOTHING, Grants, Source
+from media_engine.key_frames import KeyFrameBudget
 from media_engine.lacking import Lacking, LackingCodecs
 from media_engine.link import Link
 from media_engine.publish import PublishLink
@@ -46,10 +47,12 @@ _NAME_SPEAKERS_SECONDS = 0.3
 class Peer:
     """What one participant holds in the session. Absent grants mean no.
 
-    `said` is what they say of their own microphone, if anything; `speakers` whom they were told last to speak.
+    `said` is what they say of their own microphone, if anything; `speakers` whom they were told last to speak;
+    `key_frames` what they may have others make; `put_off` the encodings whose key frame they wait for, and of which
+    they have had so many made that nobody has been asked yet.
     """
 
-    __slots__ = ("grants", "peer_id", "publish", "said", "speakers", "subscribe")
+    __slots__ = ("grants", "key_frames", "peer_id", "publish", "put_off", "said", "speakers", "subscribe")
 
     def __init__(self, peer_id: str) -> None:
         self.peer_id = peer_id
@@ -58,6 +61,8 @@ class Peer:
         self.subscribe: SubscribeLink | None = None
         self.said: Said | None = None
         self.speakers: tuple[str, ...] = ()
+        self.key_frames: dict[TrackKey, KeyFrameBudget] = {}
+        self.put_off: set[UpTrack] = set()
 
     def __repr__(self) -> str:
         return f"<Peer {self.peer_id} publish={self.publish} subscribe={self.subscribe}>"
@@ -137,6 +142,9 @@ class MediaSession:
         self._unsealed = {key for key in self._unsealed if key[0] != peer_id}
         for link in peer.links:
             link.close(farewell=False)
+        for other in self.peers.values():
+            for key in [key for key in other.key_frames if key[0] == peer_id]:
+                del other.key_frames[key]
         self._note("revoked", peer_id, **self._counts(peer))
         self.reconcile()
 
@@ -349,11 +357,11 @@ class MediaSession:
             and down.negotiated == key
         )
         if flows and tracks is not None:
-            return self._connect(down, tracks, now)
+            return self._connect(peer, down, tracks, now)
         down.disconnect()
         return ()
 
-    def _connect(self, down: DownTrack, tracks: tuple[UpTrack, ...], now: float) -> tuple[UpTrack, ...]:
+    def _connect(self, peer: Peer, down: DownTrack, tracks: tuple[UpTrack, ...], now: float) -> tuple[UpTrack, ...]:
         """The encodings whose packets this receiver is given: what flows, and what takes its place at a key frame."""
         if down.rank == PAUSED or self._is_unheard(tracks[0]):
             down.disconnect()
@@ -367,8 +375,8 @@ class MediaSession:
         else:
             asked = down.next_up is target
             down.next_up = target
-        if target.video and not asked:
-            self.request_key_frame(target, now)
+        if target.video and not asked and not self.request_key_frame(peer.peer_id, target, now):
+            peer.put_off.add(target)
         return (down.up,) if down.next_up is None else (down.up, down.next_up)
 
     def _is_unheard(self, track: UpTrack) -> bool:
@@ -499,11 +507,30 @@ class MediaSession:
         if peer.subscribe is not None and peer.subscribe.show(tiles):
             self.reconcile(peer)
 
-    def request_key_frame(self, track: UpTrack, now: float) -> None:
-        """Ask the publisher of `track`."""
-        peer = self.peers.get(track.key[0])
-        if peer is not None and peer.publish is not None:
-            peer.publish.request_key_frame(track, now)
+    def request_key_frame(self, receiver_id: str, track: UpTrack, now: float) -> bool:
+        """Ask the publisher of `track` for a receiver. False: that has had too many made of late, and nobody is asked.
+
+        One that is on its way already, whoever has asked for it, is on its way to all.
+        """
+        receiver, publisher = self.peers.get(receiver_id), self.peers.get(track.key[0])
+        if receiver is None or publisher is None or publisher.publish is None:
+            return False
+        if not track.key_frame_wanted:
+            budget = receiver.key_frames.get(track.key)
+            if budget is None:
+                budget = receiver.key_frames[track.key] = KeyFrameBudget(now)
+            if not budget.take(now):
+                return False
+        publisher.publish.request_key_frame(track, now)
+        return True
+
+    def _request_what_was_put_off(self, peer: Peer, now: float) -> None:
+        downs = peer.subscribe.downs if peer.subscribe is not None else []
+        waiting = {track for down in downs for track in (down.up, down.next_up) if track is not None}
+        peer.put_off &= waiting
+        for track in tuple(peer.put_off):
+            if self.request_key_frame(peer.peer_id, track, now):
+                peer.put_off.discard(track)
 
     def on_first_packet(self, track: UpTrack) -> None:
         """A silent track has a packet."""
@@ -537,6 +564,8 @@ class MediaSession:
             for link in peer.links:
                 if link.state != "closed":
                     self._tick_link(link, now)
+            if peer.put_off:
+                self._request_what_was_put_off(peer, now)
         if self.sealed:
             self._look_at_seals()
         self._listen(now)

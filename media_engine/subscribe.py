@@ -46,8 +46,8 @@ class SubscribeOwner(LinkOwner, Protocol):
     sealed: bool
     """Whether frames are sealed, so that nothing but them may be in a packet."""
 
-    def request_key_frame(self, track: UpTrack, now: float) -> None:
-        """Ask now or as soon as allowed."""
+    def request_key_frame(self, receiver_id: str, track: UpTrack, now: float) -> bool:
+        """Ask now or as soon as allowed; False where this receiver has asked too often."""
 
 
 class SubscribeLink(Link):
@@ -291,8 +291,8 @@ class SubscribeLink(Link):
             return
         if isinstance(item, rtcp.KeyFrameRequest):
             down.key_frames_asked += 1
-            if down.video:
-                self.subscribe_owner.request_key_frame(down.up, now)
+            if down.video and not self.subscribe_owner.request_key_frame(self.peer_id, down.up, now):
+                self.dropped["key_frame_asked"] += 1
         elif down.rtx_payload_type >= 0 or not down.video:
             down.nacks += 1
             due = self.repairs.due(item.ssrc, item.sequences, self.round_trip_seconds, now)
