@@ -34,9 +34,9 @@ class Doubling:
 
 
 class Redundancy:
-    """`is_on` for who takes redundancy, but for a way that was full lately, if sound would be much of it.
+    """`is_on` for who takes redundancy, but for a way that had a queue lately, if sound would be much of it.
 
-    Such a way loses packets in rows, against which the next packet helps little, and what it costs pictures need.
+    A full way loses packets in rows, against which the next packet helps little, and what it costs pictures need.
     """
 
     __slots__ = ("is_on",)
@@ -44,9 +44,9 @@ class Redundancy:
     def __init__(self) -> None:
         self.is_on = True
 
-    def weigh(self, sound: float, available: float, *, was_full: bool) -> None:
-        """`sound` with all redundancy, and what may be sent at all, in bits per second."""
-        if not was_full:
+    def weigh(self, sound: float, capacity: float, *, had_queue: bool) -> None:
+        """`sound` with all redundancy, and what gets through without delay, in bits per second."""
+        if not had_queue:
             self.is_on = True
-        elif sound > available * _MOST_OF_A_FULL_WAY:
+        elif sound > capacity * _MOST_OF_A_FULL_WAY:
             self.is_on = False

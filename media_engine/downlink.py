@@ -39,6 +39,7 @@ class Downlink:
         "_fell_at",
         "_is_probing",
         "_proven",
+        "_queued_at",
         "_rest_seconds",
         "_round_trip",
         "estimate",
@@ -52,7 +53,7 @@ class Downlink:
         self.sent = 0.0
         self._proven = 0.0
         self._clean_at = 0.0
-        self._fell_at = -math.inf
+        self._fell_at = self._queued_at = -math.inf
         self._is_probing = False
         self._rest_seconds = _LEAST_REST_SECONDS
         self._round_trip = math.inf
@@ -77,6 +78,7 @@ class Downlink:
         """An estimate has come. The first one is about what was sent before anything was known."""
         before = self.estimate * _FALL if self.estimate < math.inf else self._proven * _FIRST_FALL
         if bits_per_second < before:
+            self._queued_at = now
             self._object(now)
         self.estimate = max(float(bits_per_second), _LEAST_BITS_PER_SECOND)
 
@@ -87,6 +89,7 @@ class Downlink:
         """
         self._round_trip = min(self._round_trip + _ROUND_TRIP_DRIFT_SECONDS, seconds)
         if seconds > self._round_trip + _QUEUE_SECONDS and self.estimate < self._proven:
+            self._queued_at = now
             self._object(now)
 
     def on_loss(self, fraction: float, now: float, *, is_empty: bool = False) -> None:
@@ -107,9 +110,9 @@ class Downlink:
                 self.loss_limit = math.inf
         self._clean_at = now
 
-    def was_full(self, now: float) -> bool:
-        """Whether somebody has objected lately."""
-        return now < self._fell_at + _FULL_SECONDS
+    def had_queue(self, now: float) -> bool:
+        """Whether there was a queue lately. Loss alone says nothing of one."""
+        return now < self._queued_at + _FULL_SECONDS
 
     def picture_pace(self, sound: float, pictures: float, now: float) -> float:
         """How fast pictures may leave beside `sound`: much faster than they come, but where the way was full lately.
@@ -117,7 +120,7 @@ class Downlink:
         Always faster than the `pictures` that are sent now: that they are too much is not for the pace to say.
         """
         room = max(_LEAST_BITS_PER_SECOND, self.capacity - sound)
-        if self.was_full(now):
+        if now < self._fell_at + _FULL_SECONDS:
             return _PACE_WHERE_FULL * max(room, pictures)
         return max(_PACE * max(room, pictures), _PACE_BITS_PER_SECOND)
 

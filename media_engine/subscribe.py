@@ -395,7 +395,7 @@ class SubscribeLink(Link):
         """
         plain = sum(rate for _, rate, _ in sounds)
         redundant = sum(again for down, _, again in sounds if down.takes_red)
-        self.redundancy.weigh(plain + redundant, self.downlink.available, was_full=self.downlink.was_full(now))
+        self.redundancy.weigh(plain + redundant, self.downlink.capacity, had_queue=self.downlink.had_queue(now))
         changed = False
         for down, _, _ in sounds:
             is_red = down.takes_red and self.redundancy.is_on

@@ -254,7 +254,7 @@ class RedTests(RedCase):
         await eventually(lambda: len(self.sealed(ben)) == 6)
         self.assertEqual(self.sealed(ben), before * 2)
 
-    async def test_redundancy_counts_as_sound_makes_second_copies_needless_and_ends_on_a_way_that_was_full(
+    async def test_redundancy_counts_as_sound_makes_second_copies_needless_and_ends_on_a_full_way(
         self,
     ) -> None:
         anna = await self.sender()
@@ -279,9 +279,12 @@ class RedTests(RedCase):
         anna.send_red(b"once", (960, bytes(100)))
         await eventually(lambda: down.doubled == down.forwarder.last_sequence and len(self.sealed(ben)) > sent)
         self.assertEqual(len(self.sealed(ben)), sent + 1)
-        link.downlink.on_sent(100_000, self.clock())
         link.downlink.on_loss(0.5, self.clock())
         await talk(22)
+        self.assertTrue(down.is_red)  # lossy is not full
+        for estimate in (200_000, 100_000):
+            link.downlink.on_estimate(estimate, self.clock())
+        await talk(33)
         await eventually(lambda: not down.is_red)
         anna.send_red(b"alone", (960, b"once"))
         await eventually(lambda: self.came(ben)[-1] == (111, b"alone"))

@@ -53,16 +53,16 @@ def test_sound_is_doubled_until_next_to_nothing_is_lost_and_only_where_it_fits()
     assert not doubling.is_on
 
 
-def test_redundancy_ends_where_it_would_be_much_of_a_full_way_until_that_has_not_been_full_for_long() -> None:
+def test_redundancy_ends_where_it_would_be_much_of_a_full_way_until_that_has_had_no_queue_for_long() -> None:
     redundancy = Redundancy()
-    for sound, available, was_full, is_on in (
-        (60_000, 100_000, False, True),  # nobody has objected: so little is available as so little was sent
+    for sound, capacity, had_queue, is_on in (
+        (60_000, 100_000, False, True),  # so little is known to get through as so little was sent
         (60_000, 1_000_000, True, True),
         (60_000, 300_000, True, False),
         (60_000, 1_000_000, True, False),
         (60_000, 300_000, False, True),
     ):
-        redundancy.weigh(sound, available, was_full=was_full)
+        redundancy.weigh(sound, capacity, had_queue=had_queue)
         assert redundancy.is_on is is_on
 
 
