@@ -6,20 +6,28 @@ why something is allowed; absent means no.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Source(StrEnum):
-    """What a published track carries. The value is what travels in signalling messages."""
+    """What a published track carries. The value is what travels in signalling messages.
 
-    MICROPHONE = "microphone"
-    CAMERA = "camera"
-    SCREEN = "screen"
-    SCREEN_AUDIO = "screen_audio"
+    `kind` is the SDP media type: "audio" or "video".
+    """
 
-    @property
-    def kind(self) -> str:
-        """The SDP media type of this source: "audio" or "video"."""
-        return "audio" if self in (Source.MICROPHONE, Source.SCREEN_AUDIO) else "video"
+    MICROPHONE = "microphone", "audio"
+    CAMERA = "camera", "video"
+    SCREEN = "screen", "video"
+    SCREEN_AUDIO = "screen_audio", "audio"
+
+    kind: str
+
+    def __new__(cls, value: str, kind: str) -> Self:
+        made = str.__new__(cls, value)
+        made._value_, made.kind = value, kind
+        return made
+
+    __hash__ = str.__hash__  # that of enumerations is slower by far, and streams are looked up by their source
 
 
 @dataclass(frozen=True)

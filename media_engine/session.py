@@ -8,10 +8,10 @@ import itertools
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from media_engine import fragment, sdp
 from media_engine.allocation import PAUSED
@@ -77,6 +77,22 @@ class Peer:
         return self.publish if name == "publish" else self.subscribe
 
 
+class Shared(NamedTuple):
+    """What the connections of all receivers depend on. Equal ones have the same tracks, not tracks alike.
+
+    Sources that have ever been live are `seen` and have m-lines, also while they are muted: sound first, `tracks` are
+    their encodings, smallest first. Of these some are `allowed` to be forwarded, and of those some `live`; in which of
+    the `codecs` each is; who is `unheard` as others have the floor.
+    """
+
+    seen: list[TrackKey]
+    tracks: dict[TrackKey, tuple[UpTrack, ...]]
+    allowed: dict[TrackKey, tuple[UpTrack, ...]]
+    live: set[TrackKey]
+    codecs: dict[TrackKey, str]
+    unheard: set[TrackKey]
+
+
 class MediaSession:
     """Peers who may exchange media, and nobody else."""
 
@@ -99,8 +115,7 @@ class MediaSession:
         self._emit = emit
         self._closing = closing
         self._offer_ids = itertools.count(1)
-        self._live: set[TrackKey] = set()
-        self._seen: set[TrackKey] = set()
+        self._shared = Shared([], {}, {}, set(), {}, set())
         self._unsealed: set[TrackKey] = set()
         self._lacking = LackingCodecs(session_id)
         self._floor: Floor[TrackKey] = Floor(wiring.config.max_voices)
@@ -131,7 +146,7 @@ class MediaSession:
             return
         publish = sorted(source.value for source in grants.publish)
         self._note("granted", peer_id, publish=publish, subscribe=grants.subscribe)
-        self.reconcile()
+        self.reconcile([peer])
 
     def revoke(self, peer_id: str) -> None:
         """Forget the peer. When this returns, not one more packet goes to or comes from it."""
@@ -146,7 +161,7 @@ class MediaSession:
             for key in [key for key in other.key_frames if key[0] == peer_id]:
                 del other.key_frames[key]
         self._note("revoked", peer_id, **self._counts(peer))
-        self.reconcile()
+        self.reconcile([])
 
     def hold(self) -> None:
         """Forward nothing from now on, whatever grants say. When this returns, not one more packet passes."""
@@ -198,7 +213,7 @@ class MediaSession:
                 link.close()
         named = sorted(source.value for source in sources.values())
         self._note("publish_answered", peer_id, sources=named, ended=len(ended))
-        self.reconcile()
+        self.reconcile([])
         return answer
 
     def restart_ice(self, peer_id: str, name: TransportName, theirs: fragment.Fragment) -> str:
@@ -222,7 +237,7 @@ class MediaSession:
         else:
             peer.subscribe = None
         link.close()
-        self.reconcile()
+        self.reconcile([])
 
     def open_subscribe(self, peer_id: str, *, fresh: bool, decodes: AbstractSet[str] | None = None) -> None:
         """Give the peer a subscribing transport, a new one if `fresh`, and offer what there is to receive."""
@@ -243,7 +258,7 @@ class MediaSession:
         self._lacking.forget(peer_id)
         peer.speakers = ()  # whoever begins again, or was cut off, knows of nobody
         self._note("subscribe_opened", peer_id, fresh=fresh)
-        self.reconcile()
+        self.reconcile([peer])
 
     def answer_subscribe(self, peer_id: str, offer_sdp: str) -> str:
         """Answer a receiver's offer; see `Engine.answer_subscribe`."""
@@ -273,7 +288,7 @@ class MediaSession:
             raise OfferRejected("wrong_state", "there is no subscribing transport")
         link.accept(offer_id, self._decode(answer_sdp, self._config.max_subscribe_sections))
         self._note("subscribe_answered", peer_id, offer=offer_id)
-        self.reconcile(self.peers[peer_id])
+        self.reconcile([self.peers[peer_id]])
 
     def _decode(self, text: str, max_sections: int) -> sdp.Description:
         return sdp.decode(text, max_bytes=self._config.max_sdp_bytes, max_sections=max_sections)
@@ -289,51 +304,64 @@ class MediaSession:
         if now >= self.lease_floor:
             self.reconcile()
 
-    def reconcile(self, *receivers: Peer) -> None:
+    def reconcile(self, only: Sequence[Peer] | None = None) -> None:
         """Make every connection what the grants say now: the one place that connects a publisher to a receiver.
 
-        With `receivers` only theirs, where only they have said something: in a large session everybody says something
-        all the time. Where a lease has ended or a source has begun or ended as well, everybody's.
+        What a receiver is given is a function of what it has said and may do itself and of what is the same for all
+        (`Shared`). With `only` these have said or may do something else than before, or nobody, and theirs alone are
+        made anew: in a large session somebody says something all the time. Where that which is the same for all has
+        changed as well, or a lease has ended, everybody's are.
         """
         now = self._clock()
         published = self._published()
-        allowed = self._allowed(published, now)
-        live = {key for key, tracks in allowed.items() if any(track.live for track in tracks)}
-        if now >= self.lease_floor or live != self._live:
-            receivers = ()
+        shared = self._look_around(published, now)
+        concerns_all = only is None or now >= self.lease_floor or shared != self._shared
         self.lease_floor = min(
             (peer.grants.expires_at for peer in self.peers.values() if peer.grants.expires_at > now), default=math.inf
         )
-        # A grant may come after the first packet: what is live and allowed now has been seen, whichever came first.
-        self._seen = (self._seen & published.keys()) | live
-        self._announce(live)
+        self._announce(shared.live)
+        self._shared = shared
+        rates = {key: coming(tracks) for key, tracks in shared.allowed.items()}
         downs: dict[UpTrack, list[DownTrack]] = {}
-        rates = {key: coming(tracks) for key, tracks in allowed.items()}
-        codecs = {key: tracks[0].codec for key, tracks in published.items()}
-        unheard = {key for key in live if self._is_unheard(allowed[key][0])}
         asked = set()
-        for peer in receivers or self.peers.values():
+        for peer in self.peers.values() if concerns_all else only or ():
             link = peer.subscribe
             if link is None or link.state == "closed":
                 continue
             asked.add(link)
             if peer.grants.may_subscribe(now):
-                link.want(self._wanted_by(peer, published, now), live, unheard, codecs)
+                wanted = [key for key in shared.seen if self._may_be_sent(peer, key, now)]
+                link.want(wanted, shared.live, shared.unheard, shared.codecs)
             link.allocate(rates, now)
             for down in link.downs:
-                for track in self._encodings_for(peer, down, allowed, now):
+                for track in self._encodings_for(peer, down, shared.allowed, now):
                     downs.setdefault(track, []).append(down)
             if link.needs_offer and peer.grants.may_subscribe(now):
                 self._offer(link)
         for key, tracks in published.items():
             for track in tracks:
-                others = [down for down in track.downs if down.link not in asked] if receivers else []
+                others = [] if concerns_all else [down for down in track.downs if _goes_on(down, asked)]
                 track.feed((*others, *downs.get(track, ())))
-                if key not in allowed:
+                if key not in shared.allowed:
                     track.cache.clear()
         for event in self._lacking.changes(self._lacked(now)):
             self._note(type(event).__name__.lower(), event.peer_id)
             self._emit(event)
+
+    def _look_around(self, published: Mapping[TrackKey, tuple[UpTrack, ...]], now: float) -> Shared:
+        allowed = self._allowed(published, now)
+        live = {key for key, tracks in allowed.items() if any(track.live for track in tracks)}
+        # A grant may come after the first packet: what is live and allowed now has been seen, whichever came first.
+        seen = [key for key in published if key in self._shared.tracks or key in live]
+        seen.sort(key=lambda key: key[1].kind)
+        return Shared(
+            seen,
+            {key: published[key] for key in seen},
+            {key: allowed[key] for key in seen if key in allowed},
+            live,
+            {key: published[key][0].codec for key in seen},
+            {key for key in live if self._is_unheard(allowed[key][0])},
+        )
 
     def _lacked(self, now: float) -> Lacking:
         """What each receiver may have and its client can't decode."""
@@ -479,16 +507,6 @@ class MediaSession:
         peer = self.peers.get(key[0])
         return peer is not None and key not in self._unsealed and peer.grants.may_publish(key[1], now)
 
-    def _wanted_by(self, peer: Peer, published: Mapping[TrackKey, object], now: float) -> list[TrackKey]:
-        """What has an m-line at `peer`: everybody else's tracks that it may have and that have ever been live, sound
-        first.
-
-        A muted track keeps its m-line, so that unmuting needs no negotiation; whether it flows is asked elsewhere.
-        """
-        keys = [key for key in published if key in self._seen and self._may_be_sent(peer, key, now)]
-        keys.sort(key=lambda key: key[1].kind)
-        return keys
-
     def _offer(self, link: SubscribeLink) -> None:
         offer_id = next(self._offer_ids)
         text, tracks = link.make_offer(offer_id)
@@ -496,16 +514,15 @@ class MediaSession:
         self._emit(SubscribeOffer(self.session_id, link.peer_id, offer_id, text, tracks))
 
     def _announce(self, live: set[TrackKey]) -> None:
-        for key in live ^ self._live:
+        for key in live ^ self._shared.live:
             self._note("live" if key in live else "silent", key[0], source=key[1].value)
             self._emit(SourceLive(self.session_id, key[0], key[1], key in live))
-        self._live = live
 
     def show(self, peer_id: str, tiles: Mapping[TrackKey, int]) -> None:
         """What the peer shows of others; see `Engine.show`."""
         peer = self._peer_with_lease(peer_id)
         if peer.subscribe is not None and peer.subscribe.show(tiles):
-            self.reconcile(peer)
+            self.reconcile([peer])
 
     def request_key_frame(self, receiver_id: str, track: UpTrack, now: float) -> bool:
         """Ask the publisher of `track` for a receiver. False: that has had too many made of late, and nobody is asked.
@@ -535,12 +552,12 @@ class MediaSession:
     def on_first_packet(self, track: UpTrack) -> None:
         """A silent track has a packet."""
         track.live = True
-        self.reconcile()
+        self.reconcile([])
 
     def on_silence(self, track: UpTrack) -> None:
         """A live track has had none for long."""
         track.live = False
-        self.reconcile()
+        self.reconcile([])
 
     def on_link_state(self, link: Link, state: TransportStateName) -> None:
         """A transport changed its state: say so, unless it has been replaced, and connect or disconnect."""
@@ -551,7 +568,7 @@ class MediaSession:
         if state == "closed":
             self._closing(link)
         if state in ("connected", "closed"):
-            self.reconcile()
+            self.reconcile([peer] if peer is not None and link is peer.subscribe else [])
 
     def tick(self, now: float) -> None:
         """Leases, transports, reports. Forgets peers whose lease has long been over."""
@@ -607,7 +624,7 @@ class MediaSession:
             rates = {key: coming(tracks) for key, tracks in self._allowed(self._published(), now).items()}
             changed = [peer for peer, link in due if link.allocate(rates, now)]
             if changed:
-                self.reconcile(*changed)
+                self.reconcile(changed)
 
     def _note(self, event: str, peer_id: str = "", **details: Any) -> None:
         self.trace.append({"at": round(self._clock(), 3), "event": event, "peer": peer_id, **details})
@@ -665,6 +682,11 @@ class MediaSession:
             "bandwidth_bits_per_second": _finite(subscribe.downlink.available) if subscribe is not None else 0,
             "round_trip_seconds": round(subscribe.round_trip_seconds, 4) if subscribe is not None else 0.0,
         }
+
+
+def _goes_on(down: DownTrack, asked: AbstractSet[object]) -> bool:
+    """Whether a connection that nobody has asked about is still one."""
+    return down.link.srtp is not None and down.link not in asked
 
 
 def _finite(bits_per_second: float) -> int:

@@ -106,10 +106,9 @@ class SubscribeLink(Link):
         each is. An m-line has one while it carries something. What the client can't decode is not carried.
         """
         self._rejected = {(key, codec) for key, codec in self._rejected if codecs.get(key) == codec}
-        self.unplayable = tuple(
-            UnplayableTrack(*key, codecs[key]) for key in keys if not self._can_play(key, codecs[key])
-        )
-        missing = self._fitting([key for key in keys if self._can_play(key, codecs[key])], live, unheard)
+        plays = {key: self._can_play(key, codecs[key]) for key in keys}
+        self.unplayable = tuple(UnplayableTrack(*key, codecs[key]) for key in keys if not plays[key])
+        missing = self._fitting([key for key in keys if plays[key]], live, unheard)
         for down in self.downs:
             if down.key is None:
                 continue
