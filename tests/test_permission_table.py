@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.http import HttpResponse
@@ -273,6 +273,19 @@ class EveryVisitor(TestCase):
             "key": "abc-def",
             "rest": "nothing/here",
         }
+        cls.cookies = {name: async_to_sync(cls.cookies_of)(name) for name in VISITORS}
+
+    @classmethod
+    async def cookies_of(cls, visitor: str) -> str:
+        """What the visitor's browser has kept before it asks for anything; the same for all addresses."""
+        browser = Browser(None)
+        if visitor in cls.people:
+            browser.http.cookies[settings.SESSION_COOKIE_NAME] = cls.sessions[visitor]
+        if visitor in {"stranger", "colleague"}:
+            await browser.page(cls.meeting.code)
+        if visitor == "guest" or visitor in AT_THE_DOOR:
+            await browser.open_link(cls.secrets[visitor])
+        return "; ".join(f"{name}={morsel.value}" for name, morsel in browser.http.cookies.items())
 
     def address(self, route: str, visitor: str) -> str:
         words = {**self.words, "secret": self.secrets[visitor]}
@@ -280,21 +293,16 @@ class EveryVisitor(TestCase):
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: words[found[1]], path)
         return "/" + path.replace("^", "").replace("$", "")
 
-    async def browser(self, live: Any, visitor: str) -> Browser:
+    def browser(self, live: Any, visitor: str) -> Browser:
         browser = Browser(live)
         browser.http.handler.enforce_csrf_checks = False
-        if visitor in self.people:
-            browser.http.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[visitor]
-        if visitor in {"stranger", "colleague"}:
-            await browser.page(self.meeting.code)
+        browser.http.cookies.load(self.cookies[visitor])
         if visitor in AT_THE_DOOR:
             browser.key = KEYS[visitor]
-        if visitor == "guest" or visitor in AT_THE_DOOR:
-            await browser.open_link(self.secrets[visitor])
         return browser
 
     async def outcome(self, live: Any, visitor: str, method: str, route: str) -> str:
-        browser = await self.browser(live, visitor)
+        browser = self.browser(live, visitor)
         path = self.address(route, visitor)
         if method == "POST" and route.endswith("/new-link"):
             await browser.page(self.meeting.code)
