@@ -1,4 +1,4 @@
-"""How the suite is spread over processes: a file stays together, and so does all that drives a browser.
+"""How the suite is spread over processes: a file stays together, and so do a few chains of files.
 
 The engine runs as Python reads it, whatever `./run compile` has made; MEDIA_ENGINE_COMPILED=yes tests that instead.
 No example of a property test fails for being slow: a busy machine is no fault of the code, and speed is measured.
@@ -6,12 +6,14 @@ No example of a property test fails for being slow: a busy machine is no fault o
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +28,9 @@ ORDINARY = "not extra"
 settings.register_profile("ordinary", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=100)
 
-BROWSER = "tests/browser/"
+ROOMS = ("authorization", "encryption", "room_main_job", "room_powers", "voices", "walk")
+CHAINS = ("browsers in a room", "browsers on pages", "intruders")
+"""Files that stay together, in the order in which they begin: before all others, for they take the longest."""
 IN_MEMORY = "file:memorydb_default?mode=memory&cache=shared"
 """What Django calls its database of tests."""
 
@@ -43,6 +47,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ.pop(SHARED_BY_RUN), ignore_errors=True)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nothing that is read here goes away before the end: to look for garbage in it over and over is a fifth of it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     request: pytest.FixtureRequest, django_db_modify_db_settings_parallel_suffix: None
@@ -57,18 +72,31 @@ def django_db_modify_db_settings(
         yield
 
 
+def stays_with(nodeid: str) -> str:
+    """The file, or the chain of files, whose tests run in one process after each other.
+
+    A browser is started once for its chain, and what intruders attack once for theirs. Several people with cameras are
+    never there twice at a time.
+    """
+    file = nodeid.partition("::")[0]
+    if file.startswith("tests/browser/"):
+        return CHAINS[0 if Path(file).stem.removeprefix("test_") in ROOMS else 1]
+    return CHAINS[2] if file.startswith("tests/intruder/") else file
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest chain first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
+    """The longest chains first."""
+    rank = {chain: place for place, chain in enumerate(CHAINS)}
+    items.sort(key=lambda item: rank.get(stays_with(item.nodeid), len(CHAINS)))
 
 
-class FilesTogether(LoadScopeScheduling):
-    """A file in one process: what it starts is started once. All browsers in one: two would disturb each other."""
+class Together(LoadScopeScheduling):
+    """What stays together goes to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+        return stays_with(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Called where there are several processes."""
-    return FilesTogether(config, log)
+    return Together(config, log)

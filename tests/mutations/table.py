@@ -117,11 +117,12 @@ def all_tests() -> tuple[str, ...]:
     for package in ("media_engine", "meetings", "portal", "tests"):
         for path in sorted((ROOT / package).rglob("test_*.py")):
             where = path.relative_to(ROOT)
-            for node in ast.parse(path.read_text()).body:
+            body = ast.parse(path.read_text()).body
+            for node in body:
                 if isinstance(node, ast.ClassDef):
                     found.append(f"{where}::{node.name}")
                     found += [f"{where}::{node.name}::{name}" for name in _names(node.body)]
-            found += [f"{where}::{name}" for name in _names(ast.parse(path.read_text()).body)]
+            found += [f"{where}::{name}" for name in _names(body)]
     return tuple(found)
 
 
