@@ -16,6 +16,8 @@ from media_engine.datagrams import Address, Destination, StreamAddress
 
 _MAX_EARLY_DATAGRAMS = 32
 _MAX_ADDRESSES = 4
+_LEFT_SECONDS = 15.0
+"""Whoever asks from elsewhere alone for so long is there. Browsers ask every 2.5 s, or 4 to 6, where media go."""
 _REMEMBERED_TRANSACTIONS = 1024
 """At a check in two and a half seconds, those of most of an hour: whoever copies one may be patient."""
 _ICE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -131,8 +133,10 @@ class IceTransport:
         if not self._has_begun and not isinstance(address, StreamAddress):
             self._unproved = address
         self._has_begun = True
+        has_left = self.address is not None and now - self.addresses[self.address] > _LEFT_SECONDS
+        is_named = stun.USE_CANDIDATE in message.attributes or has_left
         self.last_consent_at = self.addresses[address] = now
-        if self.destination is None or (stun.USE_CANDIDATE in message.attributes and address != self.address):
+        if self.destination is None or (is_named and address != self.address):
             if self._unproved not in (None, address):
                 gone.append(self._unproved)
                 self._unproved = None

@@ -187,6 +187,23 @@ class HonestTests(ReturnCase):
         await eventually(lambda: ben.subscribing and ben.subscribing.stun_requests)
         self.assertEqual(self.link("ben").ice.address, address)
 
+    async def test_who_asks_from_elsewhere_alone_is_there_though_it_has_not_said_so(self) -> None:
+        """Firefox asks without USE-CANDIDATE after a restart of ICE: a NAT that forgets would cut it off for good."""
+        anna, ben = await self.pair()
+        anna.grant(seconds=600)
+        ben.grant(publish=frozenset(), seconds=600)
+        transport = ben.subscribing
+        assert transport is not None
+        before = self.link("ben").ice.address
+        transport.rebind().close()
+        for seconds in range(0, 16, 5):
+            self.assertEqual(self.link("ben").ice.address, before, seconds)
+            answers = len(transport.stun_answers)
+            transport.send_raw(transport.binding_request(nominate=False))
+            await eventually(lambda answers=answers: len(transport.stun_answers) > answers)  # type: ignore[misc]
+            self.clock.advance(5.1)
+        await self.hears(anna, ben, b"found again")
+
     async def test_new_credentials_are_asked_for_with_the_new_and_old_ones_with_the_old(self) -> None:
         _, ben = await self.pair()
         transport = ben.subscribing
