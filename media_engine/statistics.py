@@ -1,4 +1,4 @@
-"""What the engine knows about one peer's media, in the words of W3C webrtc-stats. Pure.
+"""What the engine knows about one peer's media, in webrtc-stats terms, and in few words for people and tests. Pure.
 
 Types and members are those of https://www.w3.org/TR/webrtc-stats/, seen from the engine: `inbound-rtp` is what the peer
 publishes, `outbound-rtp` what it is sent, `remote-inbound-rtp` what it reports about that. Sizes are in bytes, times in
@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from media_engine.codecs import OPUS, PICTURES
+from media_engine.events import TransportName
 from media_engine.link import Link
+from media_engine.peer import Peer
 from media_engine.publish import PublishLink
 from media_engine.sdp_write import PAYLOAD_TYPES
 from media_engine.srtp import SrtpPair
@@ -198,3 +200,60 @@ def _round_trips(down: DownTrack) -> Report:
 def _unix_ms_of(ntp_time: int) -> float:
     """32.32 fixed point since 1900 (RFC 3550, section 4) as milliseconds since 1970."""
     return round((ntp_time / (1 << 32) - 2_208_988_800) * 1000, 3)
+
+
+def peer_packets(peer: Peer) -> dict[str, int]:
+    """How many packets have come from a peer's present transports, and have gone to it."""
+    downs = peer.subscribe.downs if peer.subscribe is not None else []
+    return {
+        "packets_in": peer.publish.packets_in if peer.publish is not None else 0,
+        "packets_out": sum(down.packets for down in downs),
+    }
+
+
+def peer_counts(peer: Peer, is_unheard: Callable[[UpTrack], bool]) -> dict[str, Any]:
+    """Counters of one peer; ids only, never names or addresses."""
+    links: dict[TransportName, Any] = {}
+    for link in peer.links:
+        links[link.name] = {
+            "state": link.state or "new",
+            "packets_in": link.packets_in,
+            "octets_in": link.octets_in,
+            "dropped": dict(link.dropped),
+        }
+    publish = peer.publish
+    subscribe = peer.subscribe
+    return {
+        **peer_packets(peer),
+        "speaking": peer.said.is_speaking if peer.said is not None else None,
+        "links": links,
+        "publishes": [
+            {
+                "source": track.key[1].value,
+                "live": track.live,
+                "packets": track.packets,
+                "octets": track.octets,
+                "receivers": len(track.downs),
+                "heard": not is_unheard(track),
+            }
+            for track in (publish.tracks.values() if publish is not None else ())
+        ],
+        "receives": [
+            {
+                "publisher": down.key[0],
+                "source": down.key[1].value,
+                "flows": down.up is not None,
+                "packets": down.packets,
+                "octets": down.octets,
+                "retransmitted": down.retransmitted,
+            }
+            for down in (subscribe.downs if subscribe is not None else ())
+            if down.key is not None
+        ],
+        "bandwidth_bits_per_second": _finite(subscribe.downlink.available) if subscribe is not None else 0,
+        "round_trip_seconds": round(subscribe.round_trip_seconds, 4) if subscribe is not None else 0.0,
+    }
+
+
+def _finite(bits_per_second: float) -> int:
+    return round(bits_per_second) if bits_per_second < math.inf else 0

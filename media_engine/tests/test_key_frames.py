@@ -47,7 +47,7 @@ class RequestTests(EngineTestCase):
         await eventually(lambda: len(receiver.received) > heard)
 
     async def test_who_asks_without_end_has_few_made_and_others_are_heard(self) -> None:
-        """Guard: `MediaSession.request_key_frame`."""
+        """Guard: `Connections.request_key_frame`."""
         anna, ben = await self.meeting()
         cleo = await self.listener("cleo")
         cleo.grant(publish=frozenset(), seconds=1e6)

@@ -209,7 +209,7 @@ class LayersTests(EngineTestCase):
         self.assertEqual(self.latest(ben), "f")
 
     async def test_a_grant_that_ends_ends_every_encoding(self) -> None:
-        """Guard: `MediaSession.reconcile` empties `downs` of all encodings of a source, not of one."""
+        """Guard: `Connections.reconcile` empties `downs` of all encodings of a source, not of one."""
         anna, ben = await self.both()
         self.engine.show("session", "ben", {CAMERA: 100})  # two encodings go to him until the next key frame
         anna.grant(publish=frozenset(), seconds=1e6)

@@ -172,7 +172,7 @@ class ReconcileWalk(EngineTestCase):
         return flowed
 
     async def test_whatever_happens_everything_is_as_if_all_had_been_made_anew(self) -> None:
-        """Guard: `MediaSession.reconcile`, what is the same for all."""
+        """Guard: `Connections.reconcile`, what is the same for all."""
         flowed = 0
         for seed in range(4):
             flowed += await self.walk(seed)
