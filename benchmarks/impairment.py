@@ -3,7 +3,8 @@
 One member films, another watches over a seeded relay. Counted by the watching libwebrtc: how long the picture stood
 still, and the share of sound that was made up. `python -m benchmarks.impairment` measures every cell of the grid;
 `5:150` one cell (percent, milliseconds), `up:5:150` the same on the way of the one who films, `narrow` and `cut` those
-scenes. What is measured is written to
+scenes. `voice:5:150` is a voice beside a small still picture, which takes next to no processor; with `plain:` nobody
+knows redundancy (RED). What is measured is written to
 `benchmarks/results/impairment.json` beside what was measured before; `--draw` makes the plots of docs/media-quality.md.
 """
 
@@ -16,11 +17,13 @@ import json
 import math
 import time
 from collections.abc import AsyncIterator
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.plots import Line, bars, timeline
+from media_engine import EngineConfig
 from media_engine.tests import test_real_client as real
 from media_engine.tests.test_impaired import FRAMES_PER_SECOND, HEIGHT, ImpairedTests
 
@@ -70,11 +73,24 @@ class HeldUp:
         return round(self._seconds, 2)
 
 
+class Voices(ImpairedTests):
+    """A voice beside a small still picture."""
+
+    width, height, frames_per_second = 160, 90, 50
+
+    async def asyncSetUp(self) -> None:
+        await super().asyncSetUp()
+        self.pictures = [bytes([128]) * (self.width * self.height * 3 // 2)]
+
+
 @contextlib.asynccontextmanager
-async def watching(*rids: str, sender: bool = False) -> AsyncIterator[tuple[ImpairedTests, real.Browser]]:
-    """Ben, who sees and hears Anna over a road; between Anna and the engine for `sender`."""
-    scene = ImpairedTests("watching")
-    scene.is_road_of_sender = sender
+async def watching(
+    *rids: str, how: AbstractSet[str] = frozenset()
+) -> AsyncIterator[tuple[ImpairedTests, real.Browser]]:
+    """Ben, who sees and hears Anna over a road; between Anna and the engine for "up"."""
+    scene = (Voices if "voice" in how else ImpairedTests)("watching")
+    scene.is_road_of_sender = "up" in how
+    scene.config = EngineConfig(port=0, redundancy="plain" not in how)
     await scene.asyncSetUp()
     try:
         yield scene, await scene.watching(rids)
@@ -119,9 +135,9 @@ def longest_still(moments: list[Moment]) -> float:
     return round(longest, 1)
 
 
-async def measure(loss: int, delay_ms: int, seconds: float, *, sender: bool = False) -> dict[str, Any]:
+async def measure(loss: int, delay_ms: int, seconds: float, how: AbstractSet[str]) -> dict[str, Any]:
     """One cell: `loss` percent each way, `delay_ms` of round trip and a fifth of it on top as jitter."""
-    async with watching(sender=sender) as (scene, ben):
+    async with watching(how=how) as (scene, ben):
         for lane in (scene.road.up, scene.road.down):
             lane.delay_seconds, lane.jitter_seconds, lane.loss = delay_ms / 2000, delay_ms / 10_000, loss / 100
         await asyncio.sleep(SETTLE_SECONDS)
@@ -140,11 +156,11 @@ async def measure(loss: int, delay_ms: int, seconds: float, *, sender: bool = Fa
     }
 
 
-async def measure_undisturbed(loss: int, delay_ms: int, seconds: float, *, sender: bool = False) -> dict[str, Any]:
+async def measure_undisturbed(loss: int, delay_ms: int, seconds: float, how: AbstractSet[str]) -> dict[str, Any]:
     """One cell, again where this process was held up by others while it measured; the least disturbed counts."""
     tries = []
     for _ in range(TRIES):
-        tries.append(await measure(loss, delay_ms, seconds, sender=sender))
+        tries.append(await measure(loss, delay_ms, seconds, how))
         if tries[-1]["held_up_seconds"] <= HELD_UP_SECONDS:
             break
     return min(tries, key=lambda cell: cell["held_up_seconds"])
@@ -155,9 +171,9 @@ def _kept(moments: list[Moment]) -> list[list[float]]:
     return [list(asdict(moment).values()) for moment in moments]
 
 
-async def narrow() -> dict[str, Any]:
+async def narrow(how: AbstractSet[str]) -> dict[str, Any]:
     """A way of 300 kbit/s with a second of queue for ten seconds, for whom got more than twice as much."""
-    async with watching("q", "h") as (scene, ben):
+    async with watching("q", "h", how=how) as (scene, ben):
         await scene.until_estimated(ben)
         await scene.sees(ben, HEIGHT)
         begun = time.monotonic()
@@ -285,13 +301,13 @@ async def main(wanted: list[str], seconds: float) -> None:
     """Measure, print, and keep what was measured."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in wanted:
-        if name == "narrow":
-            results[name] = await narrow()
-        elif name == "cut":
-            results[name] = await cut()
-        else:
-            *side, loss, delay_ms = name.split(":")
-            results[name] = await measure_undisturbed(int(loss), int(delay_ms), seconds, sender=side == ["up"])
+        match name.split(":"):
+            case [*how, "narrow"]:
+                results[name] = await narrow(set(how))
+            case ["cut"]:
+                results[name] = await cut()
+            case [*how, loss, delay_ms]:
+                results[name] = await measure_undisturbed(int(loss), int(delay_ms), seconds, set(how))
         print(name, {key: value for key, value in results[name].items() if key != "moments"}, flush=True)
         RESULTS.write_text(
             "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(results[key])}" for key in results) + "\n}\n"
