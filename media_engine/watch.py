@@ -11,9 +11,10 @@ from media_engine import sdp_write
 from media_engine.errors import OfferRejected
 from media_engine.events import UnplayableTrack
 from media_engine.grants import Source
+from media_engine.lines import SubscribeOwner
 from media_engine.sdp import Description, Section
 from media_engine.sdp_write import AnsweredSection
-from media_engine.subscribe import SubscribeLink, SubscribeOwner
+from media_engine.subscribe import SubscribeLink
 from media_engine.tracks import DownTrack, TrackKey
 from media_engine.voices import Stage
 from media_engine.wiring import Wiring
