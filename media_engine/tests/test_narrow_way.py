@@ -9,6 +9,7 @@ from collections import deque
 import pytest
 
 from media_engine.allocation import PAUSED, Picture, allocate, wanted_more
+from media_engine.doubling import Redundancy
 from media_engine.feedback import TransportFeedback
 from media_engine.tests.network import Lane
 from media_engine.way import Way
@@ -31,11 +32,13 @@ REPORT_SECONDS = 0.06
 class Scene:
     """Who watches a camera in some encodings, and hears a voice, over `lane`. What became of it is in the lists."""
 
-    def __init__(self, *, encodings: int = 2, seed: int = 1) -> None:
+    def __init__(self, *, encodings: int = 2, seed: int = 1, redundant: bool = False) -> None:
         self.lane = Lane(seed, delay_seconds=0.02)
         self.rates, self.chance = RATES[-encodings:], random.Random(seed)
         self.keys = KEY_FRAMES[-encodings:]
         self.way = Way()
+        self.redundancy = Redundancy()
+        self.redundancy.is_on = self.is_redundant = redundant
         self.now = 100.0
         self.rank = encodings - 1
         self.flows: int | None = self.rank
@@ -65,10 +68,15 @@ class Scene:
                 self._tick_at += TICK
                 self._tick()
 
+    @property
+    def copies(self) -> int:
+        """Of each packet of sound."""
+        return 2 if self.redundancy.is_on else 1
+
     def _speak(self) -> None:
         if self.now >= self._sound_at:
             self._sound_at += 0.02
-            at = self.lane.arrives_at(SOUND_OCTETS + HEADERS, self.now)
+            at = self.lane.arrives_at(self.copies * SOUND_OCTETS + HEADERS, self.now)
             if at is None:
                 self.sound_lost += 1
             else:
@@ -89,7 +97,7 @@ class Scene:
         self._waiting += [octets // count] * count
 
     def _release(self) -> None:
-        rate = self.way.downlink.picture_pace(SOUND, self._pictures, self.now) / 8
+        rate = self.way.downlink.picture_pace(self.copies * SOUND, self._pictures, self.now) / 8
         self._left = min(max(2500.0, rate * 0.05), self._left + rate * STEP)
         while self._waiting and self._left > 0:
             octets = self._waiting.popleft()
@@ -116,7 +124,7 @@ class Scene:
             self._take(self._reports.popleft()[1])
 
     def _take(self, told: TransportFeedback) -> None:
-        if self.way.on_feedback(told, SOUND, self.now):
+        if self.way.on_feedback(told, self.copies * SOUND, self.now):
             self.rank, self.flows, self.key_at = PAUSED, None, float("inf")
             self._waiting.clear()
             self.paused_at.append(self.now)
@@ -133,13 +141,16 @@ class Scene:
             return
         seconds, self._measured_at = self.now - self._measured_at, self.now
         self._pictures = 8 * (self._sent - self._sent_before) / max(seconds, TICK)
-        way.downlink.on_sent(SOUND + self._pictures, self.now)
+        way.downlink.on_sent(self.copies * SOUND + self._pictures, self.now)
         self._sent_before = self._sent
+        if self.is_redundant:
+            self.redundancy.weigh(2 * SOUND, way.downlink.capacity, had_queue=way.downlink.had_queue(self.now))
+        sound = self.copies * SOUND
         picture = Picture(self.rates, len(self.rates) - 1, self.flows if self.flows is not None else PAUSED)
         if way.is_paused(self.now):
             return
-        chosen = allocate([picture], way.downlink.capacity - SOUND, way.downlink.loss_limit - SOUND)
-        media = SOUND + (self.rates[self.flows] if self.flows is not None else 0.0)
+        chosen = allocate([picture], way.downlink.capacity - sound, way.downlink.loss_limit - sound)
+        media = sound + (self.rates[self.flows] if self.flows is not None else 0.0)
         way.probe(wanted_more([picture], chosen), media, self.now)
         if chosen[0] != self.rank:
             self.rank = chosen[0]
@@ -188,6 +199,21 @@ def test_where_there_is_no_smaller_picture_sound_comes_through_and_pictures_now_
     wide = scene.now
     scene.run(10)
     assert {rank for at, rank in scene.ranks if at > wide} == {0}
+
+
+def test_sound_with_redundancy_goes_without_while_the_way_is_full_and_no_more_of_it_is_late() -> None:
+    scene = Scene(redundant=True)
+    scene.run(8)
+    assert scene.copies == 2
+    scene.lane.bits_per_second, scene.lane.queue_seconds = 300_000.0, 1.0
+    narrowed = scene.now
+    scene.run(20)
+    assert scene.copies == 1
+    assert scene.sound_lost == 0
+    assert late(scene, narrowed) * 20 < 0.9
+    scene.lane.bits_per_second = 1e9
+    scene.run(40)
+    assert scene.copies == 2
 
 
 @pytest.mark.parametrize(("jitter", "loss"), [(0.03, 0.1), (0.05, 0.2), (0.08, 0.0)])
