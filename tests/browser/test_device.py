@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import ROOT, Portal
 from tests.browser.test_room_main_job import INGRID, Seat, schedule
 
@@ -63,7 +63,7 @@ def _pictures(page: Page, name: str, artifacts: Path) -> None:
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), f"{name} scrolls at {width}"
-        found = [broken["id"] for broken in Axe().run(page).response["violations"]]
+        found = [broken["id"] for broken in violations(page)]
         assert found == [], f"{name}, {theme}, {width}"
         page.screenshot(path=str(artifacts / f"{name}-{width}-{theme}.png"), full_page=True)
     page.set_viewport_size({"width": 1440, "height": 900})

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import ROOT, Portal
 from tests.browser.test_room_main_job import (
     MARCUS,
@@ -116,8 +116,6 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     host, guest, colleague = seat(), seat(), seat()
     colleague.page.add_init_script(HOARD)
     host.page.add_init_script("""localStorage.setItem("lintel:preferences", '{"codec": "av1"}')""")
-    for who in (host, guest, colleague):
-        who.films(320, 240, 10)
     url = schedule(portal, host, "Trial safety board", MARCUS, PETER, encryption=E2EE)
     come_in(host)
     host.state("connected")
@@ -359,7 +357,7 @@ def test_the_panel_is_accessible(
     chip(host).click()
     expect(host.page.locator("[data-room-code]")).to_be_visible()
     host.page.screenshot(path=str(artifacts / f"encryption-panel-{width}-{theme}.png"))
-    assert Axe().run(host.page).response["violations"] == []
+    assert violations(host.page) == []
     host.button("It differs").click()
-    assert Axe().run(host.page).response["violations"] == []
+    assert violations(host.page) == []
     host.page.screenshot(path=str(artifacts / f"encryption-differs-{width}-{theme}.png"))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import Portal
 
 INGRID = "ingrid@nordhavn.example"
@@ -266,9 +266,8 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(portal: Portal, visitor:
 
 def _violations(page: Page) -> list[str]:
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    results = Axe().run(page, options={"runOnly": tags})
     return [
         f"{violation['id']} at {node['target']}: {node.get('failureSummary', '')}"
-        for violation in results.response["violations"]
+        for violation in violations(page, runOnly=tags)
         for node in violation["nodes"]
     ]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import Portal
 from tests.browser.test_room_main_job import INGRID, PETER, Seat, personal_link, schedule
 
@@ -33,9 +33,7 @@ def looks_right(page: Page, name: str, artifacts: Path) -> None:
         for width, height in sizes:
             page.set_viewport_size({"width": width, "height": height})
             page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            found = [
-                f"{broken['id']}: {broken['nodes'][0]['html']}" for broken in Axe().run(page).response["violations"]
-            ]
+            found = [f"{broken['id']}: {broken['nodes'][0]['html']}" for broken in violations(page)]
             assert found == [], f"{name}, {theme}, {width}"
             assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), f"{name} scrolls at {width}"
             cut = page.evaluate(
@@ -110,7 +108,7 @@ def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visito
 
 def looks_right_once(page: Page, name: str) -> None:
     """For what closes when the window changes its size: menus."""
-    found = [f"{broken['id']}: {broken['nodes'][0]['html']}" for broken in Axe().run(page).response["violations"]]
+    found = [f"{broken['id']}: {broken['nodes'][0]['html']}" for broken in violations(page)]
     assert found == [], name
 
 
