@@ -5,6 +5,7 @@ Frames and samples are counted by the browsers (video elements, getStats), never
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -64,13 +65,6 @@ STATS = """async () => {
   return sum;
 }"""
 
-
-FILM = """
-const real = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
-if (real) navigator.mediaDevices.getUserMedia = ({ video, ...rest }) =>
-  real({ ...rest, video: video && { ...(video === true ? {} : video), width: %d, height: %d, frameRate: %d } });
-"""
-"""Smaller pictures than a camera's: a machine that plays three people has to encode all of them."""
 
 ICE_USERS = """() => connections.filter(({connectionState}) => connectionState !== "closed")
   .map(({remoteDescription}) => /a=ice-ufrag:(\\S+)/.exec(remoteDescription.sdp)[1])"""
@@ -191,8 +185,9 @@ class Seat:
         return shown
 
     def films(self, width: int, height: int, pictures_per_second: int) -> None:
-        """From the next page on, this person's camera takes pictures of this size."""
-        self.page.add_init_script(FILM % (width, height, pictures_per_second))
+        """From the next page on, this person's camera takes pictures of this size, and no small ones."""
+        size = {"width": width, "height": height, "frameRate": pictures_per_second}
+        self.page.add_init_script(f"window.film = {json.dumps(size)}")
 
     def shows_no(self, codec: str) -> None:
         """From the next page on, this person's browser can't decode pictures in `codec`."""
