@@ -61,6 +61,16 @@ def run_program(data_dir: Path, *program: str, stdin: str = "", **settings: str)
     )
 
 
+FIRST_START = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+django.setup()
+from portal.management.commands.serve import Command
+Command().bring_up_to_date()
+"""
+"""What `manage.py serve` does before it serves."""
+
+
 @functools.cache
 def migrated() -> Path:
     """A database as a first start leaves it, made once: in a run of several processes by the one that asks first."""
@@ -71,18 +81,21 @@ def migrated() -> Path:
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            done = run_manage(place / "data", "migrate", "--verbosity", "0")
+            done = run_program(place / "data", "-c", FIRST_START)
             assert done.returncode == 0, done.stderr
             (place / "data" / "lintel.sqlite3").rename(made)
     return made
 
 
 def with_tables(data_dir: Path) -> Path:
-    """The new data directory, with a database as a first start leaves it, made once for all servers."""
+    """The new data directory, with tables and static files as a first start leaves them, made once for all."""
     data_dir.mkdir(mode=0o700)
     database = data_dir / "lintel.sqlite3"
     shutil.copyfile(migrated(), database)
     database.chmod(0o600)
+    first = migrated().with_name("data")
+    shutil.copytree(first / "static", data_dir / "static")
+    shutil.copy2(first / "static.made-of", data_dir)
     return data_dir
 
 

@@ -14,6 +14,7 @@ from django.db import connections
 
 from portal.config import ConfigError
 from portal.files import only_one_server
+from portal.staticfiles import collect
 
 
 class Command(BaseCommand):
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         except DatabaseFailure as problem:
             what = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
             raise ConfigError([f"LINTEL_DATABASE_URL: the database can't be used ({what})"]) from None
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collect()
         connections.close_all()
 
     def announcement(self) -> list[str]:
