@@ -7,17 +7,18 @@ sent again with the same number must be the same to the last byte (`FanOut.retra
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from media_engine.packet_cache import Packet
 from media_engine.receive_log import ReceiveLog
 
-LARGEST_PADDING = 8
-MAX_RUN_PACKETS = 60
-MAX_RUN_BYTES = 60_000
+LARGEST_PADDING: Final = 8
+MAX_RUN_PACKETS: Final = 60
+MAX_RUN_BYTES: Final = 60_000
 """The kernel takes no run longer than one datagram might be, or of more than 64 pieces."""
-MOST_TOGETHER = 64
+MOST_TOGETHER: Final = 64
 """Packets of one burst: of any size, and each a run of its own, they fit into the outbox (`datagrams.py`)."""
-_HAS_PADDING = 0x20
+_HAS_PADDING: Final = 0x20
 
 Part = tuple[bytes, int, int, int, Packet]
 """What is sent of a packet, padding included; its size; its sequence and timestamp; the packet."""
@@ -30,12 +31,25 @@ class Burst:
     out for those who take redundancy with sound.
     """
 
-    __slots__ = ("first_sequence", "is_red", "newest", "octets", "packets", "parts", "runs", "size", "upstream")
+    __slots__ = (
+        "_apart",
+        "_laid_out",
+        "first_sequence",
+        "is_red",
+        "newest",
+        "octets",
+        "packets",
+        "parts",
+        "runs",
+        "size",
+        "upstream",
+    )
 
     def __init__(self, upstream: ReceiveLog, packets: Sequence[Packet], *, is_red: bool = False) -> None:
         self.upstream = upstream
         self.packets = packets
         self.is_red = is_red
+        self._apart, self._laid_out = -1, b""
         self.parts: list[Part] = []
         self.runs: list[tuple[int, int, int]] = []
         self.size = self.octets = 0
@@ -55,6 +69,12 @@ class Burst:
             count, largest = run_of(sizes, start, padding)
             self._add_run(forms, start, count, largest)
             start += count
+
+    def laid_out(self, apart: int) -> bytes:
+        """All that is sent, with `apart` bytes between two packets. The same bytes as long as `apart` is the same."""
+        if apart != self._apart:
+            self._apart, self._laid_out = apart, bytes(apart).join([part[0] for part in self.parts])
+        return self._laid_out
 
     def _add_run(self, forms: Sequence[bytes], start: int, count: int, largest: int) -> None:
         last, total = start + count - 1, 0

@@ -12,7 +12,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from media_engine import native
 from media_engine.native import DATAGRAM_BYTES, Memory
@@ -28,23 +28,23 @@ class StreamAddress(NamedTuple):
 
 Address = tuple[str, int] | StreamAddress
 
-SEND_BYTES = 192 * 1024
-_MESSAGES = 160
+SEND_BYTES: Final = 192 * 1024
+_MESSAGES: Final = 160
 
 # struct mmsghdr: name and its length, vectors and their number, control data and their length, flags; length received.
-_MESSAGE = struct.Struct("@PIPNPNi0PI0P")
-_VECTOR = struct.Struct("@PN")
-_CONTROL = struct.Struct("@Nii")
-_WORD = struct.calcsize("P")
-_MESSAGE_WORDS = _MESSAGE.size // _WORD
-_LENGTH_AT = struct.calcsize("@PIPNPNi0P") // 4
-_LENGTH_STEP = _MESSAGE.size // 4
-_CONTROL_BYTES = 32
-_NAME_BYTES = 32
-_UDP_SEGMENT = 103
-_FULL = (errno.EAGAIN, errno.ENOBUFS)
-_SO_TIMESTAMPNS = 35
-_TIMESTAMP = int.from_bytes(struct.pack("@ii", socket.SOL_SOCKET, _SO_TIMESTAMPNS), sys.byteorder)
+_MESSAGE: Final = struct.Struct("@PIPNPNi0PI0P")
+_VECTOR: Final = struct.Struct("@PN")
+_CONTROL: Final = struct.Struct("@Nii")
+_WORD: Final = struct.calcsize("P")
+_MESSAGE_WORDS: Final = _MESSAGE.size // _WORD
+_LENGTH_AT: Final = struct.calcsize("@PIPNPNi0P") // 4
+_LENGTH_STEP: Final = _MESSAGE.size // 4
+_CONTROL_BYTES: Final = 32
+_NAME_BYTES: Final = 32
+_UDP_SEGMENT: Final = 103
+_FULL: Final = (errno.EAGAIN, errno.ENOBUFS)
+_SO_TIMESTAMPNS: Final = 35
+_TIMESTAMP: Final = int.from_bytes(struct.pack("@ii", socket.SOL_SOCKET, _SO_TIMESTAMPNS), sys.byteorder)
 
 MANY = native.recvmmsg is not None and native.sendmmsg is not None
 """Whether this platform has the calls for many datagrams."""

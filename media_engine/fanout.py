@@ -4,9 +4,12 @@ One object, so that a native sender can take its place. It renumbers, encrypts a
 makes no object per receiver, and one receiver's trouble never stops the others.
 """
 
+from __future__ import annotations
+
 import math
 import struct
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 from media_engine.burst import MOST_TOGETHER, Burst
 from media_engine.datagrams import Outbox
@@ -17,20 +20,24 @@ from media_engine.packet_trace import PacketTrace
 from media_engine.receive_log import ReceiveLog
 from media_engine.sdp_write import TRANSPORT_SEQUENCE_ID
 from media_engine.srtp import TRAILER_BYTES, length
-from media_engine.tracks import DownTrack, ReceiverLink, UpTrack, elapsed_ticks
+from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
 
-_NUMBERS = struct.Struct("!HII")
-_COUNTED = struct.Struct("!HIIIBHx")
+if TYPE_CHECKING:
+    from media_engine.subscribe import SubscribeLink
+
+_NUMBERS: Final = struct.Struct("!HII")
+_COUNTED: Final = struct.Struct("!HIIIBHx")
 """The same and, in place of the time of sending, a transport-wide number."""
-_SHOWN_EXTENSIONS = 0xBEDE0002
-_NUMBER_ELEMENT = TRANSPORT_SEQUENCE_ID << 4 | 1
-_SEND_TIME_START = 17
-_SEND_TIME_END = 20
-_WAIT_START, _WAIT_END = 20, 24
+_SHOWN_EXTENSIONS: Final = 0xBEDE0002
+_NUMBER_ELEMENT: Final = TRANSPORT_SEQUENCE_ID << 4 | 1
+_SEND_TIME_START: Final = 17
+_SEND_TIME_END: Final = 20
+_WAIT_START: Final = 20
+_WAIT_END: Final = 24
 """In the header of pictures."""
-_LARGEST_TAG_BYTES = 16
-_RTX_HEADER_BYTES = 2
-_MOST_REPEATED = 64
+_LARGEST_TAG_BYTES: Final = 16
+_RTX_HEADER_BYTES: Final = 2
+_MOST_REPEATED: Final = 64
 
 
 def absolute_send_time(now: float) -> bytes:
@@ -57,7 +64,7 @@ class FanOut:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._pending: dict[ReceiveLog, tuple[UpTrack, list[Packet]]] = {}
-        self._paced: dict[Pace, ReceiverLink] = {}
+        self._paced: dict[Pace, SubscribeLink] = {}
         """Those of which something waits, and whose they are."""
         self._now = 0.0
         self.failures = 0
@@ -127,9 +134,10 @@ class FanOut:
                 numbered = down.numbered
                 number = numbered.following if numbered is not None else 0
                 refused = False
-                for data, size, sequence, timestamp, packet in parts:
+                data = burst.laid_out(overhead)
+                view[at : at + len(data)] = data
+                for _, size, sequence, timestamp, packet in parts:
                     end = at + size
-                    view[at:end] = data
                     out, time = (sequence + sequence_offset) & 0xFFFF, (timestamp + timestamp_offset) & 0xFFFFFFFF
                     if number:
                         counted(view, at + 2, out, time, ssrc, _SHOWN_EXTENSIONS, _NUMBER_ELEMENT, number & 0xFFFF)

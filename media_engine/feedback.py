@@ -10,20 +10,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import Final
 
 from media_engine.rtp import unwrap
 
-_HEADER = struct.Struct("!BBHIIHH")
-_TICK_SECONDS = 0.00025
-_REFERENCE_TICKS = 256  # 64 ms
-_MAX_STATUSES = 400
-_MAX_JUMP = 1000
-_MOST_AT_ONCE = 16
+_HEADER: Final = struct.Struct("!BBHIIHH")
+_TICK_SECONDS: Final = 0.00025
+_REFERENCE_TICKS: Final = 256  # 64 ms
+_MAX_STATUSES: Final = 400
+_MAX_JUMP: Final = 1000
+_MOST_AT_ONCE: Final = 16
 """Feedbacks of one call. One or two are enough for whom counts on by one, however fast they send."""
 _MISSING, _SMALL, _LARGE = 0, 1, 2
-_MOST_TOLD = 8192
+_MOST_TOLD: Final = 8192
 """Packets that one feedback says something about: far more than two seconds of any way that we send by."""
-_MOST_LEFT_OVER = 3
+_MOST_LEFT_OVER: Final = 3
 """Bytes behind the last arrival: some senders fill words without the padding bit."""
 
 

@@ -9,12 +9,13 @@ The hot path in `fanout.py` reads the offsets of the current epoch directly; thi
 
 import random
 from dataclasses import dataclass
+from typing import Final
 
 from media_engine.packet_cache import Packet
 from media_engine.receive_log import ReceiveLog
 from media_engine.rtp import unwrap
 
-_MAX_EPOCHS = 8
+_MAX_EPOCHS: Final = 8
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ class Forwarder:
         return None
 
 
-_NEVER = 1 << 62
+_NEVER: Final = 1 << 62
 
 
 def renumbered(packet: Packet, epoch: Epoch, ssrc: int) -> bytearray:

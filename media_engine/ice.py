@@ -142,7 +142,7 @@ class IceTransport:
                 self._unproved = None
             self.address = address
         if len(self.addresses) - len(gone) > _MAX_ADDRESSES:
-            gone.append(next(known for known in self.addresses if known not in (self.address, *gone)))
+            gone.append(next(known for known in self.addresses if known != self.address and known not in gone))
         for lost in gone:
             del self.addresses[lost]
         return gone

@@ -8,7 +8,7 @@ import secrets
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from media_engine import rtcp
 from media_engine.allowance import Allowance
@@ -20,13 +20,13 @@ from media_engine.srtp import SrtpPair
 from media_engine.transport import RtpTransport
 from media_engine.wiring import Wiring
 
-SSRC = struct.Struct("!I")
+SSRC: Final = struct.Struct("!I")
 """Where it lies: byte 8 of RTP, byte 4 of RTCP."""
-_MIN_SRTP_BYTES = 24
+_MIN_SRTP_BYTES: Final = 24
 """A fixed header, or an RTCP header with its index, and the shortest tag."""
 
 
-_MOST_REPORTS_AT_ONCE = 40
+_MOST_REPORTS_AT_ONCE: Final = 40
 """One may cost a tenth of a millisecond, and everybody's media wait for it."""
 
 

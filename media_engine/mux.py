@@ -10,7 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from media_engine import stun
 from media_engine.allowance import Allowance
@@ -22,12 +22,12 @@ from media_engine.native import DATAGRAM_BYTES
 from media_engine.return_check import ReturnChecks
 from media_engine.streams import Streams
 
-_STEAL_AFTER_SECONDS = 5.0
-_REASONS = (
+_STEAL_AFTER_SECONDS: Final = 5.0
+_REASONS: Final = (
     *("stranger", "oversized", "stun_malformed", "stun_unknown", "stun_replayed", "stun_unproved", "stun_rate"),
     *("send_full", "send_error", "failed", "tcp_unproven", "tcp_oversized", "tcp_slow"),
 )
-_MOST_READS = 4
+_MOST_READS: Final = 4
 """Before the loop has its turn."""
 
 

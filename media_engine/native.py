@@ -9,11 +9,11 @@ import contextlib
 import ctypes
 import struct
 import sys
-from typing import Any
+from typing import Any, Final
 
 import pylibsrtp
 
-DATAGRAM_BYTES = 2048
+DATAGRAM_BYTES: Final = 2048
 """Room for one received datagram. A larger one is no media."""
 
 PRIVATE_NAMES = (

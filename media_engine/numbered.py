@@ -5,11 +5,12 @@ together. Sound has no number here: what is sent again under the same RTP number
 """
 
 from collections import deque
+from typing import Final
 
 from media_engine.feedback import TransportFeedback
 from media_engine.rtp import unwrap
 
-_MOST_RUNS = 512
+_MOST_RUNS: Final = 512
 """Some seconds' worth. What has fallen out of them is not known any more, and nothing is concluded from it."""
 
 Run = tuple[int, int, float, int]

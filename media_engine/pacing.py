@@ -10,20 +10,20 @@ leave, and an epoch ends when a grant does (`Forwarder.pause`).
 
 import math
 from collections import deque
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from media_engine.burst import MOST_TOGETHER
 from media_engine.forwarder import Epoch
 from media_engine.packet_cache import Packet
 from media_engine.tracks import DownTrack
 
-_LUMP_SECONDS = 0.05
+_LUMP_SECONDS: Final = 0.05
 """What leaves in so long may leave at once: a picture that belongs to the rate does."""
-_LEAST_LUMP_OCTETS = 2_500
-_MOST_WAITING_SECONDS = 1.0
-_MOST_WAITING_OCTETS = 1 << 20
-_MOST_REPAIRS = 256
-REPAIR_OCTETS = 1_200
+_LEAST_LUMP_OCTETS: Final = 2_500
+_MOST_WAITING_SECONDS: Final = 1.0
+_MOST_WAITING_OCTETS: Final = 1 << 20
+_MOST_REPAIRS: Final = 256
+REPAIR_OCTETS: Final = 1_200
 """What a repair is taken to be while it waits; most packets of a picture are about as large."""
 
 

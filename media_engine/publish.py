@@ -8,7 +8,7 @@ says it.
 import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from media_engine import red, rtcp, sdp, sdp_write
 from media_engine.datagrams import Slot
@@ -26,13 +26,13 @@ from media_engine.wiring import Wiring
 
 # Fixed header and extension block of every packet that receivers get: abs-send-time, for sound the level of it, and for
 # pictures room for how long they are to wait (`waiting.py`), which is padding until somebody writes there.
-_PLAIN = struct.Struct("!BBHIIHHB3s")
-_SHOWN = struct.Struct("!BBHIIHHB3s4x")
-_LEVELLED = struct.Struct("!BBHIIHHB3sBBH")
-_SEND_TIME_ELEMENT = sdp_write.ABSOLUTE_SEND_TIME_ID << 4 | 2
-_LEVEL_ELEMENT = sdp_write.AUDIO_LEVEL_ID << 4
-_MAX_REQUESTS = 64
-_METER_SECONDS = 0.5
+_PLAIN: Final = struct.Struct("!BBHIIHHB3s")
+_SHOWN: Final = struct.Struct("!BBHIIHHB3s4x")
+_LEVELLED: Final = struct.Struct("!BBHIIHHB3sBBH")
+_SEND_TIME_ELEMENT: Final = sdp_write.ABSOLUTE_SEND_TIME_ID << 4 | 2
+_LEVEL_ELEMENT: Final = sdp_write.AUDIO_LEVEL_ID << 4
+_MAX_REQUESTS: Final = 64
+_METER_SECONDS: Final = 0.5
 
 
 class PublishOwner(LinkOwner, Protocol):
@@ -185,13 +185,15 @@ class PublishLink(Link):
         for slot in slots:
             view = slot.view
             ssrc = SSRC.unpack_from(view, 8)[0]
-            if ssrc not in known and not self._may_add_ssrc():
+            is_new = ssrc not in known
+            if is_new and not self._may_add_ssrc():
                 continue
             size = srtp.unprotect(slot.place, slot.size)
             if not size:
                 self.dropped["srtp"] += 1
                 continue
-            known.add(ssrc)
+            if is_new:
+                known.add(ssrc)
             try:
                 header.read(view, size)
             except ValueError:

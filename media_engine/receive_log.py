@@ -5,21 +5,22 @@ Answers three questions about a received SSRC: is this packet new, which sequenc
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from media_engine.rtp import unwrap
 
-_WINDOW = 1024
-_MASK = _WINDOW - 1
-_UNSEEN = -(1 << 62)
-_MAX_MISSING = 256
-_MAX_TRIES = 8
-_UNKNOWN_RETRY_SECONDS = 0.1
-_LEAST_RETRY_SECONDS = 0.02
-_MOST_RETRY_SECONDS = 0.5
-_TOO_SOON = 0.9
-_RETRY_FACTOR = 1.25
+_WINDOW: Final = 1024
+_MASK: Final = _WINDOW - 1
+_UNSEEN: Final = -(1 << 62)
+_MAX_MISSING: Final = 256
+_MAX_TRIES: Final = 8
+_UNKNOWN_RETRY_SECONDS: Final = 0.1
+_LEAST_RETRY_SECONDS: Final = 0.02
+_MOST_RETRY_SECONDS: Final = 0.5
+_TOO_SOON: Final = 0.9
+_RETRY_FACTOR: Final = 1.25
 """Asked again before the answer can be here, a publisher sends twice what its way may hardly carry once."""
-_REPEAT_SECONDS = 0.02
+_REPEAT_SECONDS: Final = 0.02
 """After this a request is said once more on a lossy way. libwebrtc answers only one of two within a round trip."""
 
 

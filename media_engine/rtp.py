@@ -6,11 +6,12 @@ the payload starts and ends. The payload is opaque. Also sequence arithmetic, sh
 
 import contextlib
 import struct
+from typing import Final
 
-FIXED_HEADER = struct.Struct("!BBHII")
-_EXTENSION_HEADER = struct.Struct("!HH")
-ONE_BYTE_PROFILE = 0xBEDE
-TWO_BYTE_PROFILE = 0x1000
+FIXED_HEADER: Final = struct.Struct("!BBHII")
+_EXTENSION_HEADER: Final = struct.Struct("!HH")
+ONE_BYTE_PROFILE: Final = 0xBEDE
+TWO_BYTE_PROFILE: Final = 0x1000
 
 
 class RtpHeader:
@@ -138,10 +139,10 @@ class _Layout:
         self.tags = int.from_bytes(block) & self.mask
 
 
-_MAX_LAYOUTS = 64
-_MAX_LAYOUT_WORDS = 8
-_PLAIN_START = struct.Struct("!BBHIIHH")
-_PLAIN_FIRST_BYTE = 0x90
+_MAX_LAYOUTS: Final = 64
+_MAX_LAYOUT_WORDS: Final = 8
+_PLAIN_START: Final = struct.Struct("!BBHIIHH")
+_PLAIN_FIRST_BYTE: Final = 0x90
 """Version 2, an extension block, neither padding nor contributing sources: what browsers send nearly always."""
 
 

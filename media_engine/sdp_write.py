@@ -7,23 +7,24 @@ client's text is copied except mids, rids, payload types, profiles and extension
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from media_engine import sdp
 from media_engine.codecs import AV1, H264, OPUS, PICTURES, VP8, VP9
 from media_engine.sdp import Codec, Description, Section
 
 # What every receiver is offered, so that one canonical packet fits all of them.
-PAYLOAD_TYPES = {OPUS: 111, VP8: 96, VP9: 98, AV1: 100, H264: 102}
-RTX_PAYLOAD_TYPES = {OPUS: -1, VP8: 97, VP9: 99, AV1: 101, H264: 103}
-OPUS_PAYLOAD_TYPE = PAYLOAD_TYPES[OPUS]
-RED_PAYLOAD_TYPE = 63
-VP8_PAYLOAD_TYPE = PAYLOAD_TYPES[VP8]
+PAYLOAD_TYPES: Final = {OPUS: 111, VP8: 96, VP9: 98, AV1: 100, H264: 102}
+RTX_PAYLOAD_TYPES: Final = {OPUS: -1, VP8: 97, VP9: 99, AV1: 101, H264: 103}
+OPUS_PAYLOAD_TYPE: Final = PAYLOAD_TYPES[OPUS]
+RED_PAYLOAD_TYPE: Final = 63
+VP8_PAYLOAD_TYPE: Final = PAYLOAD_TYPES[VP8]
 _OUR_RED = RED_PAYLOAD_TYPE, OPUS_PAYLOAD_TYPE
 """The payload type of redundancy for receivers, and of what is in it."""
-AUDIO_LEVEL_ID = 1
-ABSOLUTE_SEND_TIME_ID = 2
-TRANSPORT_SEQUENCE_ID = 3
-PLAYOUT_DELAY_ID = 5
+AUDIO_LEVEL_ID: Final = 1
+ABSOLUTE_SEND_TIME_ID: Final = 2
+TRANSPORT_SEQUENCE_ID: Final = 3
+PLAYOUT_DELAY_ID: Final = 5
 MAX_ENCODINGS = 3
 OFFERED_PROFILE = "42e01f"
 """Constrained baseline, which every browser names. Decoders take what encoders send of higher ones, too."""

@@ -8,68 +8,60 @@ functions are used instead.
 import contextlib
 import ctypes
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Final
 
 import pylibsrtp
 
 from media_engine import native
 from media_engine.native import DATAGRAM_BYTES, IN_PLACE, Memory
 
-_TAG_BYTES = {"SRTP_AES128_CM_SHA1_80": 10}
-_GCM_TAG_BYTES = 16
-TRAILER_BYTES = 160
+_TAG_BYTES: Final = {"SRTP_AES128_CM_SHA1_80": 10}
+_GCM_TAG_BYTES: Final = 16
+TRAILER_BYTES: Final = 160
 """Room for tag, SRTCP index and MKI behind a packet (srtp.h: SRTP_MAX_TRAILER_LEN and SRTP_MAX_SRTCP_TRAILER_LEN)."""
 
-length: Any = native.ffi.new("int *") if IN_PLACE else [0]
+length: Final[Any] = native.ffi.new("int *") if IN_PLACE else [0]
 """The number that libsrtp reads a size from and writes one to: `length[0]`. One thread, one call at a time."""
 
 
-class SrtpPair(Protocol):
-    """The two directions of one transport. Sizes are in bytes; a result of 0 means refused, and nothing was written."""
-
-    cipher: str
-    """The name of its profile (RFC 5764, RFC 7714)."""
-    overhead: int
-    """Bytes that `protect` adds to an RTP packet: the profile's tag."""
-    tx: Any
-    seal: Any
-    """What the fan-out calls itself: `seal(tx, place, length)` encrypts the packet of `length[0]` bytes at `place` and
-    returns something true when it refused."""
-
-    def unprotect(self, place: Any, size: int) -> int:
-        """Decrypt the RTP packet at `place`; the size of the plain packet."""
-
-    def unprotect_rtcp(self, place: Any, size: int) -> int:
-        """Decrypt the RTCP packet at `place`; the size of the plain packet."""
-
-    def protect(self, place: Any, size: int) -> int:
-        """Encrypt the RTP packet at `place`; the size of the datagram."""
-
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        """Encrypt one RTCP packet; empty when refused."""
-
-    def retire(self, ssrcs: Iterable[int]) -> None:
-        """Forget what is kept for sending these SSRCs, which must never be used again on this transport."""
+_unprotect: Final[Any] = native.srtp_unprotect if IN_PLACE else None
 
 
-class _Sessions:
-    """The two libsrtp sessions; holding them keeps what pointers into them point at."""
+class SrtpPair:
+    """The two directions of one transport. Sizes are in bytes; a result of 0 means refused, and nothing was written.
+
+    `cipher` is the name of its profile (RFC 5764, RFC 7714), `overhead` how many bytes `protect` adds to an RTP packet:
+    the profile's tag. What the fan-out calls itself is `seal(tx, place, length)`: it encrypts the packet of `length[0]`
+    bytes at `place` and returns something true when it refused.
+    """
 
     tx: Any
     seal: Any
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
-        self._rx_session, self._tx_session = rx, tx
+        self._rx_session, self._tx_session = rx, tx  # holding them keeps what pointers into them point at
         self.cipher = cipher
-        self.overhead = _TAG_BYTES.get(cipher, _GCM_TAG_BYTES)
+        self.overhead: int = _TAG_BYTES.get(cipher, _GCM_TAG_BYTES)
+
+    def unprotect(self, place: Any, size: int) -> int:
+        """Decrypt the RTP packet at `place`; the size of the plain packet."""
+        raise NotImplementedError
+
+    def unprotect_rtcp(self, place: Any, size: int) -> int:
+        """Decrypt the RTCP packet at `place`; the size of the plain packet."""
+        raise NotImplementedError
 
     def protect(self, place: Any, size: int) -> int:
-        """See SrtpPair."""
+        """Encrypt the RTP packet at `place`; the size of the datagram."""
         length[0] = size
         return 0 if self.seal(self.tx, place, length) else size + self.overhead
 
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        """Encrypt one RTCP packet; empty when refused."""
+        raise NotImplementedError
+
     def retire(self, ssrcs: Iterable[int]) -> None:
-        """See SrtpPair."""
+        """Forget what is kept for sending these SSRCs, which must never be used again on this transport."""
         for ssrc in ssrcs:
             with contextlib.suppress(pylibsrtp.Error):  # nothing was ever sent on it
                 self._tx_session.remove_stream(ssrc)
@@ -78,7 +70,7 @@ class _Sessions:
 _report = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
 
 
-class InPlaceSrtp(_Sessions):
+class InPlaceSrtp(SrtpPair):
     """libsrtp on the engine's own memory."""
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
@@ -90,7 +82,7 @@ class InPlaceSrtp(_Sessions):
     def unprotect(self, place: Any, size: int) -> int:
         """See SrtpPair."""
         length[0] = size
-        if native.srtp_unprotect(self._rx, place, length):
+        if _unprotect(self._rx, place, length):
             return 0
         plain: int = length[0]
         return plain
@@ -115,7 +107,7 @@ class InPlaceSrtp(_Sessions):
         return bytes(_report.view[: length[0]])
 
 
-class PublicSrtp(_Sessions):
+class PublicSrtp(SrtpPair):
     """The same by pylibsrtp's public functions: slower, and packets above 1,356 bytes are refused by its buffer."""
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:

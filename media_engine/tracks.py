@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from media_engine.codecs import OPUS, VP8
 from media_engine.forwarder import Forwarder
 from media_engine.grants import Source
-from media_engine.ice import IceTransport
 from media_engine.numbered import Numbered
 from media_engine.packet_cache import PacketCache
 from media_engine.receive_log import ReceiveLog
 from media_engine.rtcp import ReportBlock, SenderReport
 from media_engine.sdp_write import RTX_PAYLOAD_TYPES
-from media_engine.srtp import SrtpPair
 from media_engine.voices import Loudness
 from media_engine.waiting import Waiting
 
 if TYPE_CHECKING:
-    from media_engine.link import LinkOwner
-    from media_engine.pacing import Pace
+    from media_engine.subscribe import SubscribeLink
 
 AUDIO_CLOCK_RATE = 48000
 VIDEO_CLOCK_RATE = 90000
@@ -40,20 +37,6 @@ _NOT_COMING_SECONDS = 1.5
 
 TrackKey = tuple[str, Source]
 """Publisher and source: what a receiver subscribes to, whichever transport or SSRC carries it today."""
-
-
-class ReceiverLink(Protocol):
-    """The way to one receiver, as the hot path sees it. `pace` says how much of pictures may leave at once."""
-
-    peer_id: str
-    srtp: SrtpPair | None
-    ice: IceTransport
-    pace: Pace
-    owner: LinkOwner
-
-    @property
-    def session(self) -> object:
-        """What it belongs to, by identity."""
 
 
 class UpTrack:
@@ -268,7 +251,7 @@ class DownTrack:
         "wants_report",
     )
 
-    def __init__(self, link: ReceiverLink, mid: str, kind: str, ssrc: int, rtx_ssrc: int) -> None:
+    def __init__(self, link: SubscribeLink, mid: str, kind: str, ssrc: int, rtx_ssrc: int) -> None:
         self.link = link
         self.mid = mid
         self.kind = kind
