@@ -15,14 +15,6 @@ from setuptools.command.build_ext import build_ext
 
 from media_engine import compiled
 
-# What a packet passes through, and what inherits from that: interpreted classes can't have a compiled parent.
-MODULES = (
-    *("allocation", "allowance", "burst", "codecs", "datagrams", "descriptor", "doubling", "downlink", "draining"),
-    *("estimator", "fanout", "feedback", "forwarder", "h264", "ice", "link", "mux", "numbered", "pacing"),
-    *("packet_cache", "publish", "receive_log", "repairs", "rtcp", "rtp", "srtp", "streams", "stun", "subscribe"),
-    *("tracks", "tripwire", "voices", "vp8", "vp9", "waiting", "watch", "way"),
-)
-
 
 class Build(build_ext):
     """Builds anew, and notes at the end which sources it was."""
@@ -37,7 +29,7 @@ setup(
     name="media_engine",
     packages=[],
     ext_modules=mypycify(
-        ["--config-file=", "--strict", *(f"media_engine/{name}.py" for name in MODULES)],
+        ["--config-file=", "--strict", *(f"media_engine/{name}.py" for name in compiled.HOT)],
         group_name="media_engine.hot",
         opt_level="2",
         debug_level="0",

@@ -23,7 +23,7 @@ from media_engine.srtp import TRAILER_BYTES, length
 from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
 
 if TYPE_CHECKING:
-    from media_engine.subscribe import SubscribeLink
+    from media_engine.lines import Lines
 
 _NUMBERS: Final = struct.Struct("!HII")
 _COUNTED: Final = struct.Struct("!HIIIBHx")
@@ -64,7 +64,7 @@ class FanOut:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._pending: dict[ReceiveLog, tuple[UpTrack, list[Packet]]] = {}
-        self._paced: dict[Pace, SubscribeLink] = {}
+        self._paced: dict[Pace, Lines] = {}
         """Those of which something waits, and whose they are."""
         self._now = 0.0
         self.failures = 0

@@ -23,7 +23,7 @@ from media_engine.voices import Loudness
 from media_engine.waiting import Waiting
 
 if TYPE_CHECKING:
-    from media_engine.subscribe import SubscribeLink
+    from media_engine.lines import Lines
 
 AUDIO_CLOCK_RATE = 48000
 VIDEO_CLOCK_RATE = 90000
@@ -251,7 +251,7 @@ class DownTrack:
         "wants_report",
     )
 
-    def __init__(self, link: SubscribeLink, mid: str, kind: str, ssrc: int, rtx_ssrc: int) -> None:
+    def __init__(self, link: Lines, mid: str, kind: str, ssrc: int, rtx_ssrc: int) -> None:
         self.link = link
         self.mid = mid
         self.kind = kind
