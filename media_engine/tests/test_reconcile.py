@@ -7,6 +7,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pylibsrtp
@@ -234,25 +235,30 @@ class ReconcileWalk(EngineTestCase):
 
     async def test_of_what_one_says_the_connections_of_others_are_not_made_anew(self) -> None:
         """What it is for: coming, going and negotiating in a large meeting."""
-        for name in NAMES:
-            self.engine.set_grants("session", name, Grants(frozenset(SOURCES), True, self.clock() + 60))
-            self.engine.open_subscribe("session", name, True)
-        looked: list[str] = []
-        for peer in self.session.peers.values():
-            assert peer.subscribe is not None
-            allocate = peer.subscribe.allocate
+        await self.meeting()
+        looked: set[str] = set()
 
-            def note(rates: Any, now: float, name: str = peer.peer_id, allocate: Any = allocate) -> bool:
-                looked.append(name)
-                return bool(allocate(rates, now))
+        @dataclass(frozen=True)
+        class Noted(Grants):
+            """Says who is asked about."""
 
-            peer.subscribe.allocate = note  # type: ignore[method-assign]
-        grants = Grants(frozenset(), True, self.clock() + 60)
-        self.engine.set_grants("session", "ben", grants)
-        self.engine.set_grants("session", "late", grants)
+            name: str = ""
+
+            def may_receive(self, publisher_id: str, source: Source, now: float) -> bool:
+                looked.add(self.name)
+                return super().may_receive(publisher_id, source, now)
+
+        everything = frozenset(SOURCES), True, self.clock() + 60
+        for name, peer in self.session.peers.items():
+            peer.grants = Noted(*everything, name=name)
+        self.engine.set_grants("session", "ben", Noted(*everything, receive=frozenset(), name="ben"))
+        self.engine.set_grants("session", "late", Grants(*everything))
         self.engine.revoke("session", "late")
-        self.publish("anna", random.Random(1))
-        self.assertEqual(looked, ["ben"])
-        (track, *_) = self.session.peers["anna"].publish.tracks.values()  # type: ignore[union-attr]
-        self.move(track, begins=True)
-        self.assertEqual(sorted(looked[1:]), sorted(NAMES))
+        named = {"0": Source.MICROPHONE, "1": Source.CAMERA, "2": Source.SCREEN}
+        self.engine.answer_publish("session", "anna", publish_offer(self.transport, named, 7), named)
+        self.assertEqual(looked, {"ben"})
+        anna = self.session.peers["anna"]
+        assert anna.publish is not None
+        screen = next(track for track in anna.publish.tracks.values() if track.key[1] is Source.SCREEN)
+        self.move(screen, begins=True)
+        self.assertEqual(looked, set(NAMES))
