@@ -6,6 +6,8 @@ serve; `media_engine/compiled.py` says when the result is used.
 
 import os
 import shutil
+import subprocess
+import sys
 
 os.environ["MEDIA_ENGINE_COMPILED"] = "no"  # what is about to be replaced must not be loaded
 
@@ -17,12 +19,20 @@ from media_engine import compiled
 
 
 class Build(build_ext):
-    """Builds anew, and notes at the end which sources it was."""
+    """Builds anew, notes which sources it was, and takes back what can't be loaded."""
 
     def run(self) -> None:
         shutil.rmtree(compiled.BUILT, ignore_errors=True)
         super().run()
         compiled.MADE_FROM.write_text(compiled.fingerprint() + "\n")
+        loaded = subprocess.run(
+            [sys.executable, "-c", "import media_engine"],
+            check=False,
+            env=os.environ | {"MEDIA_ENGINE_COMPILED": "yes"},
+        )
+        if loaded.returncode:
+            shutil.rmtree(compiled.BUILT)
+            raise SystemExit("what was compiled can't be loaded and is taken away again")
 
 
 setup(
