@@ -2,7 +2,7 @@
 
 Whatever happens upstream (late start, mute, another source on the same m-line, later another layer), the receiver sees
 one SSRC with gapless sequence numbers, a steady timestamp and monotonic picture ids (VP8, VP9). Every stretch of
-packets with the same offsets is an *epoch*; old epochs are kept for answering retransmission requests.
+packets with the same offsets, in one form, is an *epoch*; old epochs are kept for answering retransmission requests.
 
 The hot path in `fanout.py` reads the offsets of the current epoch directly; this file decides them.
 """

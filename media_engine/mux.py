@@ -1,7 +1,7 @@
 """The one UDP port: splits datagrams by their first byte (RFC 7983) and finds the transport they belong to.
 
-STUN goes to ICE-lite, found by user name; everything else is taken from validated addresses only. Strangers get no
-answer, no log line and no memory. Works on any asyncio loop that has `add_reader`.
+STUN goes to ICE-lite, found by user name, or by what it answers; everything else is taken from validated addresses
+only. Strangers get no answer, no log line and no memory. Works on any asyncio loop that has `add_reader`.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The publishing transport of one peer: from a decrypted packet to the canonical one that every receiver is sent.
 
-Learns which SSRC belongs to which m-line, unwraps retransmissions, drops duplicates, keeps the reports and requests
-that a browser needs in order to send well. Whether anybody may have the packet is not decided here: `UpTrack.downs`
-says it.
+Learns which SSRC belongs to which m-line, unwraps retransmissions and redundancy (RED), drops duplicates, keeps the
+reports and requests that a browser needs in order to send well. Whether anybody may have the packet is not decided
+here: `UpTrack.downs` says it.
 """
 
 import struct

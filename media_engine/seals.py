@@ -1,4 +1,7 @@
-"""Whether streams of an end-to-end encrypted session are sealed: a sample of each now and then (`tripwire.py`)."""
+"""Whether streams of an end-to-end encrypted session are sealed: a sample of each now and then (`tripwire.py`).
+
+Forwards and withdraws nothing: that what is unsealed flows no more is the business of `connections.py`.
+"""
 
 from collections.abc import Sequence
 

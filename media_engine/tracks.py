@@ -2,7 +2,7 @@
 
 An UpTrack is one encoding of what a client publishes on one m-line: a picture may come in several (simulcast, RFC
 8853). A DownTrack is one m-line towards one receiver. They hold state and counters; who may be connected to whom is
-decided in `session.py` alone.
+decided in `connections.py` alone.
 """
 
 from __future__ import annotations
