@@ -63,7 +63,7 @@ class ReturnChecks(Generic[Owner]):
             self.end(check)
         transaction = os.urandom(12)
         attributes = [
-            (stun.MAPPED_USERNAME, username.encode()),
+            (stun.USERNAME, username.encode()),
             (stun.PRIORITY, _PRIORITY),
             (stun.ICE_CONTROLLED, os.urandom(8)),
         ]

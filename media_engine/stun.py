@@ -16,7 +16,7 @@ BINDING_INDICATION = 0x0011
 BINDING_SUCCESS = 0x0101
 BINDING_ERROR = 0x0111
 
-MAPPED_USERNAME = 0x0006
+USERNAME = 0x0006
 MESSAGE_INTEGRITY = 0x0008
 ERROR_CODE = 0x0009
 XOR_MAPPED_ADDRESS = 0x0020
@@ -54,7 +54,7 @@ class StunMessage:
     def username(self) -> str:
         """The USERNAME attribute, empty when absent or not ASCII."""
         try:
-            return self.attributes.get(MAPPED_USERNAME, b"").decode("ascii")
+            return self.attributes.get(USERNAME, b"").decode("ascii")
         except UnicodeDecodeError:
             return ""
 

@@ -142,7 +142,7 @@ class ClientTransport:
     def binding_request(self, *, nominate: bool = True, password: str | None = None, role: int | None = None) -> bytes:
         """An authenticated connectivity check."""
         attributes = [
-            (stun.MAPPED_USERNAME, f"{self.remote_ufrag}:{self.ice.ufrag}".encode()),
+            (stun.USERNAME, f"{self.remote_ufrag}:{self.ice.ufrag}".encode()),
             (stun.PRIORITY, struct.pack("!I", 1)),
             (role or stun.ICE_CONTROLLING, bytes(8)),
         ]

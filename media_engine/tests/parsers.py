@@ -35,7 +35,7 @@ def read_answer(data: bytes) -> None:
     """What comes to an address that was asked, as if it were the answer. Without the password nothing is."""
     checks: ReturnChecks[str] = ReturnChecks()
     address = ("192.0.2.1", 9)
-    request = stun.StunMessage(stun.BINDING_REQUEST, bytes(12), 100, {stun.MAPPED_USERNAME: b"ours:theirs"})
+    request = stun.StunMessage(stun.BINDING_REQUEST, bytes(12), 100, {stun.USERNAME: b"ours:theirs"})
     check = checks.begin("", address, request, b"a password that nobody has guessed", 0.0)
     answer = data[:8] + check.transaction + data[20:]
     for datagram in (data, answer):

@@ -187,7 +187,7 @@ class StunTests(TestCase):
     REQUEST = stun.encode(
         stun.BINDING_REQUEST,
         bytes(range(12)),
-        [(stun.MAPPED_USERNAME, b"ours:theirs"), (stun.PRIORITY, bytes(4)), (stun.USE_CANDIDATE, b"")],
+        [(stun.USERNAME, b"ours:theirs"), (stun.PRIORITY, bytes(4)), (stun.USE_CANDIDATE, b"")],
         b"password",
     )
 
@@ -199,13 +199,13 @@ class StunTests(TestCase):
         self.assertFalse(stun.integrity_holds(self.REQUEST, message, b"passwort"))
 
     def test_a_message_without_integrity_is_not_authenticated(self) -> None:
-        bare = stun.encode(stun.BINDING_REQUEST, bytes(12), [(stun.MAPPED_USERNAME, b"ours:theirs")], None)
+        bare = stun.encode(stun.BINDING_REQUEST, bytes(12), [(stun.USERNAME, b"ours:theirs")], None)
         self.assertFalse(stun.integrity_holds(bare, stun.decode(bare), b""))
 
     def test_attributes_behind_the_integrity_are_ignored(self) -> None:
         end = stun.decode(self.REQUEST).integrity_offset + 24
         tail = struct.pack("!HH", stun.USE_CANDIDATE, 0)
-        bare = stun.encode(stun.BINDING_REQUEST, bytes(12), [(stun.MAPPED_USERNAME, b"a:b")], b"password")[:-8]
+        bare = stun.encode(stun.BINDING_REQUEST, bytes(12), [(stun.USERNAME, b"a:b")], b"password")[:-8]
         forged = bare[:2] + struct.pack("!H", len(bare) - 20 + 4) + bare[4:] + tail
         self.assertNotIn(stun.USE_CANDIDATE, stun.decode(forged).attributes)
         self.assertGreater(end, 0)

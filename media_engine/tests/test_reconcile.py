@@ -14,7 +14,8 @@ import pylibsrtp
 
 from media_engine import EngineConfig, Grants, Source, SubscribeOffer
 from media_engine.link import Link
-from media_engine.session import MediaSession, Peer
+from media_engine.peer import Peer
+from media_engine.session import MediaSession
 from media_engine.srtp import SrtpPair, srtp_pair
 from media_engine.tests.client import ClientTransport, EngineTestCase, answer_to, in_codec, publish_offer
 from media_engine.tracks import UpTrack

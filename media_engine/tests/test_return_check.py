@@ -85,9 +85,7 @@ class ForgedTests(ReturnCase):
         transport = ben.subscribing
         assert transport is not None
         name = f"{transport.remote_ufrag}:{transport.ice.ufrag}".encode()
-        bare = stun.encode(
-            stun.BINDING_REQUEST, bytes(12), [(stun.MAPPED_USERNAME, name)], transport.remote_password.encode()
-        )
+        bare = stun.encode(stun.BINDING_REQUEST, bytes(12), [(stun.USERNAME, name)], transport.remote_password.encode())
         self.victim.send(bare)
         await self.hears(anna, ben, b"for ben")
         self.assertEqual(self.victim.came(), [])
@@ -285,7 +283,7 @@ class ConnectionTests(ReturnCase):
 
 class CheckTests(TestCase):
     def request(self, number: int = 0) -> stun.StunMessage:
-        return stun.StunMessage(stun.BINDING_REQUEST, bytes(12), 100, {stun.MAPPED_USERNAME: b"ours:theirs%d" % number})
+        return stun.StunMessage(stun.BINDING_REQUEST, bytes(12), 100, {stun.USERNAME: b"ours:theirs%d" % number})
 
     def test_of_one_transport_four_addresses_are_asked_at_once_and_of_others_as_many(self) -> None:
         checks: ReturnChecks[object] = ReturnChecks()
@@ -314,7 +312,7 @@ class CheckTests(TestCase):
         checks: ReturnChecks[str] = ReturnChecks()
         for size in range(4, 257):
             username = b"u" * 8 + b":" + b"t" * size
-            attributes = [(stun.MAPPED_USERNAME, username), (stun.PRIORITY, bytes(4)), (stun.ICE_CONTROLLING, bytes(8))]
+            attributes = [(stun.USERNAME, username), (stun.PRIORITY, bytes(4)), (stun.ICE_CONTROLLING, bytes(8))]
             datagram = stun.encode(stun.BINDING_REQUEST, bytes(12), attributes, b"p" * 22)
             check = checks.begin("a", ("10.0.0.1", size), stun.decode(datagram), b"p" * 22, 0)
             self.assertLessEqual(len(check.datagram), len(datagram))
