@@ -1,7 +1,8 @@
 """Writes the engine's SDP: answers to publishers, offers to receivers. Pure.
 
-Always ICE-lite, one bundle, rtcp-mux, Opus, and one codec of `codecs.py` for each picture, with RTX. Nothing of a
-client's text is copied except mids, rids, payload types, profiles and extension numbers that the parser has checked.
+Always ICE-lite, one bundle, rtcp-mux, Opus, in RED where it may be, and one codec of `codecs.py` for each picture, with
+RTX. Nothing of a client's text is copied except mids, rids, payload types, profiles and extension numbers that the
+parser has checked.
 """
 
 import ipaddress
@@ -18,7 +19,6 @@ PAYLOAD_TYPES: Final = {OPUS: 111, VP8: 96, VP9: 98, AV1: 100, H264: 102}
 RTX_PAYLOAD_TYPES: Final = {OPUS: -1, VP8: 97, VP9: 99, AV1: 101, H264: 103}
 OPUS_PAYLOAD_TYPE: Final = PAYLOAD_TYPES[OPUS]
 RED_PAYLOAD_TYPE: Final = 63
-VP8_PAYLOAD_TYPE: Final = PAYLOAD_TYPES[VP8]
 _OUR_RED = RED_PAYLOAD_TYPE, OPUS_PAYLOAD_TYPE
 """The payload type of redundancy for receivers, and of what is in it."""
 AUDIO_LEVEL_ID: Final = 1
