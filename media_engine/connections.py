@@ -27,7 +27,7 @@ from media_engine.wiring import Wiring
 class Shared(NamedTuple):
     """What the connections of all receivers depend on. Equal ones have the same tracks, not tracks alike.
 
-    Sources that have ever been live are `seen` and have m-lines, also while they are muted: sound first, `tracks` are
+    Sources that have ever been live are `seen` and have m-lines, sound first, also while they are muted; `tracks` are
     their encodings, smallest first. Of these some are `allowed` to be forwarded, and of those some `live`; in which of
     the `codecs` each is; who is `unheard` as others have the floor.
     """
