@@ -38,6 +38,8 @@ _WAIT_END: Final = 24
 _LARGEST_TAG_BYTES: Final = 16
 _RTX_HEADER_BYTES: Final = 2
 _MOST_REPEATED: Final = 64
+_FURTHEST: Final = 0x7FFF
+"""How far a number may be ahead of the newest that was sent."""
 
 
 def absolute_send_time(now: float) -> bytes:
@@ -120,6 +122,9 @@ class FanOut:
                     or epoch.is_red is not is_red
                 ):
                     self._begin(burst, down)
+                    continue
+                if newest.sequence + epoch.sequence_offset > forwarder.last_sequence + _FURTHEST:
+                    self._leap(burst, down)
                     continue
                 if is_picture:
                     pace = link.pace
@@ -208,12 +213,26 @@ class FanOut:
                 start += size + link.srtp.overhead
 
     def _send_apart(self, burst: Burst, down: DownTrack) -> None:
-        """Send packets one by one, as libsrtp has refused one of them (too old, most likely): the others are good."""
+        """Send packets one by one: where libsrtp has refused one of them (too old, most likely) the others are good."""
         if len(burst.packets) == 1:
             down.refused += 1
             return
         for packet in burst.packets:
             self._send(Burst(burst.upstream, (packet,), is_red=burst.is_red), (down,))
+
+    def _leap(self, burst: Burst, down: DownTrack) -> None:
+        """Begin another stretch rather than leave out so many numbers.
+
+        libsrtp is told 16 bits of a number and takes what is nearest to the newest (RFC 3711, section 3.3.1). What a
+        receiver was not sent it has not counted: a turn further it would use a nonce again.
+        """
+        if len(burst.packets) > 1:
+            self._send_apart(burst, down)
+            return
+        down.forwarder.epoch = None
+        self._begin(burst, down)
+        if down.video and down.up is not None and down.forwarder.epoch is None:
+            down.link.subscribe_owner.request_key_frame(down.link.peer_id, down.up, self._now)
 
     def _begin(self, burst: Burst, down: DownTrack) -> None:
         """Send of `burst` what a receiver gets who has not begun with its upstream and form, or began within it.
@@ -282,7 +301,7 @@ class FanOut:
         epoch, upstream_sequence = found
         packet = up.cache.get(upstream_sequence) if epoch.upstream is up.log else None
         srtp, destination = link.srtp, link.ice.destination
-        if packet is None or srtp is None or destination is None:
+        if packet is None or srtp is None or destination is None or (down.video and down.rtx_payload_type < 0):
             return 0
         data, head = packet.form(epoch.is_red), packet.payload_start
         size = len(data) + (_RTX_HEADER_BYTES if down.video else 0)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import os
+import re
 import socket
 import struct
 
-from media_engine import EngineConfig, OfferRejected, Source, TransportState, stun
+from media_engine import EngineConfig, OfferRejected, Source, TransportState, rtcp, stun
 from media_engine.tests.client import ClientTransport, EngineTestCase, eventually, publish_offer
 from media_engine.tests.interpreted import interpreted
 from media_engine.tests.test_formats import SHORT_ATTRIBUTE
@@ -125,6 +126,60 @@ class StrangerTests(EngineTestCase):
         anna.send_audio(b"still anna")
         await eventually(lambda: [p for p in ben.received if b"still anna" in p])
         self.assertEqual(self.engine.dropped["stun_replayed"], 1)
+
+    async def test_numbers_that_leap_while_nothing_is_sent_stand_for_nothing_that_was_sent(self) -> None:
+        """Guard: `FanOut._leap`. A turn of 65,536 further, libsrtp takes a number for one that it has sealed before."""
+        anna, ben = await self.pair()
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        published = self.engine._sessions["session"].peers["anna"].publish
+        assert (
+            link is not None and published is not None and anna.publishing is not None and ben.subscribing is not None
+        )
+        transport = ben.subscribing
+        turns = dict(anna.sequence)
+        anna.send_audio(b"before")
+        anna.send_video(b"before")
+        await eventually(lambda: len(transport.sealed) == 4)
+        there, link.ice.destination = link.ice.destination, None
+        for leap in (0x7FFF, 0xFFFE):
+            anna.sequence = {source: (number + leap) & 0xFFFF for source, number in turns.items()}
+            anna.send_audio(b"to nobody")
+            anna.send_video(b"to nobody")
+        await eventually(lambda: [track.packets for track in published.tracks.values()] == [5, 5])
+        link.ice.destination, anna.sequence = there, turns
+        asked = len(anna.publishing.reports)
+        self.clock.advance(1.0)  # key frames are asked for no sooner
+        anna.send_video(b"middle", key=False)
+        anna.send_audio(b"after")
+        await eventually(lambda: any(p.endswith(b"after") for p in ben.received), "sound is refused as seen before")
+        wanted = lambda: [one for one in anna.publishing.reports[asked:] if isinstance(one, rtcp.KeyFrameRequest)]  # noqa: E731
+        await eventually(wanted, "nobody asks for a key frame")
+        anna.send_video(b"after", key=True)
+        await eventually(lambda: len(ben.received) == 6, "a picture is refused as seen before")
+        self.assertEqual(len({packet[2:4] + packet[8:12] for packet in transport.sealed}), len(transport.sealed))
+        self.assertFalse([packet for packet in ben.received if b"nobody" in packet or b"middle" in packet])
+
+    async def test_what_is_to_be_repeated_where_an_answer_has_since_taken_no_repeats_stops_nobody(self) -> None:
+        """Guard: `FanOut._retransmit`, the payload type. What is due for everybody comes after it in the same tick."""
+        _, ben = await self.pair()
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None
+        (down,) = (down for down in link.downs if down.video)
+        fan_out = self.engine._wiring.fan_out
+        link.pace.left = 0.0
+        fan_out.retransmit(down, [down.forwarder.last_sequence & 0xFFFF], self.clock())
+        self.assertTrue(link.pace.is_waiting)
+        self.engine.open_subscribe("session", "ben", fresh=False)
+        offers = len(ben.offers)
+        ben.answer_automatically = False
+        await eventually(lambda: len(ben.offers) > offers)
+        transport = ben.subscribing
+        assert transport is not None
+        answer = re.sub(r"a=rtpmap:97 rtx[^\r]*\r\n", "", ben._answer_to(ben.offers[-1].sdp))
+        self.engine.accept_answer("session", "ben", ben.offers[-1].offer_id, answer)
+        self.assertEqual(down.rtx_payload_type, -1)
+        fan_out.release(self.clock() + 1)
+        self.assertEqual((link.pace.is_waiting, down.retransmitted), (False, 0))
 
     async def test_a_client_hello_from_elsewhere_does_not_disturb_the_real_one(self) -> None:
         """Guard: `UdpMux._drain` takes DTLS from validated addresses only."""
