@@ -288,7 +288,7 @@ class UdpMux:
             # We are lite and always controlled (RFC 8445, section 7.3.1.1).
             reply = stun.error(message.transaction, stun.ROLE_CONFLICT, "Role Conflict", password)
             self._send_no_more_than(len(datagram), reply, address)
-        elif ice.is_reachable(address, now):
+        elif ice.is_reachable(address, now) and self._by_address.get(address) in (None, receiver):
             self._take(receiver, address, message, now)
         else:
             self._ask_back(receiver, address, message, now)

@@ -115,6 +115,20 @@ class ForgedTests(ReturnCase):
         self.assertLessEqual({stun.decode(one).kind for one in came}, {stun.BINDING_REQUEST})
         self.assertLessEqual(sum(map(len, came)), self.victim.sent)
 
+    async def test_who_asks_seldom_keeps_the_address_that_another_names_as_their_first(self) -> None:
+        """Guard: `UdpMux._on_stun`, whose address it is. Firefox asks every 4 to 6 s; the forged one comes between."""
+        anna, ben = await self.pair()
+        self.clock.advance(5.5)
+        mallory = self.client("mallory")
+        mallory.grant()
+        mallory.publishing = ClientTransport(self.engine.port)
+        mallory.publishing.follow(mallory.offer_publish(Source.MICROPHONE))
+        assert anna.publishing is not None
+        anna.publishing.send_raw(mallory.publishing.binding_request())
+        await self.hears(anna, ben, b"still anna")
+        self.assertEqual(self.link("mallory", "publish").ice.addresses, {})
+        await anna.publishing.check()
+
     async def test_an_answer_counts_from_where_was_asked_to_what_was_asked_with_the_password(self) -> None:
         """Guard: `ReturnChecks.find`."""
         anna, ben = await self.pair()
