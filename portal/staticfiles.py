@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ class Storage(CompressedManifestStaticFilesStorage):
     # A pass settles the names one import further; Django's five are too few for our chains, and a settled tree ends it.
     max_post_process_passes = 20
 
+    def get_modified_time(self, name: str) -> datetime:
+        """Long ago, so that collecting replaces every file: a release is older than what was made of the last one."""
+        return datetime.min.replace(tzinfo=UTC)
+
     def post_process(self, paths: dict[str, Any], *args: Any, **options: Any) -> Iterator[tuple[str, str | None, Any]]:
         lean_paths = {name: (Lean(files), path) for name, (files, path) in paths.items()}
         yield from super().post_process(lean_paths, *args, **options)
@@ -71,14 +76,15 @@ def collect() -> None:
 
 
 def _state(root: Path) -> str:
-    """Stands for the sources, the programs and the results: names, sizes and times of files, not what is in them."""
+    """Stands for the sources and the programs, which an upgrade may bring with any time, and for the results, of which
+    names, sizes and times are enough: nobody writes them but us."""
     state = hashlib.sha256(f"{sys.version} {version('django')} {version('servestatic')}".encode())
     ignored = apps.get_app_config("staticfiles").ignore_patterns  # type: ignore[attr-defined]
     found = [Path(files.path(name)) for finder in get_finders() for name, files in finder.list(ignored)]
-    made = [Path(place, name) for place, _, names in os.walk(root) for name in names]
-    programs = [Path(__file__), Path(__file__).with_name("lean_javascript.py")]
-    for base, paths in ((Path("/"), [*programs, *sorted(found)]), (root, sorted(made))):
-        for path in paths:
-            status = path.stat()
-            state.update(f"{path.relative_to(base)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for path in (Path(__file__), Path(__file__).with_name("lean_javascript.py"), *sorted(found)):
+        content = path.read_bytes()
+        state.update(f"{path} {len(content)}\n".encode() + content)
+    for path in sorted(Path(place, name) for place, _, names in os.walk(root) for name in names):
+        status = path.stat()
+        state.update(f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n".encode())
     return state.hexdigest()
