@@ -17,6 +17,9 @@ from setuptools.command.build_ext import build_ext
 
 from media_engine import compiled
 
+# Before they are read: what is edited or upgraded meanwhile is not what was compiled.
+SOURCES = compiled.fingerprint()
+
 
 class Build(build_ext):
     """Builds anew, notes which sources it was, and takes back what can't be loaded."""
@@ -24,7 +27,7 @@ class Build(build_ext):
     def run(self) -> None:
         shutil.rmtree(compiled.BUILT, ignore_errors=True)
         super().run()
-        compiled.MADE_FROM.write_text(compiled.fingerprint() + "\n")
+        compiled.MADE_FROM.write_text(SOURCES + "\n")
         loaded = subprocess.run(
             [sys.executable, "-c", "import media_engine"],
             check=False,
