@@ -346,15 +346,24 @@ class Engine:
     def _tick(self) -> None:
         """What is due for the sessions whose turn it is, and once in `config.tick_seconds` what is for all.
 
-        Whoever was due while the loop was busy has one turn, not several at once.
+        Parts that have become due while the loop was busy are taken together, each once: a loop that is busy all the
+        time would be late for each of them, and allowances are filled up by turns. Whoever was due several times has
+        one turn, not several at once.
         """
         if self._loop is None:
             return
-        self._taken_at = max(self._due_at(), self._loop.time() - self.config.tick_seconds / PARTS)
-        due = self._rota.take()
+        at, tick_seconds = self._loop.time(), self.config.tick_seconds
+        due: list[MediaSession] = []
+        is_first = False
+        for _ in range(PARTS):
+            self._taken_at = max(self._due_at(), at - tick_seconds * (PARTS - 1) / PARTS)
+            due += self._rota.take()
+            is_first |= self._rota.is_first
+            if self._due_at() > at:
+                break
         self._arm()
         now = self.clock()
-        if self._rota.is_first:
+        if is_first:
             self._mux.tick(now)
             self._end_trace(now)
             self._summarise(now)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from unittest import IsolatedAsyncioTestCase, TestCase
 
 from media_engine import Engine, EngineConfig, Source
+from media_engine.link import Link
 from media_engine.rota import PARTS, Rota
 from media_engine.tests.client import Client, ClientTransport, Clock
 
@@ -128,6 +129,18 @@ class TickTests(IsolatedAsyncioTestCase):
         self.clock.advance(ticks * TICK_SECONDS)
         self.loop.pass_until(self.loop.time() + ticks * TICK_SECONDS)
 
+    def publishing(self, sessions: int) -> list[Link]:
+        """The transports of one member each of so many sessions."""
+        links: list[Link] = []
+        for number in range(sessions):
+            anna = Client(self.engine, f"session-{number}", "anna")
+            anna.grant(seconds=1e6)
+            anna.publishing = ClientTransport(self.engine.port)
+            self.addAsyncCleanup(anna.close)
+            anna.offer_publish(Source.MICROPHONE)
+            links += self.engine._sessions[anna.session_id].peers["anna"].links
+        return links
+
     async def test_leases_that_are_over_together_end_within_a_tick_and_not_all_at_once(self) -> None:
         for number in range(30):
             Client(self.engine, f"session-{number}", "anna").grant(seconds=1.0)
@@ -145,14 +158,7 @@ class TickTests(IsolatedAsyncioTestCase):
 
     async def test_a_tick_is_as_long_as_it_is_said_to_be_for_every_session(self) -> None:
         """What a transport may send is filled up by what a tick is worth, with each."""
-        links = []
-        for number in range(12):
-            anna = Client(self.engine, f"session-{number}", "anna")
-            anna.grant(seconds=1e6)
-            anna.publishing = ClientTransport(self.engine.port)
-            self.addAsyncCleanup(anna.close)
-            anna.offer_publish(Source.MICROPHONE)
-            links += self.engine._sessions[anna.session_id].peers["anna"].links
+        links = self.publishing(12)
         a_tick = self.engine.config.max_packets_per_second_per_transport * TICK_SECONDS
         for ticks in (1, 4, 3):
             for link in links:
@@ -164,6 +170,17 @@ class TickTests(IsolatedAsyncioTestCase):
         self.loop.stall(20 * TICK_SECONDS)
         self.pass_ticks(1)
         self.assertLessEqual({link._packets.left for link in links}, {a_tick, 2 * a_tick}, "turns made up for at once")
+
+    async def test_a_loop_that_is_late_for_every_part_keeps_nobody_waiting_for_their_turns(self) -> None:
+        """Turns that came too seldom would drop media of who sends no more than they may."""
+        links = self.publishing(12)
+        a_tick = self.engine.config.max_packets_per_second_per_transport * TICK_SECONDS
+        for link in links:
+            link._packets.left = 0
+        for _ in range(10):
+            self.loop.stall(0.4 * TICK_SECONDS)
+            self.loop.pass_until(self.loop.time())
+        self.assertLessEqual({link._packets.left for link in links}, {4 * a_tick})
 
     async def test_an_idle_engine_wakes_once_in_a_tick_and_a_busy_one_for_each_part(self) -> None:
         self.pass_ticks(20)
