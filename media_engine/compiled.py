@@ -40,12 +40,16 @@ def fingerprint() -> str:
 
 
 def state() -> State:
-    """What there is: something compiled that fits; that doesn't; that isn't wanted; nothing."""
-    if not MADE_FROM.is_file():
+    """What there is: something compiled that fits; that doesn't, or can't be read; that isn't wanted; nothing."""
+    try:
+        made_from = MADE_FROM.read_text("ascii").strip()
+    except FileNotFoundError:
         return "absent"
+    except (OSError, ValueError):
+        made_from = ""
     if os.environ.get("MEDIA_ENGINE_COMPILED", "").lower() in ("no", "0", "false"):
         return "off"
-    return "compiled" if MADE_FROM.read_text().strip() == fingerprint() else "stale"
+    return "compiled" if made_from == fingerprint() else "stale"
 
 
 def tell(log: logging.Logger) -> None:

@@ -51,3 +51,13 @@ def test_it_can_be_done_without(built: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_was_built_halfway_is_nothing(built: Path) -> None:
     compiled.MADE_FROM.unlink()
     assert compiled.search(["/sources"]) == (["/sources"], "absent")
+
+
+@pytest.mark.parametrize("spoilt", ["garbage", "a directory"])
+def test_what_can_not_be_read_is_not_used_and_stops_nothing(built: Path, spoilt: str) -> None:
+    compiled.MADE_FROM.unlink()
+    if spoilt == "garbage":
+        compiled.MADE_FROM.write_bytes(bytes(range(256)))
+    else:
+        compiled.MADE_FROM.mkdir()
+    assert compiled.search(["/sources"]) == (["/sources"], "stale")
