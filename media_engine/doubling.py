@@ -10,6 +10,8 @@ _STILL_LOSSY = 0.004
 _CALM_SECONDS = 30.0
 _MOST_OF_THE_WAY = 0.25
 _MOST_OF_A_FULL_WAY = 0.125
+_LITTLE_BITS_PER_SECOND = 100_000
+"""Two voices. Where little is sent, little is known to get through; so little is what fills no way."""
 
 
 class Doubling:
@@ -28,9 +30,15 @@ class Doubling:
         elif now > self._lossy_at + _CALM_SECONDS:
             self.is_on = False
 
-    def fits(self, sound: float, available: float) -> bool:
-        """Whether there is room for as many bits per second again as `sound` takes."""
-        return self.is_on and sound <= available * _MOST_OF_THE_WAY
+    def fits(self, sound: float, available: float, *, had_queue: bool) -> bool:
+        """Whether there is room for as many bits per second again as `sound` takes, `available` being what may be sent.
+
+        A way that had no queue lately has room for a little, however little is known of it.
+        """
+        room = available * _MOST_OF_THE_WAY
+        if not had_queue:
+            room = max(room, _LITTLE_BITS_PER_SECOND)
+        return self.is_on and sound <= room
 
 
 class Redundancy:

@@ -229,7 +229,7 @@ class SubscribeLink(Lines):
 
     def _double(self, now: float) -> None:
         """Send the sound of the last tick once more, where that helps and nothing else does it."""
-        fits = self.doubling.fits(self._sound, self.downlink.available)
+        fits = self.doubling.fits(self._sound, self.downlink.available, had_queue=self.downlink.had_queue(now))
         for down in self.downs:
             up, newest = down.up, down.forwarder.last_sequence
             is_twice = up is not None and down.is_red and up.redundant_bits_per_second > 0

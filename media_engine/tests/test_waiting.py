@@ -44,8 +44,10 @@ def test_sound_is_doubled_until_next_to_nothing_is_lost_and_only_where_it_fits()
     assert not doubling.is_on
     doubling.on_lost(0.1, 2.0)
     assert doubling.is_on
-    assert doubling.fits(40_000, 300_000)
-    assert not doubling.fits(40_000, 100_000)
+    assert doubling.fits(40_000, 300_000, had_queue=True)
+    assert not doubling.fits(40_000, 100_000, had_queue=True)
+    assert doubling.fits(40_000, 100_000, had_queue=False), "so little is known to get through as so little was sent"
+    assert not doubling.fits(160_000, 500_000, had_queue=False), "four voices may be what fills the way"
     doubling.on_lost(0.01, 20.0)  # a tenth, with two copies
     doubling.on_lost(0.0, 49.0)
     assert doubling.is_on

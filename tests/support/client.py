@@ -28,6 +28,8 @@ from websockets.typing import Origin
 
 Json = dict[str, Any]
 SECONDS = 20.0
+_TELLING = ("type", "reason", "code", "state", "status")
+"""Of a message: what it is, without what it holds."""
 
 
 class DeviceKey:
@@ -250,8 +252,12 @@ class Socket:
                 seen += 1
             return self.close_code is not None
 
-        async with asyncio.timeout(seconds), self._news:
-            await self._news.wait_for(found)
+        try:
+            async with asyncio.timeout(seconds), self._news:
+                await self._news.wait_for(found)
+        except TimeoutError:
+            came = [{key: message[key] for key in _TELLING if key in message} for message in self.messages[-8:]]
+            raise TimeoutError(f"nothing that fits within {seconds:.0f} s; what came last: {came}") from None
         if seen >= len(self.messages):
             raise Closed(self.close_code or 1006)
         return self.messages[seen]
