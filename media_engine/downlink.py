@@ -77,10 +77,12 @@ class Downlink:
     def on_estimate(self, bits_per_second: float, now: float) -> None:
         """An estimate has come. The first one is about what was sent before anything was known."""
         before = self.estimate * _FALL if self.estimate < math.inf else self._proven * _FIRST_FALL
+        # Of less than the least nothing is concluded: where so little comes, an estimate is hardly more than that.
+        bits_per_second = max(float(bits_per_second), _LEAST_BITS_PER_SECOND)
         if bits_per_second < before:
             self._queued_at = now
             self._object(now)
-        self.estimate = max(float(bits_per_second), _LEAST_BITS_PER_SECOND)
+        self.estimate = bits_per_second
 
     def on_round_trip(self, seconds: float, now: float) -> None:
         """A round trip was measured. Where it has grown by a queue, more is sent than gets through.
