@@ -91,7 +91,7 @@ class AskingCase(unittest.IsolatedAsyncioTestCase):
 
     async def set_service(self, url: str) -> Answer:
         """What the administrator's form answers to this address."""
-        form = {"is_on": "on", "url": url, "profile": "signed", "names": "opaque", "lease_seconds": "15"}
+        form = {"is_on": "on", "url": url, "profile": "signed", "names": "opaque", "lease_seconds": "120"}
         if not self.admin.cookie("lintel-csrf"):
             await self.admin.get("/organisation/authorization/")
         return await self.send_form("/organisation/authorization/", form)
