@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from websockets.asyncio.client import connect
@@ -38,8 +39,7 @@ class T30SignallingFloods(IntruderCase):
         """Guard: `Sockets.count_in`."""
         host = await self.host_inside(await self.portal.schedule(HOST))
         others = self.portal.client(f"{self.network[:-1]}9.7" if self.network[-1] != "9" else f"{self.network[:-1]}8.7")
-        for _ in range(50):
-            await self.open(others)
+        await asyncio.gather(*(self.open(others) for _ in range(50)))
         self.assertEqual(await (await self.open(others)).closed(), 4429)
         self.assertEqual((await host.ask("ping"))["type"], "ok")
 
