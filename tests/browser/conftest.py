@@ -10,8 +10,7 @@ import email.policy
 import os
 import re
 import shutil
-import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from portal.tests.process import Server, with_tables
-from tests.support.accounts import PASSWORD, QUICK, Person, make_accounts
+from tests.support import portal
+from tests.support.accounts import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -48,28 +47,12 @@ if (ask) navigator.mediaDevices.getUserMedia = ({ video, ...rest }) => {
 expect.set_options(timeout=30_000)  # of a machine that runs other tests beside this one
 
 
-class Portal:
-    """A portal that listens on a port of its own. `url` has no slash at its end."""
-
-    def __init__(self, data_dir: Path, program: list[str] | None = None, **settings: str) -> None:
-        self.data_dir = with_tables(data_dir)
-        self.program = program
-        self.settings = QUICK | settings
-        self._server = Server(data_dir, program, **self.settings)
-        self._server.__enter__()
+class Portal(portal.Portal):
+    """A portal as people use it. `url` has no slash at its end."""
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self._server.port}"
-
-    @property
-    def server(self) -> Server:
-        """The process, for tests about memory, logs and signals."""
-        return self._server
-
-    def create_people(self, *people: Person, tokens: Iterable[str] = ()) -> dict[str, str]:
-        """Accounts that can sign in; a token for the API for each address in `tokens`."""
-        return make_accounts(self.data_dir, people, tokens, **self.settings)
+        return f"http://localhost:{self.server.port}"
 
     def sign_in(self, page: Page, address: str) -> None:
         """Through the sign-in page, as people do."""
@@ -92,19 +75,6 @@ class Portal:
             if address in str(mail["To"]) and body is not None:
                 links += re.findall(rf"{re.escape(self.url)}/i/[\w-]+", body.get_content())
         return links
-
-    def kill_and_restart(self) -> None:
-        """Ends the process without a word (SIGKILL) and starts it again on the same ports and data."""
-        self._server.process.send_signal(signal.SIGKILL)
-        self._server.process.wait(10)
-        ports = {"LINTEL_PORT": str(self._server.port), "LINTEL_MEDIA_PORT": str(self._server.media_port)}
-        again = Server(self.data_dir, self.program, **(self.settings | ports))
-        again.port, again.media_port = self._server.port, self._server.media_port
-        self._server = again
-        self._server.__enter__()
-
-    def close(self) -> None:
-        self._server.__exit__(None, None, None)
 
 
 def chromium() -> str:

@@ -17,16 +17,17 @@ __all__ = ["PASSWORD", "REAL", "Portal", "only"]
 
 
 class Portal:
-    """Starts `manage.py serve` with data of its own. Call `close` at the end.
+    """Starts `manage.py serve`, or another `program`, with data of its own. Call `close` at the end.
 
     What measures the product starts it with the settings REAL.
     """
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
+    def __init__(self, data_dir: Path, program: list[str] | None = None, **settings: str) -> None:
         self.data_dir = with_tables(data_dir)
+        self.program = program
         self.settings = QUICK | settings
         self.tokens: dict[str, str] = {}
-        self.server = Server(data_dir, **self.settings)
+        self.server = Server(data_dir, program, **self.settings)
         self.server.__enter__()
 
     @property
@@ -42,7 +43,7 @@ class Portal:
         old.process.send_signal(signal.SIGKILL)
         old.process.wait(10)
         ports = {"LINTEL_PORT": str(old.port), "LINTEL_MEDIA_PORT": str(old.media_port)}
-        self.server = Server(self.data_dir, **(self.settings | ports))
+        self.server = Server(self.data_dir, self.program, **(self.settings | ports))
         self.server.port, self.server.media_port = old.port, old.media_port
         self.server.__enter__()
 
