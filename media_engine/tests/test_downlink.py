@@ -33,6 +33,18 @@ def test_what_the_receiver_says_is_believed_at_once() -> None:
     assert down.available == 900_000
 
 
+def test_an_estimate_below_the_least_says_nothing_of_a_queue() -> None:
+    """A voice and a small picture: what came of them is all that an estimate can go by."""
+    down = Downlink()
+    down.on_sent(60_000, 1.0)
+    for number, noise in enumerate((40_000, 70_000, 30_000)):
+        down.on_estimate(noise, 2.0 + number)
+    assert (down.available, down.had_queue(5.0)) == (100_000, False)
+    down.on_estimate(400_000, 6.0)
+    down.on_estimate(90_000, 7.0)
+    assert down.had_queue(7.0)
+
+
 def test_what_was_sent_without_an_objection_fits_though_the_estimate_is_late() -> None:
     down = Downlink()
     down.on_sent(900_000, 1.0)
