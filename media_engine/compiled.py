@@ -52,9 +52,8 @@ def state() -> State:
     return "compiled" if made_from == fingerprint() else "stale"
 
 
-def tell(log: logging.Logger) -> None:
+def tell(found: State, log: logging.Logger) -> None:
     """Say in `log` that something compiled is used, or why what there is isn't."""
-    found = state()
     if found == "compiled":
         log.info("the engine's hot modules are compiled")
     elif found == "stale":

@@ -1,5 +1,6 @@
 """Compiled modules are used only while they were made from exactly these files."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_it_is_not_used_by_another_python(built: Path, monkeypatch: pytest.Monke
 def test_it_can_be_done_without(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDIA_ENGINE_COMPILED", "no")
     assert compiled.search(["/sources"]) == (["/sources"], "off")
+
+
+def test_a_log_says_what_is_used_and_why_something_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("compiled")
+    with caplog.at_level(logging.INFO):
+        for found in ("compiled", "stale", "off", "absent"):
+            compiled.tell(found, log)
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
 
 
 def test_what_was_built_halfway_is_nothing(built: Path) -> None:
