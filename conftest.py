@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import TestCase
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -67,13 +68,22 @@ def django_db_modify_db_settings(
     request: pytest.FixtureRequest, django_db_modify_db_settings_parallel_suffix: None
 ) -> Iterator[None]:
     """Where several processes need tables, they are made once: what Django finds there it doesn't make again."""
-    if not hasattr(request.config, "workerinput"):
+    if not hasattr(request.config, "workerinput") or "TESTS_DATABASE_URL" in os.environ:
         yield
         return
     with closing(sqlite3.connect(IN_MEMORY, uri=True)) as memory:
         with closing(sqlite3.connect(migrated())) as made:
             made.backup(memory)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _transactions_of_tests_stay_open(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Channels closes a connection whose transaction is open, as a `TestCase`'s is. In memory that does nothing; on
+    PostgreSQL the test would lose what it stored. Django's own client lets such connections be for the same reason.
+    """
+    if "TESTS_DATABASE_URL" in os.environ and request.cls is not None and issubclass(request.cls, TestCase):
+        monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
 
 
 def stays_with(nodeid: str) -> str:

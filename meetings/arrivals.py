@@ -258,7 +258,7 @@ def _seat(occurrence: Occurrence, visitor: Visitor, invitation: Invitation | Non
     seats = Participant.objects.filter(occurrence=occurrence, device=device, user=visitor.user)
     if visitor.user is None:
         seats = seats.filter(invitation=invitation)
-    return seats.order_by("-knocked_at").first()
+    return seats.first()
 
 
 @dataclass(frozen=True)

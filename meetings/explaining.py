@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
+
 from meetings import codes, door, selectors
 from meetings.doorwords import sentence
 from meetings.models import Invitation, InvitationToken, Meeting, Occurrence, Participant
@@ -120,7 +122,7 @@ def _seat(occurrence: Occurrence, user: Any, invitation: Invitation | None) -> P
         if invitation is None:
             return None
         seats = seats.filter(invitation=invitation)
-    return seats.order_by("-knocked_at").first()
+    return seats.order_by(F("knocked_at").desc(nulls_last=True)).first()
 
 
 def _host_inside(occurrence: Occurrence) -> bool:

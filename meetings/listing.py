@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from meetings import selectors
 from meetings.door import Row, Way
@@ -18,6 +18,8 @@ OVERRUN = timedelta(hours=1)
 """How long a meeting that nobody entered stays listed after its end."""
 
 _State = Participant.State
+_KNOCKED = F("knocked_at").asc(nulls_first=True)
+_ENTERED = F("entered_at").asc(nulls_first=True)
 
 
 def _theirs(user: Any) -> QuerySet[Occurrence]:
@@ -38,7 +40,7 @@ def _theirs(user: Any) -> QuerySet[Occurrence]:
 def coming(user: Any, now: datetime) -> list[Occurrence]:
     """Live and future occurrences, soonest first. `present`: the seats inside and at the door."""
     open_still = Q(ends_at__gt=now - OVERRUN) | Q(started_at__isnull=False)
-    seats = Participant.objects.filter(state__in=(_State.INSIDE, _State.WAITING)).order_by("knocked_at", "entered_at")
+    seats = Participant.objects.filter(state__in=(_State.INSIDE, _State.WAITING)).order_by(_KNOCKED, _ENTERED)
     found = _theirs(user).filter(open_still, ended_at=None).order_by("starts_at", "pk")
     return list(found.prefetch_related(Prefetch("participants", seats, to_attr="present")))
 
@@ -47,7 +49,7 @@ def earlier(user: Any, now: datetime, page: int) -> tuple[list[Occurrence], bool
     """One page of what is over, latest first, and whether there is more. `came`: the seats that were taken."""
     over = Q(ended_at__isnull=False) | Q(ends_at__lte=now - OVERRUN, started_at=None)
     first = page * EARLIER_PER_PAGE
-    seats = Participant.objects.exclude(entered_at=None).order_by("entered_at")
+    seats = Participant.objects.exclude(entered_at=None).order_by(_ENTERED)
     theirs = _theirs(user).filter(over).order_by("-starts_at", "pk")
     theirs = theirs.prefetch_related(Prefetch("participants", seats, to_attr="came"))
     found = list(theirs[first : first + EARLIER_PER_PAGE + 1])
@@ -84,7 +86,7 @@ class Invited:
 def invited(occurrence: Occurrence) -> list[Invited]:
     """Everybody who was asked, revoked ones last, each with the seat they took."""
     seats: dict[Any, Participant] = {}
-    for seat in occurrence.participants.order_by("entered_at", "knocked_at"):
+    for seat in occurrence.participants.order_by(_ENTERED, _KNOCKED):
         if seat.invitation_id:
             seats[seat.invitation_id] = seat
         if seat.user_id:

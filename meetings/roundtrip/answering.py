@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -284,7 +285,7 @@ def _why_not(
 
 def _seat_of(found: StreamPass) -> Participant | None:
     """Their newest seat, so that a host's word to it counts here too."""
-    seats = found.occurrence.participants.order_by("-knocked_at")
+    seats = found.occurrence.participants.order_by(F("knocked_at").desc(nulls_last=True))
     if found.user is not None:
         return seats.filter(user=found.user).first()
     return seats.filter(user=None, invitation=found.invitation).first() if found.invitation is not None else None

@@ -123,7 +123,7 @@ def try_digits(codes_out: QuerySet[EmailCode], typed: str) -> tuple[Verdict, Ema
     now = timezone.now()
     digits = "".join(sign for sign in typed[:20] if not (sign.isspace() or sign in "-\u2010\u2011\u2012\u2013"))
     with transaction.atomic():
-        last = codes_out.select_for_update().order_by("-created_at", "-pk").first()
+        last = codes_out.select_for_update(of=("self",)).order_by("-created_at", "-pk").first()
         if last is None or not last.digest:
             return Verdict.NONE, last
         before = verdict_before(last, now)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -99,7 +100,9 @@ def _page(request: HttpRequest, found: Meeting, form: DeviceForm, made: services
         .exclude(room_device=None)
         .values_list("room_device", flat=True)
     )
-    rows = occurrence.room_devices.select_related("created_by").order_by("revoked_at", "created_at")
+    rows = occurrence.room_devices.select_related("created_by").order_by(
+        F("revoked_at").asc(nulls_first=True), "created_at"
+    )
     context = {
         "here": "meetings",
         "meeting": found,
