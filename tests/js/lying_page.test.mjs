@@ -37,7 +37,6 @@ test("a mode that changes in the middle of a stay ends it, whether it sounds wea
     const broken = [];
     const page = securing(mode, { broken: (why) => broken.push(why) });
     page.encryption = { enter: async () => undefined, phase: "in", transforms: {}, setMeeting: () => undefined, take: () => false };
-    page.fetch = async () => undefined;
     // Node has what meetings need, but for transforms, which are put in above.
     await page.enter({ code: "abc", encryption: mode });
     assert.equal(page.take({ type: "meeting", meeting: { encryption: mode } }), false);

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { checkOf, compareLinkKey, fragmentOf, makeLinkKey, takeLinkKey } from "../../static/js/e2ee/link_key.js";
 import { LinkKeys } from "../../static/js/e2ee/link_keys.js";
 import { CompleteLink } from "../../static/js/room/complete_link.js";
+import { Promised } from "../../static/js/room/promised.js";
 import { Securing } from "../../static/js/room/securing.js";
 import { pathOf } from "../../static/js/lib/qr.js";
 import { encode } from "../../static/js/vendor/uqr.js";
@@ -358,22 +359,27 @@ test("a meeting whose link has a key is entered sealed or not at all", async () 
   const kept = new Map();
   Object.defineProperty(globalThis, "localStorage", { configurable: true, value: { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value) } });
   const key = makeLinkKey(1);
-  const securing = (encryption, hash) => {
+  const at = (encryption, hash) => {
     const { link } = page(hash);
     link.take();
-    return new Securing({ client: {}, roster: { capabilities: {} }, door: { encryption, code: "abc", link_key: null }, link });
+    return { door: { encryption, code: "abc", link_key: null }, link };
+  };
+  const securing = (encryption, hash) => new Securing({ client: {}, roster: { capabilities: {} }, ...at(encryption, hash) });
+  const obstacle = (encryption, hash) => {
+    const { door, link } = at(encryption, hash);
+    return new Promised(door, link).obstacle();
   };
   const whole = `#${fragmentOf(key)}`;
   for (const mode of ["e2ee", "transport"]) {
-    assert.equal(await securing(mode, whole).obstacle(), "unsealed");
+    assert.equal(await obstacle(mode, whole), "unsealed");
     await assert.rejects(securing(null, whole).enter({ code: "abc", encryption: mode }), { reason: "unsealed" });
     await assert.rejects(securing("sealed", "").enter({ code: "abc", encryption: mode }), { reason: "unsealed" });
     // Even where only a part of the key came.
     await assert.rejects(securing(mode, "#sealed=1.1.cut").enter({ code: "abc", encryption: mode }), { reason: "unsealed" });
   }
-  assert.equal(await securing("sealed", "").obstacle(), "link_key_unmade");
-  assert.equal(await securing(null, "#sealed=1.1.cut").obstacle(), "link_key_missing");
-  assert.equal(await securing("sealed", whole).obstacle(), null);
+  assert.equal(await obstacle("sealed", ""), "link_key_unmade");
+  assert.equal(await obstacle(null, "#sealed=1.1.cut"), "link_key_missing");
+  assert.equal(await obstacle("sealed", whole), null);
   await assert.rejects(securing(null, "").enter({ code: "abc", encryption: "sealed", link_key: null }), { reason: "link_key_unmade" });
   // This browser has heard that it is sealed: another page of it knows, whatever the door says now.
   await assert.rejects(securing("transport", "").enter({ code: "abc", encryption: "e2ee" }), { reason: "unsealed" });

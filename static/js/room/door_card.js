@@ -1,14 +1,12 @@
-// The right column of the join page: the question, the wait, and every other answer of the door. One is shown at a time.
+// The right column of the join page: the question, and the door's answers. One is shown at a time; the wait draws itself.
 import { h, icon, put, setAttr, setText } from "../lib/h.js";
 import { countdown, gettext } from "../lib/i18n.js";
 import { MoveCard } from "./move_card.js";
 import { Question } from "./question.js";
 import { describe } from "./refusals.js";
-import { WaitingCard } from "./waiting.js";
 
 /**
  * @typedef {import("./door_data.js").DoorData} DoorData
- * @typedef {import("../signaling/protocol.js").DoorMessage} DoorMessage
  * @typedef {import("../signaling/client.js").Refusal} Refusal
  * @typedef {import("./refusals.js").Action} Action
  */
@@ -18,8 +16,9 @@ export class DoorCard {
   #door;
   #act;
   #question;
-  #waiting;
   #move;
+  /** What somebody else shows here. @type {{rest: () => void} | null} */
+  #other = null;
   /** @type {any} */
   #ticking = null;
 
@@ -28,7 +27,7 @@ export class DoorCard {
    * @param {DoorData} door
    * @param {import("../lib/preferences.js").Preferences} preferences
    * @param {{
-   *   knock: (who: import("../signaling/client.js").Who) => Promise<void>, stopWaiting: () => void, named: (name: string) => void,
+   *   knock: (who: import("../signaling/client.js").Who) => Promise<void>, named: (name: string) => void,
    *   again: () => void, tell: () => void, leave: () => void, sendNewLink: () => Promise<string>,
    *   move: (how: {move: "ask" | "code", emailCode?: string, newCode?: boolean}) => void,
    *   paste: (link: string) => string, address: () => string,
@@ -39,7 +38,6 @@ export class DoorCard {
     this.#door = door;
     this.#act = act;
     this.#question = new Question(root, door, preferences, act);
-    this.#waiting = new WaitingCard(root, door, preferences, act.stopWaiting);
     this.#move = new MoveCard(root, act);
   }
 
@@ -53,13 +51,10 @@ export class DoorCard {
     this.#question.ask(options);
   }
 
-  /**
-   * @param {DoorMessage} message
-   * @param {boolean} moved was inside until a host sent them here
-   */
-  waiting(message, moved) {
+  /** Another card is drawn here now. @param {{rest: () => void}} other `rest`: something else is shown */
+  cede(other) {
     this.#still();
-    this.#waiting.show(message, moved);
+    this.#other = other;
   }
 
   /** The ways to move a link here, once more. @param {string} problem */
@@ -76,16 +71,6 @@ export class DoorCard {
   moveCode(code, how) {
     this.#still();
     this.#move.code(code, how);
-  }
-
-  /** The line is cut while waiting: the place at the door is kept. @param {boolean} cut */
-  waitingCut(cut) {
-    this.#waiting.cut(cut);
-  }
-
-  /** The card turns green for a moment. */
-  admitted() {
-    this.#waiting.admitted();
   }
 
   /**
@@ -220,7 +205,8 @@ export class DoorCard {
 
   #still() {
     clearInterval(this.#ticking);
-    this.#waiting.rest();
+    this.#other?.rest();
+    this.#other = null;
     this.#question.rest();
     this.#move.rest();
   }

@@ -1,18 +1,12 @@
-// The page at /m/<code>: from the question through the door into the room and out again, in one document.
-// One function, `setState`, says where the visitor is; scripts and style sheets read it from <main data-call-state>.
+// The page at /m/<code> before the room: the question, the own view, and whatever else the door answers. What lives from the knock
+// on is a Visit. One function, `setState`, says where the visitor is; scripts and style sheets read it from <main data-call-state>.
 import { byId, setAttr, setText } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
 import { Preferences } from "../lib/preferences.js";
-import { Call } from "../media/call.js";
 import { Devices } from "../media/devices.js";
-import { Participation } from "../media/participation.js";
 import { ArrivalFailed, askDoor, askForNewLink } from "../signaling/arrive.js";
-import { MeetingClient } from "../signaling/client.js";
 import { Device } from "../signaling/device.js";
-import { Roster } from "../signaling/roster.js";
 import { Announcer } from "../elements/announcer.js";
-import { LinkAsked } from "../elements/link_asked.js";
-import { chime } from "../elements/sounds.js";
 import { verdictWords } from "./code_field.js";
 import { CompleteLink } from "./complete_link.js";
 import { DoorCard } from "./door_card.js";
@@ -20,13 +14,12 @@ import { readDoor } from "./door_data.js";
 import { KeptSeat } from "./kept_seat.js";
 import { ownToken } from "./own_token.js";
 import { OwnView } from "./own_view.js";
+import { Promised } from "./promised.js";
 import { problemWords } from "./refusals.js";
-import { NotSecured, Securing } from "./securing.js";
 import { TabTitle } from "./tab_title.js";
 
 /** @typedef {"prejoin" | "waiting" | "refused" | "joining" | "connected" | "reconnecting" | "removed" | "ended" | "left"} CallState */
 
-const ADMITTED_SHOWS_MS = 600;
 /** After these pauses the page looks whether the code could be mailed. */
 const MAIL_LOOKS_MS = [4_000, 20_000];
 
@@ -35,25 +28,17 @@ const preferences = new Preferences();
 const announcer = new Announcer(byId("say"), byId("alert"));
 const device = new Device();
 const devices = new Devices();
-const roster = new Roster();
-const client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive, csrf: door.csrf, device, token: () => ownToken(door.code) });
-const call = new Call({ request: (type, fields) => client.request(type, fields) });
-void call.sendAs(preferences.get("codec"));
-const participation = new Participation({ devices, call, capabilities: () => roster.capabilities, suspended: () => roster.suspended });
-const ownView = new OwnView({ devices, announce: (text) => announcer.alert(text) });
+const ownView = new OwnView(devices);
 const title = door.meeting?.title ?? gettext("Meeting");
 const tab = new TabTitle(title);
 const link = new CompleteLink(door.code);
-const securing = new Securing({ client, roster, door, link, broken: (reason) => void notSecured(reason) });
+const promised = new Promised(door, link);
 const kept = new KeptSeat(door.code, () => ({ ...devices.wanted, open: devices.asked === "ready" }));
-
-const linkAsked = new LinkAsked(byId("link-asked"), (wish, allow) => client.request("link.answer", { wish, allow }), (text) => announcer.alert(text));
 
 const card = new DoorCard(byId("door"), door, preferences, {
   knock,
   move: (how) => void move(how),
   sendNewLink,
-  stopWaiting: () => void client.leave(),
   named: (name) => ownView.setName(name),
   again: () => void again(),
   tell: () => tell(),
@@ -62,16 +47,11 @@ const card = new DoorCard(byId("door"), door, preferences, {
   address: () => (link.key ? link.href : location.href),
 });
 
-/** @type {import("./inside.js").Inside | null} the room's elements: fetched once the visitor touches the join page */
-let inside = null;
-/** @type {Promise<void> | null} */
+/** @type {import("./visit.js").Visit | null} */
+let visit = null;
+/** @type {Promise<import("./visit.js").Visit> | null} */
 let fetching = null;
 
-/** Whether this stay inside has begun sending: a return after a cut must not switch anything. */
-let begun = false;
-let waited = false;
-/** A host sent them from inside to the door. */
-let moved = false;
 let askedForCode = false;
 /** Which address the door asks for, where the invited one isn’t known. */
 let asksAddress = door.asks_address;
@@ -109,23 +89,25 @@ function showQuestion(options) {
   tab.plain();
   setState("prejoin");
   card.question({ askAddress: asksAddress, askCode: askedForCode, code: emailCode, ...options });
+  // Whoever touches the page means to come in: the room arrives while they choose devices. Who only looks doesn’t pay for it.
+  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, fetchVisit, { once: true });
 }
 
-/** The room is half of this page's code, and nobody needs it before the door has opened. */
-function fetchRoom() {
-  fetching ??= Promise.all([import("./inside.js"), securing.fetch()]).then(([{ Inside }]) => {
-    inside = new Inside({ client, roster, call, devices, participation, preferences, announcer, securing, organisation: door.organisation, ticker: door.workers.ticker });
-  });
+/**
+ * Everything from the knock on is most of this page's code. It comes at once, not one module behind the other: each would be a
+ * round trip. Strangers aren't told what the meeting needs, so for them what encrypts it is fetched as well.
+ */
+function fetchVisit() {
+  fetching ??= Promise.all([import("./visit.js"), import("./inside.js"), door.encryption === "transport" ? null : import("../e2ee/encryption.js")]).then(
+    ([{ Visit }, { Inside }, encryption]) =>
+      (visit = new Visit({ page: { setState, refused, card, ownView, tab }, door, preferences, announcer, device, devices, link, promised, Inside, Encryption: encryption?.Encryption ?? null })),
+  );
+  fetching.catch(() => (fetching = null)); // it did not arrive: the next touch or press tries again
   return fetching;
 }
 
-/** Whoever touches the page means to come in: the room arrives while they choose devices. Who only looks doesn’t pay for it. */
-function fetchAhead() {
-  void fetchRoom().catch(() => (fetching = null));
-}
-
-/** @param {import("../signaling/client.js").Who} who */
-async function knock(who) {
+/** @param {import("../signaling/client.js").Who} who @param {{resumed?: boolean}} [how] */
+async function knock(who, { resumed = false } = {}) {
   setState("joining");
   // Whoever gives another address has no code yet: what is typed into the field of an earlier one would be lost with it.
   const isAnotherAddress = who.email !== undefined && !who.newCode;
@@ -133,11 +115,9 @@ async function knock(who) {
   else if (who.emailCode) card.moveCode(emailCode, { busy: true });
   movingByCode = who.move === "code";
   try {
-    await fetchRoom();
-    const arrival = await client.knock(who);
+    const arrival = await (await fetchVisit()).knock(who, { resumed });
     if (arrival.outcome !== "refuse") kept.remember(who.name);
   } catch (error) {
-    if (!inside) fetching = null; // the room's code did not arrive: the next press tries again
     cameNowhere(error instanceof ArrivalFailed ? error : new ArrivalFailed(""), who);
   }
 }
@@ -166,6 +146,12 @@ async function move(how) {
   await knock({ name: card.name || undefined, ...how });
 }
 
+/** @param {import("../signaling/client.js").Refusal} refusal */
+function refused(refusal) {
+  if (refusal.reason === "verify_email") askForCode(refusal);
+  else showRefusal(refusal);
+}
+
 /** The door asks for the mailed code. @param {import("../signaling/client.js").Refusal} refusal */
 function askForCode({ email_code: stands, asks_address: asked }) {
   emailCode = stands ?? null;
@@ -182,7 +168,7 @@ function askForCode({ email_code: stands, asks_address: asked }) {
 
 /** Where the code can’t be mailed, the door says something else by now. */
 async function lookForMail() {
-  if (!askedForCode || client.state !== "refused") return;
+  if (!askedForCode || !visit?.isRefused) return;
   await lookAgain();
   if (door.look.reason === "verify_email" || !askedForCode) return;
   const address = emailCode?.sent_to ?? "";
@@ -207,7 +193,7 @@ async function sendNewLink() {
 async function again() {
   setState("joining");
   await lookAgain();
-  const obstacle = await securing.obstacle();
+  const obstacle = await promised.obstacle();
   if (door.look.outcome === "refuse" && door.look.reason !== "verify_email") showRefusal(door.look);
   else if (obstacle) showRefusal({ reason: obstacle });
   else {
@@ -236,110 +222,6 @@ async function lookAgain() {
   }
 }
 
-// ---- the client's states
-
-client.on("state", ({ state, was }) => {
-  if (state === "returning") {
-    if (begun) {
-      setState("reconnecting");
-      inside?.reconnecting(true);
-    } else card.waitingCut(true);
-    return;
-  }
-  if (was === "returning") inside?.reconnecting(false);
-  if (state === "waiting") {
-    if (begun) {
-      outOfRoom({ atTheDoor: true });
-      moved = true;
-    }
-    waited = true;
-    securing.atTheDoor();
-    card.waitingCut(false);
-    setState("waiting");
-    ownView.show();
-    tab.alternate(gettext("At the door"));
-  }
-  if (state === "refused" || state === "over") {
-    const refusal = client.refusal ?? { reason: "closed" };
-    outOfRoom();
-    linkAsked.clear();
-    if (refusal.reason === "verify_email") askForCode(refusal);
-    else showRefusal(refusal);
-  }
-});
-
-client.on("retry", () => {
-  // On the way to the door: it is crowded, or the line was cut before it answered.
-  if (!waited && !begun) card.question({ busy: true, problem: gettext("The door can’t take you just now. Leave this page open: it tries again by itself.") });
-});
-
-client.on("message", (message) => {
-  if (message.type === "door") {
-    card.waiting(message, moved);
-    return;
-  }
-  if (message.type === "link.asked") {
-    linkAsked.take(message);
-    return;
-  }
-  if (securing.take(message)) return;
-  roster.take(message);
-  // Made host, or renamed: the key of this device is attested for somebody else, so it comes into the group anew.
-  if (message.type !== "room" && begun && roster.meeting && securing.isOutdated()) void startMedia(roster.meeting);
-  if (message.type === "room") void enter(message);
-  else if (message.type === "capabilities") void participation.obey();
-  call.take(message);
-  inside?.take(message);
-});
-
-/** @param {import("../signaling/protocol.js").RoomMessage} room */
-async function enter({ meeting }) {
-  if (begun) {
-    setState("connected");
-    await startMedia(meeting);
-    return;
-  }
-  begun = true;
-  moved = false;
-  tab.release();
-  if (waited) {
-    card.admitted();
-    document.title = gettext("You’re in · {title}", { title: meeting.title });
-    if (preferences.get("chimeAdmitted")) void chime("admitted", devices.speaker);
-    if (document.hidden && "Notification" in globalThis && Notification.permission === "granted") new Notification(gettext("You’re in · {title}", { title: meeting.title }));
-  }
-  // Media start now; the card only stays for the eye.
-  const started = participation.begin({ micsStartOff: meeting.mics_start_off && !resumed }).then(() => startMedia(meeting));
-  if (waited) await new Promise((resolve) => setTimeout(resolve, ADMITTED_SHOWS_MS));
-  waited = false;
-  if (!begun) return;
-  ownView.hide();
-  inside?.open();
-  setState(client.state === "inside" ? "connected" : "reconnecting");
-  await started;
-}
-
-/**
- * Media flow once they are sealed as the meeting asks for, and not a frame earlier.
- * @param {import("../signaling/protocol.js").Meeting} meeting
- */
-async function startMedia(meeting) {
-  try {
-    const sealed = await securing.enter(meeting);
-    if (begun) await call.enter(sealed);
-  } catch (error) {
-    if (!(error instanceof NotSecured)) throw error;
-    await notSecured(error.reason);
-  }
-}
-
-/** Out at once: nothing goes on with less than was promised. @param {NotSecured["reason"]} reason */
-async function notSecured(reason) {
-  if (!begun) return;
-  await client.leave();
-  showRefusal({ reason });
-}
-
 /**
  * Somebody pasted the complete link of a sealed meeting.
  * @param {string} text
@@ -353,19 +235,6 @@ function paste(text) {
   return "";
 }
 
-/** Media first, words afterwards. */
-function outOfRoom({ atTheDoor = false } = {}) {
-  waited = false;
-  if (!begun) return;
-  begun = false;
-  resumed = false;
-  call.close();
-  securing.close();
-  call.state = { microphone: false, camera: false, screen: false };
-  participation.end({ atTheDoor });
-  inside?.close();
-}
-
 /** Whoever is out has no light burning. */
 function letGo() {
   if (devices.asked === "ready") {
@@ -376,31 +245,24 @@ function letGo() {
   ownView.hide();
 }
 
-// ---- a page reload keeps the seat
-
-let resumed = false;
-
-/** @param {import("./kept_seat.js").Kept} seat */
+/** A page reload keeps the seat. @param {import("./kept_seat.js").Kept} seat */
 async function resume(seat) {
+  void fetchVisit();
   setState("joining");
   card.question({ busy: true });
-  resumed = true;
   devices.wanted = { microphone: Boolean(seat.microphone), camera: Boolean(seat.camera) };
   if (seat.open && (seat.microphone || seat.camera)) {
     for (const kind of /** @type {const} */ (["microphone", "camera"])) if (devices.wanted[kind]) await devices.toggle(kind, true);
   } else if (seat.open) devices.decline();
-  await knock({ name: seat.name ?? undefined });
+  await knock({ name: seat.name ?? undefined }, { resumed: true });
 }
 
-// ---- the network and the look
+// ---- the address and the look
 
 addEventListener("hashchange", () => {
   ownToken(door.code);
   link.take();
 });
-addEventListener("offline", () => client.lost());
-addEventListener("online", () => client.tryNow());
-preferences.on("change", () => void call.sendAs(preferences.get("codec")));
 preferences.on("change", () => document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion")));
 document.documentElement.toggleAttribute("data-less-motion", preferences.get("lessMotion"));
 
@@ -418,7 +280,7 @@ async function start() {
     showRefusal({ reason: "unsupported" });
     return;
   }
-  const obstacle = await securing.obstacle();
+  const obstacle = await promised.obstacle();
   if (obstacle && door.look.outcome !== "refuse") {
     showRefusal({ reason: obstacle });
     return;
@@ -442,7 +304,6 @@ async function start() {
   }
   showQuestion();
   ownView.setName(card.name);
-  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, fetchAhead, { once: true });
 }
 
 void start();

@@ -1,9 +1,8 @@
-// Whether this meeting is end-to-end encrypted, and what follows from it for the page. The code for it is fetched only where
-// it may be needed. Never goes on with less than was promised.
-import { canEncrypt } from "../e2ee/identity.js";
+// Whether this meeting is end-to-end encrypted, and what follows from it for the page. Never goes on with less than was promised.
 import { holdsLinkKey } from "../e2ee/link_key.js";
 import { RequestFailed } from "../signaling/protocol.js";
 import { CompleteLink } from "./complete_link.js";
+import { Promised } from "./promised.js";
 
 /**
  * @typedef {import("../e2ee/encryption.js").Encryption} Encryption
@@ -17,7 +16,7 @@ const OF_MEMBERS = new Set(["chat", "reaction", "record.answered", "record.lists
 
 /** Why media can't flow here. `reason` is one of the page's refusals. */
 export class NotSecured extends Error {
-  /** @param {"cant_encrypt" | "downgraded" | "unsealed" | "not_the_group" | import("./complete_link.js").Trouble} reason */
+  /** @param {import("./promised.js").Obstacle | "not_the_group"} reason */
   constructor(reason) {
     super(reason);
     this.reason = reason;
@@ -25,85 +24,49 @@ export class NotSecured extends Error {
 }
 
 export class Securing {
-  /** Of an encrypted meeting, once its code has arrived. @type {Encryption | null} */
+  /** Of an encrypted meeting, or where this may be one. @type {Encryption | null} */
   encryption = null;
   /** Of a sealed meeting. */
   link;
   #client;
   #roster;
-  #door;
+  #promised;
   #broken;
   /** The mode with which this stay inside has begun: it never changes. @type {string | null} */
   #mode = null;
   /** Whether members speak by way of the server here: nowhere but in rooms that are encrypted to it. */
   #isPlain = false;
-  /** @type {Promise<void> | null} */
-  #fetching = null;
   /** @type {ReadonlyMap<string, import("../e2ee/tree.js").Member> | null} */
   #attested = null;
 
   /**
    * @param {{
    *   client: import("../signaling/client.js").MeetingClient, roster: import("../signaling/roster.js").Roster,
-   *   door: import("./door_data.js").DoorData, link?: CompleteLink, broken?: (reason: NotSecured["reason"]) => void,
-   * }} parts `broken`: what was promised no longer holds, in the middle of a stay
+   *   door: import("./door_data.js").DoorData, link?: CompleteLink, promised?: Promised,
+   *   Encryption?: typeof import("../e2ee/encryption.js").Encryption | null, broken?: (reason: NotSecured["reason"]) => void,
+   * }} parts `Encryption`: null where the door says that nothing is encrypted; its code is fetched nowhere else.
+   *   `broken`: what was promised no longer holds, in the middle of a stay
    */
-  constructor({ client, roster, door, link = new CompleteLink(door.code), broken = () => undefined }) {
+  constructor({ client, roster, door, link = new CompleteLink(door.code), promised = new Promised(door, link), Encryption = null, broken = () => undefined }) {
     this.#client = client;
     this.#roster = roster;
-    this.#door = door;
     this.link = link;
+    this.#promised = promised;
     this.#broken = broken;
+    if (Encryption) this.encryption = this.#watched(new Encryption({
+      request: (type, fields) => client.request(type, fields), code: door.code,
+      account: door.signed_in?.email ?? null, workers: door.workers, link: () => link.key,
+    }));
   }
 
-  /**
-   * Why this page can't take part, as far as it was told what the meeting needs.
-   * @returns {Promise<NotSecured["reason"] | null>}
-   */
-  async obstacle() {
-    const { encryption: mode, link_key: known } = this.#door;
-    if (mode === null) return this.link.wasGiven && !this.link.key ? "link_key_missing" : null;
-    return this.#obstacle(mode, known);
-  }
-
-  /**
-   * The mode of a meeting never changes: a weaker one than was seen before, or than the link is for, is a lie.
-   * @param {string} mode
-   * @param {import("./complete_link.js").PublicLinkKey | null | undefined} known
-   * @returns {Promise<NotSecured["reason"] | null>}
-   */
-  async #obstacle(mode, known) {
-    const promised = this.#promised();
-    if (promised === "sealed" && mode !== "sealed") return "unsealed";
-    if (promised === "e2ee" && mode === "transport") return "downgraded";
-    if (mode !== "transport" && !(await canEncrypt())) return "cant_encrypt";
-    return mode === "sealed" ? this.link.trouble(known) : null;
-  }
-
-  /** What this browser knows of the mode beside the server's newest word. @returns {string} */
-  #promised() {
-    const { encryption, code } = this.#door;
-    if (this.link.wasGiven || encryption === "sealed") return "sealed";
-    const before = remembered(code);
-    return before === "sealed" || encryption === null || encryption === "transport" ? before : encryption;
-  }
-
-  /** Strangers aren't told what the meeting needs, so theirs is fetched as well. */
-  async fetch() {
-    if (this.#door.encryption === "transport") return;
-    this.#fetching ??= import("../e2ee/encryption.js").then(({ Encryption }) => {
-      this.encryption = new Encryption({
-        request: (type, fields) => this.#client.request(type, fields), code: this.#door.code,
-        account: this.#door.signed_in?.email ?? null, workers: this.#door.workers, link: () => this.link.key,
-      });
-      this.encryption.on("link", ({ key }) => void this.#renewed(key));
-      this.encryption.on("change", () => {
-        this.#attest();
-        if (this.encryption?.phase === "refused") this.#broken("not_the_group");
-      });
+  /** @param {Encryption} encryption */
+  #watched(encryption) {
+    encryption.on("link", ({ key }) => void this.#renewed(key));
+    encryption.on("change", () => {
+      this.#attest();
+      if (encryption.phase === "refused") this.#broken("not_the_group");
     });
-    this.#fetching.catch(() => (this.#fetching = null));
-    await this.#fetching;
+    return encryption;
   }
 
   /** @param {import("../e2ee/link_key.js").LinkKey} key */
@@ -131,8 +94,8 @@ export class Securing {
    * @returns {Promise<Sealed>}
    */
   async enter(meeting) {
-    const obstacle = await this.#obstacle(meeting.encryption, meeting.link_key);
-    if (obstacle !== "unsealed" && obstacle !== "downgraded" && meeting.encryption !== "transport") remember(meeting.code, meeting.encryption);
+    const obstacle = await this.#promised.obstacleTo(meeting);
+    if (obstacle !== "unsealed" && obstacle !== "downgraded" && meeting.encryption !== "transport") this.#promised.remember(meeting.encryption);
     if (obstacle) throw new NotSecured(obstacle);
     if (this.#isOtherMode(meeting)) throw new NotSecured("downgraded");
     this.#mode = meeting.encryption;
@@ -152,7 +115,7 @@ export class Securing {
    * @returns {boolean} whether nobody else has to hear of it: it was the group's, or is nothing that the server could say here
    */
   take(message) {
-    if (message.type === "room") this.#isPlain = message.meeting.encryption === "transport" && !["e2ee", "sealed"].includes(this.#promised());
+    if (message.type === "room") this.#isPlain = message.meeting.encryption === "transport" && !["e2ee", "sealed"].includes(this.#promised.mode);
     if (OF_MEMBERS.has(message.type)) return !this.#isPlain;
     if (message.type === "meeting") {
       if (this.#isOtherMode(message.meeting)) {
@@ -209,29 +172,5 @@ export class Securing {
     this.#mode = null;
     this.#isPlain = false;
     this.encryption?.close();
-  }
-}
-
-const seen = (/** @type {string} */ code) => `lintel:encrypted:${code}`;
-
-/**
- * @param {string} code
- * @param {string} mode
- */
-function remember(code, mode) {
-  try {
-    localStorage.setItem(seen(code), mode);
-  } catch {
-    // A browser that keeps nothing is told the mode by the door each time.
-  }
-}
-
-/** @param {string} code @returns {"sealed" | "e2ee" | ""} */
-function remembered(code) {
-  try {
-    const mode = localStorage.getItem(seen(code));
-    return mode === "sealed" ? mode : mode ? "e2ee" : "";
-  } catch {
-    return "";
   }
 }
