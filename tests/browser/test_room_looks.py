@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from portal.tests.first_view import modules
 from tests.browser.axe import violations
 from tests.browser.conftest import Portal
 from tests.browser.test_room_main_job import INGRID, PETER, Seat, personal_link, schedule
@@ -62,7 +64,12 @@ def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visito
     guest.page.goto(personal_link(portal, PETER))
     expect(guest.button("Knock to join")).to_be_visible()
     looks_right(guest.page, "prejoin", artifacts)
+    assert scripts(guest.page) == modules("js/room/main.js"), "before anybody touches the page"
     guest.page.get_by_role("textbox", name="Your name").fill("Peter Lindqvist")
+    guest.page.route("**/js/room/visit.*.js", lambda route: route.abort())
+    guest.button("Knock to join").click()
+    expect(guest.page.get_by_role("alert").get_by_text("The server didn’t answer. Try again.")).to_be_visible()
+    guest.page.unroute_all()
     guest.button("Knock to join").click()
     guest.state("waiting")
     looks_right(guest.page, "door", artifacts)
@@ -104,6 +111,13 @@ def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visito
     guest.tool("Leave").click()
     guest.state("left")
     looks_right(guest.page, "left", artifacts)
+
+
+def scripts(page: Page) -> set[str]:
+    """Those that the page has fetched, by their names in our sources."""
+    fetched: list[str] = page.evaluate("performance.getEntriesByType('resource').map(({name}) => name)")
+    names = [url.partition("/static/")[2] for url in fetched if url.endswith(".js")]
+    return {re.sub(r"\.[0-9a-f]{12}\.js$", ".js", name) for name in names}
 
 
 def looks_right_once(page: Page, name: str) -> None:
