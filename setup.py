@@ -12,7 +12,7 @@ import sys
 os.environ["MEDIA_ENGINE_COMPILED"] = "no"  # what is about to be replaced must not be loaded
 
 from mypyc.build import mypycify
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 from media_engine import compiled
@@ -38,10 +38,13 @@ class Build(build_ext):
             raise SystemExit("what was compiled can't be loaded and is taken away again")
 
 
+INNER = Extension("media_engine.inner", ["media_engine/inner.c"], extra_compile_args=["-O2", "-Wall", "-Wextra"])
+
 setup(
     name="media_engine",
     packages=[],
-    ext_modules=mypycify(
+    ext_modules=([INNER] if sys.platform == "linux" else [])
+    + mypycify(
         ["--config-file=", "--strict", *(f"media_engine/{name}.py" for name in compiled.HOT)],
         group_name="media_engine.hot",
         opt_level="2",

@@ -23,6 +23,18 @@ _HAS_PADDING: Final = 0x20
 Part = tuple[bytes, int, int, int, Packet]
 """What is sent of a packet, padding included; its size; its sequence and timestamp; the packet."""
 
+Picture = tuple[int, int, int, int, int] | None
+"""Where the picture id of a packet is, how many bits it has (`PictureDescriptor`), what it is; the same, without bits,
+of TL0PICIDX."""
+
+
+def _picture_of(packet: Packet) -> Picture:
+    picture, start = packet.picture, packet.payload_start
+    if picture is None:
+        return None
+    id_at, tl0_at = start + picture.picture_id_offset, start + picture.tl0_offset if picture.tl0_offset else 0
+    return id_at, picture.picture_id_bits, picture.picture_id, tl0_at, picture.tl0
+
 
 class Burst:
     """Packets of one upstream in the order in which they came.
@@ -34,6 +46,7 @@ class Burst:
     __slots__ = (
         "_apart",
         "_laid_out",
+        "_pictures",
         "first_sequence",
         "is_red",
         "newest",
@@ -50,6 +63,7 @@ class Burst:
         self.packets = packets
         self.is_red = is_red
         self._apart, self._laid_out = -1, b""
+        self._pictures: list[Picture] | None = None
         self.parts: list[Part] = []
         self.runs: list[tuple[int, int, int]] = []
         self.size = self.octets = 0
@@ -75,6 +89,13 @@ class Burst:
         if apart != self._apart:
             self._apart, self._laid_out = apart, bytes(apart).join([part[0] for part in self.parts])
         return self._laid_out
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """For each of `parts`."""
+        if self._pictures is None:
+            self._pictures = [_picture_of(part[4]) for part in self.parts]
+        return self._pictures
 
     def _add_run(self, forms: Sequence[bytes], start: int, count: int, largest: int) -> None:
         last, total = start + count - 1, 0

@@ -21,9 +21,10 @@ MADE_FROM = BUILT / "made_from"
 
 HOT = (
     *("allocation", "allowance", "burst", "codecs", "datagrams", "descriptor", "doubling", "downlink", "draining"),
-    *("estimator", "fanout", "feedback", "forwarder", "h264", "ice", "key_frames", "lines", "link", "mux", "numbered"),
-    *("pacing", "packet_cache", "publish", "receive_log", "red", "repairs", "rtcp", "rtp", "srtp"),
+    *("estimator", "fanout", "feedback", "figures", "forwarder", "h264", "ice", "key_frames", "lines", "link", "mux"),
+    *("numbered", "pacing", "packet_cache", "publish", "receive_log", "red", "repairs", "rtcp", "rtp", "srtp"),
     *("streams", "stun", "subscribe", "tracks", "tripwire", "voices", "vp8", "vp9", "waiting", "watch", "way"),
+    "writing",
 )
 """What a packet passes through, and what inherits from that: an interpreted class can't have a compiled parent."""
 
@@ -33,7 +34,7 @@ State = Literal["compiled", "stale", "off", "absent"]
 def fingerprint() -> str:
     """Of the engine's files and of the Python that runs."""
     digest = hashlib.sha256(f"{sys.version}\n{sysconfig.get_config_var('EXT_SUFFIX')}".encode())
-    for path in sorted(_SOURCES.glob("*.py")):
+    for path in sorted((*_SOURCES.glob("*.py"), *_SOURCES.glob("*.c"))):
         source = path.read_bytes()
         digest.update(f"{path.name} {len(source)}\n".encode() + source)
     return digest.hexdigest()

@@ -10,8 +10,8 @@ import errno
 import socket
 import struct
 import sys
-import time
 from collections.abc import Iterator, Sequence
+from time import time_ns
 from typing import Any, Final, NamedTuple
 
 from media_engine import native
@@ -28,6 +28,7 @@ class StreamAddress(NamedTuple):
 
 Address = tuple[str, int] | StreamAddress
 
+_inner: Final[Any] = native.inner
 SEND_BYTES: Final = 192 * 1024
 _MESSAGES: Final = 160
 
@@ -43,6 +44,7 @@ _CONTROL_BYTES: Final = 32
 _NAME_BYTES: Final = 32
 _UDP_SEGMENT: Final = 103
 _FULL: Final = (errno.EAGAIN, errno.ENOBUFS)
+HEAD: Final = struct.Struct("!BB6xI")
 _SO_TIMESTAMPNS: Final = 35
 _TIMESTAMP: Final = int.from_bytes(struct.pack("@ii", socket.SOL_SOCKET, _SO_TIMESTAMPNS), sys.byteorder)
 
@@ -76,30 +78,26 @@ def _socket_name(address: Address) -> bytes:
 class Slot:
     """Where one received datagram lies. What is in it lasts until the next batch is read."""
 
-    __slots__ = ("_inbox", "_stamp", "number", "place", "size", "view")
+    __slots__ = ("_inbox", "first", "key", "number", "place", "second", "size", "ssrc", "view", "waited_seconds")
 
-    def __init__(self, inbox: "Inbox", number: int, view: memoryview, place: Any, stamp: memoryview) -> None:
+    def __init__(self, inbox: "Inbox", number: int, view: memoryview, place: Any) -> None:
         self._inbox = inbox
-        self._stamp = stamp
         self.number = number
         self.view = view
         self.place = place
         self.size = 0
         """Bytes received. DATAGRAM_BYTES means that the datagram was cut."""
+        self.first = self.second = self.ssrc = 0
+        """Its first two bytes, and its bytes 8 to 11 as a number: the SSRC of RTP. Left over where it has none."""
+        self.key: object = None
+        """The source, to look it up by: equal to `Inbox.key_of` its address."""
+        self.waited_seconds = 0.0
+        """How long it lay in the kernel's buffer before it was read; 0 where the kernel does not say."""
 
     @property
     def source(self) -> Address:
         """Who sent it."""
         return self._inbox.source(self.number)
-
-    def waited_seconds(self) -> float:
-        """How long it lay in the kernel's buffer before it was read; 0 where the kernel does not say."""
-        stamp = self._stamp
-        if stamp[1] != _TIMESTAMP:
-            return 0.0
-        waited_ns: int = self._inbox.read_at_ns() - stamp[2] * 1_000_000_000 - stamp[3]
-        # The clock of the day may be set in between; then nothing is known.
-        return waited_ns / 1e9 if 0 < waited_ns < 1_000_000_000 else 0.0
 
 
 class Inbox:
@@ -116,8 +114,7 @@ class Inbox:
         for number in range(size):
             at = number * DATAGRAM_BYTES
             view, address = self._memory.view[at : at + DATAGRAM_BYTES], self._memory.address + at
-            stamp = self._control.view[number * _CONTROL_BYTES : (number + 1) * _CONTROL_BYTES].cast("q")
-            self.slots.append(Slot(self, number, view, self._memory.place + at, stamp))
+            self.slots.append(Slot(self, number, view, self._memory.place + at))
             _VECTOR.pack_into(self._vectors.view, number * _VECTOR.size, address, DATAGRAM_BYTES)
             name = (self._names.address + number * _NAME_BYTES, _NAME_BYTES)
             vector = (self._vectors.address + number * _VECTOR.size, 1)
@@ -126,12 +123,12 @@ class Inbox:
         self._pristine = bytes(self._messages.view)
         self._lengths = self._messages.view.cast("I")
         self._name_words = self._names.view.cast("Q")
+        self._stamps = self._control.view.cast("q")
         self._addresses: list[Address] = []
         self._socket: socket.socket | None = None
         self._descriptor = -1
         self._ip6 = False
         self._used = 0
-        self._read_at_ns = 0
         self.many = MANY
 
     def open(self, sock: socket.socket) -> None:
@@ -150,20 +147,42 @@ class Inbox:
         """Read what there is, without waiting. The slots in which there is something now."""
         if not self.many:
             return self._read_one_by_one()
+        if _inner is not None:
+            return self._read_by_inner_loop()
         used = self._used * _MESSAGE.size
         self._messages.view[:used] = self._pristine[:used]  # the kernel writes its lengths over ours
         count: int = native.recvmmsg(
             self._descriptor, self._messages.place, self._size, socket.MSG_DONTWAIT, native.ffi.NULL
         )
-        self._read_at_ns = 0
         if count <= 0:
             self._used = 0
             return ()
         self._used = count
-        slots, lengths, at = self.slots[:count], self._lengths, _LENGTH_AT
-        for slot in slots:
+        slots, lengths, at, now_ns = self.slots[:count], self._lengths, _LENGTH_AT, time_ns()
+        for number, slot in enumerate(slots):
             slot.size = lengths[at]
             at += _LENGTH_STEP
+            slot.first, slot.second, slot.ssrc = HEAD.unpack_from(slot.view)
+            slot.key = self._key(number)
+            slot.waited_seconds = self._waited_seconds(number, now_ns)
+        return slots
+
+    def _read_by_inner_loop(self) -> Sequence[Slot]:
+        found: list[tuple[int, int, int, int, object, float]] = _inner.receive(
+            self._descriptor,
+            self._messages.view,
+            self._pristine,
+            self._used,
+            self._memory.view,
+            self._names.view,
+            self._control.view,
+            DATAGRAM_BYTES,
+            self._ip6,
+        )
+        self._used = len(found)
+        slots = self.slots[: self._used]
+        for slot, about in zip(slots, found, strict=True):
+            slot.size, slot.first, slot.second, slot.ssrc, slot.key, slot.waited_seconds = about
         return slots
 
     def _read_one_by_one(self) -> Sequence[Slot]:
@@ -174,26 +193,27 @@ class Inbox:
                 slot.size, source = self._socket.recvfrom_into(slot.view)
             except OSError:
                 break
+            slot.first, slot.second, slot.ssrc = HEAD.unpack_from(slot.view)
+            slot.key = source[:2]
             self._addresses.append(source[:2])
         return self.slots[: len(self._addresses)]
 
-    def read_at_ns(self) -> int:
-        """When the latest batch was read, by the clock of the day."""
-        if not self._read_at_ns:
-            self._read_at_ns = time.time_ns()
-        return self._read_at_ns
+    def _waited_seconds(self, number: int, now_ns: int) -> float:
+        stamps, at = self._stamps, number * _CONTROL_BYTES // 8
+        if stamps[at + 1] != _TIMESTAMP:
+            return 0.0
+        waited_ns = now_ns - stamps[at + 2] * 1_000_000_000 - stamps[at + 3]
+        # The clock of the day may be set in between; then nothing is known.
+        return waited_ns / 1e9 if 0 < waited_ns < 1_000_000_000 else 0.0
 
-    def source_key(self, number: int) -> object:
-        """The source of a datagram, to look it up by: equal to `key_of` its address."""
-        if not self.many:
-            return self._addresses[number]
+    def _key(self, number: int) -> object:
         if self._ip6:
             at = number * _NAME_BYTES
             return bytes(self._names.view[at + 2 : at + 4]) + bytes(self._names.view[at + 8 : at + 24])
         return self._name_words[number * _NAME_BYTES // 8]
 
     def key_of(self, address: Address) -> object:
-        """What `source_key` says for datagrams from `address`."""
+        """What `Slot.key` is of datagrams from `address`."""
         if not self.many:
             return address
         name = _socket_name(address)
@@ -300,7 +320,11 @@ class Outbox:
             destination.stream.send(self.view[start : start + length])
         runs[:] = [run for run in runs if run[0].stream is None]
 
-    def _send_runs(self, runs: Sequence[Run]) -> None:
+    def _fill(self, runs: list[Run]) -> None:
+        """Write `runs` into the table of messages."""
+        if _inner is not None:
+            _inner.fill(self._messages.view, self.view, runs)
+            return
         words, vectors, segments = self._message_words, self._vector_words, self._segment_sizes
         address = self._memory.address
         message, vector, control = 0, 0, _CONTROL.size // 2
@@ -313,6 +337,9 @@ class Outbox:
             message += _MESSAGE_WORDS
             vector += 2
             control += _CONTROL_BYTES // 2
+
+    def _send_runs(self, runs: list[Run]) -> None:
+        self._fill(runs)
         sent, count = 0, len(runs)
         while sent < count:
             done = native.sendmmsg(

@@ -7,7 +7,6 @@ makes no object per receiver, and one receiver's trouble never stops the others.
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -18,23 +17,15 @@ from media_engine.pacing import REPAIR_OCTETS, Pace
 from media_engine.packet_cache import Packet
 from media_engine.packet_trace import PacketTrace
 from media_engine.receive_log import ReceiveLog
-from media_engine.sdp_write import TRANSPORT_SEQUENCE_ID
-from media_engine.srtp import TRAILER_BYTES, length
+from media_engine.srtp import TRAILER_BYTES
 from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
+from media_engine.writing import NUMBER_ELEMENT, NUMBERS, WAIT_END, WAIT_START, suit, write
 
 if TYPE_CHECKING:
     from media_engine.lines import Lines
 
-_NUMBERS: Final = struct.Struct("!HII")
-_COUNTED: Final = struct.Struct("!HIIIBHx")
-"""The same and, in place of the time of sending, a transport-wide number."""
-_SHOWN_EXTENSIONS: Final = 0xBEDE0002
-_NUMBER_ELEMENT: Final = TRANSPORT_SEQUENCE_ID << 4 | 1
 _SEND_TIME_START: Final = 17
 _SEND_TIME_END: Final = 20
-_WAIT_START: Final = 20
-_WAIT_END: Final = 24
-"""In the header of pictures."""
 _LARGEST_TAG_BYTES: Final = 16
 _RTX_HEADER_BYTES: Final = 2
 _MOST_REPEATED: Final = 64
@@ -45,14 +36,6 @@ _FURTHEST: Final = 0x7FFF
 def absolute_send_time(now: float) -> bytes:
     """`now` in seconds as 24 bits of 6.18 fixed point, the abs-send-time extension."""
     return (int(now * 262144) & 0xFFFFFF).to_bytes(3, "big")
-
-
-def _suit(view: memoryview, at: int, down: DownTrack) -> None:
-    """Write into the packet at `at` what this receiver has that others have not."""
-    if down.payload_type:
-        view[at + 1] = view[at + 1] & 0x80 | down.payload_type
-    if down.wait:
-        view[at + _WAIT_START : at + _WAIT_END] = down.wait
 
 
 class FanOut:
@@ -99,13 +82,12 @@ class FanOut:
             self.release(self._now)
         self._outbox.send()
 
-    def _send(self, burst: Burst, downs: Iterable[DownTrack]) -> None:  # noqa: PLR0912, PLR0915 - calls cost more
+    def _send(self, burst: Burst, downs: Iterable[DownTrack]) -> None:
         """Renumber and encrypt `burst` for every one of `downs`."""
-        outbox, parts, runs = self._outbox, burst.parts, burst.runs
-        view, place, numbers, add = outbox.view, outbox.place, _NUMBERS.pack_into, outbox.runs.append
-        counted = _COUNTED.pack_into
+        outbox, runs = self._outbox, burst.runs
+        add = outbox.runs.append
         upstream, first, newest, now = burst.upstream, burst.first_sequence, burst.newest, self._now
-        count, octets, is_picture, lump, is_red = len(parts), burst.octets, newest.video, burst.size, burst.is_red
+        count, octets, is_picture, lump, is_red = len(burst.parts), burst.octets, newest.video, burst.size, burst.is_red
         room = burst.size + _LARGEST_TAG_BYTES * count + TRAILER_BYTES
         for down in downs:
             link = down.link
@@ -132,36 +114,13 @@ class FanOut:
                         self._hold(burst, down, epoch)
                         continue
                     pace.left -= lump
-                at = start = outbox.reserve(room, count)
-                seal, tx, overhead, ssrc = srtp.seal, srtp.tx, srtp.overhead, down.ssrc
-                sequence_offset, timestamp_offset = epoch.sequence_offset, epoch.timestamp_offset
-                picture_moves, is_special = epoch.picture_id_offset or epoch.tl0_offset, down.payload_type or down.wait
-                numbered = down.numbered
-                number = numbered.following if numbered is not None else 0
-                refused = False
-                data = burst.laid_out(overhead)
-                view[at : at + len(data)] = data
-                for _, size, sequence, timestamp, packet in parts:
-                    end = at + size
-                    out, time = (sequence + sequence_offset) & 0xFFFF, (timestamp + timestamp_offset) & 0xFFFFFFFF
-                    if number:
-                        counted(view, at + 2, out, time, ssrc, _SHOWN_EXTENSIONS, _NUMBER_ELEMENT, number & 0xFFFF)
-                        number += 1
-                    else:
-                        numbers(view, at + 2, out, time, ssrc)
-                    if is_special:
-                        _suit(view, at, down)
-                    if picture_moves:
-                        rewrite_picture(view[at:end], packet, epoch)
-                    length[0] = size
-                    if seal(tx, place + at, length):
-                        refused = True
-                        break
-                    at = end + overhead
-                if refused:
+                start = outbox.reserve(room, count)
+                overhead, numbered = srtp.overhead, down.numbered
+                end = write(outbox, start, burst, down, epoch, srtp)
+                if not end:
                     self._send_apart(burst, down)
                     continue
-                outbox.used = at
+                outbox.used = end
                 if self.trace is not None:
                     self._note(self.trace, burst, down, start)
                 for packets, total, largest in runs:
@@ -172,11 +131,12 @@ class FanOut:
                 self.failures += 1
                 continue
             if numbered is not None:
-                numbered.runs.append((numbered.following, count, now, octets))
-                numbered.following = number
+                number = numbered.following
+                numbered.runs.append((number, count, now, octets))
+                numbered.following = number + count
             down.packets += count
             down.octets += octets
-            if newest.sequence + sequence_offset > forwarder.last_sequence:
+            if newest.sequence + epoch.sequence_offset > forwarder.last_sequence:
                 forwarder.note(newest, now)
 
     def _hold(self, burst: Burst, down: DownTrack, epoch: Epoch) -> None:
@@ -311,14 +271,14 @@ class FanOut:
         timestamp = (packet.timestamp + epoch.timestamp_offset) & 0xFFFFFFFF
         if down.video:
             self._wrap(view, packet, down, epoch, sequence, now)
-            _NUMBERS.pack_into(view, 2, down.next_rtx_sequence(), timestamp, down.rtx_ssrc)
+            NUMBERS.pack_into(view, 2, down.next_rtx_sequence(), timestamp, down.rtx_ssrc)
         else:
             # The same number means the same nonce (RFC 7714, section 8.1), so it has to be the same packet: what is
             # written here is what `_send` wrote, the time of sending included, which came with the packet, and in the
             # form of its stretch.
             view[:] = data
-            _suit(view, 0, down)
-            _NUMBERS.pack_into(view, 2, sequence & 0xFFFF, timestamp, down.ssrc)
+            suit(view, 0, down)
+            NUMBERS.pack_into(view, 2, sequence & 0xFFFF, timestamp, down.ssrc)
         datagram = srtp.protect(outbox.place + start, size)
         if datagram:
             outbox.used = start + datagram
@@ -341,6 +301,6 @@ class FanOut:
             view[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)
         else:
             number = down.numbered.note(len(data) - head, now)
-            view[_SEND_TIME_START - 1 : _SEND_TIME_END] = bytes((_NUMBER_ELEMENT, number >> 8, number & 0xFF, 0))
+            view[_SEND_TIME_START - 1 : _SEND_TIME_END] = bytes((NUMBER_ELEMENT, number >> 8, number & 0xFF, 0))
         if down.wait:
-            view[_WAIT_START:_WAIT_END] = down.wait
+            view[WAIT_START:WAIT_END] = down.wait

@@ -20,8 +20,8 @@ from media_engine.srtp import SrtpPair
 from media_engine.transport import RtpTransport
 from media_engine.wiring import Wiring
 
-SSRC: Final = struct.Struct("!I")
-"""Where it lies: byte 8 of RTP, byte 4 of RTCP."""
+_SENDER: Final = struct.Struct("!I")
+"""The SSRC of an RTCP packet, at byte 4."""
 _MIN_SRTP_BYTES: Final = 24
 """A fixed header, or an RTCP header with its index, and the shortest tag."""
 
@@ -147,7 +147,7 @@ class Link:
             self.octets_in += size
             if size < _MIN_SRTP_BYTES:
                 dropped["srtp"] += 1
-            elif 192 <= slot.view[1] <= 223:  # RFC 5761, section 4
+            elif 192 <= slot.second <= 223:  # RFC 5761, section 4
                 self._on_srtcp(srtp, slot, size, now)
             elif self.takes_rtp:
                 media.append(slot)
@@ -161,7 +161,7 @@ class Link:
         if not self._rtcp.take():
             self.dropped["rate"] += 1
             return
-        ssrc = SSRC.unpack_from(slot.view, 4)[0]
+        ssrc = _SENDER.unpack_from(slot.view, 4)[0]
         if ssrc not in self._ssrcs and not self._may_add_ssrc():
             return
         plain = srtp.unprotect_rtcp(slot.place, size)

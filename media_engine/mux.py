@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-import time
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Final, Protocol
 
 from media_engine import stun
@@ -165,7 +165,7 @@ class UdpMux:
     def take_frame(self, slot: Slot) -> bool:
         """A datagram that has come over TCP: as those that come over UDP. Whether its source is a transport's now."""
         receiver = self._by_address.get(slot.source)
-        first = slot.view[0]
+        first = slot.first
         if receiver is not None and 128 <= first < 192:
             self._pass_on(receiver, [slot], self._clock())
         elif receiver is None and first > 3:
@@ -176,9 +176,9 @@ class UdpMux:
 
     def after_frames(self) -> None:
         """What came over TCP together goes on together."""
-        began = time.perf_counter()
+        began = perf_counter()
         self.after_batch()
-        self.busy_seconds += time.perf_counter() - began
+        self.busy_seconds += perf_counter() - began
 
     def lose_stream(self, address: StreamAddress) -> None:
         """A connection has ended: its transport goes on by another address, if it has one."""
@@ -192,31 +192,30 @@ class UdpMux:
 
         A picture comes as a burst. While its first packets are decrypted the others arrive, and leave with them.
         """
-        began = time.perf_counter()
+        began = perf_counter()
         try:
             for _ in range(_MOST_READS):
                 if not self._read_batch():
                     break
         finally:
             self.after_batch()
-            self.busy_seconds += time.perf_counter() - began
+            self.busy_seconds += perf_counter() - began
 
     def _read_batch(self) -> int:
         """Read and pass on at most one batch of datagrams, as runs of one sender's; how many there were."""
-        inbox, by_key = self._inbox, self._by_key
-        slots = inbox.read()
+        by_key, slots = self._by_key, self._inbox.read()
         if not slots:
             return 0
         now = self._clock()
-        self.waits.note(slots[0].waited_seconds())
+        self.waits.note(slots[0].waited_seconds)
         sender: DatagramReceiver | None = None
         media: list[Slot] = []
         for slot in slots:
             if not 0 < slot.size < DATAGRAM_BYTES:
                 self.dropped["oversized"] += 1
                 continue
-            first = slot.view[0]
-            receiver = by_key.get(inbox.source_key(slot.number))
+            first = slot.first
+            receiver = by_key.get(slot.key)
             if receiver is None and first > 3:
                 self.dropped["stranger"] += 1
             elif 128 <= first < 192 and receiver is not None:
@@ -243,7 +242,7 @@ class UdpMux:
 
     def _on_other(self, slot: Slot, receiver: DatagramReceiver | None, now: float) -> None:
         """STUN from anywhere, DTLS from a validated address; nothing else is anything."""
-        first = slot.view[0]
+        first = slot.first
         try:
             if first > 3:
                 if receiver is not None and 20 <= first < 64:

@@ -7,6 +7,7 @@ the way. libsrtp and the means to call C come from pylibsrtp's extension module,
 
 import contextlib
 import ctypes
+import importlib
 import struct
 import sys
 from typing import Any, Final
@@ -38,6 +39,25 @@ try:
 except (ImportError, AttributeError):  # pragma: no cover - only after an upgrade of pylibsrtp
     ffi = None
     IN_PLACE = False
+
+
+_PROTECT = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
+"""What `inner.c` calls."""
+
+
+def _inner_loops() -> Any:
+    """`inner.c`, where `./run compile` has made it and libsrtp is as it knows it; else None."""
+    with contextlib.suppress(ImportError):
+        protect = ffi.addressof(_binding.lib, "srtp_protect") if IN_PLACE else None
+        if protect is not None and ffi.typeof(protect).cname == _PROTECT:
+            inner = importlib.import_module("media_engine.inner")
+            inner.bind(int(ffi.cast("uintptr_t", protect)))
+            return inner
+    return None
+
+
+inner: Any = _inner_loops()
+"""Inner loops in C; None where the Python beside each call of them runs."""
 
 
 class Memory:

@@ -16,7 +16,7 @@ from media_engine.errors import OfferRejected
 from media_engine.fanout import absolute_send_time
 from media_engine.feedback import FeedbackRecorder
 from media_engine.grants import Source
-from media_engine.link import SSRC, Link, LinkOwner
+from media_engine.link import Link, LinkOwner
 from media_engine.packet_cache import Packet
 from media_engine.rtp import PacketReader, decode_extensions
 from media_engine.sdp import Description, Section
@@ -183,8 +183,7 @@ class PublishLink(Link):
         """Decrypt and route packets: feedback, track, retransmission, duplicate, then out to whoever may have them."""
         header, known, by_ssrc, trace = self._header, self._ssrcs, self._by_ssrc, self.fan_out.trace
         for slot in slots:
-            view = slot.view
-            ssrc = SSRC.unpack_from(view, 8)[0]
+            view, ssrc = slot.view, slot.ssrc
             is_new = ssrc not in known
             if is_new and not self._may_add_ssrc():
                 continue
@@ -199,7 +198,7 @@ class PublishLink(Link):
             except ValueError:
                 self.dropped["rtp"] += 1
                 continue
-            arrived_at = now - slot.waited_seconds()
+            arrived_at = now - slot.waited_seconds
             if trace is not None and trace.session is self.session:
                 trace.note(arrived_at, "in", self.peer_id, view, size)
             if header.transport_sequence >= 0:

@@ -6,8 +6,11 @@ the payload starts and ends. The payload is opaque. Also sequence arithmetic, sh
 
 import contextlib
 import struct
-from typing import Final
+from typing import Any, Final
 
+from media_engine import native
+
+_inner: Final[Any] = native.inner
 FIXED_HEADER: Final = struct.Struct("!BBHII")
 _EXTENSION_HEADER: Final = struct.Struct("!HH")
 ONE_BYTE_PROFILE: Final = 0xBEDE
@@ -146,6 +149,9 @@ _PLAIN_FIRST_BYTE: Final = 0x90
 """Version 2, an extension block, neither padding nor contributing sources: what browsers send nearly always."""
 
 
+_Outline = tuple[bool, int, int, int, int, int, int, int, int, int, int, int]
+
+
 class PacketReader(RtpHeader):
     """Outlines the packets of one transport, with the values of the two extensions that every packet is asked for.
 
@@ -169,6 +175,14 @@ class PacketReader(RtpHeader):
 
         `transport_sequence` and `audio_level` are -1 where the packet has none.
         """
+        if _inner is not None:
+            outline: _Outline = _inner.outline(packet, size, self.sequence_id, self.level_id)
+            self.marker = outline[0]
+            self.payload_type, self.sequence, self.timestamp = outline[1], outline[2], outline[3]
+            self.ssrc, self.extension_profile, self.extension_start = outline[4], outline[5], outline[6]
+            self.extension_end, self.payload_start, self.payload_end = outline[7], outline[8], outline[9]
+            self.transport_sequence, self.audio_level = outline[10], outline[11]
+            return
         if size >= 16 and packet[0] == _PLAIN_FIRST_BYTE:
             _, second, self.sequence, self.timestamp, self.ssrc, profile, words = _PLAIN_START.unpack_from(packet)
             start = 16 + 4 * words

@@ -37,6 +37,8 @@ class SrtpPair:
 
     tx: Any
     seal: Any
+    context = 0
+    """The address of what `tx` points at, for the inner loop in C; 0 where that can't be used."""
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
         self._rx_session, self._tx_session = rx, tx  # holding them keeps what pointers into them point at
@@ -78,6 +80,7 @@ class InPlaceSrtp(SrtpPair):
         self._rx: Any = rx._srtp[0]  # noqa: SLF001
         self.tx: Any = tx._srtp[0]  # noqa: SLF001
         self.seal = native.srtp_protect
+        self.context = native.address_of(self.tx)
 
     def unprotect(self, place: Any, size: int) -> int:
         """See SrtpPair."""

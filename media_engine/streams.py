@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from media_engine.config import EngineConfig
-from media_engine.datagrams import Slot, StreamAddress
+from media_engine.datagrams import HEAD, Slot, StreamAddress
 from media_engine.native import DATAGRAM_BYTES, Memory
 from media_engine.srtp import TRAILER_BYTES
 
@@ -66,6 +66,7 @@ class FrameSlot(Slot):
     def __init__(self) -> None:
         memory = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
         self.view, self.place, self.size, self.number = memory.view, memory.place, 0, -1
+        self.waited_seconds = 0.0  # unknown: TCP keeps what has come until what was lost before it has come as well
         self.address: StreamAddress | None = None
 
     @property
@@ -73,10 +74,6 @@ class FrameSlot(Slot):
         """Whose connection it came on."""
         assert self.address is not None  # noqa: S101 - set with every frame
         return self.address
-
-    def waited_seconds(self) -> float:
-        """Unknown: TCP keeps what has come until what was lost before it has come as well."""
-        return 0.0
 
 
 class Stream(asyncio.Protocol):
@@ -265,6 +262,7 @@ class Streams:
         slot = self._slot
         slot.address, slot.size = stream.address, len(frame)
         slot.view[: slot.size] = frame
+        slot.first, slot.second, slot.ssrc = HEAD.unpack_from(slot.view)
         is_proven = self.owner.take_frame(slot)
         if stream in self._open and not stream.may_go_on(is_proven):
             return self._give_up(stream)

@@ -58,8 +58,8 @@ class InboxTests(SocketCase):
                     for number, slot in enumerate(slots):
                         address = senders[number % 2].getsockname()[:2]
                         self.assertEqual(slot.source, address)
-                        self.assertEqual(inbox.source_key(slot.number), inbox.key_of(address))
-                        self.assertNotEqual(inbox.source_key(slot.number), inbox.key_of((address[0], 1)))
+                        self.assertEqual(slot.key, inbox.key_of(address))
+                        self.assertNotEqual(slot.key, inbox.key_of((address[0], 1)))
                     self.assertEqual(len(inbox.read()), 0)
 
     def test_a_batch_has_a_limit_and_what_is_left_comes_with_the_next(self) -> None:
@@ -92,7 +92,7 @@ class InboxTests(SocketCase):
         sender.sendto(b"1", port.getsockname())
         while time.time() < began + 0.02:
             pass
-        waited = inbox.read()[0].waited_seconds()
+        waited = inbox.read()[0].waited_seconds
         self.assertGreaterEqual(waited, 0.019)
         self.assertLess(waited, 1.0)
 
