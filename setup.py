@@ -38,7 +38,7 @@ class Build(build_ext):
             raise SystemExit("what was compiled can't be loaded and is taken away again")
 
 
-INNER = Extension("media_engine.inner", ["media_engine/inner.c"], extra_compile_args=["-O2", "-Wall", "-Wextra"])
+INNER = Extension("media_engine.inner", ["media_engine/inner.c"], extra_compile_args=["-Wall"])
 
 setup(
     name="media_engine",

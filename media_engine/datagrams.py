@@ -43,6 +43,7 @@ _LENGTH_STEP: Final = _MESSAGE.size // 4
 _CONTROL_BYTES: Final = 32
 _NAME_BYTES: Final = 32
 _UDP_SEGMENT: Final = 103
+_DONTWAIT: Final = socket.MSG_DONTWAIT
 _FULL: Final = (errno.EAGAIN, errno.ENOBUFS)
 HEAD: Final = struct.Struct("!BB6xI")
 _SO_TIMESTAMPNS: Final = 35
@@ -120,7 +121,9 @@ class Inbox:
             vector = (self._vectors.address + number * _VECTOR.size, 1)
             control = (self._control.address + number * _CONTROL_BYTES, _CONTROL_BYTES)
             _MESSAGE.pack_into(self._messages.view, number * _MESSAGE.size, *name, *vector, *control, 0, 0)
-        self._pristine = bytes(self._messages.view)
+        self._table, self._view = self._messages.view, self._memory.view
+        self._name_view, self._control_view = self._names.view, self._control.view
+        self._pristine = bytes(self._table)
         self._lengths = self._messages.view.cast("I")
         self._name_words = self._names.view.cast("Q")
         self._stamps = self._control.view.cast("q")
@@ -151,9 +154,7 @@ class Inbox:
             return self._read_by_inner_loop()
         used = self._used * _MESSAGE.size
         self._messages.view[:used] = self._pristine[:used]  # the kernel writes its lengths over ours
-        count: int = native.recvmmsg(
-            self._descriptor, self._messages.place, self._size, socket.MSG_DONTWAIT, native.ffi.NULL
-        )
+        count: int = native.recvmmsg(self._descriptor, self._messages.place, self._size, _DONTWAIT, native.ffi.NULL)
         if count <= 0:
             self._used = 0
             return ()
@@ -168,21 +169,18 @@ class Inbox:
         return slots
 
     def _read_by_inner_loop(self) -> Sequence[Slot]:
+        # fmt: off
         found: list[tuple[int, int, int, int, object, float]] = _inner.receive(
-            self._descriptor,
-            self._messages.view,
-            self._pristine,
-            self._used,
-            self._memory.view,
-            self._names.view,
-            self._control.view,
-            DATAGRAM_BYTES,
-            self._ip6,
+            self._descriptor, self._table, self._pristine, self._used, self._view, self._name_view,
+            self._control_view, DATAGRAM_BYTES, self._ip6,
         )
+        # fmt: on
         self._used = len(found)
         slots = self.slots[: self._used]
-        for slot, about in zip(slots, found, strict=True):
-            slot.size, slot.first, slot.second, slot.ssrc, slot.key, slot.waited_seconds = about
+        for number, slot in enumerate(slots):
+            about = found[number]
+            slot.size, slot.first, slot.second = about[0], about[1], about[2]
+            slot.ssrc, slot.key, slot.waited_seconds = about[3], about[4], about[5]
         return slots
 
     def _read_one_by_one(self) -> Sequence[Slot]:
@@ -254,7 +252,8 @@ class Outbox:
             vector = (self._vectors.address + number * _VECTOR.size, 1)
             control = (self._control.address + cmsg, _CONTROL.size + _WORD)
             _MESSAGE.pack_into(self._messages.view, number * _MESSAGE.size, 0, 0, *vector, *control, 0, 0)
-        self._message_words = self._messages.view.cast("Q")
+        self._table, self._table_place = self._messages.view, self._messages.place
+        self._message_words = self._table.cast("Q")
         self._vector_words = self._vectors.view.cast("Q")
         self._segment_sizes = self._control.view.cast("H")
         self._socket: socket.socket | None = None
@@ -323,7 +322,7 @@ class Outbox:
     def _fill(self, runs: list[Run]) -> None:
         """Write `runs` into the table of messages."""
         if _inner is not None:
-            _inner.fill(self._messages.view, self.view, runs)
+            _inner.fill(self._table, self.view, runs)
             return
         words, vectors, segments = self._message_words, self._vector_words, self._segment_sizes
         address = self._memory.address
@@ -342,9 +341,8 @@ class Outbox:
         self._fill(runs)
         sent, count = 0, len(runs)
         while sent < count:
-            done = native.sendmmsg(
-                self._descriptor, self._messages.place + sent * _MESSAGE.size, count - sent, socket.MSG_DONTWAIT
-            )
+            place = self._table_place + sent * _MESSAGE.size if sent else self._table_place
+            done = native.sendmmsg(self._descriptor, place, count - sent, _DONTWAIT)
             if done > 0:
                 sent += done
                 self._segments_proven = True

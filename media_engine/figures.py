@@ -5,8 +5,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import inf
+from typing import Final
 
 WAIT_BOUNDS_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
+
+_LEAST_BOUND: Final = WAIT_BOUNDS_SECONDS[0]
 
 
 @dataclass
@@ -21,7 +24,8 @@ class Waits:
 
     def note(self, seconds: float) -> None:
         """Count one batch."""
-        self.counts[bisect_left(WAIT_BOUNDS_SECONDS, seconds)] += 1
+        # Nearly all are within the first.
+        self.counts[bisect_left(WAIT_BOUNDS_SECONDS, seconds) if seconds > _LEAST_BOUND else 0] += 1
         self.seconds += seconds
 
     def cumulative(self) -> list[tuple[float, int]]:

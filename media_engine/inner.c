@@ -1,7 +1,7 @@
 /* The inner loops of the engine, for who has a compiler: `./run compile` builds them beside what mypyc makes.
 
    Each does to the byte what the Python beside its only call does, which runs where this is not there: `writing.write`,
-   `Inbox.read`, `PacketReader.read`, `Outbox._fill`. Nothing is decided here: which packet, for whom and whether at
+   `Inbox.read`, `PacketReader.read`, `PublishLink._canonical`, `Outbox._fill`. Nothing is decided here: which packet, for whom and whether at
    all comes as an argument. No call is trusted with an index: what does not fit the memory it is given raises
    ValueError. The interpreter is not let go of meanwhile, so that media waits for nobody. */
 
@@ -20,7 +20,8 @@ static srtp_function srtp_protect = NULL;
 
 enum { CONTROL_BYTES = 32, NAME_BYTES = 32, SEGMENT_AT = 16, TRAILER_BYTES = 160, HEADER_BYTES = 12 };
 
-enum { NUMBER_ELEMENT = 0x31 }; /* fanout._NUMBER_ELEMENT */
+/* Identifiers and lengths of header extensions, see sdp_write.py. */
+enum { NUMBER_ELEMENT = 0x31, SEND_TIME_ELEMENT = 0x22, LEVEL_ELEMENT = 0x10 };
 
 static void put16(uint8_t *at, uint32_t value) { at[0] = (uint8_t)(value >> 8); at[1] = (uint8_t)value; }
 
@@ -353,11 +354,48 @@ static PyObject *outline(PyObject *module, PyObject *const *args, Py_ssize_t cou
     return found;
 }
 
+PyDoc_STRVAR(canonical_doc,
+"canonical(view, start, end, second, send_time, level): what PublishLink._canonical makes of a payload. level is -1\n"
+"where sound has none, and -2 for pictures.");
+
+static PyObject *canonical(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Py_ssize_t room;
+    if (!has_arguments(count, 6))
+        return NULL;
+    const uint8_t *packet = bytes_of(args[0], &room);
+    Py_ssize_t start = PyLong_AsSsize_t(args[1]), end = PyLong_AsSsize_t(args[2]);
+    long second = PyLong_AsLong(args[3]), level = PyLong_AsLong(args[5]);
+    if (!packet || PyErr_Occurred())
+        return NULL;
+    if (start < 0 || end < start || end > room || !PyBytes_Check(args[4]) || PyBytes_GET_SIZE(args[4]) != 3)
+        return bad("no such payload, or no time of sending");
+    int words = level == -1 ? 1 : 2;
+    Py_ssize_t head = HEADER_BYTES + 4 + 4 * words;
+    PyObject *made = PyBytes_FromStringAndSize(NULL, head + end - start);
+    if (!made)
+        return NULL;
+    uint8_t *at = (uint8_t *)PyBytes_AS_STRING(made);
+    memset(at, 0, (size_t)head);
+    at[0] = 0x90;
+    at[1] = (uint8_t)second;
+    put32(at + HEADER_BYTES, 0xBEDE0000u + (uint32_t)words);
+    at[16] = SEND_TIME_ELEMENT;
+    memcpy(at + 17, PyBytes_AS_STRING(args[4]), 3);
+    if (level >= 0) {
+        at[20] = LEVEL_ELEMENT;
+        at[21] = (uint8_t)level;
+    }
+    memcpy(at + head, packet + start, (size_t)(end - start));
+    return made;
+}
+
 static PyMethodDef functions[] = {
     {"bind", bind_srtp, METH_O, bind_doc},
     {"write", (PyCFunction)(void (*)(void))write_burst, METH_FASTCALL, write_doc},
     {"receive", (PyCFunction)(void (*)(void))receive, METH_FASTCALL, receive_doc},
     {"fill", (PyCFunction)(void (*)(void))fill, METH_FASTCALL, fill_doc},
+    {"canonical", (PyCFunction)(void (*)(void))canonical, METH_FASTCALL, canonical_doc},
     {"outline", (PyCFunction)(void (*)(void))outline, METH_FASTCALL, outline_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -8,9 +8,9 @@ here: `UpTrack.downs` says it.
 import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from media_engine import red, rtcp, sdp, sdp_write
+from media_engine import native, red, rtcp, sdp, sdp_write
 from media_engine.datagrams import Slot
 from media_engine.errors import OfferRejected
 from media_engine.fanout import absolute_send_time
@@ -31,6 +31,9 @@ _SHOWN: Final = struct.Struct("!BBHIIHHB3s4x")
 _LEVELLED: Final = struct.Struct("!BBHIIHHB3sBBH")
 _SEND_TIME_ELEMENT: Final = sdp_write.ABSOLUTE_SEND_TIME_ID << 4 | 2
 _LEVEL_ELEMENT: Final = sdp_write.AUDIO_LEVEL_ID << 4
+_inner: Final[Any] = native.inner
+_PICTURE: Final = -2
+"""Where the inner loop in C is told how loud sound is."""
 _MAX_REQUESTS: Final = 64
 _METER_SECONDS: Final = 0.5
 
@@ -319,6 +322,11 @@ class PublishLink(Link):
             self._sent_at, self._send_time = now, absolute_send_time(now)
         second = header.marker << 7 | sdp_write.PAYLOAD_TYPES[track.codec]
         level = header.audio_level
+        is_red = bool(track.red_downs) and header.payload_type == track.red_payload_type
+        if _inner is not None and not is_red:
+            form, start, end = _PICTURE if track.video else level, header.payload_start, header.payload_end
+            made: bytes = _inner.canonical(view, start, end, second, self._send_time, form)
+            return Packet(sequence, header.timestamp, made, len(made) - end + start, track.codec)
         if track.video:
             head = _SHOWN.pack(0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time)
         elif level < 0:
@@ -329,7 +337,7 @@ class PublishLink(Link):
             )
         data = b"".join((head, view[header.payload_start : header.payload_end]))
         redundant = None
-        if track.red_downs and header.payload_type == track.red_payload_type:
+        if is_red:
             names = bytes((0x90, header.marker << 7 | sdp_write.RED_PAYLOAD_TYPE))
             redundant = b"".join((names, head[2:], red.relabelled(view, self._blocks, sdp_write.OPUS_PAYLOAD_TYPE)))
         return Packet(sequence, header.timestamp, data, len(head), track.codec, redundant)
