@@ -31,7 +31,7 @@ static uint32_t get16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; 
 
 static uint32_t get32(const uint8_t *at) { return get16(at) << 16 | get16(at + 2); }
 
-/* The bytes of a memoryview; NULL with an exception where it is none, or not of plain bytes. */
+/* The bytes of a memoryview to write to; NULL with an exception where it is none, or not of plain bytes. */
 static uint8_t *bytes_of(PyObject *view, Py_ssize_t *size)
 {
     if (!PyMemoryView_Check(view)) {
@@ -290,18 +290,8 @@ static PyObject *fill(PyObject *module, PyObject *const *args, Py_ssize_t count)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(outline_doc,
-"outline(view, size, sequence_id, level_id): what PacketReader.read finds, as a tuple in the order of its assignment.");
-
-static PyObject *outline(PyObject *module, PyObject *const *args, Py_ssize_t count)
+static PyObject *outline_of(const uint8_t *packet, Py_ssize_t room, long size, long sequence_id, long level_id)
 {
-    Py_ssize_t room;
-    if (!has_arguments(count, 4))
-        return NULL;
-    const uint8_t *packet = bytes_of(args[0], &room);
-    long size = PyLong_AsLong(args[1]), sequence_id = PyLong_AsLong(args[2]), level_id = PyLong_AsLong(args[3]);
-    if (!packet || PyErr_Occurred())
-        return NULL;
     if (size < HEADER_BYTES || size > room)
         return bad("RTP packet is too short");
     if (packet[0] >> 6 != 2)
@@ -351,6 +341,22 @@ static PyObject *outline(PyObject *module, PyObject *const *args, Py_ssize_t cou
         PyTuple_SET_ITEM(found, 1 + index, PyLong_FromLong(numbers[index]));
     if (PyErr_Occurred())
         Py_CLEAR(found);
+    return found;
+}
+
+PyDoc_STRVAR(outline_doc,
+"outline(packet, size, sequence_id, level_id): what PacketReader.read finds, as a tuple in the order of its assignment.");
+
+static PyObject *outline(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Py_buffer packet;
+    if (!has_arguments(count, 4))
+        return NULL;
+    long size = PyLong_AsLong(args[1]), sequence_id = PyLong_AsLong(args[2]), level_id = PyLong_AsLong(args[3]);
+    if (PyErr_Occurred() || PyObject_GetBuffer(args[0], &packet, PyBUF_SIMPLE))
+        return NULL;
+    PyObject *found = outline_of(packet.buf, packet.len, size, sequence_id, level_id);
+    PyBuffer_Release(&packet);
     return found;
 }
 

@@ -45,19 +45,19 @@ _PROTECT = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
 """What `inner.c` calls."""
 
 
-def _inner_loops() -> Any:
-    """`inner.c`, where `./run compile` has made it and libsrtp is as it knows it; else None."""
-    with contextlib.suppress(ImportError):
-        protect = ffi.addressof(_binding.lib, "srtp_protect") if IN_PLACE else None
-        if protect is not None and ffi.typeof(protect).cname == _PROTECT:
-            inner = importlib.import_module("media_engine.inner")
-            inner.bind(int(ffi.cast("uintptr_t", protect)))
-            return inner
-    return None
+def bind(module: Any) -> Any:
+    """`module`, having been told where libsrtp is. Raises ImportError for a libsrtp that it was not written for."""
+    protect = ffi.addressof(_binding.lib, "srtp_protect") if IN_PLACE else None
+    if protect is None or ffi.typeof(protect).cname != _PROTECT:
+        raise ImportError("inner.c was written for another libsrtp")
+    module.bind(int(ffi.cast("uintptr_t", protect)))
+    return module
 
 
-inner: Any = _inner_loops()
-"""Inner loops in C; None where the Python beside each call of them runs."""
+inner: Any = None
+"""The inner loops in C (`inner.c`), where `./run compile` has made them; else the Python beside each call of them."""
+with contextlib.suppress(ImportError):
+    inner = bind(importlib.import_module("media_engine.inner"))
 
 
 class Memory:
