@@ -21,6 +21,15 @@ def main() -> None:
         for problem in wrong.problems:
             sys.stderr.write(f"{problem}\n")
         sys.exit(2)
+    except Exception as problem:
+        from django.db import OperationalError
+
+        from portal.database import unusable
+
+        if not isinstance(problem, OperationalError):
+            raise
+        sys.stderr.write(f"{unusable(problem)}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -115,16 +115,22 @@ class _DatabaseBell:
     def _run(self) -> None:
         import psycopg
 
+        is_heard = True
         while not self._closing.is_set():
             try:
                 with psycopg.connect(**self._parameters, autocommit=True) as database:
                     database.execute(f"LISTEN {CHANNEL}")
+                    is_heard = True
                     self._tell()
                     while not self._closing.is_set():
                         for _ in database.notifies(timeout=1.0, stop_after=1):
                             self._tell()
             except psycopg.Error as error:
-                log.warning("changes made by other nodes are noticed by the tick alone: %s", type(error).__name__)
+                if is_heard:
+                    log.warning(
+                        "changes made by other processes are noticed by the tick alone: %s", type(error).__name__
+                    )
+                is_heard = False
                 self._closing.wait(RECONNECT_SECONDS)
 
     def _tell(self) -> None:

@@ -14,8 +14,8 @@ def require_extras(config: Config) -> None:
     problems = []
     if config.database_url and config.database_url.engine == "postgresql" and not _installed("psycopg"):
         problems.append(f"LINTEL_DATABASE_URL: PostgreSQL needs the package psycopg; {HOW}")
-    if config.redis_url and not _installed("channels_redis"):
-        problems.append(f"LINTEL_REDIS_URL: Redis needs the package channels_redis; {HOW}")
+    if config.redis_url and not _installed("redis"):
+        problems.append(f"LINTEL_REDIS_URL: Redis needs the package redis; {HOW}")
     if problems:
         raise ConfigError(problems)
 

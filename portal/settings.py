@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from meetings import budgets
 from portal.config import BASE_DIR, Config, read_config
+from portal.database import POSTGRESQL_OPTIONS
 from portal.extras import require_extras
 from portal.files import prepare_data_dir, secret
 from portal.logs import logging_config
@@ -82,14 +83,13 @@ TEMPLATES: list[dict[str, Any]] = [
 if LINTEL.database_url and LINTEL.database_url.engine == "postgresql":
     DATABASES: dict[str, dict[str, Any]] = {
         "default": {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "portal.database.postgresql",
             "NAME": LINTEL.database_url.name,
             "USER": LINTEL.database_url.user,
             "PASSWORD": LINTEL.database_url.password,
             "HOST": LINTEL.database_url.host,
             "PORT": LINTEL.database_url.port,
-            "OPTIONS": dict(LINTEL.database_url.options),
-            "CONN_MAX_AGE": 0,
+            "OPTIONS": POSTGRESQL_OPTIONS | dict(LINTEL.database_url.options),
         }
     }
 else:
@@ -108,15 +108,17 @@ else:
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {}  # who has a socket in a meeting has it in the process that serves it
 if LINTEL.redis_url:
-    CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
-        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [LINTEL.redis_url]}}
-    }
     CACHES: dict[str, dict[str, Any]] = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": LINTEL.redis_url}
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": LINTEL.redis_url,
+            "KEY_PREFIX": "lintel",
+            "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},  # somebody waits for a page
+        }
     }
 else:
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     # One process: its threads share this memory, so the sign-in limits count every try. With few entries, tries for
     # made-up accounts would push out the counts of real ones.
     CACHES = {

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from portal import health
 
+handler500 = "portal.views.failed"
 handler429 = "portal.views.too_many"
 """By this name allauth finds it."""
 

@@ -48,6 +48,7 @@ class BackgroundWorker:
         self._inner: Any = None
         self._asks_again_at = 0.0
         self._minute_ends_at = 0.0
+        self._waits = False
 
     @property
     def running(self) -> bool:
@@ -71,8 +72,11 @@ class BackgroundWorker:
             try:
                 self._keep_house()
                 self._run_due()
+                self._waits = False
             except DatabaseError as problem:
-                log.warning("jobs wait for the database", problem=type(problem).__name__)
+                if not self._waits:
+                    log.warning("jobs wait for the database", worker=self.worker_id, problem=type(problem).__name__)
+                self._waits = True
             except Exception:
                 log.exception("a job's bookkeeping failed")
             finally:

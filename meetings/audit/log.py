@@ -9,7 +9,7 @@ import threading
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
@@ -20,9 +20,6 @@ from meetings.audit.details import compose
 from meetings.models import AuditDetail, AuditEntry, Occurrence
 from meetings.network import truncate_network
 from meetings.refusals import Tally
-
-ADVISORY_LOCK = 0x4C494E54454C
-"""Any number that nothing else in the database locks; these are the letters of LINTEL."""
 
 recorded = Signal()
 """Sent with `kind`, `meeting`, `occurrence`, `facts`, `at`, in the transaction that appends the entry: what a receiver
@@ -79,7 +76,7 @@ def record(
         truncate_network(network) if "/" not in network else network,
     )
     with transaction.atomic():
-        _serialise()
+        # Transactions take turns (portal/database), so no other takes this number.
         last = AuditEntry.objects.order_by("-number").values_list("number", "digest").first()
         number, previous = (last[0] + 1, last[1]) if last else (1, chain.GENESIS)
         at = at or timezone.now()
@@ -105,13 +102,6 @@ def record(
         if checkpoints.is_due(number):
             transaction.on_commit(lambda: checkpoints.write_quietly(number, entry.digest), robust=True)
     return entry
-
-
-def _serialise() -> None:
-    """One writer at a time, until the transaction ends. SQLite's IMMEDIATE transactions are that already."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
 def record_refusal(kind: str, *, network: str, now: datetime, **entry: Any) -> None:
@@ -166,7 +156,6 @@ def erase_until(number: int, *, what: str, reason: str) -> None:
 def erase(entries: QuerySet[AuditEntry], *, by: Any = None, reason: str = "") -> int:
     """Empty the personal half of these entries for good and record that it was done; the chain stays provable."""
     with transaction.atomic():
-        _serialise()
         numbers = list(entries.exclude(kind=chain.ERASED).exclude(detail__body="").values_list("number", flat=True))
         if numbers:
             for start in range(0, len(numbers), BATCH):

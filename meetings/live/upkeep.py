@@ -50,6 +50,7 @@ class Upkeep:
         """Reads what other processes changed: when they ring, and by itself in case a ring was lost. A failing database
         is asked again at the next tick.
         """
+        is_read = True
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHANGE_TICK_SECONDS):
@@ -58,9 +59,12 @@ class Upkeep:
             try:
                 rows = await self.live.database(self.changes.read)
             except Exception as error:  # noqa: BLE001 - nothing is renewed meanwhile: leases run out if this lasts
-                log.error("changes could not be read: %s", type(error).__name__)
+                if is_read:
+                    log.error("changes could not be read: %s", type(error).__name__)
+                is_read = False
                 await asyncio.sleep(1)
                 continue
+            is_read = True
             for occurrence_id in self.changes.news(rows):
                 self.live.wake(occurrence_id)
 

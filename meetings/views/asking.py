@@ -16,7 +16,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
@@ -80,7 +80,11 @@ def asks_the_door(view: View) -> View:
             return problem.response()
         except DatabaseError as failure:
             # Without the database there is no answer, and no answer is no. Clients come back, as after a restart.
-            log.error("the door could not be asked: %s", type(failure).__name__, exc_info=True)
+            log.error(
+                "the door could not be asked: %s",
+                type(failure).__name__,
+                exc_info=not isinstance(failure, OperationalError),
+            )
             return Problem(503, "try_again", "The server can’t answer now. Try again in a moment.").response()
 
     # The middleware would answer a failure with a page; `_check_csrf` asks the same question and answers in JSON.

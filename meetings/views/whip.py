@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -90,7 +90,11 @@ def for_devices(*methods: str, accepts: str) -> Callable[[View], View]:
                 retry = RETRY_SECONDS if rejected.code == "busy" else 0
                 answer = Problem(STATUS[rejected.code], rejected.code, rejected.detail, retry_after=retry).response()
             except DatabaseError as failure:
-                log.error("a device could not be answered: %s", type(failure).__name__, exc_info=True)
+                log.error(
+                    "a device could not be answered: %s",
+                    type(failure).__name__,
+                    exc_info=not isinstance(failure, OperationalError),
+                )
                 answer = Problem(503, "try_again", "The server can’t answer now.", retry_after=1).response()
             return _for_pages(answer, methods, accepts)
 

@@ -25,38 +25,10 @@ from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
 from meetings.threads import waiting
+from portal.database.shelf import Shelf
 
-MOST_KEPT = 16
 LOOK_MS = 3
 """How long SQLite waits by itself for the one writer (1 ms, then 2) before we let it begin to wait anew."""
-
-
-class _Shelf:
-    """Connections to files that nobody uses now. Any thread may take one and put it back."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: list[tuple[Any, sqlite3.Connection]] = []
-
-    def take(self, file: Any) -> sqlite3.Connection | None:
-        with self._lock:
-            for number in reversed(range(len(self._kept))):
-                if self._kept[number][0] == file:
-                    return self._kept.pop(number)[1]
-        return None
-
-    def put(self, file: Any, connection: sqlite3.Connection) -> bool:
-        """False where there are enough: then the connection is still the caller's."""
-        with self._lock:
-            if len(self._kept) >= MOST_KEPT:
-                return False
-            self._kept.append((file, connection))
-            return True
-
-    def close(self) -> None:
-        with self._lock:
-            while self._kept:
-                self._kept.pop()[1].close()
 
 
 class _Turns:
@@ -72,7 +44,7 @@ class _Turns:
 
 
 turns = _Turns()
-shelf = _Shelf()
+shelf = Shelf()
 # The last one to close writes the log back into the database: a program that copies the file finds everything in it.
 atexit.register(shelf.close)
 

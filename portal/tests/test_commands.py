@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import stat
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from portal.config import ConfigError, read_config
+from portal.extras import require_extras
 from portal.files import prepare_data_dir
 from portal.files import secret as make_secret
 from portal.tests.certificates import make_certificate
@@ -133,11 +136,15 @@ def test_the_doctor_finds_a_proxy_without_a_media_address(data_dir: Path) -> Non
 
 
 def test_what_needs_a_missing_package_says_how_to_get_it(tmp_path: Path) -> None:
-    try:
-        import psycopg  # noqa: F401
-    except ImportError:
-        done = run_manage(tmp_path / "data", "serve", LINTEL_DATABASE_URL="postgresql://a:b@127.0.0.1/lintel")
-        assert done.returncode == 2
-        assert re.fullmatch(r"LINTEL_DATABASE_URL: PostgreSQL needs the package psycopg; run: [^\n]+\n", done.stderr)
-    else:
-        pytest.skip("psycopg is installed")
+    config = read_config(
+        {
+            "LINTEL_DATA_DIR": str(tmp_path),
+            "LINTEL_DATABASE_URL": "postgresql://a:b@127.0.0.1/lintel",
+            "LINTEL_REDIS_URL": "redis://127.0.0.1",
+        }
+    )
+    with patch("importlib.util.find_spec", return_value=None), pytest.raises(ConfigError) as refused:
+        require_extras(config)
+    database, redis = refused.value.problems
+    assert database.startswith("LINTEL_DATABASE_URL: PostgreSQL needs the package psycopg; run: .venv/bin/pip install")
+    assert redis.startswith("LINTEL_REDIS_URL: Redis needs the package redis; run: .venv/bin/pip install")

@@ -19,6 +19,7 @@ from django.db import Error as DatabaseFailure
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from portal import redis
 from portal.config import Config, ConfigError
 from portal.tls import context_factory, read_chain, validity_problem
 
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             ("settings", check_settings),
             ("data", check_data),
             ("database", check_database),
+            ("redis", check_redis),
             ("ports", check_ports),
             ("media", check_media),
             ("tls", check_tls),
@@ -96,6 +98,13 @@ def check_database(config: Config) -> Iterator[Finding]:
         return
     text = f"{len(waiting)} migrations wait for the next start" if waiting else "up to date"
     yield GOOD, f"{connection.vendor}, {text}"
+
+
+def check_redis(config: Config) -> Iterator[Finding]:
+    if problem := redis.problem(config.redis_url):
+        yield BAD, problem
+    elif config.redis_url:
+        yield GOOD, "answers"
 
 
 def serving_process(config: Config) -> int | None:

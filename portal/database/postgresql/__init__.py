@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, whose transactions take turns. See `base.py`, where Django looks for it."""
