@@ -22,8 +22,8 @@ MADE_FROM = BUILT / "made_from"
 HOT = (
     *("allocation", "allowance", "burst", "codecs", "datagrams", "descriptor", "doubling", "downlink", "draining"),
     *("estimator", "fanout", "feedback", "figures", "forwarder", "h264", "ice", "key_frames", "lines", "link", "mux"),
-    *("numbered", "pacing", "packet_cache", "publish", "receive_log", "red", "repairs", "rtcp", "rtp", "srtp"),
-    *("streams", "stun", "subscribe", "tracks", "tripwire", "voices", "vp8", "vp9", "waiting", "watch", "way"),
+    *("numbered", "pacing", "packet_cache", "publish", "publish_lines", "receive_log", "red", "repairs", "rtcp", "rtp"),
+    *("srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "voices", "vp8", "vp9", "waiting", "watch", "way"),
     "writing",
 )
 """What a packet passes through, and what inherits from that: an interpreted class can't have a compiled parent."""
