@@ -239,7 +239,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "portal.accounts.sessions"
 SESSION_COOKIE_NAME = "__Host-lintel-session" if LINTEL.https else "lintel-session"
 SESSION_COOKIE_SECURE = LINTEL.https
 SESSION_COOKIE_HTTPONLY = True

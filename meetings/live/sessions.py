@@ -6,25 +6,19 @@ The socket's person is only known from its handshake, so whoever signs out, or i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from meetings.models import Participant
 
-IN_DATABASE = "django.contrib.sessions.backends.db"
-
 
 def living_sessions(seats: Iterable[Participant]) -> set[str]:
     """Returns the ids of those signed-in seats whose session is there, not expired, and of this person's password."""
     signed_in = [seat for seat in seats if seat.user is not None and seat.user.is_active and seat.session_key]
-    if settings.SESSION_ENGINE != IN_DATABASE:
-        return {str(seat.pk) for seat in signed_in if _lives(seat)}
     stored = _stored({seat.session_key for seat in signed_in})
     return {str(seat.pk) for seat in signed_in if _is_of(stored.get(seat.session_key, {}), seat.user)}
 
@@ -43,9 +37,3 @@ def _is_of(data: dict[str, Any], user: Any) -> bool:
         and data.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
         and constant_time_compare(data.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
     )
-
-
-def _lives(seat: Participant) -> bool:
-    store = import_module(settings.SESSION_ENGINE).SessionStore(seat.session_key)
-    user = get_user(SimpleNamespace(session=store))  # type: ignore[arg-type]
-    return user.is_authenticated and user.pk == seat.user_id
