@@ -6,6 +6,7 @@ publisher and its receiver both hold a live grant. It knows nothing about meetin
 
 from media_engine import compiled
 
+COMPILED: compiled.State
 __path__, COMPILED = compiled.search(__path__)
 
 from media_engine.codecs import PICTURES

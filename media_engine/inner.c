@@ -1,9 +1,10 @@
 /* The inner loops of the engine, for who has a compiler: `./run compile` builds them beside what mypyc makes.
 
    Each does to the byte what the Python beside its only call does, which runs where this is not there: `writing.write`,
-   `Inbox.read`, `PacketReader.read`, `PublishLink._canonical`, `Outbox._fill`. Nothing is decided here: which packet, for whom and whether at
-   all comes as an argument. No call is trusted with an index: what does not fit the memory it is given raises
-   ValueError. The interpreter is not let go of meanwhile, so that media waits for nobody. */
+   `Inbox.read`, `PacketReader.read`, `PublishLink._canonical`, `Outbox._fill`. Nothing is decided here: which packet,
+   for whom and whether at all comes as an argument. No call is trusted with an index: what does not fit the memory it is
+   given raises ValueError. Addresses have to be believed: libsrtp's context, a destination's name, and those that `Inbox`
+   and `Outbox` have written into their tables. The interpreter is not let go of meanwhile: media waits for nobody. */
 
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
@@ -31,14 +32,21 @@ static uint32_t get16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; 
 
 static uint32_t get32(const uint8_t *at) { return get16(at) << 16 | get16(at + 2); }
 
-/* The bytes of a memoryview to write to; NULL with an exception where it is none, or not of plain bytes. */
+static PyObject *bad(const char *why) { PyErr_SetString(PyExc_ValueError, why); return NULL; }
+
+/* The bytes of a memoryview to write to; NULL with an exception where it is none, not of plain bytes, or let go of. */
 static uint8_t *bytes_of(PyObject *view, Py_ssize_t *size)
 {
     if (!PyMemoryView_Check(view)) {
         PyErr_SetString(PyExc_TypeError, "not a memoryview");
         return NULL;
     }
-    Py_buffer *buffer = PyMemoryView_GET_BUFFER(view);
+    PyMemoryViewObject *memory = (PyMemoryViewObject *)view;
+    if ((memory->flags & _Py_MEMORYVIEW_RELEASED) || (memory->mbuf->flags & _Py_MANAGED_BUFFER_RELEASED)) {
+        PyErr_SetString(PyExc_ValueError, "the view was released");
+        return NULL;
+    }
+    Py_buffer *buffer = &memory->view;
     if (buffer->itemsize != 1 || buffer->ndim != 1 || buffer->readonly || !PyBuffer_IsContiguous(buffer, 'C')) {
         PyErr_SetString(PyExc_ValueError, "not a view of plain bytes");
         return NULL;
@@ -46,8 +54,6 @@ static uint8_t *bytes_of(PyObject *view, Py_ssize_t *size)
     *size = buffer->len;
     return buffer->buf;
 }
-
-static PyObject *bad(const char *why) { PyErr_SetString(PyExc_ValueError, why); return NULL; }
 
 static int has_arguments(Py_ssize_t count, Py_ssize_t wanted)
 {
@@ -67,24 +73,42 @@ static PyObject *bind_srtp(PyObject *module, PyObject *address)
     Py_RETURN_NONE;
 }
 
+/* Whether `tuple` is one of `size`, with numbers from `first` on as far as `last`: to read them runs no Python. */
+static int has_numbers(PyObject *tuple, Py_ssize_t size, int first, int last)
+{
+    if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != size)
+        return 0;
+    for (int index = first; index <= last; index++)
+        if (!PyLong_Check(PyTuple_GET_ITEM(tuple, index)))
+            return 0;
+    return 1;
+}
+
 /* One picture's place in a packet, as `Burst.pictures` has it (RFC 7741, section 4.2; rewrite_picture). */
 static int move_picture(uint8_t *packet, long size, PyObject *picture, long picture_id_offset, long tl0_offset)
 {
-    long id_at, bits, id, tl0_at, tl0;
-    if (!PyArg_ParseTuple(picture, "lllll", &id_at, &bits, &id, &tl0_at, &tl0))
-        return 0;
-    if (id_at < 0 || id_at + 2 > size || tl0_at < 0 || tl0_at >= size) {
-        PyErr_SetString(PyExc_ValueError, "a picture's numbers lie outside of its packet");
+    long numbers[5];
+    if (!has_numbers(picture, 5, 0, 4)) {
+        bad("a picture is not a tuple of five numbers");
         return 0;
     }
-    if (bits && picture_id_offset) {
-        if (bits == 15)
-            put16(packet + id_at, 0x8000 | ((uint32_t)(id + picture_id_offset) & 0x7FFF));
-        else
-            packet[id_at] = (uint8_t)(id + picture_id_offset) & 0x7F;
+    for (int index = 0; index < 5; index++)
+        numbers[index] = PyLong_AsLong(PyTuple_GET_ITEM(picture, index));
+    if (PyErr_Occurred())
+        return 0;
+    long id_at = numbers[0], bits = numbers[1], tl0_at = numbers[3];
+    uint32_t id = (uint32_t)numbers[2] + (uint32_t)picture_id_offset, tl0 = (uint32_t)numbers[4] + (uint32_t)tl0_offset;
+    int moves_id = bits && picture_id_offset, moves_tl0 = tl0_at && tl0_offset, width = bits == 15 ? 2 : 1;
+    if ((moves_id && (id_at < 0 || id_at > size - width)) || (moves_tl0 && (tl0_at < 0 || tl0_at >= size))) {
+        bad("a picture's numbers lie outside of its packet");
+        return 0;
     }
-    if (tl0_at && tl0_offset)
-        packet[tl0_at] = (uint8_t)(tl0 + tl0_offset);
+    if (moves_id && bits == 15)
+        put16(packet + id_at, 0x8000 | (id & 0x7FFF));
+    else if (moves_id)
+        packet[id_at] = id & 0x7F;
+    if (moves_tl0)
+        packet[tl0_at] = (uint8_t)tl0;
     return 1;
 }
 
@@ -121,12 +145,12 @@ static PyObject *write_burst(PyObject *module, PyObject *const *args, Py_ssize_t
         return bad("pictures are not as many as packets");
     if (at < 0 || overhead < 0 || overhead > TRAILER_BYTES || at > room || size + TRAILER_BYTES > room - at)
         return bad("no room");
-    Py_ssize_t end = at + size;
+    Py_ssize_t begin = at, end = at + size;
     memcpy(memory + at, PyBytes_AS_STRING(data), (size_t)size);
     for (Py_ssize_t index = 0; index < packets; index++) {
         PyObject *part = PyList_GET_ITEM(parts, index);
-        if (!PyTuple_Check(part) || PyTuple_GET_SIZE(part) != 5)
-            return bad("a part is not a tuple of five");
+        if (!has_numbers(part, 5, 1, 3))
+            return bad("a part is not a tuple of five with three numbers");
         long length = PyLong_AsLong(PyTuple_GET_ITEM(part, 1));
         long long sequence = PyLong_AsLongLong(PyTuple_GET_ITEM(part, 2));
         uint32_t timestamp = (uint32_t)PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(part, 3));
@@ -153,8 +177,14 @@ static PyObject *write_burst(PyObject *module, PyObject *const *args, Py_ssize_t
             if (picture != Py_None && !move_picture(packet, length, picture, picture_id_offset, tl0_offset))
                 return NULL;
         }
-        int protected = (int)length;
-        if (srtp_protect(context, packet, &protected))
+        at += length + overhead;
+    }
+    /* Only now that nothing can be wrong with any of them any more: what libsrtp has encrypted it counts as sent, and
+       what raises was not. A receiver whose numbers are behind libsrtp's is refused everything. */
+    at = begin;
+    for (Py_ssize_t index = 0; index < packets; index++) {
+        int length = (int)PyLong_AsLong(PyTuple_GET_ITEM(PyList_GET_ITEM(parts, index), 1)), protected = length;
+        if (srtp_protect(context, memory + at, &protected))
             return PyLong_FromLong(0);
         at += length + overhead;
     }
@@ -206,7 +236,7 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
         return NULL;
     long size = (long)(messages_size / (Py_ssize_t)sizeof(struct mmsghdr));
     if (!PyBytes_Check(args[2]) || PyBytes_GET_SIZE(args[2]) != messages_size || used < 0 || used > size ||
-        apart < HEADER_BYTES || memory_size < size * apart || names_size < size * NAME_BYTES ||
+        size < 1 || apart < HEADER_BYTES || apart > memory_size / size || names_size < size * NAME_BYTES ||
         control_size < size * CONTROL_BYTES)
         return bad("the tables do not fit together");
     struct mmsghdr *table = (struct mmsghdr *)messages;
@@ -278,9 +308,12 @@ static PyObject *fill(PyObject *module, PyObject *const *args, Py_ssize_t count)
         Py_DECREF(length);
         Py_ssize_t start = PyLong_AsSsize_t(PyTuple_GET_ITEM(run, 1));
         Py_ssize_t size = PyLong_AsSsize_t(PyTuple_GET_ITEM(run, 2));
-        uint16_t segment = (uint16_t)PyLong_AsLong(PyTuple_GET_ITEM(run, 3));
+        long datagram = PyLong_AsLong(PyTuple_GET_ITEM(run, 3));
         if (PyErr_Occurred())
             return NULL;
+        if (datagram < 0 || datagram > UINT16_MAX)
+            return bad("larger than a datagram");
+        uint16_t segment = (uint16_t)datagram;
         if (start < 0 || size < 0 || start > memory_size || size > memory_size - start)
             return bad("a run lies outside of the outbox");
         message->msg_hdr.msg_iov[0].iov_base = memory + start;
@@ -412,6 +445,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit_inner(void)
 {
-    _Static_assert(sizeof(struct mmsghdr) == 64 && CMSG_LEN(sizeof(uint16_t)) <= CONTROL_BYTES, "see datagrams.py");
+    _Static_assert(sizeof(struct mmsghdr) == 64 && sizeof(struct sockaddr_in6) <= NAME_BYTES, "see datagrams.py");
+    _Static_assert(CMSG_LEN(0) == SEGMENT_AT && CMSG_LEN(sizeof(struct timespec)) <= CONTROL_BYTES, "see datagrams.py");
     return PyModule_Create(&definition);
 }

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pylibsrtp
 
+from media_engine import COMPILED
+
 DATAGRAM_BYTES: Final = 2048
 """Room for one received datagram. A larger one is no media."""
 
@@ -56,8 +58,9 @@ def bind(module: Any) -> Any:
 
 inner: Any = None
 """The inner loops in C (`inner.c`), where `./run compile` has made them; else the Python beside each call of them."""
-with contextlib.suppress(ImportError):
-    inner = bind(importlib.import_module("media_engine.inner"))
+if COMPILED == "compiled":  # what lies beside the sources nobody has compared with them
+    with contextlib.suppress(ImportError):
+        inner = bind(importlib.import_module("media_engine.inner"))
 
 
 class Memory:

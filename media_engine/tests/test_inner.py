@@ -8,10 +8,12 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -20,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import media_engine
 from media_engine import datagrams, native, publish, rtp, sdp_write, writing
 from media_engine.burst import Burst
 from media_engine.codecs import OPUS, VP8
@@ -83,8 +86,9 @@ def sealing() -> InPlaceSrtp:
 def some_burst(chance: random.Random, codec: str) -> Burst:
     first, packets = chance.choice((1, 0xFFF0, 0x1FFF8)), []
     for number in range(chance.randrange(1, 12)):
-        descriptor = chance.choice((b"\x10", b"\x90\x80\x7f\x00", b"\x80\xe0\xff\xfe\x09\x20\x01", b"\x90\xe0\x81"))
-        payload = descriptor + chance.randbytes(chance.choice((5, 700, 701)))
+        descriptors = (b"\x10", b"\x80\x80\x7f", b"\x90\x80\x7f\x00", b"\x80\xe0\xff\xfe\x09\x20\x01", b"\x90\xe0\x81")
+        descriptor = chance.choice(descriptors)
+        payload = descriptor[: chance.choice((1, 9, 9))] + chance.randbytes(chance.choice((0, 5, 700, 701)))
         head = struct.pack("!BBHIIHHB3s4x", 0x90, chance.choice((96, 224)), 0, 0, 0, 0xBEDE, 2, 0x22, b"abc")
         packets.append(Packet(first + number, chance.randrange(1 << 32), head + payload, len(head), codec))
     return Burst(ReceiveLog(90000, wants_nack=True), packets)
@@ -282,23 +286,46 @@ def test_no_argument_makes_it_touch_what_is_not_its(inner: Any, name: str) -> No
     anything()
 
 
-def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
-    srtp, burst = sealing(), some_burst(random.Random(2), VP8)
-    data, size = burst.laid_out(16), burst.parts[0][1]
-    room = memoryview(bytearray(len(data) + 200))
+class Writing:
+    """Calls `write` for one receiver, with whatever is said differently."""
 
-    def write(**changed: object) -> int:
+    def __init__(self, inner: Any) -> None:
+        self.burst = some_burst(random.Random(2), VP8)
+        self.data, self.srtp, self.inner = self.burst.laid_out(16), sealing(), inner
+        self.room = memoryview(bytearray(len(self.data) + 200))
+
+    def __call__(self, **changed: object) -> int:
         named: dict[str, object] = {
-            "context": srtp.context, "view": room, "at": 0, "data": data, "parts": burst.parts, "overhead": 16,
-            "sequence": 0, "timestamp": 0, "ssrc": 1, "number": 1, "payload_type": 0, "wait": None,
+            "context": self.srtp.context, "view": self.room, "at": 0, "data": self.data, "parts": self.burst.parts,
+            "overhead": 16, "sequence": 0, "timestamp": 0, "ssrc": 1, "number": 1, "payload_type": 0, "wait": None,
             "pictures": None, "picture_id": 0, "tl0": 0,
         }  # fmt: skip
-        return int(inner.write(*(named | changed).values()))
+        return int(self.inner.write(*(named | changed).values()))
 
+
+def test_a_burst_that_can_not_be_written_has_not_been_begun(inner: Any) -> None:
+    """libsrtp counts what it has encrypted as sent. Were that further than what was, it would refuse the rest."""
+    write = Writing(inner)
+    ahead = [(data, size, sequence + 5000, time, one) for data, size, sequence, time, one in write.burst.parts]
+    assert len(ahead) > 1
+    pictures = [*[None] * (len(ahead) - 1), (1 << 20, 7, 1, 0, 0)]
+    with pytest.raises(ValueError, match="outside"):
+        write(parts=ahead, pictures=pictures, picture_id=1)
+    assert write() > 0
+    assert write(parts=ahead) > 0
+    assert write() == 0, "not so far that it would be refused"
+
+
+def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
+    write = Writing(inner)
+    burst, data, room, size = write.burst, write.data, write.room, write.burst.parts[0][1]
     assert write() == len(data) + 16
+    released = memoryview(bytearray(len(room)))
+    released.release()
     wrong: list[dict[str, object]] = [
         {"view": room[: len(data) + 100]},
         {"view": memoryview(bytes(len(data) + 200))},
+        {"view": released},
         {"at": 100},
         {"at": -1},
         {"overhead": -1},
@@ -308,8 +335,12 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         {"parts": [(b"", len(data) + 1, 1, 1, None)]},
         {"parts": [(b"", -5, 1, 1, None)]},
         {"parts": [(b"", size, 1, 1)]},
+        {"parts": [(b"", float(size), 1, 1, None)]},
         {"wait": b"123"},
         {"pictures": []},
+        {"pictures": [(24, 15, 1)] * len(burst.parts)},
+        {"pictures": [(size - 1, 15, 1, 0, 0)] * len(burst.parts), "picture_id": 1},
+        {"pictures": [(size, 7, 1, 0, 0)] * len(burst.parts), "picture_id": 1},
         {"pictures": [(size, 15, 1, 0, 0)] * len(burst.parts), "picture_id": 1},
         {"pictures": [(-1, 15, 1, 0, 0)] * len(burst.parts), "picture_id": 1},
         {"pictures": [(24, 15, 1, size, 0)] * len(burst.parts), "tl0": 1},
@@ -317,6 +348,11 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
     for changed in wrong:
         with pytest.raises((ValueError, OverflowError)):
             write(**changed)
+    table, memory = memoryview(bytearray(256)), memoryview(bytearray(4 * DATAGRAM_BYTES))
+    for apart, used in ((11, 0), (DATAGRAM_BYTES + 1, 0), (1 << 62, 0), (DATAGRAM_BYTES, 5), (DATAGRAM_BYTES, -1)):
+        with pytest.raises(ValueError, match="fit together"):
+            inner.receive(-1, table, bytes(256), used, memory, memory, memory, apart, False)
+    assert inner.receive(-1, table, bytes(256), 4, memory, memory, memory, DATAGRAM_BYTES, False) == []
     outbox, one = Outbox({}), Destination(("127.0.0.1", 9))
     three = outbox._table[: 64 * 3]
     inner.fill(three, room, [(one, 0, 5, 1)] * 3)
@@ -324,11 +360,26 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         [(one, 0, 5, 1)] * 4,
         [(one, len(room) - 4, 5, 1)],
         [(one, -1, 5, 1)],
+        [(one, 0, 5, 1 << 16)],
+        [(one, 0, 5, -1)],
         [(None, 0, 1, 1)],
         [(one, 2, 3)],
     ):
         with pytest.raises((ValueError, AttributeError)):
             inner.fill(three, room, runs)
+
+
+def test_what_lies_beside_the_sources_is_not_taken_for_the_inner_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has compared it with them."""
+    monkeypatch.setitem(sys.modules, "media_engine.inner", SimpleNamespace(bind=int))
+    spec = importlib.util.spec_from_file_location("native_anew", native.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    for state, is_taken in (("absent", False), ("stale", False), ("off", False), ("compiled", True)):
+        monkeypatch.setattr(media_engine, "COMPILED", state)
+        anew = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(anew)
+        assert (anew.inner is not None) is is_taken, state
 
 
 def test_without_the_libsrtp_it_was_written_for_there_are_no_inner_loops(monkeypatch: pytest.MonkeyPatch) -> None:
