@@ -46,6 +46,7 @@ _UDP_SEGMENT: Final = 103
 _DONTWAIT: Final = socket.MSG_DONTWAIT
 _FULL: Final = (errno.EAGAIN, errno.ENOBUFS)
 HEAD: Final = struct.Struct("!BB6xI")
+"""`Slot.first`, `second` and `ssrc`."""
 _SO_TIMESTAMPNS: Final = 35
 _TIMESTAMP: Final = int.from_bytes(struct.pack("@ii", socket.SOL_SOCKET, _SO_TIMESTAMPNS), sys.byteorder)
 
@@ -89,9 +90,10 @@ class Slot:
         self.size = 0
         """Bytes received. DATAGRAM_BYTES means that the datagram was cut."""
         self.first = self.second = self.ssrc = 0
-        """Its first two bytes, and its bytes 8 to 11 as a number: the SSRC of RTP. Left over where it has none."""
+        """Its first two bytes, and its bytes 8 to 11 as a number: the SSRC of RTP. Ask `size` first: what a datagram is
+        too short for is left over from an earlier one, which may be somebody else's."""
         self.key: object = None
-        """The source, to look it up by: equal to `Inbox.key_of` its address."""
+        """The source, to look it up by: equal to `Inbox.key_of` its address. None where a connection is the source."""
         self.waited_seconds = 0.0
         """How long it lay in the kernel's buffer before it was read; 0 where the kernel does not say."""
 

@@ -66,6 +66,8 @@ class FrameSlot(Slot):
     def __init__(self) -> None:
         memory = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
         self.view, self.place, self.size, self.number = memory.view, memory.place, 0, -1
+        self.first = self.second = self.ssrc = 0
+        self.key = None
         self.waited_seconds = 0.0  # unknown: TCP keeps what has come until what was lost before it has come as well
         self.address: StreamAddress | None = None
 

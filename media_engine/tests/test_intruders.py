@@ -321,6 +321,23 @@ class MemberTests(EngineTestCase):
         anna.send_audio(b"fine")
         await eventually(lambda: [p for p in ben.received if b"fine" in p])
 
+    async def test_pictures_too_short_for_their_numbers_stop_nothing(self) -> None:
+        """Guard: `move_picture` of `inner.c`, where that is compiled. A second stretch has numbers of its own."""
+        anna, ben = await self.pair()
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None
+        anna.send_video(b"not sent", key=False)
+        for down in link.downs:
+            down.forwarder.epoch = None
+        before = len(ben.received)
+        anna.send_video(b"again", key=True)
+        short = (b"", b"\x22", b"\x80\x80\x7f", b"\x90\xe0\x81", b"\x90", b"\x80\xe0\x80\x01\x02\x03")
+        for payload in short:
+            anna._send(Source.CAMERA, payload, marker=False)
+            anna._send(Source.CAMERA, bytes(99), marker=False)  # so much more that the short one is not padded
+        await eventually(lambda: len(ben.received) == before + 1 + 2 * len(short))
+        self.assertEqual(link.fan_out.failures, 0)
+
     async def test_a_receiver_may_not_ask_for_retransmissions_without_end(self) -> None:
         """Guard: the allowance in `SubscribeLink.on_rtcp`."""
         from media_engine import rtcp
