@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TestCase
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -79,11 +80,11 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(autouse=True)
 def _transactions_of_tests_stay_open(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Channels closes a connection whose transaction is open, as a `TestCase`'s is. In memory that does nothing; on
-    PostgreSQL the test would lose what it stored. Django's own client lets such connections be for the same reason.
+    """Channels and the worker put away connections whose transaction is open, as a `TestCase`'s is. In memory that does
+    nothing; on PostgreSQL the test would lose what it stored.
     """
     if "TESTS_DATABASE_URL" in os.environ and request.cls is not None and issubclass(request.cls, TestCase):
-        monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
+        monkeypatch.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", lambda _: None)
 
 
 def stays_with(nodeid: str) -> str:

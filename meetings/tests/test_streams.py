@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from meetings import vault
-from meetings.audit import body_of, flush_refusals
+from meetings.audit import body_of, flush_refusals, log
 from meetings.models import AuditEntry, Invitation, Meeting, Participant
 from meetings.roundtrip import answering
 from meetings.roundtrip.answering import Minted
@@ -29,6 +29,7 @@ class StreamCase(LiveCase):
     def setUp(self) -> None:
         super().setUp()
         streams.limits = streams.Limits()
+        log._tally.everything()  # what other tests of this process only counted
         self.admin = make_user("Ada Admin", role="admin")
         self.secret = answering.new_secret(self.admin)
         answering.change_answers(self.admin, is_on=True, networks=[])

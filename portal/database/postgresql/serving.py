@@ -72,12 +72,20 @@ class OnlyOne:
 
     def _keep(self) -> None:
         while True:
-            # Nobody asks anything over this connection: what the server says is that it ends.
-            if select.select([self._connection.fileno()], [], [], None)[0]:
+            # Nobody asks anything over this connection: what the server says by itself is mostly that it ends.
+            select.select([self._connection.fileno()], [], [])
+            if not self._answers():
                 self._connection.close()
                 if not self._back():
                     self._on_taken_over()
                     return
+
+    def _answers(self) -> bool:
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error:
+            return False
+        return True
 
     def _back(self) -> bool:
         """Waits until the database answers; whether it is still ours."""
