@@ -47,8 +47,8 @@ test("a mode that changes in the middle of a stay ends it, whether it sounds wea
   }
 });
 
-/** The page's encryption with workers that a test speaks for. */
-async function page() {
+/** Workers that a test speaks for, as they are started from now on. */
+function fakeWorkers() {
   const workers = [];
   globalThis.Worker = class {
     constructor(address) {
@@ -58,21 +58,53 @@ async function page() {
     postMessage(message) {
       this.posted.push(message);
     }
-    terminate() {}
+    terminate() {
+      this.ended = true;
+    }
   };
+  return workers;
+}
+
+/** The page's encryption with such workers. */
+async function page({ before = async () => undefined } = {}) {
+  const workers = fakeWorkers();
   const request = async () => ({ credential: { room: "r", participant: "me", account: null, row: "guest", name: "Me", attestation: "a" }, portal_key: "k" });
   const encryption = new Encryption({ request, code: "abc", account: null, workers: { group: "group", media: "media" } });
+  await before(encryption, workers);
+  const group = () => workers.find(({ address, ended }) => address === "group" && !ended);
   const entering = encryption.enter({ encryption: "e2ee", door: DOOR });
-  while (!workers.length) await new Promise((resolve) => setImmediate(resolve));
-  const say = (data) => workers.find(({ address }) => address === "group").onmessage({ data });
+  while (!group()?.posted.some(({ type }) => type === "begin")) await new Promise((resolve) => setImmediate(resolve));
+  const say = (data) => group().onmessage({ data });
   say({ type: "phase", phase: "in" });
   await entering;
   const steps = [];
   encryption.on("stepped", ({ added, removed, fresh, again }) => steps.push([added.map(({ who }) => who.participant), removed.map(({ who }) => who.participant), fresh, again]));
   const changed = (members, { added = [], removed = [], fresh = false } = {}) => say({ type: "changed", changed: { epoch: 1, members, added, removed, code: "1", fresh } });
-  const told = (type) => workers.find(({ address }) => address === "group").posted.filter((message) => message.type === type);
+  const told = (type) => group().posted.filter((message) => message.type === type);
   return { encryption, steps, changed, told, say };
 }
+
+test("workers that come before the room are its workers, and ones that don't come are no obstacle to it", async () => {
+  for (const comes of [true, false]) {
+    let seen = [];
+    const { encryption } = await page({
+      before: async (encryption, workers) => {
+        encryption.prepare();
+        encryption.prepare();
+        assert.equal(workers.length, 2);
+        if (!comes) workers[0].onerror();
+        assert.equal(encryption.phase, "out");
+        assert.equal(encryption.isOn, false);
+        seen = workers;
+      },
+    });
+    assert.equal(encryption.phase, "in");
+    assert.deepEqual(seen.map(({ ended }) => Boolean(ended)), comes ? [false, false] : [true, true, false, false]);
+    seen.at(-1).onerror();
+    assert.equal(encryption.phase, "stuck");
+    encryption.close();
+  }
+});
 
 test("the words End-to-end encrypted stand there only while everything that is sent and received goes through the worker", async (t) => {
   const { encryption, say } = await page();

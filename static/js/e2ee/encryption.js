@@ -80,6 +80,11 @@ export class Encryption extends Emitter {
 
   // ---- coming in
 
+  /** The workers' code comes while somebody chooses devices or waits at the door, and no longer when they are let in. */
+  prepare() {
+    this.#workers ??= this.#start();
+  }
+
   /** Shows this device's key, at the door or inside: a host signs it when letting somebody in. Once per socket. */
   identify() {
     this.#identified = this.#identify();
@@ -124,7 +129,14 @@ export class Encryption extends Emitter {
     workers.on("said", (data) => this.#heard(data));
     workers.on("lines", (lines) => this.#report(lines));
     workers.on("leak", (source) => this.#leak(source));
-    workers.on("broken", () => this.#enter("stuck"));
+    workers.on("broken", () => {
+      if (this.isOn) this.#enter("stuck");
+      else {
+        // Nobody needs them yet: coming in starts others.
+        workers.close();
+        this.#workers = null;
+      }
+    });
     return workers;
   }
 

@@ -57,6 +57,7 @@ export class Securing {
       request: (type, fields) => client.request(type, fields), code: door.code,
       account: door.signed_in?.email ?? null, workers: door.workers, link: () => link.key,
     }));
+    if (door.encryption && door.encryption !== "transport") this.encryption?.prepare();
   }
 
   /** @param {Encryption} encryption */
