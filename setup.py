@@ -25,6 +25,7 @@ class Build(build_ext):
     """Builds anew, notes which sources it was, and takes back what can't be loaded."""
 
     def run(self) -> None:
+        compiled.MADE_FROM.unlink(missing_ok=True)  # first: without it nothing of the rest is loaded
         shutil.rmtree(compiled.BUILT, ignore_errors=True)
         super().run()
         compiled.MADE_FROM.write_text(SOURCES + "\n")

@@ -53,10 +53,12 @@ def state() -> State:
     return "compiled" if made_from == fingerprint() else "stale"
 
 
-def tell(found: State, log: logging.Logger) -> None:
+def tell(found: State, log: logging.Logger, *, has_inner_loops: bool) -> None:
     """Say in `log` that something compiled is used, or why what there is isn't."""
     if found == "compiled":
-        log.info("the engine's hot modules are compiled")
+        log.info(
+            "the engine's hot modules are compiled%s", "" if has_inner_loops else "; its inner loops run as Python"
+        )
     elif found == "stale":
         log.warning("what was compiled was made from other source: the engine's hot modules run as Python")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from media_engine import COMPILED, compiled
+from media_engine import COMPILED, compiled, native
 from media_engine.config import EngineConfig
 from media_engine.errors import OfferRejected
 from media_engine.events import Event, SubscribeOffer, TransportName
@@ -97,7 +97,7 @@ class Engine:
             raise
         self._loop, self._taken_at = loop, loop.time()
         self._arm()
-        compiled.tell(COMPILED, _log)
+        compiled.tell(COMPILED, _log, has_inner_loops=native.inner is not None)
 
     async def aclose(self) -> None:
         """Close every session, tell the peers, release the port and wait until every task has ended."""

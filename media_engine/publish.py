@@ -30,7 +30,7 @@ _SEND_TIME_ELEMENT: Final = sdp_write.ABSOLUTE_SEND_TIME_ID << 4 | 2
 _LEVEL_ELEMENT: Final = sdp_write.AUDIO_LEVEL_ID << 4
 _inner: Final[Any] = native.inner
 _PICTURE: Final = -2
-"""Where the inner loop in C is told how loud sound is."""
+"""What the inner loop in C is given in place of a sound's level: it is a picture."""
 _MAX_REQUESTS: Final = 64
 _METER_SECONDS: Final = 0.5
 
@@ -192,8 +192,9 @@ class PublishLink(PublishLines):
         level = header.audio_level
         is_red = bool(track.red_downs) and header.payload_type == track.red_payload_type
         if _inner is not None and not is_red:
-            form, start, end = _PICTURE if track.video else level, header.payload_start, header.payload_end
-            made: bytes = _inner.canonical(view, start, end, second, self._send_time, form)
+            start, end = header.payload_start, header.payload_end
+            shown_or_level = _PICTURE if track.video else level
+            made: bytes = _inner.canonical(view, start, end, second, self._send_time, shown_or_level)
             return Packet(sequence, header.timestamp, made, len(made) - end + start, track.codec)
         if track.video:
             head = _SHOWN.pack(0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time)

@@ -53,8 +53,10 @@ def test_a_log_says_what_is_used_and_why_something_is_not(caplog: pytest.LogCapt
     log = logging.getLogger("compiled")
     with caplog.at_level(logging.INFO):
         for found in ("compiled", "stale", "off", "absent"):
-            compiled.tell(found, log)
-    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+            compiled.tell(found, log, has_inner_loops=True)
+        compiled.tell("compiled", log, has_inner_loops=False)
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "INFO"]
+    assert [("inner loops" in record.getMessage()) for record in caplog.records] == [False, False, True]
 
 
 def test_what_was_built_halfway_is_nothing(built: Path) -> None:
