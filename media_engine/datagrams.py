@@ -126,7 +126,7 @@ class Inbox:
         self._table, self._view = self._messages.view, self._memory.view
         self._name_view, self._control_view = self._names.view, self._control.view
         self._pristine = bytes(self._table)
-        self._lengths = self._messages.view.cast("I")
+        self._lengths = self._table.cast("I")
         self._name_words = self._names.view.cast("Q")
         self._stamps = self._control.view.cast("q")
         self._addresses: list[Address] = []
@@ -155,7 +155,7 @@ class Inbox:
         if _inner is not None:
             return self._read_by_inner_loop()
         used = self._used * _MESSAGE.size
-        self._messages.view[:used] = self._pristine[:used]  # the kernel writes its lengths over ours
+        self._table[:used] = self._pristine[:used]  # the kernel writes its lengths over ours
         count: int = native.recvmmsg(self._descriptor, self._messages.place, self._size, _DONTWAIT, native.ffi.NULL)
         if count <= 0:
             self._used = 0

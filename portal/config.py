@@ -33,6 +33,11 @@ class ConfigError(Exception):
         self.problems = problems
 
 
+def first_line(problem: BaseException) -> str:
+    """What `problem` says first, for an operator's one line; what kind it is of where it says nothing."""
+    return next(iter(str(problem).strip().splitlines()), type(problem).__name__)
+
+
 class Wrong(ValueError):
     """One value is wrong; the text says what is expected."""
 

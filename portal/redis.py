@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from portal.config import first_line
+
 WITHIN_S = 2.0
 
 
@@ -15,6 +17,5 @@ def problem(url: str) -> str:
         with redis.Redis.from_url(url, socket_connect_timeout=WITHIN_S, socket_timeout=WITHIN_S) as asked:
             asked.ping()
     except (redis.RedisError, ValueError) as failure:
-        said = str(failure).strip().splitlines()
-        return f"LINTEL_REDIS_URL: Redis can't be used ({said[0] if said else type(failure).__name__})"
+        return f"LINTEL_REDIS_URL: Redis can't be used ({first_line(failure)})"
     return ""

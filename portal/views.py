@@ -11,6 +11,8 @@ from django.shortcuts import render
 from django.template.loader import get_template
 from django.views.defaults import server_error
 
+from portal.config import first_line
+
 log = structlog.get_logger("lintel.pages")
 
 
@@ -33,7 +35,7 @@ def failed(request: HttpRequest) -> HttpResponse:
     problem = sys.exc_info()[1]
     if problem is None or not _is_gone(problem):
         return server_error(request)
-    log.error("a page could not be made", problem=f"{type(problem).__name__}: {problem}".strip().splitlines()[0])
+    log.error("a page could not be made", problem=f"{type(problem).__name__}: {first_line(problem)}")
     # Without the request: who asks, which other pages show, is stored there too.
     response = HttpResponse(get_template("503.html").render(), status=503)
     response["Retry-After"] = "5"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from portal.config import first_line
+
 POSTGRESQL_OPTIONS: Final[dict[str, Any]] = {
     # A host that is not there is found out in time for a person who waits, and so is one that went away in between.
     "connect_timeout": "5",
@@ -23,5 +25,4 @@ POSTGRESQL_OPTIONS: Final[dict[str, Any]] = {
 
 def unusable(problem: BaseException) -> str:
     """One line for the operator: what the database, or who wanted to reach it, said first."""
-    said = str(problem).strip().splitlines()
-    return f"LINTEL_DATABASE_URL: the database can't be used ({said[0] if said else type(problem).__name__})"
+    return f"LINTEL_DATABASE_URL: the database can't be used ({first_line(problem)})"

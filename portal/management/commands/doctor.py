@@ -20,7 +20,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from portal import redis
-from portal.config import Config, ConfigError
+from portal.config import Config, ConfigError, first_line
 from portal.tls import context_factory, read_chain, validity_problem
 
 GOOD, CARE, BAD = "ok", "care", "WRONG"
@@ -94,7 +94,7 @@ def check_database(config: Config) -> Iterator[Finding]:
                 yield BAD, f"the file is damaged ({answer}); restore a backup"
                 return
     except DatabaseFailure as problem:
-        yield BAD, f"does not answer ({type(problem).__name__}: {str(problem).strip().splitlines()[0]})"
+        yield BAD, f"does not answer ({type(problem).__name__}: {first_line(problem)})"
         return
     text = f"{len(waiting)} migrations wait for the next start" if waiting else "up to date"
     yield GOOD, f"{connection.vendor}, {text}"
