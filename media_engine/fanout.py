@@ -7,7 +7,7 @@ makes no object per receiver, and one receiver's trouble never stops the others.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from media_engine.burst import MOST_TOGETHER, Burst
@@ -31,6 +31,8 @@ _RTX_HEADER_BYTES: Final = 2
 _MOST_REPEATED: Final = 64
 _FURTHEST: Final = 0x7FFF
 """How far a number may be ahead of the newest that was sent."""
+_FURTHEST_APART: Final = 1024
+"""Packets of one read that were lost in between: more than any way loses and goes on."""
 
 
 def absolute_send_time(now: float) -> bytes:
@@ -75,12 +77,24 @@ class FanOut:
             for start in range(0, len(packets), MOST_TOGETHER):
                 together = packets[start : start + MOST_TOGETHER]
                 if track.plain_downs:
-                    self._send(Burst(upstream, together), track.plain_downs)
+                    self._send_together(Burst(upstream, together), track.plain_downs)
                 if track.red_downs:
-                    self._send(Burst(upstream, together, is_red=True), track.red_downs)
+                    self._send_together(Burst(upstream, together, is_red=True), track.red_downs)
         if self._paced:
             self.release(self._now)
         self._outbox.send()
+
+    def _send_together(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
+        """Send `burst`, or its packets one by one where their numbers are too far apart for one stretch.
+
+        That is seen here, once: seen for each receiver (`_leap`), a publisher whose numbers jump with every packet
+        would have as many bursts made as packets are sent.
+        """
+        if burst.newest.sequence - burst.first_sequence <= _FURTHEST_APART:
+            self._send(burst, downs)
+            return
+        for packet in burst.packets:
+            self._send(Burst(burst.upstream, (packet,), is_red=burst.is_red), downs)
 
     def _send(self, burst: Burst, downs: Iterable[DownTrack]) -> None:
         """Renumber and encrypt `burst` for every one of `downs`."""

@@ -6,8 +6,10 @@ import os
 import re
 import socket
 import struct
+from unittest.mock import patch
 
 from media_engine import EngineConfig, OfferRejected, Source, TransportState, rtcp, stun
+from media_engine.fanout import FanOut
 from media_engine.tests.client import ClientTransport, EngineTestCase, eventually, publish_offer
 from media_engine.tests.interpreted import interpreted
 from media_engine.tests.test_formats import SHORT_ATTRIBUTE
@@ -276,6 +278,19 @@ class MemberTests(EngineTestCase):
         anna.send_audio(b"and on")
         await eventually(lambda: ben.received[-1].endswith(b"and on"))
         self.assertEqual(self.engine.figures().dropped["send_failed"], 0)
+
+    @interpreted
+    async def test_numbers_that_jump_with_every_packet_are_taken_apart_once_and_not_for_each_receiver(self) -> None:
+        """Guard: `FanOut._send_together`. Else every packet costs each receiver a burst of its own."""
+        anna, ben = await self.pair()
+        with patch.object(FanOut, "_send_apart", autospec=True) as apart:
+            for number in range(12):
+                anna.sequence[Source.MICROPHONE] = anna.sequence[Source.MICROPHONE] + 0x4000 & 0xFFFF
+                anna.send_audio(b"jump %d." % number)
+            await eventually(lambda: ben.received[-1].endswith(b"jump 11."))
+        apart.assert_not_called()
+        heard = [packet.partition(b"jump ")[2] for packet in ben.received if b"jump " in packet]
+        self.assertEqual(heard, [b"%d." % number for number in range(12)])
 
     @interpreted
     async def test_what_is_due_for_the_others_is_done_though_one_members_can_not_be(self) -> None:
