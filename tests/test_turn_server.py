@@ -79,8 +79,7 @@ class TurnServerTests(real.ClientTestCase):
             one.open()
         for one in (anna, ben):
             await self.decodes(one, 1)
-            (sound,) = await one.inbound("audio")
-            self.assertGreater(sound["packetsReceived"], 0)
+            self.assertGreater((await self.heard(one))["packetsReceived"], 0)
 
     async def test_a_pass_of_another_secret_and_one_that_is_over_open_no_relay(self) -> None:
         for number, options in enumerate(({"secret": "another"}, {"ended_seconds_ago": 60.0})):

@@ -58,19 +58,20 @@ class ImpairedTests(real.ClientTestCase):
         await anna.publish(self.sound, self.generator.track, rids=rids)
         ben.open()
         await self.decodes(ben, 1)
+        await self.heard(ben)
         return ben
 
     async def test_a_narrow_way_makes_the_picture_small_and_leaves_the_sound_whole_until_it_is_wide_again(self) -> None:
         ben = await self.watching(("q", "h"))
         await self.until_estimated(ben)
         self.assertEqual(await self.lines(ben), HEIGHT)
-        (before,) = await ben.inbound("audio")
+        before = await self.heard(ben)
         self.road.down.bits_per_second, self.road.down.queue_seconds = 300_000, 1.0
         await self.sees(ben, HEIGHT // 2)
         await asyncio.sleep(5)
         self.road.down.bits_per_second = 1e9
         await self.sees(ben, HEIGHT)
-        (after,) = await ben.inbound("audio")
+        after = await self.heard(ben)
         lost, came = (after[name] - before[name] for name in ("packetsLost", "packetsReceived"))
         self.assertLess(lost, 0.01 * came)
 
