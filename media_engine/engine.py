@@ -27,6 +27,7 @@ from media_engine.packet_trace import MAX_SECONDS, PacketTrace
 from media_engine.rota import PARTS, Rota
 from media_engine.session import MediaSession
 from media_engine.statistics import peer_report
+from media_engine.turns import Turns
 from media_engine.wiring import Wiring
 
 _SUMMARY_SECONDS = 30.0
@@ -59,6 +60,7 @@ class Engine:
         self._rota: Rota[MediaSession] = Rota(lambda session: 1 + len(session.peers))
         self._taken_at = 0.0
         """When the latest part of the rota was due, by the loop's clock."""
+        self._turns: Turns[MediaSession] = Turns(MediaSession.turn, self._after_turn)
         self._events: deque[Event] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -104,6 +106,7 @@ class Engine:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._turns.stop()
         for session_id in tuple(self._sessions):
             self.close_session(session_id)
         while self._closing:
@@ -368,13 +371,12 @@ class Engine:
             self._end_trace(now)
             self._summarise(now)
         self._wiring.fan_out.release(now)
-        for session in due:
-            try:
-                session.tick(now)
-            except Exception:  # noqa: BLE001 - one session's trouble is not the others'
-                _log.exception("a media session's tick failed")
-            if not session.peers and not session.held:
-                self._forget(session)
+        self._turns.begin(due, self._loop)
+
+    def _after_turn(self, session: MediaSession) -> None:
+        is_known = self._sessions.get(session.session_id) is session  # it may have been closed, and made anew since
+        if is_known and not session.peers and not session.held:
+            self._forget(session)
 
     def _end_trace(self, now: float) -> None:
         trace = self._wiring.fan_out.trace

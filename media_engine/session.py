@@ -4,7 +4,7 @@ What flows follows in `connections.py`, before the caller gets control back.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
@@ -239,23 +239,30 @@ class MediaSession(Connections):
         if state in ("connected", "closed"):
             self.reconcile([peer] if peer is not None and link is peer.subscribe else [])
 
-    def tick(self, now: float) -> None:
-        """Leases, transports, reports. Forgets peers whose lease has long been over."""
-        self.expire(now)
-        limit = now - self._config.forgotten_after_expiry_seconds
+    def turn(self) -> Iterator[None]:
+        """What is due every `tick_seconds`, a step each time it is asked: leases, transports, reports.
+
+        Forgets peers whose lease has long been over. Between two steps anybody may come or go.
+        """
+        self.expire(self._clock())
         for peer in tuple(self.peers.values()):
-            if peer.grants.expires_at < limit:
+            now = self._clock()
+            if self.peers.get(peer.peer_id) is not peer:
+                continue
+            if peer.grants.expires_at < now - self._config.forgotten_after_expiry_seconds:
                 self.revoke(peer.peer_id)
                 continue
-            for link in peer.links:
-                if link.state != "closed":
-                    self._tick_link(link, now)
             if peer.put_off:
                 self._request_what_was_put_off(peer, now)
+            for link in peer.links:
+                if link.state != "closed":
+                    self._tick_link(link, self._clock())
+                    yield
         if self.sealed:
             self._look_at_seals()
-        self._listen(now)
-        self._allocate(now)
+        self._listen(self._clock())
+        yield
+        self._allocate(self._clock())
 
     def _tick_link(self, link: Link, now: float) -> None:
         try:

@@ -1,6 +1,7 @@
 """What is due for all sessions is spread over the interval in which it is due once."""
 
 import asyncio
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -84,6 +85,7 @@ class VirtualLoop:
         self._loop = asyncio.get_running_loop()
         self._now = 500.0
         self._timers: list[Timer] = []
+        self._soon: list[Timer] = []
         self.wake_ups = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -97,6 +99,18 @@ class VirtualLoop:
         self._timers.append(timer)
         return timer
 
+    def call_soon(self, callback: Callable[..., None], *arguments: Any) -> Timer:
+        timer = Timer(self._now, functools.partial(callback, *arguments), self._soon)
+        self._soon.append(timer)
+        return timer
+
+    def run_soon(self) -> int:
+        """Run what is to run soon by now; how much that was."""
+        soon, self._soon[:] = tuple(self._soon), ()
+        for timer in soon:
+            timer.callback()
+        return len(soon)
+
     def stall(self, seconds: float) -> None:
         """Nothing runs for so long."""
         self._now += seconds
@@ -109,6 +123,8 @@ class VirtualLoop:
             self._now = max(self._now, timer.when)
             self.wake_ups += 1
             timer.callback()
+            while self.run_soon():
+                pass
         self._now = max(self._now, end)
 
 

@@ -103,7 +103,8 @@ class SealedSessionTests(EngineTestCase):
         client.send_audio(payload)
         assert client.publishing is not None
         await client.publishing.check()
-        self.engine._sessions["session"].tick(self.clock())
+        for _ in self.engine._sessions["session"].turn():
+            pass
 
     async def test_a_plain_source_is_forwarded_no_more_and_said_once(self) -> None:
         anna, ben = await self.pair()
