@@ -20,13 +20,16 @@ MADE_FROM = BUILT / "made_from"
 """The fingerprint of what `BUILT` was made from."""
 
 HOT = (
-    *("allocation", "allowance", "burst", "codecs", "datagrams", "descriptor", "doubling", "downlink", "draining"),
-    *("estimator", "fanout", "feedback", "figures", "forwarder", "h264", "ice", "key_frames", "lines", "link", "mux"),
-    *("numbered", "pacing", "packet_cache", "publish", "publish_lines", "receive_log", "red", "repairs", "rtcp", "rtp"),
-    *("srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "voices", "vp8", "vp9", "waiting", "watch", "way"),
-    "writing",
+    *("allocation", "allowance", "burst", "codecs", "connections", "datagrams", "descriptor", "doubling"),
+    *("downlink", "draining", "estimator", "fanout", "feedback", "figures", "floor", "forwarder"),
+    *("h264", "ice", "key_frames", "lacking", "lines", "link", "mux", "numbered", "pacing", "packet_cache"),
+    *("peer", "publish", "publish_lines", "receive_log", "red", "repairs", "rota", "rtcp", "rtp", "seals"),
+    *("session", "speaking", "srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "voices", "vp8"),
+    *("vp9", "waiting", "watch", "way", "writing"),
 )
-"""What a packet passes through, and what inherits from that: an interpreted class can't have a compiled parent."""
+"""What a packet passes through, what a session does with each of its turns, and what inherits from that: an interpreted
+class can't have a compiled parent.
+"""
 
 State = Literal["compiled", "stale", "off", "absent"]
 

@@ -37,6 +37,8 @@ _MESSAGE: Final = struct.Struct("@PIPNPNi0PI0P")
 _VECTOR: Final = struct.Struct("@PN")
 _CONTROL: Final = struct.Struct("@Nii")
 _WORD: Final = struct.calcsize("P")
+_SPACE: Final = _CONTROL.size + _WORD
+"""Of one control message of one number."""
 _MESSAGE_WORDS: Final = _MESSAGE.size // _WORD
 _LENGTH_AT: Final = struct.calcsize("@PIPNPNi0P") // 4
 _LENGTH_STEP: Final = _MESSAGE.size // 4
@@ -57,16 +59,13 @@ MANY = native.recvmmsg is not None and native.sendmmsg is not None
 class Destination:
     """An address as people write it and as the kernel reads it."""
 
-    __slots__ = ("_name", "address", "name_address", "name_bytes", "stream")
+    __slots__ = ("address", "name", "name_address", "stream")
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.stream: Any = address.stream if isinstance(address, StreamAddress) else None
-        name = _socket_name(address)
-        self._name = Memory(len(name))
-        self._name.view[:] = name
-        self.name_address = self._name.address
-        self.name_bytes = len(name)
+        self.name = _socket_name(address)
+        self.name_address = native.address_of_bytes(self.name)
 
 
 def _socket_name(address: Address) -> bytes:
@@ -252,9 +251,9 @@ class Outbox:
             cmsg = number * _CONTROL_BYTES
             _CONTROL.pack_into(self._control.view, cmsg, _CONTROL.size + 2, socket.IPPROTO_UDP, _UDP_SEGMENT)
             vector = (self._vectors.address + number * _VECTOR.size, 1)
-            control = (self._control.address + cmsg, _CONTROL.size + _WORD)
+            control = (self._control.address + cmsg, _SPACE)
             _MESSAGE.pack_into(self._messages.view, number * _MESSAGE.size, 0, 0, *vector, *control, 0, 0)
-        self._table, self._table_place = self._messages.view, self._messages.place
+        self._table = self._messages.view
         self._message_words = self._table.cast("Q")
         self._vector_words = self._vectors.view.cast("Q")
         self._segment_sizes = self._control.view.cast("H")
@@ -321,17 +320,24 @@ class Outbox:
             destination.stream.send(self.view[start : start + length])
         runs[:] = [run for run in runs if run[0].stream is None]
 
-    def _fill(self, runs: list[Run]) -> None:
-        """Write `runs` into the table of messages."""
+    def _send_first(self, runs: list[Run]) -> int:
+        """Send as many of `runs` as go at once: how many, or less than 0: which error, negative."""
         if _inner is not None:
-            _inner.fill(self._table, self.view, runs)
-            return
+            done: int = _inner.send(self._descriptor, self._table, self.view, runs)
+            return done
+        self._fill(runs)
+        done = native.sendmmsg(self._descriptor, self._messages.place, len(runs), _DONTWAIT)
+        return done if done > 0 else -native.error_number()
+
+    def _fill(self, runs: list[Run]) -> None:
+        """Write `runs` into the table of messages. One datagram needs no word about being cut."""
         words, vectors, segments = self._message_words, self._vector_words, self._segment_sizes
         address = self._memory.address
         message, vector, control = 0, 0, _CONTROL.size // 2
         for destination, start, length, segment in runs:
             words[message] = destination.name_address
-            words[message + 1] = destination.name_bytes
+            words[message + 1] = len(destination.name)
+            words[message + 5] = _SPACE if length > segment else 0
             vectors[vector] = address + start
             vectors[vector + 1] = length
             segments[control] = segment
@@ -340,37 +346,33 @@ class Outbox:
             control += _CONTROL_BYTES // 2
 
     def _send_runs(self, runs: list[Run]) -> None:
-        self._fill(runs)
-        sent, count = 0, len(runs)
-        while sent < count:
-            place = self._table_place + sent * _MESSAGE.size if sent else self._table_place
-            done = native.sendmmsg(self._descriptor, place, count - sent, _DONTWAIT)
+        while runs:
+            done = self._send_first(runs)
             if done > 0:
-                sent += done
                 self._segments_proven = True
-                continue
-            number = native.error_number()
-            if number in _FULL:
-                self._dropped["send_full"] += sum(-(-run[2] // run[3]) for run in runs[sent:])
+                if done == len(runs):
+                    return
+                runs = runs[done:]
+            elif -done in _FULL:
+                self._dropped["send_full"] += sum(-(-run[2] // run[3]) for run in runs)
                 return
-            if number == errno.EINTR:
+            elif -done == errno.EINTR:
                 continue
-            if runs[sent][2] > runs[sent][3] and (number == errno.EIO or not self._segments_proven):
+            elif runs[0][2] > runs[0][3] and (-done == errno.EIO or not self._segments_proven):
                 self._stop_segmenting()
-                self._send_one_by_one(runs[sent:])
+                self._send_one_by_one(runs)
                 return
-            self._send_one_by_one(runs[sent : sent + 1])
-            sent += 1
+            else:
+                self._send_one_by_one(runs[:1])
+                runs = runs[1:]
 
     def _stop_segmenting(self) -> None:
-        """From now on every datagram is a message of its own, and without the option that the kernel may not know.
+        """From now on every datagram is a message of its own.
 
         EIO comes from an interface without checksum offload; EINVAL from a kernel that does not know the option, or,
         where it has worked before, for one path whose MTU is smaller than the datagrams.
         """
         self.segments = False
-        for message in range(_MESSAGES):
-            self._message_words[message * _MESSAGE_WORDS + 5] = 0
 
     def _send_one_by_one(self, runs: Sequence[Run]) -> None:
         assert self._socket is not None  # noqa: S101 - see `send`

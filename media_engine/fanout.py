@@ -99,7 +99,7 @@ class FanOut:
     def _send(self, burst: Burst, downs: Iterable[DownTrack]) -> None:
         """Renumber and encrypt `burst` for every one of `downs`."""
         outbox, runs = self._outbox, burst.runs
-        add = outbox.runs.append
+        sent = outbox.runs
         upstream, first, newest, now = burst.upstream, burst.first_sequence, burst.newest, self._now
         count, octets, is_picture, lump, is_red = len(burst.parts), burst.octets, newest.video, burst.size, burst.is_red
         room = burst.size + _LARGEST_TAG_BYTES * count + TRAILER_BYTES
@@ -139,7 +139,7 @@ class FanOut:
                     self._note(self.trace, burst, down, start)
                 for packets, total, largest in runs:
                     run = total + packets * overhead
-                    add((destination, start, run, largest + overhead))
+                    sent.append((destination, start, run, largest + overhead))
                     start += run
             except Exception:  # noqa: BLE001 - whatever is wrong with one receiver, the others get theirs
                 self.failures += 1

@@ -1,14 +1,15 @@
 /* The inner loops of the engine, for who has a compiler: `./run compile` builds them beside what mypyc makes.
 
    Each does to the byte what the Python beside its only call does, which runs where this is not there: `writing.write`,
-   `Inbox.read`, `PacketReader.read`, `PublishLink._canonical`, `Outbox._fill`. Nothing is decided here: which packet,
+   `Inbox.read`, `PacketReader.open` and `read`, `PublishLink._canonical`, `Outbox._send_first`. Nothing is decided here: which packet,
    for whom and whether at all comes as an argument. No call is trusted with an index: what does not fit the memory it is
-   given raises ValueError. Addresses have to be believed: libsrtp's context, a destination's name, and those that `Inbox`
+   given raises ValueError. Addresses have to be believed: libsrtp's contexts, a destination's name, and those that `Inbox`
    and `Outbox` have written into their tables. The interpreter is not let go of meanwhile: media waits for nobody. */
 
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
 #include <Python.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 /* libsrtp's, out of pylibsrtp: `bind` says where it is. */
 typedef int (*srtp_function)(void *context, void *packet, int *length);
-static srtp_function srtp_protect = NULL;
+static srtp_function srtp_protect = NULL, srtp_unprotect = NULL;
 
 enum { CONTROL_BYTES = 32, NAME_BYTES = 32, SEGMENT_AT = 16, TRAILER_BYTES = 160, HEADER_BYTES = 12 };
 
@@ -63,11 +64,14 @@ static int has_arguments(Py_ssize_t count, Py_ssize_t wanted)
     return 0;
 }
 
-PyDoc_STRVAR(bind_doc, "bind(protect): where libsrtp's srtp_protect is.");
+PyDoc_STRVAR(bind_doc, "bind(protect, unprotect): where libsrtp's srtp_protect and srtp_unprotect are.");
 
-static PyObject *bind_srtp(PyObject *module, PyObject *address)
+static PyObject *bind_srtp(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    srtp_protect = (srtp_function)PyLong_AsVoidPtr(address);
+    if (!has_arguments(count, 2))
+        return NULL;
+    srtp_protect = (srtp_function)PyLong_AsVoidPtr(args[0]);
+    srtp_unprotect = (srtp_function)PyLong_AsVoidPtr(args[1]);
     if (PyErr_Occurred())
         return NULL;
     Py_RETURN_NONE;
@@ -272,55 +276,72 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
     return found;
 }
 
-PyDoc_STRVAR(fill_doc,
-"fill(messages, memory, runs): write the runs of the outbox into its table of messages, see Outbox._fill.");
-
-static PyObject *fill(PyObject *module, PyObject *const *args, Py_ssize_t count)
+/* Write `runs` of the outbox into its table of messages, see Outbox._fill. Where not all fits, 0 with an exception. */
+static int fill(struct mmsghdr *message, uint8_t *memory, Py_ssize_t memory_size, PyObject *runs)
 {
-    static PyObject *name_address, *name_bytes;
-    Py_ssize_t messages_size, memory_size;
-    if (!has_arguments(count, 3))
-        return NULL;
-    if (!name_address && !(name_address = PyUnicode_InternFromString("name_address")))
-        return NULL;
-    if (!name_bytes && !(name_bytes = PyUnicode_InternFromString("name_bytes")))
-        return NULL;
-    uint8_t *messages = bytes_of(args[0], &messages_size), *memory = bytes_of(args[1], &memory_size);
-    PyObject *runs = args[2];
-    if (!messages || !memory)
-        return NULL;
-    if (!PyList_Check(runs) || PyList_GET_SIZE(runs) * (Py_ssize_t)sizeof(struct mmsghdr) > messages_size)
-        return bad("more runs than there are messages");
-    struct mmsghdr *message = (struct mmsghdr *)messages;
+    static PyObject *of_name;
+    if (!of_name && !(of_name = PyUnicode_InternFromString("name")))
+        return 0;
     for (Py_ssize_t index = 0; index < PyList_GET_SIZE(runs); index++, message++) {
         PyObject *run = PyList_GET_ITEM(runs, index);
-        if (!PyTuple_Check(run) || PyTuple_GET_SIZE(run) != 4)
-            return bad("a run is not a tuple of four");
-        PyObject *address = PyObject_GetAttr(PyTuple_GET_ITEM(run, 0), name_address);
-        PyObject *length = address ? PyObject_GetAttr(PyTuple_GET_ITEM(run, 0), name_bytes) : NULL;
-        if (!length) {
-            Py_XDECREF(address);
-            return NULL;
+        if (!has_numbers(run, 4, 1, 3)) {
+            bad("a run is not a tuple of four with three numbers");
+            return 0;
         }
-        message->msg_hdr.msg_name = PyLong_AsVoidPtr(address);
-        message->msg_hdr.msg_namelen = (socklen_t)PyLong_AsUnsignedLong(length);
-        Py_DECREF(address);
-        Py_DECREF(length);
+        PyObject *name = PyObject_GetAttr(PyTuple_GET_ITEM(run, 0), of_name);
+        if (!name)
+            return 0;
+        Py_DECREF(name); /* its destination has it, and the run has that */
+        if (!PyBytes_Check(name) || PyBytes_GET_SIZE(name) > (Py_ssize_t)sizeof(struct sockaddr_in6)) {
+            bad("a destination has no name");
+            return 0;
+        }
         Py_ssize_t start = PyLong_AsSsize_t(PyTuple_GET_ITEM(run, 1));
         Py_ssize_t size = PyLong_AsSsize_t(PyTuple_GET_ITEM(run, 2));
         long datagram = PyLong_AsLong(PyTuple_GET_ITEM(run, 3));
         if (PyErr_Occurred())
-            return NULL;
-        if (datagram < 0 || datagram > UINT16_MAX)
-            return bad("larger than a datagram");
+            return 0;
+        if (datagram < 0 || datagram > UINT16_MAX) {
+            bad("larger than a datagram");
+            return 0;
+        }
         uint16_t segment = (uint16_t)datagram;
-        if (start < 0 || size < 0 || start > memory_size || size > memory_size - start)
-            return bad("a run lies outside of the outbox");
+        if (start < 0 || size < 0 || start > memory_size || size > memory_size - start) {
+            bad("a run lies outside of the outbox");
+            return 0;
+        }
+        message->msg_hdr.msg_name = PyBytes_AS_STRING(name);
+        message->msg_hdr.msg_namelen = (socklen_t)PyBytes_GET_SIZE(name);
         message->msg_hdr.msg_iov[0].iov_base = memory + start;
         message->msg_hdr.msg_iov[0].iov_len = (size_t)size;
+        message->msg_hdr.msg_controllen = size > datagram ? CMSG_SPACE(sizeof segment) : 0;
         memcpy((uint8_t *)message->msg_hdr.msg_control + SEGMENT_AT, &segment, sizeof segment);
     }
-    Py_RETURN_NONE;
+    return 1;
+}
+
+PyDoc_STRVAR(send_doc,
+"send(descriptor, messages, memory, runs): see Outbox._send_first.");
+
+static PyObject *send_runs(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Py_ssize_t messages_size, memory_size;
+    if (!has_arguments(count, 4))
+        return NULL;
+    int descriptor = (int)PyLong_AsLong(args[0]);
+    if (PyErr_Occurred())
+        return NULL;
+    uint8_t *messages = bytes_of(args[1], &messages_size), *memory = bytes_of(args[2], &memory_size);
+    PyObject *runs = args[3];
+    if (!messages || !memory)
+        return NULL;
+    if (!PyList_Check(runs) || PyList_GET_SIZE(runs) * (Py_ssize_t)sizeof(struct mmsghdr) > messages_size)
+        return bad("more runs than there are messages");
+    struct mmsghdr *table = (struct mmsghdr *)messages;
+    if (!fill(table, memory, memory_size, runs))
+        return NULL;
+    int sent = sendmmsg(descriptor, table, (unsigned int)PyList_GET_SIZE(runs), MSG_DONTWAIT);
+    return PyLong_FromLong(sent > 0 ? sent : -errno);
 }
 
 static PyObject *outline_of(const uint8_t *packet, Py_ssize_t room, long size, long sequence_id, long level_id)
@@ -363,7 +384,7 @@ static PyObject *outline_of(const uint8_t *packet, Py_ssize_t room, long size, l
     }
     const long numbers[] = {
         packet[1] & 127, (long)get16(packet + 2), (long)get32(packet + 4), (long)get32(packet + 8), profile, block,
-        block_end, start, end, transport_sequence, audio_level,
+        block_end, start, end, transport_sequence, audio_level, size,
     };
     enum { NUMBERS = sizeof numbers / sizeof *numbers };
     PyObject *found = PyTuple_New(1 + NUMBERS);
@@ -378,7 +399,8 @@ static PyObject *outline_of(const uint8_t *packet, Py_ssize_t room, long size, l
 }
 
 PyDoc_STRVAR(outline_doc,
-"outline(packet, size, sequence_id, level_id): what PacketReader.read finds, as a tuple in the order of its assignment.");
+"outline(packet, size, sequence_id, level_id): what PacketReader.read finds, as a tuple in the order of its assignment,\n"
+"and the size.");
 
 static PyObject *outline(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -391,6 +413,28 @@ static PyObject *outline(PyObject *module, PyObject *const *args, Py_ssize_t cou
     PyObject *found = outline_of(packet.buf, packet.len, size, sequence_id, level_id);
     PyBuffer_Release(&packet);
     return found;
+}
+
+PyDoc_STRVAR(open_doc,
+"open(context, view, size, sequence_id, level_id): decrypt a packet, and what `outline` says of it then. None where\n"
+"libsrtp refused.");
+
+static PyObject *open_packet(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Py_ssize_t room;
+    if (!has_arguments(count, 5))
+        return NULL;
+    void *context = PyLong_AsVoidPtr(args[0]);
+    uint8_t *packet = bytes_of(args[1], &room);
+    long size = PyLong_AsLong(args[2]), sequence_id = PyLong_AsLong(args[3]), level_id = PyLong_AsLong(args[4]);
+    if (!packet || PyErr_Occurred())
+        return NULL;
+    if (!context || !srtp_unprotect || size < HEADER_BYTES || size > room)
+        return bad("no such packet, or nothing to decrypt it with");
+    int plain = (int)size;
+    if (srtp_unprotect(context, packet, &plain))
+        Py_RETURN_NONE;
+    return outline_of(packet, room, plain, sequence_id, level_id);
 }
 
 PyDoc_STRVAR(canonical_doc,
@@ -430,10 +474,11 @@ static PyObject *canonical(PyObject *module, PyObject *const *args, Py_ssize_t c
 }
 
 static PyMethodDef functions[] = {
-    {"bind", bind_srtp, METH_O, bind_doc},
+    {"bind", (PyCFunction)(void (*)(void))bind_srtp, METH_FASTCALL, bind_doc},
     {"write", (PyCFunction)(void (*)(void))write_burst, METH_FASTCALL, write_doc},
     {"receive", (PyCFunction)(void (*)(void))receive, METH_FASTCALL, receive_doc},
-    {"fill", (PyCFunction)(void (*)(void))fill, METH_FASTCALL, fill_doc},
+    {"send", (PyCFunction)(void (*)(void))send_runs, METH_FASTCALL, send_doc},
+    {"open", (PyCFunction)(void (*)(void))open_packet, METH_FASTCALL, open_doc},
     {"canonical", (PyCFunction)(void (*)(void))canonical, METH_FASTCALL, canonical_doc},
     {"outline", (PyCFunction)(void (*)(void))outline, METH_FASTCALL, outline_doc},
     {NULL, NULL, 0, NULL},

@@ -43,16 +43,16 @@ except (ImportError, AttributeError):  # pragma: no cover - only after an upgrad
     IN_PLACE = False
 
 
-_PROTECT = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
+_SRTP_FUNCTION = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
 """What `inner.c` calls."""
 
 
 def bind(module: Any) -> Any:
     """`module`, having been told where libsrtp is. Raises ImportError for a libsrtp that it was not written for."""
-    protect = ffi.addressof(_binding.lib, "srtp_protect") if IN_PLACE else None
-    if protect is None or ffi.typeof(protect).cname != _PROTECT:
+    functions = [ffi.addressof(_binding.lib, name) for name in ("srtp_protect", "srtp_unprotect") if IN_PLACE]
+    if not functions or any(ffi.typeof(function).cname != _SRTP_FUNCTION for function in functions):
         raise ImportError("inner.c was written for another libsrtp")
-    module.bind(int(ffi.cast("uintptr_t", protect)))
+    module.bind(*(int(ffi.cast("uintptr_t", function)) for function in functions))
     return module
 
 
@@ -81,6 +81,11 @@ class Memory:
 def address_of(place: Any) -> int:
     """The address that a place of some `Memory` stands for."""
     return int(ffi.cast("uintptr_t", place)) if IN_PLACE else int(place)
+
+
+def address_of_bytes(data: bytes) -> int:
+    """Where the bytes of `data` are, as long as it is kept."""
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
 
 
 def _libc_function(name: str, signature: str) -> Any:

@@ -58,17 +58,17 @@ class PublishLink(PublishLines):
             is_new = ssrc not in known
             if is_new and not self._may_add_ssrc():
                 continue
-            size = srtp.unprotect(slot.place, slot.size)
+            try:
+                size = header.open(srtp, slot.place, view, slot.size)
+            except ValueError:
+                known.add(ssrc)
+                self.dropped["rtp"] += 1
+                continue
             if not size:
                 self.dropped["srtp"] += 1
                 continue
             if is_new:
                 known.add(ssrc)
-            try:
-                header.read(view, size)
-            except ValueError:
-                self.dropped["rtp"] += 1
-                continue
             arrived_at = now - slot.waited_seconds
             if trace is not None and trace.session is self.session:
                 trace.note(arrived_at, "in", self.peer_id, view, size)

@@ -4,11 +4,16 @@ Finds what the engine needs in a decrypted packet and nothing else: fixed header
 the payload starts and ends. The payload is opaque. Also sequence arithmetic, shared by everything that counts packets.
 """
 
+from __future__ import annotations
+
 import contextlib
 import struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from media_engine import native
+
+if TYPE_CHECKING:
+    from media_engine.srtp import SrtpPair
 
 _inner: Final[Any] = native.inner
 FIXED_HEADER: Final = struct.Struct("!BBHII")
@@ -149,7 +154,7 @@ _PLAIN_FIRST_BYTE: Final = 0x90
 """Version 2, an extension block, neither padding nor contributing sources: what browsers send nearly always."""
 
 
-_Outline = tuple[bool, int, int, int, int, int, int, int, int, int, int, int]
+_Outline = tuple[bool, int, int, int, int, int, int, int, int, int, int, int, int]
 
 
 class PacketReader(RtpHeader):
@@ -170,18 +175,37 @@ class PacketReader(RtpHeader):
         self.sequence_id, self.level_id = sequence_id or -1, level_id or -1
         self._layouts.clear()
 
+    def open(self, srtp: SrtpPair, place: Any, view: memoryview, size: int) -> int:
+        """Decrypt the packet of `size` bytes that begins `view` and lies at `place`, and outline it.
+
+        Its size then, or 0 where libsrtp refuses it. Raises ValueError when what was in it is no RTP packet.
+        """
+        if _inner is not None and srtp.rx_context:
+            outline: _Outline | None = _inner.open(srtp.rx_context, view, size, self.sequence_id, self.level_id)
+            if outline is None:
+                return 0
+            self._take(outline)
+            return outline[12]
+        plain = srtp.unprotect(place, size)
+        if plain:
+            self.read(view, plain)
+        return plain
+
+    def _take(self, outline: _Outline) -> None:
+        """What the inner loop in C has found."""
+        self.marker = outline[0]
+        self.payload_type, self.sequence, self.timestamp = outline[1], outline[2], outline[3]
+        self.ssrc, self.extension_profile, self.extension_start = outline[4], outline[5], outline[6]
+        self.extension_end, self.payload_start, self.payload_end = outline[7], outline[8], outline[9]
+        self.transport_sequence, self.audio_level = outline[10], outline[11]
+
     def read(self, packet: bytes | bytearray | memoryview, size: int) -> None:
         """Outline the first `size` bytes of `packet`. Raises ValueError when they are no RTP packet.
 
         `transport_sequence` and `audio_level` are -1 where the packet has none.
         """
         if _inner is not None:
-            outline: _Outline = _inner.outline(packet, size, self.sequence_id, self.level_id)
-            self.marker = outline[0]
-            self.payload_type, self.sequence, self.timestamp = outline[1], outline[2], outline[3]
-            self.ssrc, self.extension_profile, self.extension_start = outline[4], outline[5], outline[6]
-            self.extension_end, self.payload_start, self.payload_end = outline[7], outline[8], outline[9]
-            self.transport_sequence, self.audio_level = outline[10], outline[11]
+            self._take(_inner.outline(packet, size, self.sequence_id, self.level_id))
             return
         if size >= 16 and packet[0] == _PLAIN_FIRST_BYTE:
             _, second, self.sequence, self.timestamp, self.ssrc, profile, words = _PLAIN_START.unpack_from(packet)

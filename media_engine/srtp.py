@@ -38,7 +38,9 @@ class SrtpPair:
     tx: Any
     seal: Any
     context = 0
-    """The address of what `tx` points at, for the inner loop in C; 0 where that can't be used."""
+    rx_context = 0
+    """The addresses of libsrtp's contexts, the one for sending and the other for receiving, for the inner loops in C; 0
+    where these can't be used."""
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
         self._rx_session, self._tx_session = rx, tx  # holding them keeps what pointers into them point at
@@ -80,7 +82,7 @@ class InPlaceSrtp(SrtpPair):
         self._rx: Any = rx._srtp[0]  # noqa: SLF001
         self.tx: Any = tx._srtp[0]  # noqa: SLF001
         self.seal = native.srtp_protect
-        self.context = native.address_of(self.tx)
+        self.context, self.rx_context = native.address_of(self.tx), native.address_of(self._rx)
 
     def unprotect(self, place: Any, size: int) -> int:
         """See SrtpPair."""

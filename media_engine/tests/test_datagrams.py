@@ -17,6 +17,7 @@ from media_engine.native import DATAGRAM_BYTES
 from media_engine.packet_cache import Packet
 from media_engine.receive_log import ReceiveLog
 from media_engine.rtp import decode_header
+from media_engine.tests.interpreted import interpreted
 
 HOSTS = ("127.0.0.1", "::1")
 
@@ -143,6 +144,7 @@ class OutboxTests(SocketCase):
             with self.subTest(host=host):
                 self.assertEqual(self.check(host, without), {"send_full": 0, "send_error": 0})
 
+    @interpreted
     def test_where_the_kernel_cannot_cut_runs_they_are_sent_one_by_one(self) -> None:
         if not MANY:
             self.skipTest("there are no runs here")
@@ -161,6 +163,7 @@ class OutboxTests(SocketCase):
                 self.assertEqual(self.check("127.0.0.1", made.append), {"send_full": 0, "send_error": 0})
                 self.assertFalse(made[0].segments, "asked again every time")
 
+    @interpreted
     def test_a_full_socket_drops_what_does_not_fit_and_counts_it(self) -> None:
         if not MANY:
             self.skipTest("the other way is told by sendto")
@@ -188,6 +191,7 @@ class OutboxTests(SocketCase):
         outbox.send()
         self.assertEqual(self.arrived(receiver), said)
 
+    @interpreted
     def test_what_never_fits_is_refused_and_what_failed_stops_nothing_after_it(self) -> None:
         outbox, receiver = Outbox({"send_full": 0, "send_error": 0}), self.bound("127.0.0.1")
         outbox.open(self.bound("127.0.0.1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import random
 import shutil
@@ -40,7 +41,7 @@ from media_engine.tracks import DownTrack
 
 SOURCE = Path(writing.__file__).with_name("inner.c")
 INCLUDE = sysconfig.get_path("include")
-FUNCTIONS = ("write", "receive", "fill", "outline", "canonical")
+FUNCTIONS = ("write", "receive", "send", "open", "outline", "canonical")
 
 pytestmark = [
     interpreted,
@@ -175,6 +176,44 @@ def test_packets_are_outlined_alike(inner: Any) -> None:
     assert 1000 < refused < 8000, "nothing was tried"
 
 
+def test_packets_are_decrypted_alike(inner: Any) -> None:
+    """What was encrypted for it, once; what was changed on the way or comes again, never; and no RTP is an error."""
+    chance, told = random.Random(13), []
+    sender, packets = sealing(), []
+    for number in range(60):
+        extension = struct.pack("!HHBHB", 0xBEDE, 1, 0x31, 900 + number, 0) if number % 2 else b""
+        # Padding that is longer than the packet: libsrtp doesn't look, whoever outlines does.
+        first = (0x90 if number % 2 else 0x80) | (0x20 if number % 10 == 9 else 0)
+        packet = struct.pack("!BBHII", first, 96, 65500 + number & 0xFFFF, number, 7) + extension + chance.randbytes(50)
+        memory = native.Memory(300)
+        memory.view[: len(packet)] = packet[:-1] + b"\xfa" if first & 0x20 else packet
+        size = sender.protect(memory.place, len(packet))
+        datagram = bytearray(memory.view[:size])
+        if number % 7 == 3:
+            datagram[chance.randrange(12, size)] ^= 1
+        packets.append(datagram)
+    packets += packets[:5]
+    names = (*RtpHeader.__slots__, "transport_sequence", "audio_level")
+    for loop in (None, inner):
+        srtp, reader, seen = sealing(), PacketReader(), list[object]()
+        reader.number_extensions(3, 1)
+        memory = native.Memory(300)
+        for datagram in packets:
+            memory.view[: len(datagram)] = datagram
+            with patch.object(rtp, "_inner", loop):
+                try:
+                    size = reader.open(srtp, memory.place, memory.view, len(datagram))
+                except ValueError as error:
+                    seen.append(str(error))
+                    continue
+            seen.append((size, [getattr(reader, name) for name in names] if size else None))
+            assert not size or bytes(memory.view[12:size]) != datagram[12:size]
+        told.append(seen)
+    assert told[0] == told[1]
+    refused = [one for one in told[0] if one == (0, None)]
+    assert (len(refused), sum(isinstance(one, str) for one in told[0])) == (14, 5)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_batch_is_read_alike(inner: Any, host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -211,7 +250,7 @@ def test_messages_are_filled_alike(inner: Any, host: str) -> None:
         for memory in (outbox._vectors, outbox._control):
             memory.view[:16] = bytes(16)
         with patch.object(datagrams, "_inner", loop):
-            outbox._fill(runs)
+            assert outbox._send_first(runs) == -errno.EBADF, "it has no socket"
         filled.append([bytes(memory.view) for memory in (outbox._messages, outbox._vectors, outbox._control)])
         outbox._fill([(destinations[0], 0, 1, 1)] * len(runs))
     assert filled[0][0] == filled[1][0]
@@ -277,7 +316,7 @@ def test_no_argument_makes_it_touch_what_is_not_its(inner: Any, name: str) -> No
     @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(ANYTHING, max_size=16))
     def anything(arguments: list[object]) -> None:
-        if name == "write" and arguments:
+        if name in ("write", "open") and arguments:
             arguments[0] = sealing().context if arguments[0] else 0  # a pointer is the one thing it has to believe
         with pytest.raises((ValueError, TypeError, OverflowError, AttributeError, BufferError)):
             getattr(inner, name)(*arguments)
@@ -355,7 +394,7 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
     assert inner.receive(-1, table, bytes(256), 4, memory, memory, memory, DATAGRAM_BYTES, False) == []
     outbox, one = Outbox({}), Destination(("127.0.0.1", 9))
     three = outbox._table[: 64 * 3]
-    inner.fill(three, room, [(one, 0, 5, 1)] * 3)
+    assert inner.send(-1, three, room, [(one, 0, 5, 1)] * 3) == -errno.EBADF
     for runs in (
         [(one, 0, 5, 1)] * 4,
         [(one, len(room) - 4, 5, 1)],
@@ -363,15 +402,22 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         [(one, 0, 5, 1 << 16)],
         [(one, 0, 5, -1)],
         [(None, 0, 1, 1)],
+        [(SimpleNamespace(name="127.0.0.1"), 0, 1, 1)],
+        [(SimpleNamespace(name=bytes(29)), 0, 1, 1)],
         [(one, 2, 3)],
+        [(one, 0, 5, 1.0)],
     ):
         with pytest.raises((ValueError, AttributeError)):
-            inner.fill(three, room, runs)
+            inner.send(-1, three, room, runs)
+    for changed in ({"context": 0}, {"view": bytes(100)}, {"size": 11}, {"size": 101}, {"size": 1 << 40}):
+        named = {"context": sealing().rx_context, "view": memoryview(bytearray(100)), "size": 100} | changed
+        with pytest.raises((ValueError, TypeError)):
+            inner.open(*named.values(), 1, 2)
 
 
 def test_what_lies_beside_the_sources_is_not_taken_for_the_inner_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has compared it with them."""
-    monkeypatch.setitem(sys.modules, "media_engine.inner", SimpleNamespace(bind=int))
+    monkeypatch.setitem(sys.modules, "media_engine.inner", SimpleNamespace(bind=max))
     spec = importlib.util.spec_from_file_location("native_anew", native.__file__)
     assert spec is not None
     assert spec.loader is not None
@@ -383,7 +429,7 @@ def test_what_lies_beside_the_sources_is_not_taken_for_the_inner_loops(monkeypat
 
 
 def test_without_the_libsrtp_it_was_written_for_there_are_no_inner_loops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_PROTECT", "int(*)(void *)")
+    monkeypatch.setattr(native, "_SRTP_FUNCTION", "int(*)(void *)")
     with pytest.raises(ImportError, match="libsrtp"):
         native.bind(object())
 
