@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from portal.kept_answers import KeptAnswers
 from portal.threads import KeptThreads
 from portal.turns import Turns
 
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
 
 def application_for(live: Live | None) -> Any:
     """The ASGI application of one process. Call it after Django is set up and the static files are collected."""
-    return ProtocolTypeRouter({"http": Turns(KeptThreads(get_asgi_application())), "websocket": sockets_for(live)})
+    pages = Turns(KeptThreads(get_asgi_application()))
+    return ProtocolTypeRouter({"http": KeptAnswers(pages, settings.STATIC_URL), "websocket": sockets_for(live)})
 
 
 def sockets_for(live: Live | None) -> Any:
     from channels.auth import AuthMiddlewareStack
     from channels.routing import URLRouter
-    from django.conf import settings
     from django.urls import path
 
     from portal.sockets import OriginRequired, nothing_here
@@ -41,8 +43,6 @@ def sockets_for(live: Live | None) -> Any:
 
 def make_live() -> Live:
     """The live meetings of this process, not started yet."""
-    from django.conf import settings
-
     from media_engine import EngineConfig
     from meetings.live import Live
     from meetings.live.relays import Relays

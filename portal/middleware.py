@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import zoneinfo
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
-from servestatic.middleware import ServeStaticMiddleware
 
 PERMISSIONS_POLICY = ", ".join(
     [f"{name}=(self)" for name in ("camera", "microphone", "display-capture", "speaker-selection")]
@@ -72,35 +68,6 @@ class SecurityHeaders(_Both):
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
-
-
-class KeptFiles(ServeStaticMiddleware):
-    """Static files, each read once: while the process runs they don't change, and a page is a hundred of them.
-
-    servestatic starts a thread for every answer, and opens, reads and closes the file there. That is most of what an
-    answer costs, and media wait while a thread starts. Rare requests for a part of a file are left to it.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._contents: dict[str, bytes] = {}
-
-    async def aserve(self, static_file: Any, request: HttpRequest) -> HttpResponseBase:  # type: ignore[override]
-        if "HTTP_RANGE" in request.META:
-            return await super().aserve(static_file, request)
-        # Asked as by a server that sends files by their path, it opens none.
-        answer = await static_file.aget_response(request.method, request.META, pathsend=True)
-        response = HttpResponse(await self._content(answer.path) if answer.path else b"", status=int(answer.status))
-        del response["Content-Type"]
-        for name, value in answer.headers:
-            if value is not None:
-                response[name] = value
-        return response
-
-    async def _content(self, path: str) -> bytes:
-        if path not in self._contents:
-            self._contents[path] = await asyncio.to_thread(Path(path).read_bytes)
-        return self._contents[path]
 
 
 @lru_cache(maxsize=600)

@@ -1,19 +1,14 @@
-"""Static files are made anew when something has changed, and only then, and each is read once."""
+"""Static files are made anew when something has changed, and only then."""
 
 from __future__ import annotations
 
-import gzip
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from asgiref.sync import async_to_sync
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.test import AsyncRequestFactory, override_settings
+from django.test import override_settings
 
-from portal.middleware import KeptFiles
 from portal.staticfiles import collect
 
 STORAGES = {"staticfiles": {"BACKEND": "portal.staticfiles.Storage"}}
@@ -96,48 +91,3 @@ def test_a_collecting_that_was_cut_off_is_done_again(sources: Path, monkeypatch:
             collect()
     collect()
     assert "a { color: blue }" in made(sources).values()
-
-
-@pytest.fixture
-def ask(sources: Path) -> Callable[..., HttpResponseBase]:
-    """Asks the middleware for the page's style, by its hashed name."""
-    (sources / "page.css").write_text("a { color: red }\n" * 200)
-    collect()
-    hashed = next(iter(made(sources)))
-
-    async def nothing(_: HttpRequest) -> HttpResponse:
-        return HttpResponse(status=404)
-
-    served = KeptFiles(nothing)
-
-    def asked(method: str = "GET", name: str = hashed, **headers: str) -> HttpResponseBase:
-        request = AsyncRequestFactory().generic(method, f"/static/{name}", headers=headers)
-        return async_to_sync(served)(request)
-
-    return asked
-
-
-def test_a_file_is_read_once_and_answered_as_often_as_it_is_asked_for(
-    ask: Callable[..., HttpResponse], sources: Path
-) -> None:
-    whole = ask()
-    assert (whole.status_code, whole.content.decode()) == (200, (sources / "page.css").read_text())
-    assert whole["Content-Type"] == 'text/css; charset="utf-8"'
-    assert "immutable" in whole["Cache-Control"]
-    packed = ask(accept_encoding="gzip")
-    assert (packed["Content-Encoding"], packed["Content-Length"]) == ("gzip", str(len(packed.content)))
-    assert gzip.decompress(packed.content) == whole.content
-    shutil.rmtree(sources.parent / "static")
-    assert (ask().content, ask(accept_encoding="gzip").content) == (whole.content, packed.content)
-
-
-def test_what_is_no_request_for_a_whole_file_is_answered_as_before(ask: Callable[..., HttpResponse]) -> None:
-    whole = ask()
-    head = ask("HEAD")
-    assert (head.status_code, head["Content-Length"], head.content) == (200, str(len(whole.content)), b"")
-    same = ask(if_none_match=whole["ETag"])
-    assert (same.status_code, same.content) == (304, b"")
-    assert ask("POST").status_code == 405
-    assert ask(name="page.0123456789ab.css").status_code == 404
-    part = ask(range="bytes=0-1")
-    assert (part.status_code, part["Content-Range"]) == (206, f"bytes 0-1/{len(whole.content)}")
