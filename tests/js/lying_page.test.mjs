@@ -106,6 +106,25 @@ test("workers that come before the room are its workers, and ones that don't com
   }
 });
 
+test("this device's key comes ahead of the room, and is one however often it is asked for", async (t) => {
+  const { encryption } = await page({
+    before: async (encryption) => {
+      encryption.prepare();
+      const [first, second] = [encryption.identify(), encryption.identify()];
+      await Promise.all([first, second]);
+      ahead = encryption.identity;
+    },
+  });
+  t.after(() => encryption.close());
+  assert.equal(encryption.identity, ahead);
+  const alone = new Encryption({ request: async () => ({}), code: "abc", account: null, workers: { group: "group", media: "media" } });
+  t.after(() => alone.close());
+  alone.prepare();
+  for (let looks = 0; looks < 10_000 && !alone.identity; looks += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.notEqual(alone.identity.key, ahead.key);
+});
+let ahead;
+
 test("the words End-to-end encrypted stand there only while everything that is sent and received goes through the worker", async (t) => {
   const { encryption, say } = await page();
   t.after(() => encryption.close());

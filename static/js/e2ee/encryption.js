@@ -60,6 +60,8 @@ export class Encryption extends Emitter {
   #lines = new Map();
   /** @type {Promise<any> | null} */
   #identified = null;
+  /** @type {Promise<import("./identity.js").Identity> | null} */
+  #identity = null;
   /** @type {import("./credential.js").Credential | null} */
   #credential = null;
 
@@ -80,9 +82,10 @@ export class Encryption extends Emitter {
 
   // ---- coming in
 
-  /** The workers' code comes while somebody chooses devices or waits at the door, and no longer when they are let in. */
+  /** The workers' code and this device's key come while somebody chooses devices or waits at the door, and no longer when they are let in. */
   prepare() {
     this.#workers ??= this.#start();
+    this.#loadIdentity().catch(() => undefined); // whoever shows it asks again, and is told
   }
 
   /** Shows this device's key, at the door or inside: a host signs it when letting somebody in. Once per socket. */
@@ -92,8 +95,15 @@ export class Encryption extends Emitter {
   }
 
   async #identify() {
-    this.identity ??= await loadIdentity({ account: this.#account, code: this.#meetingCode });
-    return this.#request("e2ee.identify", { key: this.identity.key });
+    const { key } = await this.#loadIdentity();
+    return this.#request("e2ee.identify", { key });
+  }
+
+  /** Once: two at a time could make two keys. */
+  #loadIdentity() {
+    const loading = (this.#identity ??= loadIdentity({ account: this.#account, code: this.#meetingCode }).then((identity) => (this.identity = identity)));
+    loading.catch(() => (this.#identity = null));
+    return loading;
   }
 
   /**

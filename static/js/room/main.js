@@ -90,7 +90,8 @@ function showQuestion(options) {
   setState("prejoin");
   card.question({ askAddress: asksAddress, askCode: askedForCode, code: emailCode, ...options });
   // Whoever touches the page means to come in: the room arrives while they choose devices. Who only looks doesn’t pay for it.
-  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, fetchVisit, { once: true });
+  // What is dictated, pasted or filled in for them is a touch as well.
+  for (const touch of ["pointerdown", "keydown", "input"]) addEventListener(touch, fetchVisit, { once: true });
 }
 
 /**
