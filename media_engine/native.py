@@ -84,8 +84,8 @@ def address_of(place: Any) -> int:
 
 
 def address_of_bytes(data: bytes) -> int:
-    """Where the bytes of `data` are, as long as it is kept."""
-    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+    """Where the bytes of `data` are, as long as it is kept; 0 where no C is called."""
+    return address_of(ffi.from_buffer(data)) if IN_PLACE else 0
 
 
 def _libc_function(name: str, signature: str) -> Any:
