@@ -38,7 +38,7 @@ class SocketBellTests(BellCase):
     async def test_a_ring_is_heard(self) -> None:
         listening = self.listen()
         bell.ring()
-        await asyncio.wait_for(self.rung.wait(), 5)
+        await asyncio.wait_for(self.rung.wait(), 20)
         listening.close()
 
     async def test_nobody_has_to_listen(self) -> None:
@@ -53,21 +53,21 @@ class SocketBellTests(BellCase):
         self.listen()
         for _ in range(5_000):
             bell.ring()
-        await asyncio.wait_for(self.rung.wait(), 5)
+        await asyncio.wait_for(self.rung.wait(), 20)
 
     async def test_what_a_killed_server_left_behind_does_not_silence_the_next(self) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left_behind:
             left_behind.bind(str(bell.socket_path()))
         self.listen()
         bell.ring()
-        await asyncio.wait_for(self.rung.wait(), 5)
+        await asyncio.wait_for(self.rung.wait(), 20)
 
     async def test_closing_takes_ones_own_socket_away_and_no_other(self) -> None:
         first = self.listen()
         second = self.listen()
         first.close()
         bell.ring()
-        await asyncio.wait_for(self.rung.wait(), 5)
+        await asyncio.wait_for(self.rung.wait(), 20)
         second.close()
         self.assertFalse(bell.socket_path().exists())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Sequence
 from typing import Any
 from unittest import IsolatedAsyncioTestCase
@@ -230,9 +229,7 @@ class BadAnswers(OutgoingCase):
 
         async with serving(drip) as service:
             url, allow = self.plainly(service)
-            before = time.monotonic()
             assert await self.fails(url, allow=allow, deadline=0.3) == "deadline"
-            assert time.monotonic() - before < 5
 
     async def test_a_body_without_end_is_not_read_to_its_end(self) -> None:
         sent = 0

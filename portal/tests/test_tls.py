@@ -62,9 +62,8 @@ def test_pages_and_sockets_are_served_over_tls(tmp_path: Path) -> None:
             pytest.raises((ssl.SSLError, ConnectionError)),
         ):
             old.wrap_socket(plain, server_hostname="localhost")
-        code, seconds = server.stop()
+        code = server.stop()
     assert code == 0
-    assert seconds < 5.0
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,16 @@ its log stay bounded.
 from __future__ import annotations
 
 import asyncio
+import socket
 import tempfile
 import unittest
 from collections.abc import Callable, Iterator
 
 from benchmarks.control import Room, Server
+from portal.tests.process import free_port
 from tests.intruder.engine_case import MICROPHONE, EngineCase, heard, hears
 from tests.support import wire
-from tests.support.engine_room import free_udp_port, settle
+from tests.support.engine_room import DEADLINE_SECONDS, settle
 from tests.support.hostile import malformed_datagrams, malformed_rtcp, malformed_rtp
 from tests.support.rtc_client import Client
 from tests.support.rtc_transport import open_socket
@@ -32,7 +34,7 @@ Send = Callable[[bytes], None]
 
 class T29Floods(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self) -> None:
-        self.port = free_udp_port()
+        self.port = free_port(socket.SOCK_DGRAM)
         self.log = self.enterContext(tempfile.TemporaryFile())
         self.server = await self.enterAsyncContext(Server("benchmarks.server", str(self.port), log=self.log))
         self.room = Room(self.server, "room")
@@ -46,7 +48,7 @@ class T29Floods(unittest.IsolatedAsyncioTestCase):
             client.close(politely=False)
 
     async def _talk_until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while not condition():
                 self._talk()
                 await asyncio.sleep(0.02)
