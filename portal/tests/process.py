@@ -31,7 +31,7 @@ READY_WITHIN_S = 60.0
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
     """Below those that Linux gives to whoever connects: until it is bound, no test beside this one is given it."""
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = random.SystemRandom().randrange(20_000, 32_000)  # tests seed the other one
         with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
