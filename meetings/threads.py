@@ -63,13 +63,14 @@ _own = threading.local()
 
 def in_turn(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """What `work` returns, as soon as this thread may be at work. They come in the order in which they asked."""
-    _turns.take()
+    turns = _turns  # who is at work still when a test puts others in their place gives back what it has taken
+    turns.take()
     _own.works = True
     try:
         return work(*args, **kwargs)
     finally:
         _own.works = False
-        _turns.give_back()
+        turns.give_back()
 
 
 @contextlib.contextmanager

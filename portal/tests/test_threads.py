@@ -95,6 +95,19 @@ def test_a_thread_that_steps_back_leaves_the_loops_priority_alone() -> None:
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
 
 
+def test_who_is_at_work_gives_back_the_turn_that_they_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests put others in their place while a thread of the test before is still at work."""
+    begun, goes_on = threading.Event(), threading.Event()
+    thread = threading.Thread(target=in_turn, args=(lambda: (begun.set(), goes_on.wait(20)),))
+    thread.start()
+    assert begun.wait(20)
+    turns = Turns(AT_WORK)
+    monkeypatch.setattr("meetings.threads._turns", turns)
+    goes_on.set()
+    thread.join(20)
+    assert turns._free == AT_WORK
+
+
 def test_no_more_than_so_many_requests_are_at_work_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = Turns(AT_WORK)
     monkeypatch.setattr("meetings.threads._turns", turns)
