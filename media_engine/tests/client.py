@@ -22,7 +22,7 @@ from media_engine.srtp import TRAILER_BYTES
 from media_engine.transport import RtpTransport
 
 EVERYTHING = frozenset(Source)
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 30.0
 _BUFFER = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
 _SSRC = {Source.MICROPHONE: 1001, Source.CAMERA: 2001, Source.SCREEN: 3001, Source.SCREEN_AUDIO: 4001}
 _RTX_OFFSET = 5000

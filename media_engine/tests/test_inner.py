@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -225,11 +226,13 @@ def test_a_batch_is_read_alike(inner: Any, host: str) -> None:
                 port.bind((host, 0))
                 inbox, batches = Inbox(4), []
                 inbox.open(port)
+                begun_ns = time.time_ns()
                 for size in (0, 1, 12, 40, DATAGRAM_BYTES - 1, DATAGRAM_BYTES, 3000, 7, 13):
                     sender.sendto(bytes((size * 7 + at) % 256 for at in range(size)), port.getsockname())
                 while slots := inbox.read():
                     batches.append([(s.size, s.first, s.second, s.ssrc, s.key, s.source) for s in slots])
-                    assert all(0 < slot.waited_seconds < 1 for slot in slots)
+                    passed = (time.time_ns() - begun_ns) / 1e9  # what is longer than a second counts as no wait
+                    assert passed >= 1 or all(0 < slot.waited_seconds <= passed for slot in slots)
                     inbox._messages.view[: 64 * len(slots)] = bytes(64 * len(slots))  # as if the kernel wrote there
                 assert [len(batch) for batch in batches] == [4, 4, 1]
                 assert inbox.read() in ((), [])

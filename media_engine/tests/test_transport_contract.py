@@ -101,10 +101,10 @@ class HandshakeTests(TestCase):
                 asyncio.gather(
                     ends[0].run((("sha-256", ends[1].fingerprint),)), ends[1].run((("sha-256", ends[0].fingerprint),))
                 ),
-                10,
+                30,
             )
             ends[1].say_goodbye()
-            await asyncio.wait_for(ends[0].wait_closed(), 10)
+            await asyncio.wait_for(ends[0].wait_closed(), 30)
             sides[1].close()
             await ends[1].wait_closed()
             return states

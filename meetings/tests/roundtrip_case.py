@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from unittest import mock
 
 from asgiref.sync import sync_to_async
 
@@ -16,6 +17,7 @@ from meetings.audit import body_of
 from meetings.live import Live
 from meetings.models import AuditEntry
 from meetings.outgoing.models import AllowedDestination
+from meetings.roundtrip import protocol
 from meetings.roundtrip.models import ORGANISATION, AuthorizationService
 from meetings.tests.answering_service import Request, Service, answer, serving
 from meetings.tests.live_case import Browser, Json, LiveCase, Talk
@@ -62,19 +64,23 @@ class RoundTripCase(LiveCase):
 
     @contextlib.asynccontextmanager
     async def asking(self, **settings: Any) -> AsyncIterator[Live]:
-        """A running `Live` whose organisation asks `self.service`, which answers what `self.says` holds."""
+        """A running `Live` whose organisation asks `self.service`, which answers what `self.says` holds.
+
+        No question runs out of time because the machine is busy.
+        """
         self.says = says = Says()
-        async with serving(says) as service:
-            self.service = service
-            await self.set_service(service, **settings)
-            self.clock = Clock()
-            live = Live(EngineConfig(port=0), clock=self.clock, database_threads=0)
-            await live.start()
-            try:
-                yield live
-            finally:
-                says.go_on()
-                await live.aclose()
+        with mock.patch.object(protocol, "DEADLINE_SECONDS", 60.0):
+            async with serving(says) as service:
+                self.service = service
+                await self.set_service(service, **settings)
+                self.clock = Clock()
+                live = Live(EngineConfig(port=0), clock=self.clock, database_threads=0)
+                await live.start()
+                try:
+                    yield live
+                finally:
+                    says.go_on()
+                    await live.aclose()
 
     @sync_to_async
     def set_service(self, service: Service, **settings: Any) -> AuthorizationService:

@@ -184,9 +184,19 @@ class Tls(OutgoingCase):
             assert await self.fails(f"https://{NAME}:{service.port}/") == "tls"
 
     async def test_a_place_that_speaks_no_tls_gets_no_request(self) -> None:
-        async with serving(FINE) as service:
-            assert await self.fails(f"https://{NAME}:{service.port}/", deadline=5) in {"tls", "connect", "deadline"}
-        assert not service.requests
+        heard = bytearray()
+
+        async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.extend(await reader.read(100))
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            heard.extend(await reader.read())
+            writer.close()
+
+        server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+        async with server:
+            assert await self.fails(f"https://{NAME}:{server.sockets[0].getsockname()[1]}/") == "tls"
+        assert heard[:1] == b"\x16"  # a record of a handshake
+        assert b"HTTP" not in heard
 
     async def test_old_tls_is_not_spoken(self) -> None:
         trust = Outgoing()._trust()

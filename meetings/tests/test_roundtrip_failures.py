@@ -48,14 +48,15 @@ class Failing(RoundTripCase):
     async def reasons(self) -> list[str]:
         return [facts["note"] for facts in await self.written("authorization.unanswered")]
 
-    async def somebody_comes(self, live: Live, host: Talk, why: str) -> None:
+    async def somebody_comes(self, live: Live, host: Talk, why: str, *, deadline_seconds: float = 60.0) -> None:
         """A newcomer waits at the door until there is an answer, the host stays, both host and log are told `why`."""
         before = len(await self.reasons())
-        late = await self.knocker(live, "Late")
-        assert (await late.message("door"))["reason"] == "authorization", why
-        told = await host.message("authorization")
-        assert (told["outcome"], told["reason"]) == ("unanswered", why)
-        await self.settle(live)
+        with mock.patch.object(protocol, "DEADLINE_SECONDS", deadline_seconds):
+            late = await self.knocker(live, "Late")
+            assert (await late.message("door"))["reason"] == "authorization", why
+            told = await host.message("authorization")
+            assert (told["outcome"], told["reason"]) == ("unanswered", why)
+            await self.settle(live)
         assert (await self.reasons())[before:] == [why]
         assert len(live.rooms[self.id].inside()) == 1, why
         self.service.reply = self.says
@@ -75,9 +76,9 @@ class Failing(RoundTripCase):
         async with self.asking() as live:
             host = await self.host_inside(live)
             for reply in (stall, drip):
-                with mock.patch.object(protocol, "DEADLINE_SECONDS", 0.3):
-                    self.service.reply = reply
-                    await self.somebody_comes(live, host, "There was no whole answer within 0.3 seconds.")
+                self.service.reply = reply
+                why = "There was no whole answer within 0.3 seconds."
+                await self.somebody_comes(live, host, why, deadline_seconds=0.3)
 
     async def test_places_that_can_not_be_asked(self) -> None:
         await AllowedDestination.objects.acreate(text="127.0.0.1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from pathlib import Path
+from socket import SOCK_DGRAM
 from unittest.mock import patch
 
 import pytest
@@ -14,7 +15,7 @@ from portal.extras import require_extras
 from portal.files import prepare_data_dir
 from portal.files import secret as make_secret
 from portal.tests.certificates import make_certificate
-from portal.tests.process import run_manage, with_tables
+from portal.tests.process import free_port, run_manage, with_tables
 
 PASSWORD = "correct horse battery"
 
@@ -86,36 +87,38 @@ def test_deactivateperson_ends_an_account_and_undoes_it(data_dir: Path) -> None:
     assert (unknown.returncode, "There is no account with this email." in unknown.stderr) == (1, True)
 
 
-PORTS = {"LINTEL_PORT": "18010", "LINTEL_MEDIA_PORT": "18011"}
+@pytest.fixture
+def ports() -> dict[str, str]:
+    return {"LINTEL_PORT": str(free_port()), "LINTEL_MEDIA_PORT": str(free_port(SOCK_DGRAM))}
 
 
-def test_the_doctor_finds_a_healthy_installation_healthy(data_dir: Path) -> None:
-    done = run_manage(data_dir, "doctor", **PORTS)
+def test_the_doctor_finds_a_healthy_installation_healthy(data_dir: Path, ports: dict[str, str]) -> None:
+    done = run_manage(data_dir, "doctor", **ports)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("settings", "data", "database", "ports", "media", "tls", "mail", "clock", "static files"):
         assert re.search(rf"^(ok|care)\s+{name}: ", done.stdout, re.MULTILINE), name
 
 
-def test_the_doctor_finds_secrets_that_others_can_read(tmp_path: Path) -> None:
+def test_the_doctor_finds_secrets_that_others_can_read(tmp_path: Path, ports: dict[str, str]) -> None:
     data_dir = with_tables(tmp_path / "data")
     prepare_data_dir(data_dir)
     make_secret(data_dir, "django-key")
     secret = data_dir / "secrets" / "django-key"
     secret.chmod(0o644)
-    done = run_manage(data_dir, "doctor", **PORTS)
+    done = run_manage(data_dir, "doctor", **ports)
     assert done.returncode == 1
     assert f"{secret} can be read by others" in done.stdout
     assert stat.S_IMODE(secret.stat().st_mode) == 0o644  # it tells; it doesn't change
 
 
-def test_the_doctor_finds_a_mail_server_that_does_not_answer(data_dir: Path) -> None:
-    done = run_manage(data_dir, "doctor", LINTEL_EMAIL_URL="smtp://user:hunter2@127.0.0.1:9", **PORTS)
+def test_the_doctor_finds_a_mail_server_that_does_not_answer(data_dir: Path, ports: dict[str, str]) -> None:
+    done = run_manage(data_dir, "doctor", LINTEL_EMAIL_URL="smtp://user:hunter2@127.0.0.1:9", **ports)
     assert done.returncode == 1
     assert "mail: 127.0.0.1:9 (none) can't be used" in done.stdout
     assert "hunter2" not in done.stdout + done.stderr
 
 
-def test_the_doctor_finds_a_certificate_for_another_name(data_dir: Path, tmp_path: Path) -> None:
+def test_the_doctor_finds_a_certificate_for_another_name(data_dir: Path, tmp_path: Path, ports: dict[str, str]) -> None:
     certificate, key = make_certificate(tmp_path, name="other.example.org")
     done = run_manage(
         data_dir,
@@ -123,14 +126,14 @@ def test_the_doctor_finds_a_certificate_for_another_name(data_dir: Path, tmp_pat
         LINTEL_TLS_CERT=str(certificate),
         LINTEL_TLS_KEY=str(key),
         LINTEL_PUBLIC_URL="https://meet.example.org",
-        **PORTS,
+        **ports,
     )
     assert done.returncode == 1
     assert "the certificate is not for meet.example.org" in done.stdout
 
 
-def test_the_doctor_finds_a_proxy_without_a_media_address(data_dir: Path) -> None:
-    done = run_manage(data_dir, "doctor", LINTEL_PUBLIC_URL="https://meet.example.org", **PORTS)
+def test_the_doctor_finds_a_proxy_without_a_media_address(data_dir: Path, ports: dict[str, str]) -> None:
+    done = run_manage(data_dir, "doctor", LINTEL_PUBLIC_URL="https://meet.example.org", **ports)
     assert done.returncode == 1
     assert "set LINTEL_MEDIA_PUBLIC_ADDRESSES" in done.stdout
 

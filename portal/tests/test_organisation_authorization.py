@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from html import unescape
 from typing import Any
+from unittest.mock import patch
 
 from meetings.models import AuditEntry
 from meetings.outgoing.models import AllowedDestination
-from meetings.roundtrip import answering, services
+from meetings.roundtrip import answering, protocol, services
 from meetings.roundtrip.models import AuthorizationService, StreamAnswers
 from meetings.roundtrip.services import Settings
 from meetings.tests.answering_service import answer, served, stall
@@ -99,8 +100,9 @@ class TheService(PagesCase):
             page = self.client.post(PAGE + "test/", {"trial-type": "subscriber"})
             self.assertNotContains(page, "<script>alert")
             service.reply = stall
-            page = self.client.post(PAGE + "test/", {"trial-type": "subscriber"})
-            self.assertContains(page, "There was no whole answer within 3 seconds.")
+            with patch.object(protocol, "DEADLINE_SECONDS", 0.2):
+                page = self.client.post(PAGE + "test/", {"trial-type": "subscriber"})
+            self.assertContains(page, "There was no whole answer within 0.2 seconds.")
             self.assertContains(page, "Nothing that could be read.")
 
     def test_nothing_is_sent_before_something_is_saved(self) -> None:

@@ -10,6 +10,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
+from socket import SOCK_DGRAM
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -89,12 +90,12 @@ class TestStart:
         assert all(secret.stat().st_mode & 0o777 == 0o600 for secret in secrets)
 
     def test_a_second_server_on_the_same_data_is_refused_in_one_line(self, server: Server) -> None:
-        done = run_manage(server.data_dir, "serve", LINTEL_PORT="18019")
+        done = run_manage(server.data_dir, "serve", LINTEL_PORT=str(free_port()))
         assert done.returncode == 2
         assert re.fullmatch(r"LINTEL_DATA_DIR: \S+ is served by process \d+ already; [^\n]+\n", done.stderr)
 
     def test_a_port_in_use_is_told_in_one_line(self, server: Server, tmp_path: Path) -> None:
-        ports = {"LINTEL_PORT": str(server.port), "LINTEL_MEDIA_PORT": "18018"}
+        ports = {"LINTEL_PORT": str(server.port), "LINTEL_MEDIA_PORT": str(free_port(SOCK_DGRAM))}
         done = run_manage(with_tables(tmp_path / "data"), "serve", **ports)
         assert done.returncode == 2
         assert done.stderr == (
@@ -102,7 +103,7 @@ class TestStart:
         )
 
     def test_a_media_port_in_use_is_told_in_one_line(self, server: Server, tmp_path: Path) -> None:
-        ports = {"LINTEL_PORT": "18019", "LINTEL_MEDIA_PORT": str(server.media_port)}
+        ports = {"LINTEL_PORT": str(free_port()), "LINTEL_MEDIA_PORT": str(server.media_port)}
         done = run_manage(with_tables(tmp_path / "data"), "serve", **ports)
         assert done.returncode == 2
         assert re.fullmatch(r"LINTEL_MEDIA_PORT: UDP 127.0.0.1:\d+ can't be used [^\n]+\n", done.stderr)
@@ -130,7 +131,11 @@ class TestStart:
     def test_what_cannot_work_stops_the_start_with_one_line(
         self, tmp_path: Path, settings: dict[str, str], line: str | re.Pattern[str]
     ) -> None:
-        ports = {"LINTEL_PORT": "18017", "LINTEL_MEDIA_PORT": "18018", "LINTEL_MEDIA_PUBLIC_ADDRESSES": "127.0.0.1"}
+        ports = {
+            "LINTEL_PORT": str(free_port()),
+            "LINTEL_MEDIA_PORT": str(free_port(SOCK_DGRAM)),
+            "LINTEL_MEDIA_PUBLIC_ADDRESSES": "127.0.0.1",
+        }
         done = run_manage(with_tables(tmp_path / "data"), "serve", **(ports | settings))
         assert done.returncode == 2, done.stderr
         assert re.fullmatch(line if isinstance(line, re.Pattern) else re.escape(line), done.stderr.rstrip("\n"))
@@ -342,7 +347,7 @@ class TestSockets:
             ) as socket,
         ):
             socket.send("x" * (8 * 1_048_576))
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
         assert server.rss_bytes - before < 20 * 1_048_576
 
 
@@ -370,7 +375,7 @@ class TestStop:
                 reader = threading.Thread(target=wait_for_close)
                 reader.start()
                 code = server.stop(signal.SIGTERM)
-                reader.join(10)
+                reader.join(30)
             half_open.close()
             half_body.close()
         assert code == 0, server.log[-3000:]
@@ -411,7 +416,7 @@ class TestLog:
         get(server, "/i/very-secret-token?also=secret-query")
         get(server, "/setup/very-secret-token/?also=secret-query")
         get(server, "/password/reset/key/abc-very-secret-token/")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while server.log.count("/setup/[secret]") < 1 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert "secret-token" not in server.log

@@ -43,6 +43,13 @@ class EngineCase(unittest.IsolatedAsyncioTestCase):
         self.bob = await self.room.enter("bob")
         await self.room.talk_until([self.alice], hears(self.bob, "alice"))
 
+    async def all_has_come(self) -> None:
+        """Waits until Bob has what Alice has sent: it is one way, in its order. What comes later was sent later."""
+        microphone = self.alice.up[MICROPHONE]
+        microphone.send_opus()
+        last = microphone.packets - 1
+        await self.room.talk_until([], lambda: self.bob.down["alice", MICROPHONE].last_stamp == last)
+
     def offers_to(self, peer: str) -> list[SubscribeOffer]:
         return [e for e in self.room.events if isinstance(e, SubscribeOffer) and e.peer_id == peer]
 

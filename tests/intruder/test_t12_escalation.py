@@ -102,12 +102,12 @@ class T12Escalation(IntruderCase):
 class T12EscalationByMedia(EngineCase):
     async def test_a_camera_is_not_forwarded_with_a_grant_for_the_microphone_only(self) -> None:
         """Guard: `Grants.may_publish` per source; its lack is how mute is enforced."""
-        await settle(0.1)
+        await self.all_has_come()
         talk_once([self.alice])
         self.room.grant("alice", MICROPHONE, subscribe=False)
         camera = heard(self.bob, "alice", CAMERA)
         await self.room.talk_until([self.alice], hears(self.bob, "alice"))
-        await settle(0.1)
+        await self.all_has_come()
         self.assertEqual(heard(self.bob, "alice", CAMERA), camera)
 
     async def test_a_second_stream_does_not_ride_on_another_sources_m_line(self) -> None:

@@ -132,7 +132,7 @@ class Somebody:
         answer = await self.say("media.publish", sdp=sdp, sources=sources)
         if answer.get("type") == "ok" and self.media.publish is not None:
             self.media.accept_publish_answer(answer["sdp"])
-            await self.media.publish.connected(DEADLINE_SECONDS)
+            await self.media.publish.connected()
         await self.say("media.state", microphone=True, camera=False)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
+import time
 import unittest
 from collections.abc import Callable, Iterator
 
@@ -25,6 +26,8 @@ from tests.support.rtc_transport import open_socket
 BURSTS = 160  # counted, not timed: on a busy machine the flood lasts longer and is the same flood
 DATAGRAMS_PER_BURST = 40
 BURST_INTERVAL_SECONDS = 0.01
+MOST_UNDER_WAY = 30  # packets; where more are, what is next in the flood waits for a server that gets no turn
+FLOOD_SECONDS = 60.0
 LARGEST_LOSS = 0.01
 LARGEST_GROWTH_MB = 24.0
 LARGEST_LOG_BYTES = 16 * 1024
@@ -57,6 +60,9 @@ class T29Floods(unittest.IsolatedAsyncioTestCase):
         self.alice.up["microphone"].send_opus()
         self.alice.up["camera"].send_frame(2)
 
+    def _sent(self, source: str) -> int:
+        return self.alice.up[source].packets
+
     async def _megabytes(self) -> float:
         return float((await self.server.call("usage"))["rss_bytes"]) / 2**20
 
@@ -66,24 +72,40 @@ class T29Floods(unittest.IsolatedAsyncioTestCase):
             stream.packets = 0
         sent_before = {source: up.packets for source, up in self.alice.up.items()}
         before = await self._megabytes()
-        for turn in range(BURSTS):
-            for _ in range(DATAGRAMS_PER_BURST):
-                send(next(flood))
-            if turn % 2 == 0:
-                self._talk()
-            await asyncio.sleep(BURST_INTERVAL_SECONDS)
-        sent = {source: up.packets - sent_before[source] for source, up in self.alice.up.items()}
-        for _ in range(200):
-            if all(stream.packets >= sent[stream.source] for stream in victims):
-                break
-            await asyncio.sleep(0.05)
-        for stream in victims:
-            self.assertGreaterEqual(stream.packets, (1 - LARGEST_LOSS) * sent[stream.source], repr(stream))
+
+        def missing() -> dict[str, int]:
+            return {one.source: self._sent(one.source) - sent_before[one.source] - one.packets for one in victims}
+
+        async with asyncio.timeout(FLOOD_SECONDS):
+            for turn in range(BURSTS):
+                for _ in range(DATAGRAMS_PER_BURST):
+                    send(next(flood))
+                if turn % 2 == 0:
+                    self._talk()
+                await asyncio.sleep(BURST_INTERVAL_SECONDS)
+                while sum(missing().values()) > MOST_UNDER_WAY:
+                    await asyncio.sleep(BURST_INTERVAL_SECONDS)
+            may_miss = {
+                one.source: LARGEST_LOSS * (self._sent(one.source) - sent_before[one.source]) for one in victims
+            }
+            while any(count > may_miss[source] for source, count in missing().items()):
+                await asyncio.sleep(BURST_INTERVAL_SECONDS)
         self.assertLess(await self._megabytes() - before, LARGEST_GROWTH_MB)
         self.log.seek(0)
         written = self.log.read()
         self.assertLess(len(written), LARGEST_LOG_BYTES, written[-2000:])
         self.assertNotIn(b"Traceback", written)
+
+    def _few_key_frame_requests(self) -> Callable[[], int]:
+        """Fails when called after more of them than one receiver may have made; returns how many there were."""
+        before, begun = self.alice.up["camera"].key_frame_requests, time.monotonic()
+
+        def count() -> int:
+            asked = self.alice.up["camera"].key_frame_requests - before
+            self.assertLess(asked, 10 + (time.monotonic() - begun) / 3)
+            return asked
+
+        return count
 
     async def test_a_stranger_who_sends_nonsense_disturbs_nobody(self) -> None:
         """Guards: the mux's dispatch by first byte and address; `stun` decoding."""
@@ -116,25 +138,23 @@ class T29Floods(unittest.IsolatedAsyncioTestCase):
         mallory = await self.room.enter(Client("mallory"))
         await self._talk_until(lambda: mallory.packets_received > 0)
         assert mallory.subscribe is not None
-        requests_before = self.alice.up["camera"].key_frame_requests
+        few = self._few_key_frame_requests()
         await self.assert_victims_feel_nothing(malformed_rtcp(4), mallory.subscribe.send_rtcp)
-        self.assertLess(self.alice.up["camera"].key_frame_requests - requests_before, 10)
+        few()
 
     async def test_endless_key_frame_requests_reach_the_speaker_as_few(self) -> None:
         """Guard: key-frame requests are coalesced per track."""
         camera = self.bob.down["alice", "camera"]
         assert self.bob.subscribe is not None
         request = wire.receiver_report(1) + wire.picture_loss_indication(1, camera.ssrc)
-        requests_before = self.alice.up["camera"].key_frame_requests
+        few = self._few_key_frame_requests()
 
         def endless() -> Iterator[bytes]:
             while True:
                 yield request
 
         await self.assert_victims_feel_nothing(endless(), self.bob.subscribe.send_rtcp)
-        asked = self.alice.up["camera"].key_frame_requests - requests_before
-        self.assertGreaterEqual(asked, 1)
-        self.assertLess(asked, 10)
+        self.assertGreaterEqual(few(), 1)
 
     async def test_a_member_who_reads_nothing_disturbs_nobody(self) -> None:
         """Guard: a send that would block is counted and dropped, never waited for."""
@@ -157,6 +177,7 @@ class T29WrongSource(EngineCase):
         stranger = open_socket()
         self.addCleanup(stranger.close)
         rtp = wire.encode_rtp(payload_type=111, sequence=1, timestamp=1, ssrc=7, payload=b"x" * 100)
+        await self.all_has_come()
         before = self.bob.media_datagrams_received()
         for _ in range(200):
             stranger.sendto(rtp, self.room.address)
@@ -172,7 +193,7 @@ class T29WrongSource(EngineCase):
         up = self.alice.up[MICROPHONE]
         thief = open_socket()
         self.addCleanup(thief.close)
-        await settle(0.05)
+        await self.all_has_come()
         before = heard(self.bob, "alice")
         for _ in range(10):
             stolen = self.alice.publish.protect_rtp(up.packet(b"stolen" * 10))
@@ -186,7 +207,7 @@ class T29WrongSource(EngineCase):
         """Guards: libsrtp's replay window and the receive log's dedupe."""
         assert self.alice.publish is not None
         up = self.alice.up[MICROPHONE]
-        await settle(0.05)
+        await self.all_has_come()
         before = heard(self.bob, "alice")
         once = self.alice.publish.protect_rtp(up.packet(b"once" * 10))
         up.sequence += 1

@@ -16,7 +16,7 @@ class T30SignallingFloods(IntruderCase):
     async def test_no_hello_in_time_ends_the_socket(self) -> None:
         """Guard: `RoomConsumer._expect_hello`."""
         socket = await self.open(self.client())
-        self.assertEqual(await socket.closed(seconds=8), 4408)
+        self.assertEqual(await socket.closed(), 4408)
 
     async def test_floods_and_large_frames_end_one_socket_and_nobody_elses(self) -> None:
         """Guards: `RoomConsumer._count`, the strikes, and the frame limit."""

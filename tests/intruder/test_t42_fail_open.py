@@ -77,7 +77,7 @@ class T42WithoutADecider(MediaCase):
 class T42LeaseAtTheEngine(EngineCase):
     async def test_an_expired_lease_forwards_nothing(self) -> None:
         """Guard: `expires_at` in `Grants.may_publish`, checked against the clock on every wake-up."""
-        await settle(0.1)
+        await self.all_has_come()
         self.room.grant("alice", MICROPHONE, CAMERA, subscribe=False, lease_seconds=0.0)
         for _ in range(5):
             talk_once([self.alice])

@@ -78,7 +78,7 @@ class Transport:
         self.server = description.candidates[0]
         self._check_again()
 
-    async def connected(self, within_seconds: float = 5.0) -> None:
+    async def connected(self, within_seconds: float = 20.0) -> None:
         """Returns when media may flow. Raises TimeoutError or ConnectionError."""
         async with asyncio.timeout(within_seconds):
             await asyncio.shield(self._up)
