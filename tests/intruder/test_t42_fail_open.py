@@ -15,7 +15,7 @@ from meetings.tests.answering_service import answer, raw, stall
 from tests.intruder.case import HOST, AskingCase
 from tests.intruder.engine_case import CAMERA, MICROPHONE, EngineCase
 from tests.intruder.media_case import MediaCase
-from tests.support.engine_room import settle, talk_once
+from tests.support.engine_room import talk_once
 
 LEASE_SECONDS = 10.0
 SILENCE_SECONDS = 1.5
