@@ -173,7 +173,7 @@ def answer(
     `redundant`: those of which sound shall come with redundancy, if the client knows it.
     """
     kept = [section for section in offer.sections if not section.is_refused and accepted_codec(section)]
-    lines = _head(session, version, [section.mid for section in kept], local, "passive")
+    lines = _head(session, version, [section.mid for section in kept], local)
     if offer.allow_mixed_extensions:
         lines.append("a=extmap-allow-mixed")
     ours = candidates(local)
@@ -195,7 +195,7 @@ def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bo
     formats = f"{number} {rtx.payload_type}" if rtx else str(number)
     if red is not None:  # libwebrtc sends what stands first
         formats = f"{red.payload_type} {number}"
-    lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+    lines = _media(section.kind, section.mid, formats, "passive")
     rids = accepted_rids(section) if receiving else ("",)
     layered = rids != ("",)
     for uri in (*_PUBLISH_EXTENSIONS[section.kind], *((sdp.RID, sdp.REPAIRED_RID) if layered else ())):
@@ -240,7 +240,7 @@ def watch_answer(
     numbers them as we do. Sound and picture belong to no common stream: they may come from two people's clocks.
     """
     kept = [section.mid for section in offer.sections if section.mid in answered]
-    lines = _head(session, version, kept, local, "passive")
+    lines = _head(session, version, kept, local)
     ours = candidates(local)
     for section in offer.sections:
         sent = answered.get(section.mid)
@@ -260,7 +260,7 @@ def _watched_section(section: Section, sent: AnsweredSection) -> list[str]:
     for codec in codecs:
         rtx = again.get(codec.payload_type)
         formats += [str(codec.payload_type)] + ([str(rtx.payload_type)] if rtx else [])
-    lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(formats)}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+    lines = _media(section.kind, section.mid, " ".join(formats), "passive")
     known = _EXTENSIONS[section.kind]
     lines += [f"a=extmap:{ours} {uri}" for uri, ours in known.items() if section.extensions.get(uri) == ours]
     lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize"]
@@ -286,6 +286,7 @@ def _refused(section: Section) -> list[str]:
         f"m={section.kind} 0 {section.protocol} {section.formats[0]}",
         "c=IN IP4 0.0.0.0",
         f"a=mid:{section.mid}",
+        "a=setup:passive",
         "a=inactive",
     ]
 
@@ -296,13 +297,12 @@ def offer(sections: list[OfferedSection], local: LocalTransport, session: int, v
     A client looks for candidates in the first m-line that it doesn't reject.
     """
     dead = {section.mid for section in sections if section.is_rejected and not section.track}
-    lines = _head(session, version, [section.mid for section in sections if section.mid not in dead], local, "actpass")
+    lines = _head(session, version, [section.mid for section in sections if section.mid not in dead], local)
     alive = sorted((section for section in sections if section.mid not in dead), key=lambda one: one.is_rejected)
     place = alive[0].mid if alive else None
     for section in sections:
         if section.mid in dead:
-            number = PAYLOAD_TYPES[section.codec]
-            lines += [f"m={section.kind} 0 UDP/TLS/RTP/SAVPF {number}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+            lines += _media(section.kind, section.mid, str(PAYLOAD_TYPES[section.codec]), "actpass", port=0)
             lines.append("a=inactive")
             continue
         lines += _subscribe_section(section, cname)
@@ -317,7 +317,7 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
     formats = str(OPUS_PAYLOAD_TYPE) if audio else f"{number} {rtx}"
     if section.is_redundant:
         formats += f" {RED_PAYLOAD_TYPE}"
-    lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 0.0.0.0", f"a=mid:{section.mid}"]
+    lines = _media(section.kind, section.mid, formats, "actpass")
     lines += [f"a=extmap:{number} {uri}" for uri, number in _EXTENSIONS[section.kind].items()]
     lines += ["a=sendonly" if section.track else "a=inactive", "a=rtcp-mux", "a=rtcp-rsize", "a=rtcp-xr:rcvr-rtt=all"]
     if audio:
@@ -340,14 +340,23 @@ def _subscribe_section(section: OfferedSection, cname: str) -> list[str]:
     return lines
 
 
-def _head(session: int, version: int, bundle: list[str], local: LocalTransport, setup: str) -> list[str]:
+def _head(session: int, version: int, bundle: list[str], local: LocalTransport) -> list[str]:
     lines = ["v=0", f"o=- {session} {version} IN IP4 127.0.0.1", "s=-", "t=0 0"]
     if bundle:
         lines.append("a=group:BUNDLE " + " ".join(bundle))
     lines += ["a=ice-lite", "a=msid-semantic: WMS *"]
-    lines += [f"a=ice-ufrag:{local.ufrag}", f"a=ice-pwd:{local.password}"]
-    lines += [f"a=fingerprint:sha-256 {local.fingerprint}", f"a=setup:{setup}"]
-    return lines
+    return [
+        *lines,
+        f"a=ice-ufrag:{local.ufrag}",
+        f"a=ice-pwd:{local.password}",
+        f"a=fingerprint:sha-256 {local.fingerprint}",
+    ]
+
+
+def _media(kind: str, mid: str, formats: str, setup: str, port: int = 9) -> list[str]:
+    """How an m-line begins. The role in DTLS stands in each, as browsers write it: GStreamer looks nowhere else."""
+    head = f"m={kind} {port} UDP/TLS/RTP/SAVPF {formats}"
+    return [head, "c=IN IP4 0.0.0.0", f"a=mid:{mid}", f"a=setup:{setup}"]
 
 
 def candidates(local: LocalTransport) -> list[str]:

@@ -11,6 +11,7 @@ from media_engine import OfferRejected, sdp, sdp_write
 
 SAMPLES = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "samples").glob("*.sdp"))}
 CHROMIUM = SAMPLES["chromium-offer"]
+GSTREAMER = (Path(__file__).parent / "samples" / "devices" / "gstreamer-offer.sdp").read_text()
 LOCAL = sdp_write.LocalTransport("ufrag", "p" * 24, ":".join(["AB"] * 32), ("127.0.0.1", "192.0.2.7"), 8801)
 
 
@@ -102,6 +103,32 @@ class SampleTests(TestCase):
         self.assertFalse(sound.gives_feedback(sound.codecs[111], "transport-cc"))
         self.assertTrue(sdp_write.counts(picture, picture.codecs[96]))
         self.assertNotIn("31", re.findall(r"a=ssrc:(\d+)", text))
+
+
+class DeviceTests(TestCase):
+    """What GStreamer 1.22 offers, and what it needs of an answer."""
+
+    def test_gstreamer_is_understood_without_header_extensions(self) -> None:
+        offer = decode(GSTREAMER)
+        picture, sound = offer.sections
+        self.assertTrue(picture.sends and sound.sends)
+        self.assertEqual((picture.extensions, sound.extensions), ({}, {}))
+        self.assertEqual(picture.ssrcs, {1827316219: 2995505326})
+        self.assertEqual(list(sound.ssrcs), [2801423442])
+
+    def test_the_role_in_dtls_stands_in_every_m_line(self) -> None:
+        """GStreamer takes no description in which one of them leaves it to the session."""
+        offer = decode(SAMPLES["simulcast-offer"])  # with a data channel, which is refused
+        sent = {section.mid: sdp_write.AnsweredSection(1, 2) for section in offer.sections[:2]}
+        stopped = sdp_write.OfferedSection("1", "video", 21, 22, "", "", is_rejected=True)
+        offered = [sdp_write.OfferedSection("0", "audio", 11, 12, "anna", "anna:microphone"), stopped]
+        for role, text in (
+            ("passive", sdp_write.answer(offer, frozenset({"0", "1"}), LOCAL, 1, 1)),
+            ("passive", sdp_write.watch_answer(offer, sent, LOCAL, 1, 1)),
+            ("actpass", sdp_write.offer(offered, LOCAL, 1, 2, "-")),
+        ):
+            _, *lines = re.split(r"(?m)^(?=m=)", text)
+            self.assertEqual([line.count(f"a=setup:{role}\r\n") for line in lines], [1] * len(lines))
 
 
 class RefusalTests(TestCase):
