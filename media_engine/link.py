@@ -216,12 +216,11 @@ class Link:
         elif self.state == "connected" and silent_for > config.disconnected_after_seconds:
             self._set_state("disconnected")
 
-    def close(self, *, farewell: bool = True) -> None:
-        """End the transport now. With `farewell` the peer's DTLS is told, so that it need not wait for a timeout."""
+    def close(self) -> None:
+        """End the transport now, and say so to the peer's DTLS (RFC 7675, section 5.2): a device has no other word."""
         if self.ice.closed:
             return
-        if farewell:
-            self.dtls.say_goodbye()
+        self.dtls.say_goodbye()
         self._retired.update(self.counted())
         self.srtp = None
         self.ice.close()
@@ -240,7 +239,7 @@ class Link:
             self.ice.prove()
             self._set_state("connected")
         elif state == "closed":
-            self.close(farewell=False)
+            self.close()
 
     def _set_state(self, state: TransportStateName) -> None:
         if self.state not in (state, "closed"):

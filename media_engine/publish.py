@@ -247,11 +247,11 @@ class PublishLink(PublishLines):
             counted["repaired"] += track.repaired + track.restored
         return counted
 
-    def close(self, *, farewell: bool = True) -> None:
+    def close(self) -> None:
         """End the transport; what it has received and not yet sent on goes to nobody."""
         for track in self.tracks.values():
             track.feed(())
-        super().close(farewell=farewell)
+        super().close()
 
     def tick(self, now: float) -> None:
         """Everything that is due: key-frame requests, NACKs, feedback, receiver reports, silence."""

@@ -72,7 +72,7 @@ class MediaSession(Connections):
         peer.grants = NOTHING
         self.seals.forget(peer_id)
         for link in peer.links:
-            link.close(farewell=False)
+            link.close()
         for other in self.peers.values():
             for key in [key for key in other.key_frames if key[0] == peer_id]:
                 del other.key_frames[key]

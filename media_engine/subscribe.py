@@ -222,10 +222,10 @@ class SubscribeLink(Lines):
             self._double(now)
             self._pad(now)
 
-    def close(self, *, farewell: bool = True) -> None:
+    def close(self) -> None:
         """End the transport, and what waits for its turn."""
         self.pace.clear()
-        super().close(farewell=farewell)
+        super().close()
 
     def _double(self, now: float) -> None:
         """Send the sound of the last tick once more, where that helps and nothing else does it."""

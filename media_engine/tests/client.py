@@ -18,7 +18,7 @@ from media_engine import Engine, EngineConfig, Event, Grants, Source, SubscribeO
 from media_engine.ice import IceTransport
 from media_engine.native import DATAGRAM_BYTES, Memory
 from media_engine.rtp import RtpHeader, decode_header
-from media_engine.srtp import TRAILER_BYTES
+from media_engine.srtp import TRAILER_BYTES, SrtpPair
 from media_engine.transport import RtpTransport
 
 EVERYTHING = frozenset(Source)
@@ -63,6 +63,7 @@ class ClientTransport:
         self.ice.address = self.server
         self.states: list[str] = []
         self.dtls = RtpTransport(self.ice, self.states.append, server=False)
+        self._keys: SrtpPair | None = None
         self.received: list[bytes] = []
         self.sealed: list[bytes] = []
         self.reports: list[rtcp.Item] = []
@@ -73,6 +74,12 @@ class ClientTransport:
         """Whether it answers binding requests of the server, as browsers do."""
         self.remote_ufrag = self.remote_password = ""
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def srtp(self) -> SrtpPair | None:
+        """The keys, which whoever was told goodbye need not throw away."""
+        self._keys = self.dtls.srtp or self._keys
+        return self._keys
 
     def _open(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -111,13 +118,13 @@ class ClientTransport:
             self._take_stun(bytes(buffer[:size]))
         elif 20 <= first < 64:
             self.ice.feed(bytes(buffer[:size]))
-        elif self.dtls.srtp is not None and 192 <= buffer[1] <= 223:
-            plain = self.dtls.srtp.unprotect_rtcp(_BUFFER.place, size)
+        elif self.srtp is not None and 192 <= buffer[1] <= 223:
+            plain = self.srtp.unprotect_rtcp(_BUFFER.place, size)
             self.raw_rtcp.append(bytes(buffer[:plain]))
             self.reports += rtcp.decode(bytes(buffer[:plain]))
-        elif self.dtls.srtp is not None:
+        elif self.srtp is not None:
             self.sealed.append(bytes(buffer[:size]))
-            plain = self.dtls.srtp.unprotect(_BUFFER.place, size)
+            plain = self.srtp.unprotect(_BUFFER.place, size)
             if plain:
                 self.received.append(bytes(buffer[:plain]))
 
@@ -161,7 +168,7 @@ class ClientTransport:
         """ICE and DTLS, up to SRTP keys."""
         await self.check()
         self.start_dtls()
-        await eventually(lambda: self.dtls.srtp is not None, "DTLS did not finish")
+        await eventually(lambda: self.srtp is not None, "DTLS did not finish")
 
     def start_dtls(self) -> None:
         """Send the ClientHello."""
@@ -173,9 +180,9 @@ class ClientTransport:
 
     def protect(self, packet: bytes) -> bytes:
         """An SRTP datagram of `packet`, not sent."""
-        assert self.dtls.srtp is not None
+        assert self.srtp is not None
         _BUFFER.view[: len(packet)] = packet
-        return bytes(_BUFFER.view[: self.dtls.srtp.protect(_BUFFER.place, len(packet))])
+        return bytes(_BUFFER.view[: self.srtp.protect(_BUFFER.place, len(packet))])
 
     def send(self, packet: bytes) -> None:
         """Protect and send one RTP packet."""
@@ -183,8 +190,8 @@ class ClientTransport:
 
     def send_rtcp(self, packet: bytes) -> None:
         """Protect and send one RTCP packet."""
-        assert self.dtls.srtp is not None
-        self.send_raw(self.dtls.srtp.protect_rtcp(packet))
+        assert self.srtp is not None
+        self.send_raw(self.srtp.protect_rtcp(packet))
 
     async def close(self) -> None:
         """Release the socket and wait for the tasks."""

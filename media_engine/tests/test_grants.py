@@ -95,6 +95,12 @@ class GrantTests(EngineTestCase):
         self.assertNotIn("ben", self.engine.stats("session"))
         self.assertTrue(anna.publishing)
 
+    async def test_a_removed_peer_is_told_by_its_transports(self) -> None:
+        """RFC 9725, section 4.2: a device has no other connection on which it could hear of it."""
+        _, ben, _ = await self.trio()
+        self.engine.revoke("session", "ben")
+        await eventually(lambda: ben.subscribing and "closed" in ben.subscribing.states, "no goodbye")
+
     async def test_a_lease_that_is_over_forwards_nothing_though_no_timer_ran(self) -> None:
         anna, ben, cleo = await self.trio()
         anna.grant(seconds=5)
