@@ -7,6 +7,7 @@ says of itself that it never changes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ Send = Callable[[Message], Awaitable[None]]
 Name = tuple[object, ...]
 
 _ENCODINGS: Final = (b"zstd", b"br", b"gzip")
-_PROTOCOLS: Final = (b"", b"http", b"https")
+_PLAIN_LIST: Final = re.compile(rb"[a-z0-9, -]*")
+"""Encodings that somebody takes, as browsers name them: what can be read in one way only. All else Django weighs."""
 _FOR_THEM_ALONE: Final = (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
 """Requests with one of these are about something else than the whole file."""
 
@@ -51,18 +53,19 @@ class KeptAnswers:
         """What two requests have in common that get the same answer; None where that is no answer to keep."""
         if scope["method"] != "GET" or scope["query_string"] or not scope["path"].startswith(self._prefix):
             return None
-        headers = dict(scope["headers"])
-        encodings, protocol = headers.get(b"accept-encoding", b"").lower(), headers.get(b"x-forwarded-proto", b"")
-        if b"q=" in encodings or protocol not in _PROTOCOLS or any(header in headers for header in _FOR_THEM_ALONE):
+        headers = scope["headers"]
+        listed = b",".join(value for header, value in headers if header == b"accept-encoding")
+        if not _PLAIN_LIST.fullmatch(listed) or any(header in _FOR_THEM_ALONE for header, _ in headers):
             return None
-        accepted = tuple(encoding in encodings for encoding in _ENCODINGS)
-        return scope["path"], scope.get("scheme"), protocol, accepted
+        accepted = {encoding.strip() for encoding in listed.split(b",")}
+        return scope["path"], scope.get("scheme"), *(encoding in accepted for encoding in _ENCODINGS)
 
     def _keep(self, name: Name, given: list[Message]) -> None:
         start, *parts = given or [{}]
-        headers = dict(start.get("headers", ()))
+        headers = {header.lower(): value for header, value in start.get("headers", ())}
         body = b"".join(part.get("body", b"") for part in parts)
-        is_whole = bool(parts) and not parts[-1].get("more_body", False)
-        is_for_all = b"immutable" in headers.get(b"cache-control", headers.get(b"Cache-Control", b""))
+        # A file may be written anew while it is read: by another process that starts and collects them.
+        is_whole = bool(parts) and headers.get(b"content-length") == str(len(body)).encode()
+        is_for_all = b"immutable" in headers.get(b"cache-control", b"")
         if start.get("status") == 200 and is_whole and is_for_all:
             self._kept[name] = (start, {"type": "http.response.body", "body": body})

@@ -20,6 +20,8 @@ from portal.staticfiles import collect
 pytestmark = pytest.mark.django_db  # Django looks after its connections with every request
 
 BROWSER = {"accept_encoding": "gzip, deflate, br, zstd"}
+PATIENCE_S = 20
+"""The first request of all loads what pages are made of."""
 
 
 class Answer(NamedTuple):
@@ -42,12 +44,17 @@ class Site:
         self.made += 1
         await self._django(*call)
 
-    def ask(self, path: str = "", method: str = "GET", query: str = "", scheme: str = "http", **headers: str) -> Answer:
-        named = {"host": "testserver", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    def ask(
+        self, path: str = "", method: str = "GET", query: str = "", scheme: str = "http", **headers: str | list[str]
+    ) -> Answer:
+        """`headers`: those with several values are several lines."""
+        lines = [("host", "testserver")]
+        for name, values in headers.items():
+            lines += [(name.replace("_", "-"), value) for value in ([values] if isinstance(values, str) else values)]
         scope = {
             "type": "http", "http_version": "1.1", "method": method, "scheme": scheme, "path": path or self.name,
             "raw_path": (path or self.name).encode(), "query_string": query.encode(), "client": ("127.0.0.1", 50000),
-            "server": ("127.0.0.1", 80), "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+            "server": ("127.0.0.1", 80), "headers": [(name.encode(), value.encode("latin1")) for name, value in lines],
         }  # fmt: skip
         said = async_to_sync(self._talk)(scope)
         told = {name.decode().lower(): value.decode() for name, value in said[0]["headers"]}
@@ -56,10 +63,10 @@ class Site:
     async def _talk(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
         line = ApplicationCommunicator(self._kept, scope)
         await line.send_input({"type": "http.request", "body": b"", "more_body": False})
-        said = [await line.receive_output()]
+        said = [await line.receive_output(PATIENCE_S)]
         while len(said) == 1 or said[-1].get("more_body", False):
-            said.append(await line.receive_output())
-        await line.wait()
+            said.append(await line.receive_output(PATIENCE_S))
+        await line.wait(PATIENCE_S)
         return said
 
 
@@ -94,6 +101,41 @@ def test_who_cannot_unpack_is_given_it_plain_whoever_asked_before(site: Site) ->
         assert again.ask().body.startswith(b"a { color: red }")
         again.ask(accept_encoding="gzip;q=0.5, identity")
         assert again.made == 3, "Django weighs what somebody would rather have"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["gzip", "identity"],
+        ["identity", "gzip"],
+        "gzip\xa0",
+        "gzip;Q=1",
+        "gzip; q =0, deflate",
+        "x-gzip, deflate",
+        "sgzip",
+        "*",
+        "GZIP",
+    ],
+    ids=str,
+)
+def test_nobody_is_given_what_another_can_unpack_however_they_said_it(site: Site, asked: str | list[str]) -> None:
+    """Else one request would choose for everybody, as long as the process runs."""
+    for rightly in ("", "gzip", "identity", "gzip, deflate, br"):
+        again = Site(site.static)
+        expected = again.ask(accept_encoding=rightly)
+        again = Site(site.static)
+        again.ask(accept_encoding=asked)
+        assert again.ask(accept_encoding=rightly) == expected, rightly
+
+
+def test_a_file_that_is_not_whole_is_given_but_not_kept(site: Site) -> None:
+    """While another process collects them, all files are written anew."""
+    packed = site.static / f"{Path(site.name).name}.gz"
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[:-5])
+    assert site.ask(**BROWSER).body == whole[:-5]
+    packed.write_bytes(whole)
+    assert site.ask(**BROWSER).body == whole
 
 
 def other_method(site: Site) -> Answer:
@@ -141,6 +183,5 @@ def test_the_answer_over_tls_is_its_own(site: Site) -> None:
 
 def test_names_do_not_grow_with_what_is_asked(site: Site) -> None:
     for number in range(300):
-        site.ask(accept_encoding=f"gzip, x{number}")
-        site.ask(**BROWSER, x_forwarded_proto=f"p{number}")
+        site.ask(accept_encoding=f"gzip, x{number}", x_forwarded_proto=f"p{number}")
     assert len(site._kept._kept) == 1
