@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.intruder.case import HOST, IntruderCase
@@ -13,6 +13,9 @@ from tests.support.member import Member
 
 DEADLINE_SECONDS = 20.0
 SILENCE_SECONDS = 0.5
+LASTING_SILENCE_SECONDS = 1.5
+MOST_UNDER_WAY = 100  # packets, where a kernel or a decoder of another's holds them
+BUSY_SECONDS = 5.0  # between the server's look at its clock and its sending, on a machine under load
 UNDER_WAY_SECONDS = 0.05  # datagrams that were sent before, in the kernel's queue
 
 
@@ -64,3 +67,26 @@ class MediaCase(IntruderCase):
         before = heard()
         await self.speak_for(SILENCE_SECONDS)
         self.assertEqual(heard(), before)
+
+    async def last_packet(self) -> float:
+        """All go on speaking until nothing has come through for long enough. The time of day when the last one came."""
+        heard, last = (-1, -1), time.monotonic()
+        async with asyncio.timeout(60):
+            while time.monotonic() - last < LASTING_SILENCE_SECONDS:
+                await self.speak_for(0.1)
+                now = (self.peter.heard(self.ingrid), self.ingrid.heard(self.peter))
+                if now != heard:
+                    heard, last = now, time.monotonic()
+        return max(self.peter.media.last_arrival_ns, self.ingrid.media.last_arrival_ns) / 1e9
+
+    async def assert_falls_silent(self, came: Callable[[], Awaitable[int]]) -> None:
+        """All go on speaking until nothing more comes. Of what came since this was called all was under way before: a
+        lease that runs out would let ten seconds of it through.
+        """
+        before, now = -1, await came()
+        begun = now
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while now != before:
+                await self.speak_for(SILENCE_SECONDS)
+                before, now = now, await came()
+        self.assertLess(now - begun, MOST_UNDER_WAY)

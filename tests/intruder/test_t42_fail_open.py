@@ -14,12 +14,10 @@ from contextlib import contextmanager
 from meetings.tests.answering_service import answer, raw, stall
 from tests.intruder.case import HOST, AskingCase
 from tests.intruder.engine_case import CAMERA, MICROPHONE, EngineCase
-from tests.intruder.media_case import MediaCase
+from tests.intruder.media_case import BUSY_SECONDS, MediaCase
 from tests.support.engine_room import talk_once
 
 LEASE_SECONDS = 10.0
-SILENCE_SECONDS = 1.5
-BUSY_SECONDS = 2.0  # what a machine under load may add
 
 
 class T42WithoutADecider(MediaCase):
@@ -51,7 +49,7 @@ class T42WithoutADecider(MediaCase):
         who = (await waiting.message("door"))["participant"]
         late, _ = await self.guest_with_link(self.meeting, "omar@medreg.example")
         with self.no_seats_can_be_read():
-            gone = time.monotonic()
+            gone = time.time()
             self.assertLess(await self.last_packet() - gone, LEASE_SECONDS + BUSY_SECONDS)
             answer = await late.arrive(self.meeting["code"], "Omar")
             self.assertEqual((answer.status, "ticket" in answer.body.decode()), (503, False))
@@ -62,16 +60,6 @@ class T42WithoutADecider(MediaCase):
         before = self.peter.heard(self.ingrid)
         await self.until(lambda: self.peter.heard(self.ingrid) > before + 10)
         await self.portal.api(HOST, "GET", f"/meetings/{self.meeting['id']}/participants")
-
-    async def last_packet(self) -> float:
-        """All go on speaking until nothing has come through for long enough; when the last packet did."""
-        heard, last = (-1, -1), time.monotonic()
-        while time.monotonic() - last < SILENCE_SECONDS:
-            await self.speak_for(0.1)
-            now = (self.peter.heard(self.ingrid), self.ingrid.heard(self.peter))
-            if now != heard:
-                heard, last = now, time.monotonic()
-        return last
 
 
 class T42LeaseAtTheEngine(EngineCase):
