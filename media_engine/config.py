@@ -18,11 +18,11 @@ class EngineConfig:
     """Addresses printed as candidates. Empty: the bound address, or this host's addresses when bound to all."""
 
     consent_timeout_seconds: float = 30.0
-    """To a transport without an authenticated STUN request for so long nothing more is sent (RFC 7675)."""
+    """To a transport from which nothing authenticated has come for so long nothing more is sent (RFC 7675)."""
     closed_after_seconds: float = 60.0
-    """Without one for so long it is closed. Whoever comes back before needs no new keys."""
+    """After so long it is closed. Whoever comes back before needs no new keys."""
     disconnected_after_seconds: float = 7.0
-    """Without one for so long it is reported as disconnected."""
+    """After so long it is reported as disconnected."""
     setup_timeout_seconds: float = 30.0
     """A transport that has not finished ICE and DTLS by then is closed."""
     source_silent_after_seconds: float = 10.0

@@ -126,6 +126,16 @@ class Link:
         if self.state == "disconnected":
             self._set_state("connected")
 
+    def hear(self, now: float) -> None:
+        """Something that its keys authenticate has come from one of its addresses: consent goes on, if there is any.
+
+        That is no less than a request, which can be forged from there by whoever knows the password. libnice sends none
+        unless it is asked to: GStreamer's devices would be cut off in the middle.
+        """
+        if self.ice.destination is not None:
+            self.ice.last_consent_at = now
+            self.on_validated()
+
     def on_srtp(self, slots: Sequence[Slot], now: float) -> None:
         """Datagrams of the peer: count them, drop what is too much, pass on what is media and what is a report."""
         allowance, dropped = self._packets, self.dropped
@@ -169,6 +179,7 @@ class Link:
             self.dropped["srtp"] += 1
             return
         self._ssrcs.add(ssrc)
+        self.hear(now)
         try:
             items = rtcp.decode(bytes(slot.view[:plain]))
         except ValueError:

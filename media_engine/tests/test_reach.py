@@ -1,6 +1,6 @@
 """Members who change networks in the middle of a meeting."""
 
-from media_engine import EngineConfig, Source
+from media_engine import EngineConfig, Source, rtcp
 from media_engine.tests.client import Client, EngineTestCase, eventually
 
 
@@ -78,4 +78,32 @@ class SilenceTests(EngineTestCase):
         for _ in range(21):
             self.clock.advance(3)
             await anna.publishing.check()
+        await eventually(lambda: link.state == "closed")
+
+    async def test_who_asks_nothing_goes_on_while_media_and_reports_come(self) -> None:
+        """libnice, and GStreamer with it, sends requests until it is connected and none afterwards."""
+        anna, ben = await self.pair()
+        assert ben.subscribing is not None
+        for client in (anna, ben):
+            client.grant(seconds=600)
+        for number in range(30):
+            self.clock.advance(3)
+            ben.subscribing.send_rtcp(rtcp.receiver_report(1, []))
+            said = b"%d" % number
+            anna.send_audio(said)
+            await eventually(lambda said=said: said in [p[1] for p in ben.packets_of("anna", Source.MICROPHONE)])
+        states = [link.state for peer in self.engine._sessions["session"].peers.values() for link in peer.links]
+        self.assertEqual(states, ["connected", "connected"])
+
+    async def test_media_renew_no_consent_that_is_over(self) -> None:
+        """Where a client is that was away for so long, its requests have to prove (decision 30)."""
+        anna, _ = await self.pair()
+        anna.grant(seconds=600)
+        link = self.engine._sessions["session"].peers["anna"].publish
+        assert link is not None
+        self.clock.advance(31)
+        await eventually(lambda: link.ice.destination is None)
+        for _ in range(10):
+            anna.send_audio()
+            self.clock.advance(3)
         await eventually(lambda: link.state == "closed")
