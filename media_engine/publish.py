@@ -118,9 +118,10 @@ class PublishLink(PublishLines):
             self._request_missing(track, now)
 
     def _learn(self, view: memoryview, header: PacketReader) -> tuple[UpTrack, bool] | None:
-        """Which track an unknown SSRC belongs to, by its mid and rid extensions and payload type (RFC 8852)."""
+        """Which track an unknown SSRC belongs to, by its mid and rid extensions and payload type (RFC 8852, 9143)."""
         found = decode_extensions(view, header)
-        mid = found.get(self._mid_id, b"").decode("ascii", "replace")
+        named = found.get(self._mid_id, b"").decode("ascii", "replace")
+        mid = named or self._by_payload_type.get(header.payload_type, "")
         rid = found.get(self._rid_id) or found.get(self._repaired_rid_id) or b""
         track = self.tracks.get((mid, rid.decode("ascii", "replace"))) or self.tracks.get((mid, ""))
         if not mid or track is None:

@@ -3,6 +3,7 @@
 Of a picture in several encodings (simulcast, RFC 8853) only the packets say which SSRC is which: see `publish.py`.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -41,6 +42,8 @@ class PublishLines(Link):
         self.remote_session = ""
         self.remote_ufrag = ""
         self._by_ssrc: dict[int, tuple[UpTrack, bool]] = {}
+        self._by_payload_type: dict[int, str] = {}
+        """Mids of m-lines of which nothing else tells the packets."""
         self._header = PacketReader()
         self._mid_id = self._rid_id = self._repaired_rid_id = 0
 
@@ -67,6 +70,7 @@ class PublishLines(Link):
             self._drop(track)
         for mid, (section, source) in wanted.items():
             self._take(mid, section, source)
+        self._by_payload_type = _unnamed([section for section, _ in wanted.values()])
         self.sdp_version += 1
         receiving = frozenset(wanted)
         redundant = frozenset(mid for mid in wanted if self._red_of(*wanted[mid]) is not None)
@@ -151,6 +155,16 @@ class PublishLines(Link):
         track.feed(())
         for ssrc in [ssrc for ssrc, (owner, _) in self._by_ssrc.items() if owner is track]:
             del self._by_ssrc[ssrc]
+
+
+def _unnamed(sections: list[Section]) -> dict[int, str]:
+    """The mids of m-lines without SSRCs and mid extension, by payload types of theirs alone (RFC 9143, section 9.2).
+
+    GStreamer offers so what it passes on, having seen nothing of it yet.
+    """
+    counted = Counter(number for section in sections for number in section.codecs)
+    unnamed = (section for section in sections if not section.ssrcs and sdp.MID not in section.extensions)
+    return {number: section.mid for section in unnamed for number in section.codecs if counted[number] == 1}
 
 
 def _goes_on(track: UpTrack, wanted: tuple[Section, Source] | None) -> bool:

@@ -1,7 +1,17 @@
 """Offers and answers of real transports: renegotiation, reload, restart, reuse of m-lines."""
 
+import re
+
 from media_engine import OfferRejected, Source, TransportState
-from media_engine.tests.client import ClientTransport, EngineTestCase, answer_to, eventually, publish_offer
+from media_engine.tests.client import (
+    Client,
+    ClientTransport,
+    EngineTestCase,
+    answer_to,
+    eventually,
+    publish_offer,
+    vp8,
+)
 
 
 class PublishTests(EngineTestCase):
@@ -106,6 +116,34 @@ class PublishTests(EngineTestCase):
         anna.publishing.send(bytes(named))
         await eventually(lambda: ben.offers)
         self.assertEqual(ben.offers[-1].tracks[0].source, Source.MICROPHONE)
+
+    async def test_payload_types_tell_what_is_what_where_nothing_else_does(self) -> None:
+        """RFC 9143, section 9.2. So GStreamer offers RTP that it passes on."""
+        ben = await self.listener("ben")
+        anna = await self.unnamed({"0": Source.MICROPHONE, "1": Source.CAMERA})
+        anna.send_audio()
+        anna.send_video(b"seen")
+        await eventually(lambda: len(ben.offers[-1:]) and len(ben.offers[-1].tracks) == 2)
+        await ben.flows()
+        assert anna.publishing is not None
+        lost = anna.rtp(Source.CAMERA, anna.sequence[Source.CAMERA], vp8(b"again", 9, key=True))
+        anna.publishing.send(anna.rtx(Source.CAMERA, 1, lost))
+        await eventually(lambda: [p for p in ben.received if b"again" in p])
+
+    async def test_payload_types_of_two_m_lines_tell_nothing(self) -> None:
+        anna = await self.unnamed({"0": Source.CAMERA, "1": Source.SCREEN})
+        anna.send_video()
+        await eventually(lambda: self.engine.stats("session")["anna"]["links"]["publish"]["dropped"]["ssrc"] == 1)
+
+    async def unnamed(self, sources: dict[str, Source]) -> Client:
+        """A publisher whose offer names no SSRC, and whose packets no mid."""
+        anna = self.client("anna")
+        anna.grant()
+        anna.publishing = ClientTransport(self.engine.port)
+        offer = re.sub(r"a=ssrc[^\r]*\r\n", "", publish_offer(anna.publishing, sources))
+        anna.publishing.follow(self.engine.answer_publish("session", "anna", offer, sources))
+        await anna.publishing.connect()
+        return anna
 
 
 class SubscribeTests(EngineTestCase):
