@@ -21,10 +21,10 @@ MADE_FROM = BUILT / "made_from"
 
 HOT = (
     *("allocation", "allowance", "burst", "codecs", "connections", "datagrams", "descriptor", "doubling"),
-    *("downlink", "draining", "estimator", "fanout", "feedback", "figures", "floor", "forwarder"),
+    *("downlink", "draining", "engine", "estimator", "fanout", "feedback", "figures", "floor"),
     *("h264", "ice", "key_frames", "lacking", "lines", "link", "mux", "numbered", "pacing", "packet_cache"),
     *("peer", "publish", "publish_lines", "receive_log", "red", "repairs", "rota", "rtcp", "rtp", "seals"),
-    *("session", "speaking", "srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "voices", "vp8"),
+    *("session", "speaking", "srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "turns", "voices", "vp8"),
     *("vp9", "waiting", "watch", "way", "writing"),
 )
 """What a packet passes through, what a session does with each of its turns, and what inherits from that: an interpreted

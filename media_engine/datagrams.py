@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from media_engine import native
 from media_engine.native import DATAGRAM_BYTES, Memory
+from media_engine.records import Slot
 
 
 class StreamAddress(NamedTuple):
@@ -76,32 +77,6 @@ def _socket_name(address: Address) -> bytes:
     return struct.pack("=H", socket.AF_INET) + port + socket.inet_aton(host) + bytes(8)
 
 
-class Slot:
-    """Where one received datagram lies. What is in it lasts until the next batch is read."""
-
-    __slots__ = ("_inbox", "first", "key", "number", "place", "second", "size", "ssrc", "view", "waited_seconds")
-
-    def __init__(self, inbox: "Inbox", number: int, view: memoryview, place: Any) -> None:
-        self._inbox = inbox
-        self.number = number
-        self.view = view
-        self.place = place
-        self.size = 0
-        """Bytes received. DATAGRAM_BYTES means that the datagram was cut."""
-        self.first = self.second = self.ssrc = 0
-        """Its first two bytes, and its bytes 8 to 11 as a number: the SSRC of RTP. Ask `size` first: what a datagram is
-        too short for is left over from an earlier one, which may be somebody else's."""
-        self.key: object = None
-        """The source, to look it up by: equal to `Inbox.key_of` its address. None where a connection is the source."""
-        self.waited_seconds = 0.0
-        """How long it lay in the kernel's buffer before it was read; 0 where the kernel does not say."""
-
-    @property
-    def source(self) -> Address:
-        """Who sent it."""
-        return self._inbox.source(self.number)
-
-
 class Inbox:
     """Reads a socket in batches of at most `size` datagrams."""
 
@@ -149,16 +124,24 @@ class Inbox:
 
     def read(self) -> Sequence[Slot]:
         """Read what there is, without waiting. The slots in which there is something now."""
+        return self.read_grouped({})[0]
+
+    def read_grouped(self, by_key: dict[object, Any]) -> tuple[Sequence[Slot], list[tuple[Any, list[Slot]]], int]:
+        """Read what there is, without waiting: the slots in which there is something now, and groups of the first.
+
+        What stands at the beginning, is SRTP by its first byte and comes from somebody in `by_key` may be in groups
+        already: who that is, and the slots of those that came one behind the other. And how many slots they hold.
+        """
         if not self.many:
-            return self._read_one_by_one()
+            return self._read_one_by_one(), [], 0
         if _inner is not None:
-            return self._read_by_inner_loop()
+            return self._read_by_inner_loop(by_key)
         used = self._used * _MESSAGE.size
         self._table[:used] = self._pristine[:used]  # the kernel writes its lengths over ours
         count: int = native.recvmmsg(self._descriptor, self._messages.place, self._size, _DONTWAIT, native.ffi.NULL)
         if count <= 0:
             self._used = 0
-            return ()
+            return (), [], 0
         self._used = count
         slots, lengths, at, now_ns = self.slots[:count], self._lengths, _LENGTH_AT, time_ns()
         for number, slot in enumerate(slots):
@@ -167,22 +150,19 @@ class Inbox:
             slot.first, slot.second, slot.ssrc = HEAD.unpack_from(slot.view)
             slot.key = self._key(number)
             slot.waited_seconds = self._waited_seconds(number, now_ns)
-        return slots
+        return slots, [], 0
 
-    def _read_by_inner_loop(self) -> Sequence[Slot]:
+    def _read_by_inner_loop(
+        self, by_key: dict[object, Any]
+    ) -> tuple[Sequence[Slot], list[tuple[Any, list[Slot]]], int]:
         # fmt: off
-        found: list[tuple[int, int, int, int, object, float]] = _inner.receive(
+        found: tuple[int, list[tuple[Any, list[Slot]]], int] = _inner.receive(
             self._descriptor, self._table, self._pristine, self._used, self._view, self._name_view,
-            self._control_view, DATAGRAM_BYTES, self._ip6,
+            self._control_view, DATAGRAM_BYTES, self._ip6, self.slots, by_key,
         )
         # fmt: on
-        self._used = len(found)
-        slots = self.slots[: self._used]
-        for number, slot in enumerate(slots):
-            about = found[number]
-            slot.size, slot.first, slot.second = about[0], about[1], about[2]
-            slot.ssrc, slot.key, slot.waited_seconds = about[3], about[4], about[5]
-        return slots
+        self._used = found[0]
+        return self.slots[: self._used], found[1], found[2]
 
     def _read_one_by_one(self) -> Sequence[Slot]:
         self._addresses = []
@@ -219,7 +199,7 @@ class Inbox:
         return name[2:4] + name[8:24] if self._ip6 else int.from_bytes(name[:8], sys.byteorder)
 
     def source(self, number: int) -> Address:
-        """The source of a datagram as people write it."""
+        """Who sent the datagram in the slot of this number, as people write it."""
         if not self.many:
             return self._addresses[number]
         name = bytes(self._names.view[number * _NAME_BYTES : (number + 1) * _NAME_BYTES])
@@ -253,8 +233,11 @@ class Outbox:
             vector = (self._vectors.address + number * _VECTOR.size, 1)
             control = (self._control.address + cmsg, _SPACE)
             _MESSAGE.pack_into(self._messages.view, number * _MESSAGE.size, 0, 0, *vector, *control, 0, 0)
-        self._table = self._messages.view
-        self._message_words = self._table.cast("Q")
+        self.table = self._messages.view
+        """Of messages. The inner loop in C has filled the first `entries`, to the destinations `entered`."""
+        self.entries = 0
+        self.entered: list[Destination] = []
+        self._message_words = self.table.cast("Q")
         self._vector_words = self._vectors.view.cast("Q")
         self._segment_sizes = self._control.view.cast("H")
         self._socket: socket.socket | None = None
@@ -274,15 +257,30 @@ class Outbox:
 
     def close(self) -> None:
         """Send nothing any more."""
-        self._socket, self._descriptor, self.used = None, -1, 0
+        self._socket, self._descriptor = None, -1
+        self._forget()
+
+    def _forget(self) -> None:
         self.runs.clear()
+        self.entered.clear()
+        self.used = self.entries = 0
+
+    @property
+    def is_tabled(self) -> bool:
+        """Whether a loop may fill the table itself: runs are sent as they are."""
+        return self.segments
+
+    @staticmethod
+    def most(size: int, packets: int) -> int:
+        """How many receivers' `size` bytes of `packets` datagrams there is room for at once; at least 1."""
+        return max(1, min(SEND_BYTES // size, _MESSAGES // packets))
 
     def reserve(self, size: int, packets: int) -> int:
         """Where `size` bytes of `packets` datagrams may be written. Sends what is gathered when there is no room.
 
         Raises ValueError for what never fits: C writes there, and asks nobody how large it is.
         """
-        if self.used + size > SEND_BYTES or len(self.runs) + packets > _MESSAGES:
+        if self.used + size > SEND_BYTES or self.entries + len(self.runs) + packets > _MESSAGES:
             self.send()
             if size > SEND_BYTES or packets > _MESSAGES:
                 raise ValueError("more at once than the outbox has room for")
@@ -291,26 +289,26 @@ class Outbox:
     def send(self) -> None:
         """Send everything gathered. Whatever goes wrong, nothing is left behind that would stop what comes next."""
         runs = self.runs
-        if not runs:
+        if not runs and not self.entries:
             return
         try:
             self._send_all(runs)
         finally:
-            runs.clear()
-            self.used = 0
+            self._forget()
 
     def _send_all(self, runs: list[Run]) -> None:
         if self.has_streams:
             self._send_by_streams(runs)
-        if self._socket is not None and runs:
-            if not self.many:
-                self._send_one_by_one(runs)
-            elif self.segments:
-                self._send_runs(runs)
-            else:
-                apart = [datagram for run in runs for datagram in _apart(run)]
-                for start in range(0, len(apart), _MESSAGES):
-                    self._send_runs(apart[start : start + _MESSAGES])
+        if self._socket is None or not (runs or self.entries):
+            return
+        if not self.many:
+            self._send_one_by_one(runs)
+        elif self.segments:
+            self._send_runs(runs)
+        else:
+            apart = [datagram for run in runs for datagram in _apart(run)]
+            for start in range(0, len(apart), _MESSAGES):
+                self._send_runs(apart[start : start + _MESSAGES])
 
     def _send_by_streams(self, runs: list[Run]) -> None:
         """Send those of `runs` that go to connections, and leave the others."""
@@ -323,7 +321,7 @@ class Outbox:
     def _send_first(self, runs: list[Run]) -> int:
         """Send as many of `runs` as go at once: how many, or less than 0: which error, negative."""
         if _inner is not None:
-            done: int = _inner.send(self._descriptor, self._table, self.view, runs)
+            done: int = _inner.send(self._descriptor, self.table, self.view, self.entries, runs)
             return done
         self._fill(runs)
         done = native.sendmmsg(self._descriptor, self._messages.place, len(runs), _DONTWAIT)
@@ -345,13 +343,29 @@ class Outbox:
             vector += 2
             control += _CONTROL_BYTES // 2
 
+    def _entered_runs(self) -> list[Run]:
+        """What a loop has filled the table with."""
+        vectors, segments = self._vector_words, self._segment_sizes
+        return [
+            (
+                destination,
+                vectors[2 * number] - self._memory.address,
+                vectors[2 * number + 1],
+                segments[_CONTROL.size // 2 + number * _CONTROL_BYTES // 2],
+            )
+            for number, destination in enumerate(self.entered)
+        ]
+
     def _send_runs(self, runs: list[Run]) -> None:
-        while runs:
+        while runs or self.entries:
             done = self._send_first(runs)
+            if done == self.entries + len(runs):
+                self._segments_proven = True
+                return
+            if self.entries:  # what is left of them is filled in again, with the others
+                runs, self.entries = self._entered_runs() + runs, 0
             if done > 0:
                 self._segments_proven = True
-                if done == len(runs):
-                    return
                 runs = runs[done:]
             elif -done in _FULL:
                 self._dropped["send_full"] += sum(-(-run[2] // run[3]) for run in runs)

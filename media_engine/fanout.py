@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from media_engine import native
 from media_engine.burst import MOST_TOGETHER, Burst
 from media_engine.datagrams import Outbox
-from media_engine.forwarder import Epoch, rewrite_picture
+from media_engine.forwarder import rewrite_picture
 from media_engine.pacing import REPAIR_OCTETS, Pace
 from media_engine.packet_cache import Packet
 from media_engine.packet_trace import PacketTrace
 from media_engine.receive_log import ReceiveLog
+from media_engine.records import Epoch
 from media_engine.srtp import TRAILER_BYTES
 from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
 from media_engine.writing import NUMBER_ELEMENT, NUMBERS, WAIT_END, WAIT_START, suit, write
@@ -24,6 +26,7 @@ from media_engine.writing import NUMBER_ELEMENT, NUMBERS, WAIT_END, WAIT_START, 
 if TYPE_CHECKING:
     from media_engine.lines import Lines
 
+_inner: Final[Any] = native.inner
 _SEND_TIME_START: Final = 17
 _SEND_TIME_END: Final = 20
 _LARGEST_TAG_BYTES: Final = 16
@@ -96,20 +99,25 @@ class FanOut:
         for packet in burst.packets:
             self._send(Burst(burst.upstream, (packet,), is_red=burst.is_red), downs)
 
-    def _send(self, burst: Burst, downs: Iterable[DownTrack]) -> None:
+    def _send(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
         """Renumber and encrypt `burst` for every one of `downs`."""
+        if _inner is not None and self._outbox.is_tabled and self.trace is None:
+            downs = self._send_by_inner_loop(burst, downs)
+        if downs:
+            self._send_to_each(burst, downs)
+
+    def _send_to_each(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
         outbox, runs = self._outbox, burst.runs
         sent = outbox.runs
         upstream, first, newest, now = burst.upstream, burst.first_sequence, burst.newest, self._now
         count, octets, is_picture, lump, is_red = len(burst.parts), burst.octets, newest.video, burst.size, burst.is_red
         room = burst.size + _LARGEST_TAG_BYTES * count + TRAILER_BYTES
         for down in downs:
-            link = down.link
-            srtp, destination = link.srtp, link.ice.destination
+            lane = down.forwarder
+            outlet, epoch = lane.outlet, lane.epoch
+            srtp, destination = outlet.srtp, outlet.destination
             if srtp is None or destination is None:
                 continue
-            forwarder = down.forwarder
-            epoch = forwarder.epoch
             try:
                 if (
                     epoch is None
@@ -119,18 +127,18 @@ class FanOut:
                 ):
                     self._begin(burst, down)
                     continue
-                if newest.sequence + epoch.sequence_offset > forwarder.last_sequence + _FURTHEST:
+                if newest.sequence + epoch.sequence_offset > lane.last_sequence + _FURTHEST:
                     self._leap(burst, down)
                     continue
-                if is_picture:
-                    pace = link.pace
+                pace = outlet.pace
+                if is_picture and pace is not None:
                     if lump > pace.left:
                         self._hold(burst, down, epoch)
                         continue
                     pace.left -= lump
                 start = outbox.reserve(room, count)
-                overhead, numbered = srtp.overhead, down.numbered
-                end = write(outbox, start, burst, down, epoch, srtp)
+                overhead, numbered = srtp.overhead, lane.numbered
+                end = write(outbox, start, burst, lane, epoch, srtp)
                 if not end:
                     self._send_apart(burst, down)
                     continue
@@ -148,10 +156,29 @@ class FanOut:
                 number = numbered.following
                 numbered.runs.append((number, count, now, octets))
                 numbered.following = number + count
-            down.packets += count
-            down.octets += octets
-            if newest.sequence + epoch.sequence_offset > forwarder.last_sequence:
-                forwarder.note(newest, now)
+            lane.packets += count
+            lane.octets += octets
+            if newest.sequence + epoch.sequence_offset > lane.last_sequence:
+                lane.note(newest, now)
+
+    def _send_by_inner_loop(self, burst: Burst, downs: Sequence[DownTrack]) -> Sequence[DownTrack]:
+        """Have the loop in C write `burst` for everybody for whom nothing is to be decided. For whom something is."""
+        outbox, newest, apart, runs = self._outbox, burst.newest, _LARGEST_TAG_BYTES, len(burst.runs)
+        room = burst.size + apart * len(burst.parts) + TRAILER_BYTES
+        data, most = burst.laid_out(apart), outbox.most(room, runs)
+        left: list[DownTrack] = []
+        for start in range(0, len(downs), most):
+            together = downs if len(downs) <= most else downs[start : start + most]
+            outbox.reserve(room * len(together), runs * len(together))
+            # fmt: off
+            outbox.used, outbox.entries, others = _inner.fan_out(
+                outbox.table, outbox.view, outbox.used, outbox.entries, outbox.entered,
+                together, burst, data, apart, burst.parts, burst.runs, burst.upstream, burst.first_sequence,
+                newest, newest.sequence, newest.video, burst.is_red, burst.octets, self._now, _FURTHEST,
+            )
+            # fmt: on
+            left += others
+        return left
 
     def _hold(self, burst: Burst, down: DownTrack, epoch: Epoch) -> None:
         """Let what is more than may leave at once wait for its turn."""
@@ -269,12 +296,12 @@ class FanOut:
     def _retransmit(self, down: DownTrack, sequence: int, now: float) -> int:
         """Send one packet again; how many octets of payload that took."""
         found = down.forwarder.find(sequence)
-        up, link = down.up, down.link
+        up, lane = down.up, down.forwarder
         if found is None or up is None:
             return 0
         epoch, upstream_sequence = found
         packet = up.cache.get(upstream_sequence) if epoch.upstream is up.log else None
-        srtp, destination = link.srtp, link.ice.destination
+        srtp, destination = lane.outlet.srtp, lane.outlet.destination
         if packet is None or srtp is None or destination is None or (down.video and down.rtx_payload_type < 0):
             return 0
         data, head = packet.form(epoch.is_red), packet.payload_start
@@ -291,7 +318,7 @@ class FanOut:
             # written here is what `_send` wrote, the time of sending included, which came with the packet, and in the
             # form of its stretch.
             view[:] = data
-            suit(view, 0, down)
+            suit(view, 0, lane)
             NUMBERS.pack_into(view, 2, sequence & 0xFFFF, timestamp, down.ssrc)
         datagram = srtp.protect(outbox.place + start, size)
         if datagram:
@@ -311,10 +338,11 @@ class FanOut:
         view[:head] = data[:head]
         view[head : head + _RTX_HEADER_BYTES] = (sequence & 0xFFFF).to_bytes(_RTX_HEADER_BYTES, "big")
         view[1] = data[1] & 0x80 | down.rtx_payload_type
-        if down.numbered is None:
+        numbered, wait = down.forwarder.numbered, down.forwarder.wait
+        if numbered is None:
             view[_SEND_TIME_START:_SEND_TIME_END] = absolute_send_time(now)
         else:
-            number = down.numbered.note(len(data) - head, now)
+            number = numbered.note(len(data) - head, now)
             view[_SEND_TIME_START - 1 : _SEND_TIME_END] = bytes((NUMBER_ELEMENT, number >> 8, number & 0xFF, 0))
-        if down.wait:
-            view[WAIT_START:WAIT_END] = down.wait
+        if wait:
+            view[WAIT_START:WAIT_END] = wait

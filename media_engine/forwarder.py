@@ -4,56 +4,42 @@ Whatever happens upstream (late start, mute, another source on the same m-line, 
 one SSRC with gapless sequence numbers, a steady timestamp and monotonic picture ids (VP8, VP9). Every stretch of
 packets with the same offsets, in one form, is an *epoch*; old epochs are kept for answering retransmission requests.
 
-The hot path in `fanout.py` reads the offsets of the current epoch directly; this file decides them.
+The hot path in `fanout.py` reads the offsets of the current epoch directly (`records.py`); this file decides them.
 """
 
 import random
-from dataclasses import dataclass
 from typing import Final
 
 from media_engine.packet_cache import Packet
 from media_engine.receive_log import ReceiveLog
+from media_engine.records import Epoch, Lane
 from media_engine.rtp import unwrap
 
 _MAX_EPOCHS: Final = 8
 
 
-@dataclass(slots=True)
-class Epoch:
-    """A stretch of packets of one upstream, renumbered by adding these offsets. Sequence numbers are extended.
-
-    All of it is sent in one form, `is_red` or not, first time and again: a number is a nonce (`FanOut.retransmit`).
-    """
-
-    upstream: ReceiveLog
-    first_sequence: int
-    sequence_offset: int
-    timestamp_offset: int
-    picture_id_offset: int
-    tl0_offset: int
-    is_red: bool = False
-
-
-class Forwarder:
+class Forwarder(Lane):
     """The numbering of one DownTrack.
 
     `begin` starts an epoch at a packet; after that a packet belongs to the current epoch when its sequence is not
-    before `first_sequence`. `note` must be called for every packet sent; the fan-out does it inline.
+    before `first_sequence`. `note` must be called for every packet sent; the inner loop does it itself.
     """
 
-    __slots__ = ("_clock_rate", "_epochs", "_last_epoch", "epoch", "last_at", "last_packet", "last_sequence")
-
     def __init__(self, clock_rate: int, first_sequence: int | None = None) -> None:
+        super().__init__()
         self._clock_rate = clock_rate
+        self.restart(first_sequence)
+
+    def restart(self, first_sequence: int | None = None) -> None:
+        """Count from a new start, as a new SSRC has to."""
         self._epochs: list[Epoch] = []
-        self.epoch: Epoch | None = None
+        self.epoch = self.last_epoch = self.last_packet = None
         # SRTP starts its rollover counter at zero on both sides: a start in the lower half keeps a loss at the very
         # beginning from being taken for a wrap (RFC 3711, section 3.3.1).
         start = random.randrange(0x8000) if first_sequence is None else first_sequence  # noqa: S311
         self.last_sequence = start - 1
-        self.last_packet: Packet | None = None
-        self._last_epoch: Epoch | None = None
         self.last_at = 0.0
+        self.packets = self.octets = 0
 
     def begin(
         self,
@@ -69,7 +55,7 @@ class Forwarder:
         `elapsed_ticks` is how much later it is than that packet, where the publisher's clock says so; else ours does.
         """
         timestamp_offset = picture_id_offset = tl0_offset = 0
-        last, previous = self.last_packet, self._last_epoch
+        last, previous = self.last_packet, self.last_epoch
         if last is not None and previous is not None:
             if previous.upstream is upstream:
                 timestamp_offset = previous.timestamp_offset
@@ -109,7 +95,7 @@ class Forwarder:
         epoch = self.epoch
         if epoch is not None and packet.sequence + epoch.sequence_offset > self.last_sequence:
             self.last_sequence = packet.sequence + epoch.sequence_offset
-            self.last_packet, self._last_epoch = packet, epoch
+            self.last_packet, self.last_epoch = packet, epoch
             self.last_at = now
 
     def find(self, sequence: int) -> tuple[Epoch, int] | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from media_engine import stun
 from media_engine.datagrams import Address, Destination, StreamAddress
+from media_engine.records import Outlet
 
 _MAX_EARLY_DATAGRAMS = 32
 _MAX_ADDRESSES = 4
@@ -45,8 +46,7 @@ class IceTransport:
         """The peer's passwords by its user-name fragments: the latest, and those before, which it may still use."""
         self.addresses: dict[Address, float] = {}
         """Where the peer is, and when a request has come from there last."""
-        self.destination: Destination | None = None
-        """Where media goes: the selected one of `addresses`."""
+        self.outlet = Outlet()
         self.last_consent_at = now
         self.created_at = now
         self.closed = False
@@ -62,6 +62,15 @@ class IceTransport:
 
     def __repr__(self) -> str:
         return f"<IceTransport {self.state} {len(self.addresses)} addresses>"
+
+    @property
+    def destination(self) -> Destination | None:
+        """Where media goes: the selected one of `addresses`."""
+        return self.outlet.destination
+
+    @destination.setter
+    def destination(self, destination: Destination | None) -> None:
+        self.outlet.destination = destination
 
     @property
     def address(self) -> Address | None:

@@ -1,24 +1,29 @@
 /* The inner loops of the engine, for who has a compiler: `./run compile` builds them beside what mypyc makes.
 
-   Each does to the byte what the Python beside its only call does, which runs where this is not there: `writing.write`,
+   Each does to the byte what the Python beside its only call does, which runs where this is not there: `FanOut._send`,
    `Inbox.read`, `PacketReader.open` and `read`, `PublishLink._canonical`, `Outbox._send_first`. Nothing is decided here: which packet,
-   for whom and whether at all comes as an argument. No call is trusted with an index: what does not fit the memory it is
-   given raises ValueError. Addresses have to be believed: libsrtp's contexts, a destination's name, and those that `Inbox`
-   and `Outbox` have written into their tables. The interpreter is not let go of meanwhile: media waits for nobody. */
+   for whom and whether at all comes as an argument or stands in the records of `records.py`, and what is out of the
+   ordinary is left to Python. No call is trusted with an index: what does not fit the memory it is given raises
+   ValueError. Addresses have to be believed: libsrtp's contexts, a destination's name, and those that `Inbox` and
+   `Outbox` have written into their tables. The interpreter is not let go of meanwhile: media waits for nobody. */
 
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
 #include <Python.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <structmember.h>
 #include <sys/socket.h>
 #include <time.h>
 
 /* libsrtp's, out of pylibsrtp: `bind` says where it is. */
 typedef int (*srtp_function)(void *context, void *packet, int *length);
 static srtp_function srtp_protect = NULL, srtp_unprotect = NULL;
+
+enum { MOST_TOGETHER = 64 }; /* packets of a burst, see burst.py */
 
 enum { CONTROL_BYTES = 32, NAME_BYTES = 32, SEGMENT_AT = 16, TRAILER_BYTES = 160, HEADER_BYTES = 12 };
 
@@ -35,7 +40,8 @@ static uint32_t get32(const uint8_t *at) { return get16(at) << 16 | get16(at + 2
 
 static PyObject *bad(const char *why) { PyErr_SetString(PyExc_ValueError, why); return NULL; }
 
-/* The bytes of a memoryview to write to; NULL with an exception where it is none, not of plain bytes, or let go of. */
+/* The bytes of a memoryview to write to; NULL with an exception where it is none, not of plain bytes, or let go of. Ask
+   when nothing runs any more that might let go of it: numbers are read before. */
 static uint8_t *bytes_of(PyObject *view, Py_ssize_t *size)
 {
     if (!PyMemoryView_Check(view)) {
@@ -89,7 +95,7 @@ static int has_numbers(PyObject *tuple, Py_ssize_t size, int first, int last)
 }
 
 /* One picture's place in a packet, as `Burst.pictures` has it (RFC 7741, section 4.2; rewrite_picture). */
-static int move_picture(uint8_t *packet, long size, PyObject *picture, long picture_id_offset, long tl0_offset)
+static int move_picture(uint8_t *packet, long size, PyObject *picture, long long picture_id_offset, long long tl0_offset)
 {
     long numbers[5];
     if (!has_numbers(picture, 5, 0, 4)) {
@@ -116,88 +122,640 @@ static int move_picture(uint8_t *packet, long size, PyObject *picture, long pict
     return 1;
 }
 
-PyDoc_STRVAR(write_doc,
-"write(context, view, at, data, parts, overhead, sequence_offset, timestamp_offset, ssrc, number, payload_type, wait,\n"
-"pictures, picture_id_offset, tl0_offset): see writing.write.");
+/* ---- The records of `records.py`, which says what is in them. */
 
-static PyObject *write_burst(PyObject *module, PyObject *const *args, Py_ssize_t count)
+typedef struct {
+    PyObject_HEAD
+    PyObject *sources, *view, *place, *key;
+    long long number, size, first, second, ssrc;
+    double waited_seconds;
+} Slot;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *upstream;
+    long long first_sequence, sequence_offset, timestamp_offset, picture_id_offset, tl0_offset;
+    char is_red;
+} Epoch;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *srtp, *destination, *pace;
+    void *context;  /* libsrtp's for sending, as long as there is `srtp`, whose it is; NULL where Python has to encrypt */
+    long overhead;
+    PyObject *name; /* of `destination`; NULL where that is a connection */
+} Outlet;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *outlet, *wait, *numbered, *epoch, *last_packet, *last_epoch;
+    long long ssrc, payload_type, packets, octets, last_sequence;
+    double last_at;
+} Lane;
+
+static PyTypeObject SlotType, EpochType, OutletType, LaneType;
+
+static int is_set(PyObject *object) { return object != NULL && object != Py_None; }
+
+/* The attribute `name` of `object` as a number; -1 with an exception where it is none. */
+static long long number_of(PyObject *object, PyObject *name)
 {
-    Py_ssize_t room;
-    if (!has_arguments(count, 15))
-        return NULL;
-    void *context = PyLong_AsVoidPtr(args[0]);
-    uint8_t *memory = bytes_of(args[1], &room);
-    if (memory == NULL)
-        return NULL;
-    PyObject *data = args[3], *parts = args[4], *wait = args[11], *pictures = args[12];
-    Py_ssize_t at = PyLong_AsSsize_t(args[2]);
-    long overhead = PyLong_AsLong(args[5]);
-    long long sequence_offset = PyLong_AsLongLong(args[6]);
-    uint32_t timestamp_offset = (uint32_t)PyLong_AsUnsignedLongLongMask(args[7]);
-    uint32_t ssrc = (uint32_t)PyLong_AsUnsignedLongMask(args[8]);
-    long long number = PyLong_AsLongLong(args[9]);
-    long payload_type = PyLong_AsLong(args[10]);
-    long picture_id_offset = PyLong_AsLong(args[13]), tl0_offset = PyLong_AsLong(args[14]);
+    PyObject *found = PyObject_GetAttr(object, name);
+    long long number = found ? PyLong_AsLongLong(found) : -1;
+    Py_XDECREF(found);
+    return number;
+}
+
+static PyObject *of_context, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_following, *of_runs,
+    *of_append, *of_pictures;
+
+static int intern_names(void)
+{
+    struct { PyObject **kept; const char *name; } names[] = {
+        {&of_context, "context"}, {&of_overhead, "overhead"}, {&of_stream, "stream"}, {&of_name, "name"},
+        {&of_forwarder, "forwarder"}, {&of_left, "left"}, {&of_following, "following"}, {&of_runs, "runs"},
+        {&of_append, "append"}, {&of_pictures, "pictures"},
+    };
+    for (size_t index = 0; index < sizeof names / sizeof *names; index++)
+        if (!*names[index].kept && !(*names[index].kept = PyUnicode_InternFromString(names[index].name)))
+            return 0;
+    return 1;
+}
+
+/* The socket address of a destination: a new reference to bytes that it keeps itself, or NULL with an exception. */
+static PyObject *name_of(PyObject *destination)
+{
+    PyObject *name = PyObject_GetAttr(destination, of_name);
+    if (name && (!PyBytes_Check(name) || PyBytes_GET_SIZE(name) > (Py_ssize_t)sizeof(struct sockaddr_in6) ||
+                 Py_REFCNT(name) < 2)) {
+        bad("a destination has no name, or makes it anew");
+        Py_CLEAR(name);
+    }
+    return name;
+}
+
+static int slot_init(Slot *self, PyObject *args, PyObject *named)
+{
+    static char *names[] = {"sources", "number", "view", "place", NULL};
+    PyObject *sources, *view, *place;
+    if (!PyArg_ParseTupleAndKeywords(args, named, "OLOO", names, &sources, &self->number, &view, &place))
+        return -1;
+    Py_INCREF(sources);
+    Py_XSETREF(self->sources, sources);
+    Py_INCREF(view);
+    Py_XSETREF(self->view, view);
+    Py_INCREF(place);
+    Py_XSETREF(self->place, place);
+    return 0;
+}
+
+static int slot_traverse(Slot *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->sources);
+    Py_VISIT(self->view);
+    Py_VISIT(self->place);
+    Py_VISIT(self->key);
+    return 0;
+}
+
+static int slot_clear(Slot *self)
+{
+    Py_CLEAR(self->sources);
+    Py_CLEAR(self->view);
+    Py_CLEAR(self->place);
+    Py_CLEAR(self->key);
+    return 0;
+}
+
+static PyMemberDef slot_members[] = {
+    {"sources", T_OBJECT, offsetof(Slot, sources), 0, NULL},
+    {"number", T_LONGLONG, offsetof(Slot, number), 0, NULL},
+    {"view", T_OBJECT, offsetof(Slot, view), 0, NULL},
+    {"place", T_OBJECT, offsetof(Slot, place), 0, NULL},
+    {"size", T_LONGLONG, offsetof(Slot, size), 0, NULL},
+    {"first", T_LONGLONG, offsetof(Slot, first), 0, NULL},
+    {"second", T_LONGLONG, offsetof(Slot, second), 0, NULL},
+    {"ssrc", T_LONGLONG, offsetof(Slot, ssrc), 0, NULL},
+    {"key", T_OBJECT, offsetof(Slot, key), 0, NULL},
+    {"waited_seconds", T_DOUBLE, offsetof(Slot, waited_seconds), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static int epoch_init(Epoch *self, PyObject *args, PyObject *named)
+{
+    static char *names[] = {"upstream", "first_sequence", "sequence_offset", "timestamp_offset", "picture_id_offset",
+                            "tl0_offset", "is_red", NULL};
+    PyObject *upstream;
+    int is_red = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, named, "OLLLLL|p", names, &upstream, &self->first_sequence,
+                                     &self->sequence_offset, &self->timestamp_offset, &self->picture_id_offset,
+                                     &self->tl0_offset, &is_red))
+        return -1;
+    Py_INCREF(upstream);
+    Py_XSETREF(self->upstream, upstream);
+    self->is_red = (char)is_red;
+    return 0;
+}
+
+static int epoch_traverse(Epoch *self, visitproc visit, void *arg) { Py_VISIT(self->upstream); return 0; }
+
+static int epoch_clear(Epoch *self) { Py_CLEAR(self->upstream); return 0; }
+
+static PyMemberDef epoch_members[] = {
+    {"upstream", T_OBJECT, offsetof(Epoch, upstream), 0, NULL},
+    {"first_sequence", T_LONGLONG, offsetof(Epoch, first_sequence), 0, NULL},
+    {"sequence_offset", T_LONGLONG, offsetof(Epoch, sequence_offset), 0, NULL},
+    {"timestamp_offset", T_LONGLONG, offsetof(Epoch, timestamp_offset), 0, NULL},
+    {"picture_id_offset", T_LONGLONG, offsetof(Epoch, picture_id_offset), 0, NULL},
+    {"tl0_offset", T_LONGLONG, offsetof(Epoch, tl0_offset), 0, NULL},
+    {"is_red", T_BOOL, offsetof(Epoch, is_red), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static int outlet_traverse(Outlet *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->srtp);
+    Py_VISIT(self->destination);
+    Py_VISIT(self->pace);
+    return 0;
+}
+
+static int outlet_clear(Outlet *self)
+{
+    self->context = NULL;
+    Py_CLEAR(self->srtp);
+    Py_CLEAR(self->destination);
+    Py_CLEAR(self->pace);
+    Py_CLEAR(self->name);
+    return 0;
+}
+
+static PyObject *kept(PyObject *object) { object = object ? object : Py_None; Py_INCREF(object); return object; }
+
+static PyObject *outlet_srtp(Outlet *self, void *closure) { return kept(self->srtp); }
+
+/* What was there before is gone whatever happens: better nothing leaves than something by a context that was freed. */
+static int outlet_set_srtp(Outlet *self, PyObject *srtp, void *closure)
+{
+    self->context = NULL;
+    Py_CLEAR(self->srtp);
+    if (!is_set(srtp))
+        return 0;
+    PyObject *context = PyObject_GetAttr(srtp, of_context);
+    long long overhead = context ? number_of(srtp, of_overhead) : -1;
+    void *address = context && overhead >= 0 ? PyLong_AsVoidPtr(context) : NULL;
+    Py_XDECREF(context);
+    if (overhead < 0 && !PyErr_Occurred())
+        bad("encryption takes nothing away");
     if (PyErr_Occurred())
-        return NULL;
-    if (!context || !srtp_protect || !PyBytes_Check(data) || !PyList_Check(parts))
-        return bad("nothing to write, or nothing to encrypt it with");
-    if (wait != Py_None && (!PyBytes_Check(wait) || PyBytes_GET_SIZE(wait) != 4))
-        return bad("wait is not four bytes");
-    Py_ssize_t packets = PyList_GET_SIZE(parts), size = PyBytes_GET_SIZE(data);
-    if (pictures != Py_None && (!PyList_Check(pictures) || PyList_GET_SIZE(pictures) != packets))
-        return bad("pictures are not as many as packets");
-    if (at < 0 || overhead < 0 || overhead > TRAILER_BYTES || at > room || size + TRAILER_BYTES > room - at)
-        return bad("no room");
-    Py_ssize_t begin = at, end = at + size;
-    memcpy(memory + at, PyBytes_AS_STRING(data), (size_t)size);
-    for (Py_ssize_t index = 0; index < packets; index++) {
+        return -1;
+    Py_INCREF(srtp);
+    self->srtp = srtp;
+    self->context = address;
+    self->overhead = (long)overhead;
+    return 0;
+}
+
+static PyObject *outlet_destination(Outlet *self, void *closure) { return kept(self->destination); }
+
+static int outlet_set_destination(Outlet *self, PyObject *destination, void *closure)
+{
+    Py_CLEAR(self->name);
+    Py_CLEAR(self->destination);
+    if (!is_set(destination))
+        return 0;
+    PyObject *stream = PyObject_GetAttr(destination, of_stream);
+    PyObject *name = stream ? name_of(destination) : NULL;
+    if (name) {
+        Py_INCREF(destination);
+        self->destination = destination;
+        if (!is_set(stream)) {
+            Py_INCREF(name);
+            self->name = name;
+        }
+    }
+    Py_XDECREF(stream);
+    Py_XDECREF(name);
+    return self->destination ? 0 : -1;
+}
+
+static PyMemberDef outlet_members[] = {
+    {"pace", T_OBJECT, offsetof(Outlet, pace), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef outlet_attributes[] = {
+    {"srtp", (getter)outlet_srtp, (setter)outlet_set_srtp, NULL, NULL},
+    {"destination", (getter)outlet_destination, (setter)outlet_set_destination, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static int lane_init(Lane *self, PyObject *args, PyObject *named)
+{
+    if (PyTuple_GET_SIZE(args) || (named && PyDict_GET_SIZE(named))) {
+        PyErr_SetString(PyExc_TypeError, "takes no arguments");
+        return -1;
+    }
+    PyObject *outlet = PyObject_CallNoArgs((PyObject *)&OutletType);
+    if (!outlet)
+        return -1;
+    Py_XSETREF(self->outlet, outlet);
+    return 0;
+}
+
+static int lane_traverse(Lane *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->outlet);
+    Py_VISIT(self->wait);
+    Py_VISIT(self->numbered);
+    Py_VISIT(self->epoch);
+    Py_VISIT(self->last_packet);
+    Py_VISIT(self->last_epoch);
+    return 0;
+}
+
+static int lane_clear(Lane *self)
+{
+    Py_CLEAR(self->outlet);
+    Py_CLEAR(self->wait);
+    Py_CLEAR(self->numbered);
+    Py_CLEAR(self->epoch);
+    Py_CLEAR(self->last_packet);
+    Py_CLEAR(self->last_epoch);
+    return 0;
+}
+
+static PyMemberDef lane_members[] = {
+    {"outlet", T_OBJECT, offsetof(Lane, outlet), 0, NULL},
+    {"ssrc", T_LONGLONG, offsetof(Lane, ssrc), 0, NULL},
+    {"payload_type", T_LONGLONG, offsetof(Lane, payload_type), 0, NULL},
+    {"wait", T_OBJECT, offsetof(Lane, wait), 0, NULL},
+    {"numbered", T_OBJECT, offsetof(Lane, numbered), 0, NULL},
+    {"epoch", T_OBJECT, offsetof(Lane, epoch), 0, NULL},
+    {"packets", T_LONGLONG, offsetof(Lane, packets), 0, NULL},
+    {"octets", T_LONGLONG, offsetof(Lane, octets), 0, NULL},
+    {"last_sequence", T_LONGLONG, offsetof(Lane, last_sequence), 0, NULL},
+    {"last_packet", T_OBJECT, offsetof(Lane, last_packet), 0, NULL},
+    {"last_epoch", T_OBJECT, offsetof(Lane, last_epoch), 0, NULL},
+    {"last_at", T_DOUBLE, offsetof(Lane, last_at), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static void record_dealloc(PyObject *self)
+{
+    PyObject_GC_UnTrack(self);
+    inquiry clear = PyObject_TypeCheck(self, &LaneType)     ? (inquiry)lane_clear
+                    : PyObject_TypeCheck(self, &OutletType) ? (inquiry)outlet_clear
+                    : PyObject_TypeCheck(self, &SlotType)   ? (inquiry)slot_clear
+                                                            : (inquiry)epoch_clear;
+    clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+enum { RECORD = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC };
+
+static PyTypeObject SlotType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "media_engine.inner.Slot",
+    .tp_basicsize = sizeof(Slot), .tp_flags = RECORD, .tp_new = PyType_GenericNew, .tp_init = (initproc)slot_init,
+    .tp_dealloc = record_dealloc, .tp_traverse = (traverseproc)slot_traverse, .tp_clear = (inquiry)slot_clear,
+    .tp_members = slot_members,
+};
+
+static PyTypeObject EpochType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "media_engine.inner.Epoch",
+    .tp_basicsize = sizeof(Epoch), .tp_flags = RECORD, .tp_new = PyType_GenericNew, .tp_init = (initproc)epoch_init,
+    .tp_dealloc = record_dealloc, .tp_traverse = (traverseproc)epoch_traverse, .tp_clear = (inquiry)epoch_clear,
+    .tp_members = epoch_members,
+};
+
+static PyTypeObject OutletType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "media_engine.inner.Outlet",
+    .tp_basicsize = sizeof(Outlet), .tp_flags = RECORD, .tp_new = PyType_GenericNew,
+    .tp_dealloc = record_dealloc, .tp_traverse = (traverseproc)outlet_traverse, .tp_clear = (inquiry)outlet_clear,
+    .tp_members = outlet_members, .tp_getset = outlet_attributes,
+};
+
+static PyTypeObject LaneType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "media_engine.inner.Lane",
+    .tp_basicsize = sizeof(Lane), .tp_flags = RECORD, .tp_new = PyType_GenericNew, .tp_init = (initproc)lane_init,
+    .tp_dealloc = record_dealloc, .tp_traverse = (traverseproc)lane_traverse, .tp_clear = (inquiry)lane_clear,
+    .tp_members = lane_members,
+};
+
+/* ---- Sending on. */
+
+typedef struct {
+    long length;
+    uint16_t sequence;
+    uint32_t timestamp;
+} Part;
+
+typedef struct {
+    long packets;
+    Py_ssize_t size;
+    long largest;
+} Run;
+
+/* What `fan_out` was given, and how far it has got. */
+typedef struct {
+    struct mmsghdr *table;
+    Py_ssize_t table_size, memory_size, used, entries, size;
+    uint8_t *memory;
+    PyObject *entered, *burst, *upstream, *newest, *pictures, *now_object;
+    const uint8_t *data;
+    Part parts[MOST_TOGETHER];
+    Run runs[MOST_TOGETHER];
+    Py_ssize_t count, run_count;
+    long apart, shortest;
+    long long first_sequence, newest_sequence, octets, furthest;
+    double lump, now;
+    int is_picture, is_red;
+} Fan;
+
+static void enter(struct mmsghdr *message, PyObject *name, uint8_t *start, Py_ssize_t size, long datagram)
+{
+    uint16_t segment = (uint16_t)datagram;
+    message->msg_hdr.msg_name = PyBytes_AS_STRING(name);
+    message->msg_hdr.msg_namelen = (socklen_t)PyBytes_GET_SIZE(name);
+    message->msg_hdr.msg_iov[0].iov_base = start;
+    message->msg_hdr.msg_iov[0].iov_len = (size_t)size;
+    /* One datagram needs no word about being cut. */
+    message->msg_hdr.msg_controllen = size > datagram ? CMSG_SPACE(sizeof segment) : 0;
+    memcpy((uint8_t *)message->msg_hdr.msg_control + SEGMENT_AT, &segment, sizeof segment);
+}
+
+/* Take the parts and runs of a burst out of their lists, and see that they fit each other. 0 with an exception. */
+static int take_burst(Fan *fan, PyObject *parts, PyObject *runs)
+{
+    Py_ssize_t size = 0, packets = 0, total = 0;
+    fan->count = PyList_GET_SIZE(parts);
+    fan->run_count = PyList_GET_SIZE(runs);
+    fan->shortest = HEADER_BYTES + 12;
+    if (!fan->count || fan->count > MOST_TOGETHER || !fan->run_count || fan->run_count > fan->count) {
+        bad("no packets, or more than may be together");
+        return 0;
+    }
+    for (Py_ssize_t index = 0; index < fan->count; index++) {
         PyObject *part = PyList_GET_ITEM(parts, index);
-        if (!has_numbers(part, 5, 1, 3))
-            return bad("a part is not a tuple of five with three numbers");
+        if (!has_numbers(part, 5, 1, 3)) {
+            bad("a part is not a tuple of five with three numbers");
+            return 0;
+        }
         long length = PyLong_AsLong(PyTuple_GET_ITEM(part, 1));
-        long long sequence = PyLong_AsLongLong(PyTuple_GET_ITEM(part, 2));
-        uint32_t timestamp = (uint32_t)PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(part, 3));
+        fan->parts[index].length = length;
+        fan->parts[index].sequence = (uint16_t)PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(part, 2));
+        fan->parts[index].timestamp = (uint32_t)PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(part, 3));
         if (PyErr_Occurred())
-            return NULL;
-        if (length < HEADER_BYTES + ((number || wait != Py_None) ? 12 : 0) || length > end - at)
-            return bad("a part is larger than what was laid out, or has no room for its numbers");
-        uint8_t *packet = memory + at;
-        put16(packet + 2, (uint32_t)((unsigned long long)sequence + (unsigned long long)sequence_offset));
-        put32(packet + 4, timestamp + timestamp_offset);
-        put32(packet + 8, ssrc);
+            return 0;
+        if (length < HEADER_BYTES || length > fan->size - size) {
+            bad("a part is larger than what was laid out, or no packet");
+            return 0;
+        }
+        fan->shortest = length < fan->shortest ? length : fan->shortest;
+        size += length;
+    }
+    for (Py_ssize_t index = 0; index < fan->run_count; index++) {
+        PyObject *tuple = PyList_GET_ITEM(runs, index);
+        if (!has_numbers(tuple, 3, 0, 2)) {
+            bad("a run is not a tuple of three numbers");
+            return 0;
+        }
+        Run *run = fan->runs + index;
+        run->packets = PyLong_AsLong(PyTuple_GET_ITEM(tuple, 0));
+        run->size = PyLong_AsSsize_t(PyTuple_GET_ITEM(tuple, 1));
+        run->largest = PyLong_AsLong(PyTuple_GET_ITEM(tuple, 2));
+        if (PyErr_Occurred())
+            return 0;
+        if (run->packets < 1 || run->packets > fan->count - packets || run->size < 0 || run->size > size - total ||
+            run->largest < HEADER_BYTES || run->largest > UINT16_MAX - TRAILER_BYTES) {
+            bad("runs are not those of the packets");
+            return 0;
+        }
+        packets += run->packets;
+        total += run->size;
+    }
+    if (packets != fan->count || total != size || size + (fan->count - 1) * fan->apart != fan->size) {
+        bad("runs, packets and what was laid out are not of one size");
+        return 0;
+    }
+    fan->lump = (double)size;
+    return 1;
+}
+
+/* Write the burst behind what is written, as this lane has it in this epoch. 0 where that is Python's to do. */
+static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long long number)
+{
+    PyObject *wait = is_set(lane->wait) ? lane->wait : NULL;
+    if (wait && (!PyBytes_Check(wait) || (PyBytes_GET_SIZE(wait) && PyBytes_GET_SIZE(wait) != 4)))
+        return 0;
+    if (wait && !PyBytes_GET_SIZE(wait))
+        wait = NULL;
+    if (((number || wait) && fan->shortest < HEADER_BYTES + 12) || lane->payload_type < 0 || lane->payload_type > 127)
+        return 0;
+    int moves = epoch->picture_id_offset || epoch->tl0_offset;
+    if (moves && !fan->pictures) {
+        fan->pictures = PyObject_GetAttr(fan->burst, of_pictures);
+        if (!fan->pictures)
+            return 0;
+    }
+    if (moves && (!PyList_Check(fan->pictures) || PyList_GET_SIZE(fan->pictures) != fan->count))
+        return 0;
+    uint8_t *packet = fan->memory + fan->used;
+    memcpy(packet, fan->data, (size_t)fan->size);
+    for (Py_ssize_t index = 0; index < fan->count; index++) {
+        const Part *part = fan->parts + index;
+        put16(packet + 2, part->sequence + (uint32_t)epoch->sequence_offset);
+        put32(packet + 4, part->timestamp + (uint32_t)epoch->timestamp_offset);
+        put32(packet + 8, (uint32_t)lane->ssrc);
         if (number) {
             put32(packet + 12, 0xBEDE0002);
             packet[16] = NUMBER_ELEMENT;
-            put16(packet + 17, (uint32_t)number++);
+            put16(packet + 17, (uint32_t)(number + index));
             packet[19] = 0;
         }
-        if (payload_type)
-            packet[1] = (uint8_t)((packet[1] & 0x80) | payload_type);
-        if (wait != Py_None)
+        if (lane->payload_type)
+            packet[1] = (uint8_t)((packet[1] & 0x80) | lane->payload_type);
+        if (wait)
             memcpy(packet + 20, PyBytes_AS_STRING(wait), 4);
-        if (pictures != Py_None) {
-            PyObject *picture = PyList_GET_ITEM(pictures, index);
-            if (picture != Py_None && !move_picture(packet, length, picture, picture_id_offset, tl0_offset))
-                return NULL;
+        if (moves) {
+            PyObject *picture = PyList_GET_ITEM(fan->pictures, index);
+            if (picture != Py_None && !move_picture(packet, part->length, picture, epoch->picture_id_offset, epoch->tl0_offset))
+                return 0;
         }
-        at += length + overhead;
+        packet += part->length + fan->apart;
     }
     /* Only now that nothing can be wrong with any of them any more: what libsrtp has encrypted it counts as sent, and
-       what raises was not. A receiver whose numbers are behind libsrtp's is refused everything. */
-    at = begin;
-    for (Py_ssize_t index = 0; index < packets; index++) {
-        int length = (int)PyLong_AsLong(PyTuple_GET_ITEM(PyList_GET_ITEM(parts, index), 1)), protected = length;
-        if (srtp_protect(context, memory + at, &protected))
-            return PyLong_FromLong(0);
-        at += length + overhead;
+       what is left to Python was not. A receiver whose numbers are behind libsrtp's is refused everything. */
+    packet = fan->memory + fan->used;
+    for (Py_ssize_t index = 0; index < fan->count; index++) {
+        int length = (int)fan->parts[index].length;
+        if (srtp_protect(outlet->context, packet, &length))
+            return 0;
+        packet += fan->parts[index].length + fan->apart;
     }
-    return PyLong_FromSsize_t(at);
+    return 1;
 }
 
+/* Note what leaves on this lane now. 0 with an exception. */
+static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long number)
+{
+    if (number) {
+        PyObject *runs = PyObject_GetAttr(lane->numbered, of_runs), *following = PyLong_FromLongLong(number + fan->count);
+        PyObject *run = Py_BuildValue("(LnOL)", number, fan->count, fan->now_object, fan->octets);
+        PyObject *done = runs && following && run ? PyObject_CallMethodOneArg(runs, of_append, run) : NULL;
+        int is_set_now = done && !PyObject_SetAttr(lane->numbered, of_following, following);
+        Py_XDECREF(runs);
+        Py_XDECREF(following);
+        Py_XDECREF(run);
+        Py_XDECREF(done);
+        if (!is_set_now)
+            return 0;
+    }
+    lane->packets += fan->count;
+    lane->octets += fan->octets;
+    if (fan->newest_sequence + epoch->sequence_offset > lane->last_sequence) {
+        lane->last_sequence = fan->newest_sequence + epoch->sequence_offset;
+        lane->last_at = fan->now;
+        Py_INCREF(fan->newest);
+        Py_XSETREF(lane->last_packet, fan->newest);
+        Py_INCREF(epoch);
+        Py_XSETREF(lane->last_epoch, (PyObject *)epoch);
+    }
+    return 1;
+}
+
+enum { FAILED = -1, LEFT_TO_PYTHON = 0, DONE = 1 };
+
+/* One receiver's packets, as `FanOut._send` has them where nothing is to be decided. */
+static int send_on(Fan *fan, Lane *lane)
+{
+    Outlet *outlet = (Outlet *)lane->outlet;
+    Epoch *epoch = (Epoch *)lane->epoch;
+    if (!outlet || !Py_IS_TYPE(outlet, &OutletType))
+        return LEFT_TO_PYTHON;
+    if (!is_set(outlet->srtp) || !is_set(outlet->destination))
+        return DONE; /* nothing leaves */
+    if (!outlet->context || !outlet->name || outlet->overhead != fan->apart || !epoch || !Py_IS_TYPE(epoch, &EpochType) ||
+        epoch->upstream != fan->upstream || fan->first_sequence < epoch->first_sequence || epoch->is_red != fan->is_red)
+        return LEFT_TO_PYTHON;
+    long long newest, furthest;
+    if (__builtin_add_overflow(fan->newest_sequence, epoch->sequence_offset, &newest) ||
+        __builtin_add_overflow(lane->last_sequence, fan->furthest, &furthest) || newest > furthest)
+        return LEFT_TO_PYTHON;
+    if (fan->size + TRAILER_BYTES > fan->memory_size - fan->used || fan->run_count > fan->table_size - fan->entries)
+        return LEFT_TO_PYTHON;
+    PyObject *pace = fan->is_picture && is_set(outlet->pace) ? outlet->pace : NULL;
+    double left = Py_HUGE_VAL;
+    if (pace) {
+        PyObject *found = PyObject_GetAttr(pace, of_left);
+        left = found ? PyFloat_AsDouble(found) : -1.0;
+        Py_XDECREF(found);
+        if (PyErr_Occurred() || fan->lump > left)
+            return LEFT_TO_PYTHON;
+    }
+    long long number = is_set(lane->numbered) ? number_of(lane->numbered, of_following) : 0;
+    if (number < 0 || number > INT64_MAX - MOST_TOGETHER || !write_burst(fan, lane, epoch, outlet, number))
+        return LEFT_TO_PYTHON;
+    if (pace && left < Py_HUGE_VAL) {
+        PyObject *rest = PyFloat_FromDouble(left - fan->lump);
+        int is_lost = !rest || PyObject_SetAttr(pace, of_left, rest);
+        Py_XDECREF(rest);
+        if (is_lost)
+            return FAILED;
+    }
+    for (Py_ssize_t index = 0; index < fan->run_count; index++) {
+        const Run *run = fan->runs + index;
+        Py_ssize_t size = run->size + run->packets * fan->apart;
+        if (PyList_Append(fan->entered, outlet->destination))
+            return FAILED;
+        enter(fan->table + fan->entries++, outlet->name, fan->memory + fan->used, size, run->largest + fan->apart);
+        fan->used += size;
+    }
+    return count_burst(fan, lane, epoch, number) ? DONE : FAILED;
+}
+
+static PyObject *fan_out_to(Fan *fan, PyObject *data, PyObject *parts, PyObject *runs, PyObject *downs)
+{
+    if (!srtp_protect || !PyList_Check(fan->entered) || !PyBytes_Check(data) || !PyList_Check(parts) ||
+        !PyList_Check(runs) || !(PyTuple_Check(downs) || PyList_Check(downs)))
+        return bad("nothing to send, to nobody, or nothing to encrypt it with");
+    if (fan->used < 0 || fan->used > fan->memory_size || fan->entries < 0 || fan->entries > fan->table_size ||
+        fan->entries != PyList_GET_SIZE(fan->entered) || fan->apart < 0 || fan->apart > TRAILER_BYTES)
+        return bad("more is used than there is");
+    fan->data = (const uint8_t *)PyBytes_AS_STRING(data);
+    fan->size = PyBytes_GET_SIZE(data);
+    Py_ssize_t before = fan->entries;
+    PyObject *others = take_burst(fan, parts, runs) ? PyList_New(0) : NULL;
+    for (Py_ssize_t index = 0; others && index < PySequence_Fast_GET_SIZE(downs); index++) {
+        PyObject *down = PySequence_Fast_GET_ITEM(downs, index);
+        Py_INCREF(down);
+        PyObject *lane = PyObject_GetAttr(down, of_forwarder);
+        int done = lane && PyObject_TypeCheck(lane, &LaneType) ? send_on(fan, (Lane *)lane) : LEFT_TO_PYTHON;
+        Py_XDECREF(lane);
+        if (done == LEFT_TO_PYTHON) {
+            PyErr_Clear(); /* Python runs into it once more, and counts it */
+            done = PyList_Append(others, down) ? FAILED : DONE;
+        }
+        Py_DECREF(down);
+        if (done == FAILED)
+            Py_CLEAR(others);
+    }
+    Py_XDECREF(fan->pictures);
+    if (others)
+        return Py_BuildValue("(nnN)", fan->used, fan->entries, others);
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    if (PyList_SetSlice(fan->entered, before, PyList_GET_SIZE(fan->entered), NULL)) /* nothing was entered, then */
+        PyErr_Clear();
+    PyErr_Restore(type, value, trace);
+    return NULL;
+}
+
+PyDoc_STRVAR(fan_out_doc,
+"fan_out(table, view, used, entries, entered, downs, burst, data, apart, parts, runs, upstream, first_sequence, newest,\n"
+"newest_sequence, is_picture, is_red, octets, now, furthest): see FanOut._send. How far the view is used then, how many\n"
+"entries the table has, and the list of those that are left to Python.");
+
+static PyObject *fan_out(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    Py_buffer table, memory;
+    Fan fan = {0};
+    if (!has_arguments(count, 20))
+        return NULL;
+    fan.used = PyLong_AsSsize_t(args[2]);
+    fan.entries = PyLong_AsSsize_t(args[3]);
+    fan.apart = PyLong_AsLong(args[8]);
+    fan.first_sequence = PyLong_AsLongLong(args[12]);
+    fan.newest_sequence = PyLong_AsLongLong(args[14]);
+    fan.is_picture = PyObject_IsTrue(args[15]);
+    fan.is_red = PyObject_IsTrue(args[16]);
+    fan.octets = PyLong_AsLongLong(args[17]);
+    fan.now = PyFloat_AsDouble(args[18]);
+    fan.furthest = PyLong_AsLongLong(args[19]);
+    if (PyErr_Occurred())
+        return NULL;
+    PyObject *downs = args[5];
+    fan.entered = args[4], fan.burst = args[6], fan.upstream = args[11], fan.newest = args[13], fan.now_object = args[18];
+    /* Attributes are read on the way, which may run anything: these can't be let go of meanwhile. */
+    if (PyObject_GetBuffer(args[0], &table, PyBUF_WRITABLE))
+        return NULL;
+    if (PyObject_GetBuffer(args[1], &memory, PyBUF_WRITABLE)) {
+        PyBuffer_Release(&table);
+        return NULL;
+    }
+    fan.table = table.buf, fan.table_size = table.len / (Py_ssize_t)sizeof(struct mmsghdr);
+    fan.memory = memory.buf, fan.memory_size = memory.len;
+    PyObject *found = fan_out_to(&fan, args[7], args[9], args[10], downs);
+    PyBuffer_Release(&table);
+    PyBuffer_Release(&memory);
+    return found;
+}
+
+/* ---- Taking in. */
+
 PyDoc_STRVAR(receive_doc,
-"receive(descriptor, messages, pristine, used, memory, names, control, apart, is_ip6): read what there is, without\n"
-"waiting. A list of (size, first, second, ssrc, key, waited_seconds), see Slot; used: how many messages to renew.");
+"receive(descriptor, messages, pristine, used, memory, names, control, apart, is_ip6, slots, by_key): see\n"
+"Inbox.read_grouped. used: how many messages to renew. How many datagrams came, the groups, and how many those hold.");
 
 static PyObject *key_of(const uint8_t *name, int is_ip6)
 {
@@ -225,13 +783,43 @@ static double waited_seconds(const uint8_t *control, const struct timespec *now)
     return waited > 0 && waited < 1000000000 ? (double)waited / 1e9 : 0.0;
 }
 
+/* The first of `slots`, as far as they are SRTP of somebody in `by_key`, as (who, their slots one behind the other). */
+static PyObject *group(PyObject *slots, int came, PyObject *by_key, long apart, int *grouped)
+{
+    PyObject *groups = PyList_New(0), *before = NULL, *together = NULL;
+    for (*grouped = 0; groups && *grouped < came; ++*grouped) {
+        Slot *slot = (Slot *)PyList_GET_ITEM(slots, *grouped);
+        if (slot->size <= 0 || slot->size >= apart || slot->first < 128 || slot->first >= 192)
+            break;
+        PyObject *receiver = PyDict_GetItemWithError(by_key, slot->key);
+        if (!receiver)
+            break;
+        if (receiver != before) {
+            together = PyList_New(0);
+            PyObject *pair = together ? PyTuple_Pack(2, receiver, together) : NULL;
+            int is_lost = !pair || PyList_Append(groups, pair);
+            Py_XDECREF(pair);
+            Py_XDECREF(together); /* the pair has it */
+            if (is_lost)
+                Py_CLEAR(groups);
+            before = receiver;
+        }
+        if (groups && PyList_Append(together, (PyObject *)slot))
+            Py_CLEAR(groups);
+    }
+    if (groups && PyErr_Occurred())
+        Py_CLEAR(groups);
+    return groups;
+}
+
 static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     Py_ssize_t messages_size, memory_size, names_size, control_size;
-    if (!has_arguments(count, 9))
+    if (!has_arguments(count, 11))
         return NULL;
     int descriptor = (int)PyLong_AsLong(args[0]), is_ip6 = PyObject_IsTrue(args[8]);
     long used = PyLong_AsLong(args[3]), apart = PyLong_AsLong(args[7]);
+    PyObject *slots = args[9], *by_key = args[10];
     if (PyErr_Occurred())
         return NULL;
     uint8_t *messages = bytes_of(args[1], &messages_size), *memory = bytes_of(args[4], &memory_size);
@@ -241,63 +829,45 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
     long size = (long)(messages_size / (Py_ssize_t)sizeof(struct mmsghdr));
     if (!PyBytes_Check(args[2]) || PyBytes_GET_SIZE(args[2]) != messages_size || used < 0 || used > size ||
         size < 1 || apart < HEADER_BYTES || apart > memory_size / size || names_size < size * NAME_BYTES ||
-        control_size < size * CONTROL_BYTES)
+        control_size < size * CONTROL_BYTES || !PyList_Check(slots) || PyList_GET_SIZE(slots) != size ||
+        !PyDict_Check(by_key))
         return bad("the tables do not fit together");
+    for (long index = 0; index < size; index++)
+        if (!Py_IS_TYPE(PyList_GET_ITEM(slots, index), &SlotType))
+            return bad("a slot is none");
     struct mmsghdr *table = (struct mmsghdr *)messages;
     memcpy(table, PyBytes_AS_STRING(args[2]), (size_t)used * sizeof *table); /* the kernel writes its lengths over ours */
-    int came = recvmmsg(descriptor, table, (unsigned int)size, MSG_DONTWAIT, NULL);
-    PyObject *found = PyList_New(came > 0 ? came : 0);
-    if (came <= 0 || !found)
-        return found;
+    int came = recvmmsg(descriptor, table, (unsigned int)size, MSG_DONTWAIT, NULL), grouped = 0;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     for (int index = 0; index < came; index++) {
         const uint8_t *datagram = memory + index * apart;
-        PyObject *one = PyTuple_New(6);
+        Slot *slot = (Slot *)PyList_GET_ITEM(slots, index);
         PyObject *key = key_of(names + index * NAME_BYTES, is_ip6);
-        if (!one || !key) {
-            Py_XDECREF(one);
-            Py_XDECREF(key);
-            Py_DECREF(found);
+        if (!key)
             return NULL;
-        }
-        PyTuple_SET_ITEM(one, 0, PyLong_FromLong((long)table[index].msg_len));
-        PyTuple_SET_ITEM(one, 1, PyLong_FromLong(datagram[0]));
-        PyTuple_SET_ITEM(one, 2, PyLong_FromLong(datagram[1]));
-        PyTuple_SET_ITEM(one, 3, PyLong_FromUnsignedLong(get32(datagram + 8)));
-        PyTuple_SET_ITEM(one, 4, key);
-        PyTuple_SET_ITEM(one, 5, PyFloat_FromDouble(waited_seconds(control + index * CONTROL_BYTES, &now)));
-        PyList_SET_ITEM(found, index, one);
+        Py_XSETREF(slot->key, key);
+        slot->size = table[index].msg_len;
+        slot->first = datagram[0];
+        slot->second = datagram[1];
+        slot->ssrc = get32(datagram + 8);
+        slot->waited_seconds = waited_seconds(control + index * CONTROL_BYTES, &now);
     }
-    if (PyErr_Occurred()) {
-        Py_DECREF(found);
-        return NULL;
-    }
-    return found;
+    PyObject *groups = group(slots, came, by_key, apart, &grouped);
+    return groups ? Py_BuildValue("(iNi)", came > 0 ? came : 0, groups, grouped) : NULL;
 }
 
 /* Write `runs` of the outbox into its table of messages, see Outbox._fill. Where not all fits, 0 with an exception. */
-static int fill(struct mmsghdr *message, uint8_t *memory, Py_ssize_t memory_size, PyObject *runs)
+static int fill(struct mmsghdr *message, uint8_t *memory, Py_ssize_t memory_size, PyObject *runs, Py_ssize_t size)
 {
-    static PyObject *of_name;
-    if (!of_name && !(of_name = PyUnicode_InternFromString("name")))
-        return 0;
-    for (Py_ssize_t index = 0; index < PyList_GET_SIZE(runs); index++, message++) {
+    for (Py_ssize_t index = 0; index < size; index++, message++) {
         PyObject *run = PyList_GET_ITEM(runs, index);
         if (!has_numbers(run, 4, 1, 3)) {
             bad("a run is not a tuple of four with three numbers");
             return 0;
         }
-        PyObject *name = PyObject_GetAttr(PyTuple_GET_ITEM(run, 0), of_name);
-        if (!name)
-            return 0;
-        Py_DECREF(name); /* its destination has it, and the run has that */
-        if (!PyBytes_Check(name) || PyBytes_GET_SIZE(name) > (Py_ssize_t)sizeof(struct sockaddr_in6)) {
-            bad("a destination has no name");
-            return 0;
-        }
         Py_ssize_t start = PyLong_AsSsize_t(PyTuple_GET_ITEM(run, 1));
-        Py_ssize_t size = PyLong_AsSsize_t(PyTuple_GET_ITEM(run, 2));
+        Py_ssize_t length = PyLong_AsSsize_t(PyTuple_GET_ITEM(run, 2));
         long datagram = PyLong_AsLong(PyTuple_GET_ITEM(run, 3));
         if (PyErr_Occurred())
             return 0;
@@ -305,42 +875,46 @@ static int fill(struct mmsghdr *message, uint8_t *memory, Py_ssize_t memory_size
             bad("larger than a datagram");
             return 0;
         }
-        uint16_t segment = (uint16_t)datagram;
-        if (start < 0 || size < 0 || start > memory_size || size > memory_size - start) {
+        if (start < 0 || length < 0 || start > memory_size || length > memory_size - start) {
             bad("a run lies outside of the outbox");
             return 0;
         }
-        message->msg_hdr.msg_name = PyBytes_AS_STRING(name);
-        message->msg_hdr.msg_namelen = (socklen_t)PyBytes_GET_SIZE(name);
-        message->msg_hdr.msg_iov[0].iov_base = memory + start;
-        message->msg_hdr.msg_iov[0].iov_len = (size_t)size;
-        message->msg_hdr.msg_controllen = size > datagram ? CMSG_SPACE(sizeof segment) : 0;
-        memcpy((uint8_t *)message->msg_hdr.msg_control + SEGMENT_AT, &segment, sizeof segment);
+        PyObject *name = name_of(PyTuple_GET_ITEM(run, 0));
+        if (!name)
+            return 0;
+        Py_DECREF(name); /* its destination has it, and the run has that */
+        if (PyList_GET_SIZE(runs) != size) {
+            bad("runs change while they are written");
+            return 0;
+        }
+        enter(message, name, memory + start, length, datagram);
     }
     return 1;
 }
 
 PyDoc_STRVAR(send_doc,
-"send(descriptor, messages, memory, runs): see Outbox._send_first.");
+"send(descriptor, messages, memory, entries, runs): see Outbox._send_first. `fan_out` has written the first `entries`.");
 
 static PyObject *send_runs(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     Py_ssize_t messages_size, memory_size;
-    if (!has_arguments(count, 4))
+    if (!has_arguments(count, 5))
         return NULL;
     int descriptor = (int)PyLong_AsLong(args[0]);
+    Py_ssize_t entries = PyLong_AsSsize_t(args[3]);
     if (PyErr_Occurred())
         return NULL;
     uint8_t *messages = bytes_of(args[1], &messages_size), *memory = bytes_of(args[2], &memory_size);
-    PyObject *runs = args[3];
+    PyObject *runs = args[4];
     if (!messages || !memory)
         return NULL;
-    if (!PyList_Check(runs) || PyList_GET_SIZE(runs) * (Py_ssize_t)sizeof(struct mmsghdr) > messages_size)
+    Py_ssize_t most = messages_size / (Py_ssize_t)sizeof(struct mmsghdr), size = PyList_Check(runs) ? PyList_GET_SIZE(runs) : -1;
+    if (size < 0 || entries < 0 || entries > most || size > most - entries)
         return bad("more runs than there are messages");
     struct mmsghdr *table = (struct mmsghdr *)messages;
-    if (!fill(table, memory, memory_size, runs))
+    if (!fill(table + entries, memory, memory_size, runs, size))
         return NULL;
-    int sent = sendmmsg(descriptor, table, (unsigned int)PyList_GET_SIZE(runs), MSG_DONTWAIT);
+    int sent = sendmmsg(descriptor, table, (unsigned int)(entries + size), MSG_DONTWAIT);
     return PyLong_FromLong(sent > 0 ? sent : -errno);
 }
 
@@ -425,9 +999,11 @@ static PyObject *open_packet(PyObject *module, PyObject *const *args, Py_ssize_t
     if (!has_arguments(count, 5))
         return NULL;
     void *context = PyLong_AsVoidPtr(args[0]);
-    uint8_t *packet = bytes_of(args[1], &room);
     long size = PyLong_AsLong(args[2]), sequence_id = PyLong_AsLong(args[3]), level_id = PyLong_AsLong(args[4]);
-    if (!packet || PyErr_Occurred())
+    if (PyErr_Occurred())
+        return NULL;
+    uint8_t *packet = bytes_of(args[1], &room);
+    if (!packet)
         return NULL;
     if (!context || !srtp_unprotect || size < HEADER_BYTES || size > room)
         return bad("no such packet, or nothing to decrypt it with");
@@ -446,10 +1022,12 @@ static PyObject *canonical(PyObject *module, PyObject *const *args, Py_ssize_t c
     Py_ssize_t room;
     if (!has_arguments(count, 6))
         return NULL;
-    const uint8_t *packet = bytes_of(args[0], &room);
     Py_ssize_t start = PyLong_AsSsize_t(args[1]), end = PyLong_AsSsize_t(args[2]);
     long second = PyLong_AsLong(args[3]), level = PyLong_AsLong(args[5]);
-    if (!packet || PyErr_Occurred())
+    if (PyErr_Occurred())
+        return NULL;
+    const uint8_t *packet = bytes_of(args[0], &room);
+    if (!packet)
         return NULL;
     if (start < 0 || end < start || end > room || !PyBytes_Check(args[4]) || PyBytes_GET_SIZE(args[4]) != 3)
         return bad("no such payload, or no time of sending");
@@ -475,7 +1053,7 @@ static PyObject *canonical(PyObject *module, PyObject *const *args, Py_ssize_t c
 
 static PyMethodDef functions[] = {
     {"bind", (PyCFunction)(void (*)(void))bind_srtp, METH_FASTCALL, bind_doc},
-    {"write", (PyCFunction)(void (*)(void))write_burst, METH_FASTCALL, write_doc},
+    {"fan_out", (PyCFunction)(void (*)(void))fan_out, METH_FASTCALL, fan_out_doc},
     {"receive", (PyCFunction)(void (*)(void))receive, METH_FASTCALL, receive_doc},
     {"send", (PyCFunction)(void (*)(void))send_runs, METH_FASTCALL, send_doc},
     {"open", (PyCFunction)(void (*)(void))open_packet, METH_FASTCALL, open_doc},
@@ -492,5 +1070,9 @@ PyMODINIT_FUNC PyInit_inner(void)
 {
     _Static_assert(sizeof(struct mmsghdr) == 64 && sizeof(struct sockaddr_in6) <= NAME_BYTES, "see datagrams.py");
     _Static_assert(CMSG_LEN(0) == SEGMENT_AT && CMSG_LEN(sizeof(struct timespec)) <= CONTROL_BYTES, "see datagrams.py");
-    return PyModule_Create(&definition);
+    PyObject *module = intern_names() ? PyModule_Create(&definition) : NULL;
+    if (module && (PyModule_AddType(module, &SlotType) || PyModule_AddType(module, &EpochType) ||
+                   PyModule_AddType(module, &OutletType) || PyModule_AddType(module, &LaneType)))
+        Py_CLEAR(module);
+    return module;
 }

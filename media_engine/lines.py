@@ -51,7 +51,7 @@ class Lines(Link):
         self.offer_id = 0
         self.in_flight: tuple[TrackKey | None, ...] | None = None
         self.way = Way()
-        self.pace = Pace()
+        self.outlet.pace = self.pace = Pace()
         self.redundancy = Redundancy()
         self.tiles: Mapping[TrackKey, int] | None = None
         """Height in device pixels of each picture shown, most important first; None before the client has said."""
@@ -143,8 +143,7 @@ class Lines(Link):
         self._by_ssrc.pop(down.ssrc, None)
         if self.srtp is not None:
             self.srtp.retire((down.ssrc, down.rtx_ssrc))
-        down.ssrc, down.rtx_ssrc = self._new_ssrcs()
-        down.renumber()
+        down.renumber(*self._new_ssrcs())
         self._by_ssrc[down.ssrc] = down
 
     def _new_ssrcs(self) -> tuple[int, int]:
@@ -230,7 +229,7 @@ class Lines(Link):
     def _number(self, down: DownTrack, section: sdp.Section) -> None:
         """Have the packets of `down` counted, if the client says which of them came."""
         counts = [sdp_write.counts(section, codec) for codec in sdp_write.accepted_codecs(section)]
-        down.numbered = self.way.numbered if counts and all(counts) else None
+        down.forwarder.numbered = self.way.numbered if counts and all(counts) else None
 
     @staticmethod
     def _agrees(section: sdp.Section, down: DownTrack) -> bool:
@@ -269,8 +268,8 @@ class Lines(Link):
 
 def _counted(down: DownTrack) -> dict[str, int]:
     return {
-        "packets_out": down.packets,
-        "octets_out": down.octets,
+        "packets_out": down.forwarder.packets,
+        "octets_out": down.forwarder.octets,
         "retransmitted": down.retransmitted,
         "nacks_in": down.nacks,
         "key_frames_asked_in": down.key_frames_asked,

@@ -12,9 +12,9 @@ from typing import Final, Protocol
 
 from media_engine import rtcp
 from media_engine.allowance import Allowance
-from media_engine.datagrams import Slot
 from media_engine.events import TransportName, TransportStateName
 from media_engine.ice import IceTransport
+from media_engine.records import Slot
 from media_engine.sdp_write import LocalTransport
 from media_engine.srtp import SrtpPair
 from media_engine.transport import RtpTransport
@@ -58,7 +58,7 @@ class Link:
         self._retired = wiring.retired
         self.ice = IceTransport(wiring.mux.send, wiring.clock(), config.consent_timeout_seconds)
         self.dtls = RtpTransport(self.ice, self._on_dtls)
-        self.srtp: SrtpPair | None = None
+        self.outlet = self.ice.outlet
         self.fingerprints: tuple[tuple[str, str], ...] = ()
         self.state: TransportStateName | None = None
         self.ssrc = secrets.randbits(32) or 1
@@ -77,6 +77,11 @@ class Link:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state}>"
+
+    @property
+    def srtp(self) -> SrtpPair | None:
+        """How what comes and goes is encrypted; None before and after it is."""
+        return self.outlet.srtp
 
     @property
     def session(self) -> object:
@@ -233,7 +238,7 @@ class Link:
             return
         self.dtls.say_goodbye()
         self._retired.update(self.counted())
-        self.srtp = None
+        self.outlet.srtp = None
         self.ice.close()
         self._mux.forget(self)
         self._set_state("closed")
@@ -246,7 +251,7 @@ class Link:
 
     def _on_dtls(self, state: str) -> None:
         if state == "connected" and not self.ice.closed:
-            self.srtp = self.dtls.srtp
+            self.outlet.srtp = self.dtls.srtp
             self.ice.prove()
             self._set_state("connected")
         elif state == "closed":

@@ -15,10 +15,11 @@ from typing import Final, Protocol
 from media_engine import stun
 from media_engine.allowance import Allowance
 from media_engine.config import EngineConfig
-from media_engine.datagrams import Address, Inbox, Outbox, Slot, StreamAddress
+from media_engine.datagrams import Address, Inbox, Outbox, StreamAddress
 from media_engine.figures import Waits
 from media_engine.ice import IceTransport
 from media_engine.native import DATAGRAM_BYTES
+from media_engine.records import Slot
 from media_engine.return_check import ReturnChecks
 from media_engine.streams import Streams
 
@@ -164,7 +165,8 @@ class UdpMux:
 
     def take_frame(self, slot: Slot) -> bool:
         """A datagram that has come over TCP: as those that come over UDP. Whether its source is a transport's now."""
-        receiver = self._by_address.get(slot.source)
+        source = slot.sources.source(slot.number)
+        receiver = self._by_address.get(source)
         first = slot.first
         if receiver is not None and 128 <= first < 192:
             self._pass_on(receiver, [slot], self._clock())
@@ -172,7 +174,7 @@ class UdpMux:
             self.dropped["stranger"] += 1
         else:
             self._on_other(slot, receiver, self._clock())
-        return slot.source in self._by_address
+        return source in self._by_address
 
     def after_frames(self) -> None:
         """What came over TCP together goes on together."""
@@ -203,11 +205,20 @@ class UdpMux:
 
     def _read_batch(self) -> int:
         """Read and pass on at most one batch of datagrams, as runs of one sender's; how many there were."""
-        by_key, slots = self._by_key, self._inbox.read()
+        by_key = self._by_key
+        slots, groups, grouped = self._inbox.read_grouped(by_key)
         if not slots:
             return 0
         now = self._clock()
         self.waits.note(slots[0].waited_seconds)
+        for receiver, media in groups:
+            self._pass_on(receiver, media, now)
+        if grouped < len(slots):
+            self._sort(slots[grouped:], by_key, now)
+        return len(slots)
+
+    def _sort(self, slots: Sequence[Slot], by_key: dict[object, DatagramReceiver], now: float) -> None:
+        """Pass on datagrams of all kinds."""
         sender: DatagramReceiver | None = None
         media: list[Slot] = []
         for slot in slots:
@@ -232,7 +243,6 @@ class UdpMux:
                 self._on_other(slot, receiver, now)
         if sender is not None:
             self._pass_on(sender, media, now)
-        return len(slots)
 
     def _pass_on(self, receiver: DatagramReceiver, slots: list[Slot], now: float) -> None:
         try:
@@ -248,7 +258,7 @@ class UdpMux:
                 if receiver is not None and 20 <= first < 64:
                     receiver.on_dtls(bytes(slot.view[: slot.size]))
             elif receiver.may_check() if receiver is not None else self._strangers.take():
-                self._on_stun(bytes(slot.view[: slot.size]), slot.source, now)
+                self._on_stun(bytes(slot.view[: slot.size]), slot.sources.source(slot.number), now)
             else:
                 self.dropped["stun_rate"] += 1
         except Exception:  # noqa: BLE001

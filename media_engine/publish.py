@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from media_engine import native, red, rtcp, sdp_write
-from media_engine.datagrams import Slot
 from media_engine.fanout import absolute_send_time
 from media_engine.feedback import FeedbackRecorder
 from media_engine.packet_cache import Packet
 from media_engine.publish_lines import PublishLines, PublishOwner
+from media_engine.records import Slot
 from media_engine.rtp import PacketReader, decode_extensions
 from media_engine.srtp import SrtpPair
 from media_engine.tracks import UpTrack

@@ -49,8 +49,8 @@ def peer_report(links: list[Link], unix_ms: Callable[[float], float], now: float
 def _transport(link: Link, unix_ms: Callable[[float], float]) -> Iterator[Report]:
     name, state = f"T-{link.name}", link.state
     downs = link.downs if isinstance(link, SubscribeLink) else []
-    media = sum(down.packets + down.retransmitted for down in downs)
-    octets = sum(down.octets + down.retransmitted_octets for down in downs) + _HEADER_BYTES * media
+    media = sum(down.forwarder.packets + down.retransmitted for down in downs)
+    octets = sum(down.forwarder.octets + down.retransmitted_octets for down in downs) + _HEADER_BYTES * media
     pair: Report = {
         "id": f"P-{link.name}",
         "type": "candidate-pair",
@@ -159,9 +159,9 @@ def _outbound(down: DownTrack, link_name: str, unix_ms: Callable[[float], float]
         "transportId": f"T-{link_name}",
         "codecId": f"C-{link_name}-{down.codec}",
         "active": down.up is not None and down.forwarder.epoch is not None,
-        "packetsSent": down.packets + down.retransmitted,
-        "bytesSent": down.octets + down.retransmitted_octets,
-        "headerBytesSent": _HEADER_BYTES * (down.packets + down.retransmitted),
+        "packetsSent": down.forwarder.packets + down.retransmitted,
+        "bytesSent": down.forwarder.octets + down.retransmitted_octets,
+        "headerBytesSent": _HEADER_BYTES * (down.forwarder.packets + down.retransmitted),
         "retransmittedPacketsSent": down.retransmitted,
         "retransmittedBytesSent": down.retransmitted_octets,
         "nackCount": down.nacks,
@@ -207,7 +207,7 @@ def peer_packets(peer: Peer) -> dict[str, int]:
     downs = peer.subscribe.downs if peer.subscribe is not None else []
     return {
         "packets_in": peer.publish.packets_in if peer.publish is not None else 0,
-        "packets_out": sum(down.packets for down in downs),
+        "packets_out": sum(down.forwarder.packets for down in downs),
     }
 
 
@@ -243,8 +243,8 @@ def peer_counts(peer: Peer, is_unheard: Callable[[UpTrack], bool]) -> dict[str, 
                 "publisher": down.key[0],
                 "source": down.key[1].value,
                 "flows": down.up is not None,
-                "packets": down.packets,
-                "octets": down.octets,
+                "packets": down.forwarder.packets,
+                "octets": down.forwarder.octets,
                 "retransmitted": down.retransmitted,
             }
             for down in (subscribe.downs if subscribe is not None else ())

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from media_engine.config import EngineConfig
-from media_engine.datagrams import HEAD, Slot, StreamAddress
+from media_engine.datagrams import HEAD, StreamAddress
 from media_engine.native import DATAGRAM_BYTES, Memory
+from media_engine.records import Slot
 from media_engine.srtp import TRAILER_BYTES
 
 _FRAMES_A_TURN = 64
@@ -49,33 +50,13 @@ class FrameOwner(Protocol):
     """What takes the frames."""
 
     def take_frame(self, slot: Slot) -> bool:
-        """A frame has come from `slot.source`. Whether that address is some transport's now."""
+        """A frame has come. Whether its source is some transport's address now."""
 
     def after_frames(self) -> None:
         """Everything that had come together has been taken."""
 
     def lose_stream(self, address: StreamAddress) -> None:
         """The connection is gone."""
-
-
-class FrameSlot(Slot):
-    """The place in which one frame after the other lies while it is taken."""
-
-    __slots__ = ("address",)
-
-    def __init__(self) -> None:
-        memory = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
-        self.view, self.place, self.size, self.number = memory.view, memory.place, 0, -1
-        self.first = self.second = self.ssrc = 0
-        self.key = None
-        self.waited_seconds = 0.0  # unknown: TCP keeps what has come until what was lost before it has come as well
-        self.address: StreamAddress | None = None
-
-    @property
-    def source(self) -> StreamAddress:
-        """Whose connection it came on."""
-        assert self.address is not None  # noqa: S101 - set with every frame
-        return self.address
 
 
 class Stream(asyncio.Protocol):
@@ -201,7 +182,10 @@ class Streams:
         self.clock = clock
         self.most_unsent = config.max_unsent_tcp_bytes
         self._server: asyncio.Server | None = None
-        self._slot = FrameSlot()
+        memory = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
+        self._slot = Slot(self, 0, memory.view, memory.place)
+        self._source: StreamAddress | None = None
+        """Whose frame is being taken."""
         self._open: set[Stream] = set()
         self._unproven: dict[Stream, None] = {}
         self.port = 0
@@ -262,13 +246,18 @@ class Streams:
         if not frame:
             return stream.may_go_on(False) or self._give_up(stream)
         slot = self._slot
-        slot.address, slot.size = stream.address, len(frame)
+        self._source, slot.size = stream.address, len(frame)
         slot.view[: slot.size] = frame
         slot.first, slot.second, slot.ssrc = HEAD.unpack_from(slot.view)
         is_proven = self.owner.take_frame(slot)
         if stream in self._open and not stream.may_go_on(is_proven):
             return self._give_up(stream)
         return stream in self._open
+
+    def source(self, number: int) -> StreamAddress:
+        """Whose connection the frame in the slot came on."""
+        assert self._source is not None  # noqa: S101 - set with every frame
+        return self._source
 
     def _give_up(self, stream: Stream) -> bool:
         self.dropped["tcp_unproven"] += 1

@@ -121,16 +121,17 @@ class SubscribeLink(Lines):
         """Sender reports for the m-lines that have a new one, or have begun: the publisher's clock, our numbers."""
         compound = []
         for down in self.downs:
-            up, epoch = down.up, down.forwarder.epoch
-            if not down.wants_report or up is None or epoch is None or up.sender_report is None or not down.packets:
+            up, lane = down.up, down.forwarder
+            epoch = lane.epoch
+            if not down.wants_report or up is None or epoch is None or up.sender_report is None or not lane.packets:
                 continue
             down.wants_report = False
             report = up.sender_report
             if epoch.upstream is not up.log:
                 continue
             rtp_time = report.rtp_time + epoch.timestamp_offset
-            compound.append(rtcp.sender_report(down.ssrc, report.ntp_time, rtp_time, down.packets, down.octets))
-            compound.append(rtcp.source_description(down.ssrc, up.key[0]))
+            compound.append(rtcp.sender_report(lane.ssrc, report.ntp_time, rtp_time, lane.packets, lane.octets))
+            compound.append(rtcp.source_description(lane.ssrc, up.key[0]))
             _note_report(down.reports_sent, report.ntp_time >> 16 & 0xFFFFFFFF, now)
             if len(compound) >= 16:
                 self.send_rtcp(b"".join(compound))
@@ -186,7 +187,7 @@ class SubscribeLink(Lines):
     def _measure(self, now: float) -> None:
         seconds = now - self._measured_at
         if seconds >= _MEASURE_SECONDS:
-            octets = sum(down.octets for down in self.downs)
+            octets = sum(down.forwarder.octets for down in self.downs)
             again = sum(down.retransmitted_octets for down in self.downs)
             self._media = max(0.0, 8 * (octets - self._sent_octets) / seconds)
             self.downlink.on_sent(self._media + max(0.0, 8 * (again - self._sent_again) / seconds), now)
@@ -198,7 +199,7 @@ class SubscribeLink(Lines):
 
     def _hold_pictures(self, now: float) -> None:
         """Have pictures shown later where what is lost of them takes long to come again."""
-        shown, asked = sum(down.packets for down in self.downs if down.video), self._asked
+        shown, asked = sum(down.forwarder.packets for down in self.downs if down.video), self._asked
         if shown >= self._shown + _LEAST_REPORTED:
             fraction = (asked - self._asked_before) / (shown - self._shown)
             self.waiting.on_lost(min(1.0, fraction), self.round_trip_seconds, now)
@@ -207,8 +208,8 @@ class SubscribeLink(Lines):
             self._shown, self._asked_before = shown, asked
         for down in self.downs:
             seconds = self.waiting.seconds + (down.up.waiting.seconds if down.up is not None else 0.0)
-            if down.video and (seconds or down.wait):
-                down.wait = element(seconds)
+            if down.video and (seconds or down.forwarder.wait):
+                down.forwarder.wait = element(seconds)
 
     def tick(self, now: float) -> None:
         """Refill the retransmission allowance and send the reports that are due."""

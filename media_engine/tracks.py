@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from media_engine.codecs import OPUS, VP8
 from media_engine.forwarder import Forwarder
 from media_engine.grants import Source
-from media_engine.numbered import Numbered
 from media_engine.packet_cache import PacketCache
 from media_engine.receive_log import ReceiveLog
 from media_engine.rtcp import ReportBlock, SenderReport
@@ -195,7 +194,7 @@ def _signed(ticks: int) -> int:
 class DownTrack:
     """One m-line of one receiver. Its SSRCs stay while it is active, and are new when it comes back into use.
 
-    Counters are those of the present SSRC: `packets` and the `octets` of their payloads, first time and
+    `forwarder` has its numbers and counts what is sent. The other counters are those of the present SSRC, too: what is
     `retransmitted`; what libsrtp has `refused`; `nacks` and requests for key frames from the receiver. `reported` is
     the receiver's latest report block, `round_trips` are measured with them and with when `reports_sent` were, by the
     middle of their NTP time (RFC 3550, section 6.4.1).
@@ -203,11 +202,8 @@ class DownTrack:
     `up` is the encoding that flows or may begin; `next_up` the one that takes its place at its next key frame. `rank`
     is the index of the encoding that the receiver shall have, smallest first; `allocation.PAUSED` for none. `switched`
     says that one has taken the other's place, which the former's `downs` don't know yet. `takes_red` says that the
-    receiver knows redundancy, `is_red` that it is sent some. `payload_type` is what a
-    receiver that has offered wants its packets to carry; 0 where it is ours. `wait` is the header extension that asks
-    to show its pictures later (`waiting.py`); `doubled` the last sequence number that had its turn to be sent twice;
-    `is_rejected` whether the client has refused the m-line; `numbered` counts its packets, where the receiver says
-    which of them came.
+    receiver knows redundancy, `is_red` that it is sent some. `doubled` is the last sequence
+    number that had its turn to be sent twice; `is_rejected` says whether the client has refused the m-line.
     """
 
     __slots__ = (
@@ -226,10 +222,6 @@ class DownTrack:
         "nacks",
         "negotiated",
         "next_up",
-        "numbered",
-        "octets",
-        "packets",
-        "payload_type",
         "rank",
         "refused",
         "reported",
@@ -242,12 +234,10 @@ class DownTrack:
         "rtx_payload_type",
         "rtx_sequence",
         "rtx_ssrc",
-        "ssrc",
         "switched",
         "takes_red",
         "up",
         "video",
-        "wait",
         "wants_report",
     )
 
@@ -256,22 +246,21 @@ class DownTrack:
         self.mid = mid
         self.kind = kind
         self.video = kind == "video"
-        self.ssrc = ssrc
+        self.forwarder = Forwarder(VIDEO_CLOCK_RATE if self.video else AUDIO_CLOCK_RATE)
+        self.forwarder.outlet, self.forwarder.ssrc = link.outlet, ssrc
         self.rtx_ssrc = rtx_ssrc
         self.codec = VP8 if self.video else OPUS
         self.rtx_payload_type = RTX_PAYLOAD_TYPES[self.codec]
-        self.payload_type = 0
-        self.wait: bytes | None = None
-        self.numbered: Numbered | None = None
         self.key: TrackKey | None = None
         self.negotiated: TrackKey | None = None
         self.freed = True
-        self.is_rejected = self.takes_red = self.is_red = False
+        self.is_rejected = self.takes_red = False
+        self.is_red: bool = False
         self.up: UpTrack | None = None
         self.next_up: UpTrack | None = None
         self.switched = False
         self.rank = 0
-        self.renumber()
+        self._count_anew()
 
     def __repr__(self) -> str:
         state = "forwarding" if self.up and self.forwarder.epoch else "waiting" if self.up else "idle"
@@ -281,12 +270,21 @@ class DownTrack:
         """Carry this codec, under our payload types."""
         self.codec, self.rtx_payload_type = codec, RTX_PAYLOAD_TYPES[codec]
 
-    def renumber(self) -> None:
-        """Count from a new start, as a new SSRC has to."""
-        self.forwarder = Forwarder(VIDEO_CLOCK_RATE if self.video else AUDIO_CLOCK_RATE)
+    @property
+    def ssrc(self) -> int:
+        """The SSRC of its packets; retransmissions have one of their own."""
+        return self.forwarder.ssrc
+
+    def renumber(self, ssrc: int, rtx_ssrc: int) -> None:
+        """Go by other SSRCs, and count from a new start."""
+        self.forwarder.ssrc, self.rtx_ssrc = ssrc, rtx_ssrc
+        self.forwarder.restart()
+        self._count_anew()
+
+    def _count_anew(self) -> None:
         self.doubled = self.forwarder.last_sequence
         self.rtx_sequence = random.randrange(0x8000)  # noqa: S311 - not a secret
-        self.packets = self.octets = self.refused = self.retransmitted = self.retransmitted_octets = 0
+        self.refused = self.retransmitted = self.retransmitted_octets = 0
         self.nacks = self.key_frames_asked = 0
         self.reported: ReportBlock | None = None
         self.reported_at = 0.0

@@ -68,7 +68,7 @@ class WatchLink(SubscribeLink):
 
     def _speak(self, down: DownTrack, codec: str) -> None:
         down.codec = codec
-        down.payload_type, down.rtx_payload_type = self._payload_types[down][codec]
+        down.forwarder.payload_type, down.rtx_payload_type = self._payload_types[down][codec]
 
     @property
     def needs_offer(self) -> bool:

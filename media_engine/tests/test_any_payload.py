@@ -137,6 +137,7 @@ class OneReceiversTroubleTests(EngineTestCase):
             raise RuntimeError("whatever it may be")
 
         link.srtp.context, link.srtp.seal = 0, broken  # without a context it is not the loop in C that encrypts
+        link.outlet.srtp = link.srtp
         with self.assertNoLogs():
             for number in range(20):
                 anna.send_audio(b"%d" % number)

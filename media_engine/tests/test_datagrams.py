@@ -58,7 +58,7 @@ class InboxTests(SocketCase):
                     self.assertEqual([bytes(slot.view[: slot.size]) for slot in slots], said)
                     for number, slot in enumerate(slots):
                         address = senders[number % 2].getsockname()[:2]
-                        self.assertEqual(slot.source, address)
+                        self.assertEqual(slot.sources.source(slot.number), address)
                         self.assertEqual(slot.key, inbox.key_of(address))
                         self.assertNotEqual(slot.key, inbox.key_of((address[0], 1)))
                     self.assertEqual(len(inbox.read()), 0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import importlib.util
+import math
 import random
 import shutil
 import socket
@@ -25,24 +28,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import media_engine
-from media_engine import datagrams, native, publish, rtp, sdp_write, writing
+from media_engine import datagrams, fanout, native, publish, rtp, sdp_write
 from media_engine.burst import Burst
 from media_engine.codecs import OPUS, VP8
-from media_engine.datagrams import MANY, Destination, Inbox, Outbox
-from media_engine.forwarder import Epoch
+from media_engine.datagrams import MANY, Destination, Inbox, Outbox, StreamAddress
+from media_engine.fanout import FanOut
+from media_engine.forwarder import Forwarder
 from media_engine.native import DATAGRAM_BYTES
 from media_engine.numbered import Numbered
+from media_engine.pacing import Pace
 from media_engine.packet_cache import Packet
 from media_engine.receive_log import ReceiveLog
+from media_engine.records import Epoch, Lane, Outlet, Slot
 from media_engine.rtp import PacketReader, RtpHeader
 from media_engine.srtp import InPlaceSrtp
 from media_engine.tests.interpreted import interpreted
 from media_engine.tests.parsers import seeds
-from media_engine.tracks import DownTrack
 
-SOURCE = Path(writing.__file__).with_name("inner.c")
+SOURCE = Path(native.__file__).with_name("inner.c")
 INCLUDE = sysconfig.get_path("include")
-FUNCTIONS = ("write", "receive", "send", "open", "outline", "canonical")
+FUNCTIONS = ("fan_out", "receive", "send", "open", "outline", "canonical")
 
 pytestmark = [
     interpreted,
@@ -69,12 +74,6 @@ def inner(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return module
 
 
-@pytest.fixture
-def pair() -> tuple[InPlaceSrtp, InPlaceSrtp]:
-    """Two that encrypt alike."""
-    return sealing(), sealing()
-
-
 def sealing() -> InPlaceSrtp:
     policies = [
         pylibsrtp.Policy(
@@ -96,42 +95,247 @@ def some_burst(chance: random.Random, codec: str) -> Burst:
     return Burst(ReceiveLog(90000, wants_nack=True), packets)
 
 
-def some_receiver(chance: random.Random, burst: Burst) -> tuple[DownTrack, Epoch]:
-    down = DownTrack(None, "0", "video", chance.randrange(1, 1 << 32), 2)  # type: ignore[arg-type]
-    down.payload_type = chance.choice((0, 0, 99))
-    down.wait = chance.choice((None, b"", b"\x52\x00\x10\x00"))
-    if chance.random() < 0.5:
-        down.numbered = Numbered()
-        down.numbered.following = chance.choice((1, 0xFFFE, 0x12345))
-    moves = chance.choice(((0, 0), (3, 0), (0, -5), (-70000, 300)))
-    offset, ticks = chance.choice((0, 5, 1 << 17)), chance.randrange(1 << 32)
-    return down, Epoch(burst.upstream, burst.first_sequence, offset, ticks, *moves)
+class Receiver:
+    """As much of a DownTrack as sending on needs, with the records of Python or of C."""
+
+    def __init__(self, records: Any, seed: int, burst: Burst) -> None:
+        chance = random.Random(seed)
+        self.video, self.up, self.next_up, self.refused = burst.newest.video, None, None, 0
+        self.link = SimpleNamespace(pace=Pace())
+        self.forwarder = lane = self.made(records)
+        lane.ssrc, lane.payload_type = chance.randrange(1, 1 << 32), chance.choice((0, 0, 99))
+        lane.wait = chance.choice((None, b"", b"\x52\x00\x10\x00"))
+        if chance.random() < 0.5:
+            lane.numbered = Numbered()
+            lane.numbered.following = chance.choice((1, 0xFFFE, 0x12345))
+        moves = chance.choice(((0, 0), (3, 0), (0, -5), (-70000, 300)))
+        offset, ticks = chance.choice((0, 5, 1 << 17)), chance.randrange(1 << 32)
+        lane.epoch = records.Epoch(burst.upstream, burst.first_sequence, offset, ticks, *moves)
+        lane.last_sequence = burst.first_sequence + offset + chance.choice((-1, -1, 3, 90))
+        lane.outlet.srtp = sealing()
+        lane.outlet.destination = Destination(chance.choice((("127.0.0.1", 9), ("::1", 10))))
+        lane.outlet.pace = self.link.pace if chance.random() < 0.8 else None
+        self.link.pace.left = chance.choice((math.inf, 1e6, 3000.0))
+        if chance.random() < 0.3:
+            self.spoil(records, chance.randrange(10))
+
+    @staticmethod
+    def made(records: Any) -> Any:
+        """A lane that notes by itself what it has sent, as a Forwarder does."""
+        return type("Noting", (records.Lane,), {"note": Forwarder.note})()
+
+    def spoil(self, records: Any, how: int) -> None:
+        """Make it one that Python has to see to, or nobody."""
+        lane, outlet = self.forwarder, self.forwarder.outlet
+        if how == 0:
+            outlet.srtp = None
+        elif how == 1:
+            outlet.destination = None
+        elif how == 2:
+            lane.epoch = None
+        elif how == 3:
+            lane.epoch.first_sequence += 1
+        elif how == 4:
+            lane.epoch.is_red = True
+        elif how == 5:
+            lane.epoch.upstream = ReceiveLog(90000, wants_nack=True)
+        elif how == 6:
+            lane.last_sequence -= 1 << 15
+        elif how == 7:
+            self.link.pace.left = 3.0
+        elif how == 8:
+            lane.wait = b"\x52\x00\x10"
+        else:
+            outlet.destination = Destination(StreamAddress("127.0.0.1", 9, "a connection"))
+
+    def state(self) -> object:
+        """Everything that sending changes."""
+        lane, pace, epoch = self.forwarder, self.link.pace, self.forwarder.last_epoch
+        numbered = lane.numbered
+        return (
+            *(lane.packets, lane.octets, lane.last_sequence, lane.last_at, epoch and epoch.sequence_offset),
+            *(lane.last_packet and lane.last_packet.sequence, pace.left, pace.is_waiting, self.refused),
+            numbered and (numbered.following, list(numbered.runs)),
+        )
 
 
-def test_bursts_are_written_alike(inner: Any) -> None:
-    chance = random.Random(7)
-    for number in range(400):
+PYTHON = SimpleNamespace(Slot=Slot, Epoch=Epoch, Outlet=Outlet, Lane=Lane)
+
+
+def sent_on(loop: Any, burst: Burst, seeds_: list[int], used: int) -> tuple[list[Any], FanOut, list[Receiver]]:
+    """What `FanOut` makes of a burst for some receivers, with or without the loop in C."""
+    outbox = Outbox({})
+    outbox.used = used
+    fan_out = FanOut(outbox)
+    fan_out._now = 77.5
+    receivers = [Receiver(loop or PYTHON, seed, burst) for seed in seeds_]
+    with patch.object(fanout, "_inner", loop):
+        fan_out._send(burst, receivers)  # type: ignore[arg-type]
+    assert len(outbox.entered) == outbox.entries
+    sent = [
+        (destination.address, length, size, bytes(outbox.view[start : start + length]))
+        for destination, start, length, size in outbox._entered_runs() + outbox.runs
+    ]
+    return sorted(sent, key=repr), fan_out, receivers
+
+
+def test_bursts_are_sent_on_alike(inner: Any) -> None:
+    """To the byte, with the same things counted; and who is not ordinary has what Python gives them."""
+    chance, by_loop, all_sent = random.Random(7), 0, 0
+    for number in range(300):
         burst = some_burst(chance, chance.choice((VP8, OPUS)))
-        down, epoch = some_receiver(chance, burst)
-        written = []
-        for loop in (None, inner):
-            outbox = Outbox({})
-            at = outbox.reserve(burst.size + 2000, len(burst.packets)) + number % 3
-            with patch.object(writing, "_inner", loop):
-                end = writing.write(outbox, at, burst, down, epoch, sealing())
-            assert end == at + burst.size + 16 * len(burst.packets)
-            written.append(bytes(outbox.view[: end + 200]))
-        assert written[0] == written[1], number
+        numbers = [chance.randrange(1 << 30) for _ in range(chance.randrange(9))]
+        first, python, theirs = sent_on(None, burst, numbers, number % 3)
+        second, in_c, ours = sent_on(inner, burst, numbers, number % 3)
+        assert first == second, number
+        assert [one.state() for one in theirs] == [one.state() for one in ours], number
+        assert (python.failures, python._outbox.used) == (in_c.failures, in_c._outbox.used)
+        by_loop, all_sent = by_loop + in_c._outbox.entries, all_sent + len(second)
+    assert by_loop > all_sent * 0.9, "most are sent by the loop in C"
 
 
-def test_what_libsrtp_refuses_is_told_alike(inner: Any, pair: tuple[InPlaceSrtp, InPlaceSrtp]) -> None:
+def test_more_than_fits_at_once_is_sent_in_parts(inner: Any) -> None:
+    """By the loop in C as well, none of them twice; and it is not trusted with finding the room."""
+    burst, sent = some_burst(random.Random(4), VP8), list[int]()
+    outbox = Outbox({})
+    fan_out, receivers = FanOut(outbox), [Receiver(inner, 2, burst) for _ in range(200)]
+    with (
+        patch.object(fanout, "_inner", inner),
+        patch.object(outbox, "_send_all", lambda runs: sent.append(outbox.entries)),
+    ):
+        outbox.runs.append((Destination(("127.0.0.1", 9)), 0, 5, 5))
+        assert not fan_out._send_by_inner_loop(burst, receivers)  # type: ignore[arg-type]
+        outbox.send()
+    assert sum(sent) == 200 * len(burst.runs)
+    assert len(sent) > 2
+    assert {receiver.forwarder.packets for receiver in receivers} == {len(burst.packets)}
+    fan = Fanning(inner)
+    assert fan(view=outbox.view[: fan.burst.size + 100])
+    assert fan(table=outbox.table[: 64 * (len(fan.burst.runs) - 1)])
+
+
+def test_what_libsrtp_refuses_is_told_alike(inner: Any) -> None:
     burst = some_burst(random.Random(1), VP8)
-    down, epoch = some_receiver(random.Random(4), burst)
-    for srtp, loop in zip(pair, (None, inner), strict=True):
-        with patch.object(writing, "_inner", loop):
-            ahead = Epoch(burst.upstream, 0, epoch.sequence_offset + 5000, 0, 0, 0)
-            assert writing.write(Outbox({}), 0, burst, down, ahead, srtp) > 0
-            assert writing.write(Outbox({}), 0, burst, down, epoch, srtp) == 0, "older than libsrtp remembers"
+    told = []
+    for records, loop in ((PYTHON, None), (inner, inner)):
+        receiver, fan_out = Receiver(records, 4, burst), FanOut(Outbox({}))
+        lane, outlet = receiver.forwarder, receiver.forwarder.outlet
+        lane.epoch = records.Epoch(burst.upstream, 0, 5000, 0, 0, 0)
+        lane.last_sequence = burst.newest.sequence + 4999
+        with patch.object(fanout, "_inner", loop):
+            fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+            lane.epoch.sequence_offset = 0
+            fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+        assert receiver.refused == len(burst.packets) > 1, "older than libsrtp remembers"
+        assert outlet.srtp is not None
+        told.append(receiver.state())
+    assert told[0] == told[1]
+
+
+def test_what_was_entered_and_not_sent_is_sent_with_the_others(inner: Any) -> None:
+    """A full socket, or one destination that nothing can be sent to, takes nothing from the others."""
+    burst = some_burst(random.Random(4), OPUS)
+    with (
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as port,
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender,
+    ):
+        port.bind(("127.0.0.1", 0))
+        port.setblocking(False)
+        outbox = Outbox({"send_error": 0, "send_full": 0})
+        outbox.open(sender)
+        fan_out, receivers = FanOut(outbox), [Receiver(inner, 2, burst) for _ in range(3)]
+        for receiver, address in zip(
+            receivers, (port.getsockname(), ("255.255.255.255", 9), port.getsockname()), strict=True
+        ):
+            receiver.forwarder.outlet.destination = Destination(address)
+        with patch.object(fanout, "_inner", inner), patch.object(datagrams, "_inner", inner):
+            fan_out._send(burst, receivers)  # type: ignore[arg-type]
+            assert (outbox.entries, outbox.runs) == (3 * len(burst.runs), [])
+            outbox.send()
+        assert (outbox.entries, outbox.entered, outbox.used) == (0, [], 0)
+        came = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                came.append(port.recv(2048))
+    assert len(came) == 2 * len(burst.packets)
+    assert outbox._dropped == {"send_error": len(burst.packets), "send_full": 0}
+
+
+def test_records_keep_and_let_go(inner: Any) -> None:
+    """They are as those in Python: the same fields, the same ways to be made; cycles through them are found."""
+    for name in ("Slot", "Epoch", "Outlet", "Lane"):
+        python, in_c = getattr(PYTHON, name), getattr(inner, name)
+        fields = {field for field in dir(in_c) if not field.startswith("_")}
+        assert fields == {field for field in dir(python) if not field.startswith("_")}, name
+    for records in (PYTHON, inner):
+        lane = records.Lane()
+        empty = [getattr(lane, name) for name in ("wait", "numbered", "epoch", "last_packet", "last_epoch")]
+        numbers = [getattr(lane, name) for name in ("ssrc", "payload_type", "packets", "octets", "last_sequence")]
+        assert (empty, numbers, lane.last_at) == ([None] * 5, [0] * 5, 0.0)
+        assert (lane.outlet.srtp, lane.outlet.destination, lane.outlet.pace) == (None,) * 3
+        assert type(lane.outlet) is records.Outlet
+        epoch = records.Epoch(lane, 1, 2, 3, -4, 5)
+        assert (epoch.upstream, epoch.is_red, epoch.picture_id_offset) == (lane, False, -4)
+        assert records.Epoch(upstream=None, first_sequence=1 << 62, sequence_offset=0, timestamp_offset=0,
+                             picture_id_offset=0, tl0_offset=0, is_red=True).is_red  # fmt: skip
+    held = Numbered()
+    lane = type("Held", (inner.Lane,), {})()
+    lane.epoch = inner.Epoch(lane, 0, 0, 0, 0, 0)
+    lane.numbered, lane.outlet.pace = held, lane
+    before = sys.getrefcount(held)
+    del lane
+    gc.collect()
+    assert sys.getrefcount(held) == before - 1
+    for wrong in (("ssrc", "1"), ("octets", 1 << 64), ("last_at", None)):
+        with pytest.raises((TypeError, OverflowError)):
+            setattr(inner.Lane(), *wrong)
+    for arguments in ((), (None, 1, 2, 3, 4), (None, 1, 2, 3, 4, "5"), (None, 1 << 64, 2, 3, 4, 5)):
+        with pytest.raises((TypeError, OverflowError)):
+            inner.Epoch(*arguments)
+    for wrong_call in (lambda: inner.Lane(1), inner.Slot, lambda: inner.Slot(None, "1", None, None)):
+        with pytest.raises(TypeError):
+            wrong_call()
+
+
+def test_an_outlet_that_has_none_any_more_lets_nothing_out(inner: Any) -> None:
+    """A transport that has ended has nothing to encrypt with, and one without consent leads nowhere."""
+    burst = some_burst(random.Random(4), VP8)
+    for name in ("srtp", "destination"):
+        for taking_away in (lambda outlet, name: setattr(outlet, name, None), delattr):
+            fan_out, receiver = FanOut(Outbox({})), Receiver(inner, 2, burst)
+            outlet = receiver.forwarder.outlet
+            kept = getattr(outlet, name)
+            with patch.object(fanout, "_inner", inner):
+                fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+                entries = fan_out._outbox.entries
+                assert entries == len(burst.runs)
+                taking_away(outlet, name)
+                assert getattr(outlet, name) is None
+                fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+                assert (fan_out._outbox.entries, fan_out._outbox.runs) == (entries, [])
+                setattr(outlet, name, kept)
+                receiver.forwarder.epoch.sequence_offset += 100
+                fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+                assert fan_out._outbox.entries == 2 * entries
+
+
+def test_an_outlet_that_was_given_nonsense_lets_nothing_out(inner: Any) -> None:
+    burst = some_burst(random.Random(4), VP8)
+    for name, nonsense in (
+        ("srtp", object()),
+        ("srtp", SimpleNamespace(context="", overhead=16)),
+        ("srtp", SimpleNamespace(context=1, overhead=-1)),
+        ("destination", object()),
+        ("destination", SimpleNamespace(stream=None, name="127.0.0.1")),
+        ("destination", SimpleNamespace(stream=None, name=bytes(29))),
+    ):
+        fan_out, receiver = FanOut(Outbox({})), Receiver(inner, 2, burst)
+        with pytest.raises((AttributeError, TypeError, ValueError)):
+            setattr(receiver.forwarder.outlet, name, nonsense)
+        assert getattr(receiver.forwarder.outlet, name) is None
+        with patch.object(fanout, "_inner", inner):
+            fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+        assert (fan_out._outbox.entries, fan_out._outbox.runs) == (0, [])
 
 
 def some_packet(chance: random.Random) -> bytes:
@@ -222,7 +426,11 @@ def test_a_batch_is_read_alike(inner: Any, host: str) -> None:
     with closing(socket.socket(family, socket.SOCK_DGRAM)) as sender:
         sender.bind((host, 0))
         for loop in (None, inner):
-            with closing(socket.socket(family, socket.SOCK_DGRAM)) as port, patch.object(datagrams, "_inner", loop):
+            with (
+                closing(socket.socket(family, socket.SOCK_DGRAM)) as port,
+                patch.object(datagrams, "_inner", loop),
+                patch.object(datagrams, "Slot", (loop or PYTHON).Slot),
+            ):
                 port.bind((host, 0))
                 inbox, batches = Inbox(4), []
                 inbox.open(port)
@@ -230,7 +438,9 @@ def test_a_batch_is_read_alike(inner: Any, host: str) -> None:
                 for size in (0, 1, 12, 40, DATAGRAM_BYTES - 1, DATAGRAM_BYTES, 3000, 7, 13):
                     sender.sendto(bytes((size * 7 + at) % 256 for at in range(size)), port.getsockname())
                 while slots := inbox.read():
-                    batches.append([(s.size, s.first, s.second, s.ssrc, s.key, s.source) for s in slots])
+                    batches.append(
+                        [(s.size, s.first, s.second, s.ssrc, s.key, s.sources.source(s.number)) for s in slots]
+                    )
                     passed = (time.time_ns() - begun_ns) / 1e9  # what is longer than a second counts as no wait
                     assert passed >= 1 or all(0 < slot.waited_seconds <= passed for slot in slots)
                     inbox._messages.view[: 64 * len(slots)] = bytes(64 * len(slots))  # as if the kernel wrote there
@@ -238,6 +448,40 @@ def test_a_batch_is_read_alike(inner: Any, host: str) -> None:
                 assert inbox.read() in ((), [])
                 read.append(batches)
     assert read[0] == read[1]
+
+
+def test_what_comes_from_who_is_known_comes_in_groups(inner: Any) -> None:
+    """As far as there is nothing else: a check may move an address from one to another, so what follows it waits."""
+    media, check = bytes([0x80, *range(20)]), bytes(20)
+    first, second, cut = (("a", media), ("b", media), ("a", media + bytes(DATAGRAM_BYTES)))
+    tried = (
+        ([first, first, second, first], [("a", 2), ("b", 1), ("a", 1)]),
+        ([second, ("a", check), first], [("b", 1)]),
+        ([first, ("?", media), second], [("a", 1)]),
+        ([first, cut, second], [("a", 1)]),
+        ([first, ("b", b""), second], [("a", 1)]),
+        ([("a", bytes([127, *media])), first], []),
+        ([("a", bytes([192, *media])), first], []),
+    )
+    with contextlib.ExitStack() as stack:
+        port, *senders = (
+            stack.enter_context(closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))) for _ in "123?"
+        )
+        for sock in (port, *senders):
+            sock.bind(("127.0.0.1", 0))
+        by_name = dict(zip("ab?", senders, strict=True))
+        stack.enter_context(patch.object(datagrams, "_inner", inner))
+        stack.enter_context(patch.object(datagrams, "Slot", inner.Slot))
+        inbox = Inbox(8)
+        inbox.open(port)
+        by_key = {inbox.key_of(by_name[name].getsockname()): name for name in "ab"}
+        for datagrams_, expected in tried:
+            for name, datagram in datagrams_:
+                by_name[name].sendto(datagram, port.getsockname())
+            slots, groups, grouped = inbox.read_grouped(by_key)
+            assert len(slots) == len(datagrams_)
+            assert [(who, len(those)) for who, those in groups] == expected
+            assert [slot for _, those in groups for slot in those] == slots[:grouped]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -317,9 +561,9 @@ def test_no_argument_makes_it_touch_what_is_not_its(inner: Any, name: str) -> No
     """The calls are ours; should one ever be wrong, that is an exception for one receiver and nothing worse."""
 
     @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(st.lists(ANYTHING, max_size=16))
+    @given(st.lists(ANYTHING, max_size=21))
     def anything(arguments: list[object]) -> None:
-        if name in ("write", "open") and arguments:
+        if name == "open" and arguments:
             arguments[0] = sealing().context if arguments[0] else 0  # a pointer is the one thing it has to believe
         with pytest.raises((ValueError, TypeError, OverflowError, AttributeError, BufferError)):
             getattr(inner, name)(*arguments)
@@ -328,76 +572,122 @@ def test_no_argument_makes_it_touch_what_is_not_its(inner: Any, name: str) -> No
     anything()
 
 
-class Writing:
-    """Calls `write` for one receiver, with whatever is said differently."""
+class Fanning:
+    """Calls `fan_out` for one receiver, with whatever is said differently. Whether it was left to Python."""
 
-    def __init__(self, inner: Any) -> None:
-        self.burst = some_burst(random.Random(2), VP8)
-        self.data, self.srtp, self.inner = self.burst.laid_out(16), sealing(), inner
-        self.room = memoryview(bytearray(len(self.data) + 200))
+    def __init__(self, inner: Any, codec: str = VP8) -> None:
+        self.inner, self.burst, self.outbox = inner, some_burst(random.Random(2), codec), Outbox({})
+        self.receiver = Receiver(inner, 2, self.burst)
 
-    def __call__(self, **changed: object) -> int:
+    def __call__(self, **changed: object) -> bool:
+        burst, outbox, newest = self.burst, self.outbox, self.burst.newest
+        outbox._forget()
         named: dict[str, object] = {
-            "context": self.srtp.context, "view": self.room, "at": 0, "data": self.data, "parts": self.burst.parts,
-            "overhead": 16, "sequence": 0, "timestamp": 0, "ssrc": 1, "number": 1, "payload_type": 0, "wait": None,
-            "pictures": None, "picture_id": 0, "tl0": 0,
+            "table": outbox.table, "view": outbox.view, "used": 0, "entries": 0, "entered": outbox.entered,
+            "downs": (self.receiver,), "burst": burst, "data": burst.laid_out(16), "apart": 16, "parts": burst.parts,
+            "runs": burst.runs, "upstream": burst.upstream, "first": burst.first_sequence, "newest": newest,
+            "sequence": newest.sequence, "video": True, "red": False, "octets": 5, "now": 1.5, "furthest": 0x7FFF,
         }  # fmt: skip
-        return int(self.inner.write(*(named | changed).values()))
+        used, entries, others = self.inner.fan_out(*(named | changed).values())
+        assert entries == len(outbox.entered) == (0 if others else len(burst.runs))
+        assert bool(used) is not bool(others)
+        return bool(others)
 
 
 def test_a_burst_that_can_not_be_written_has_not_been_begun(inner: Any) -> None:
     """libsrtp counts what it has encrypted as sent. Were that further than what was, it would refuse the rest."""
-    write = Writing(inner)
-    ahead = [(data, size, sequence + 5000, time, one) for data, size, sequence, time, one in write.burst.parts]
-    assert len(ahead) > 1
-    pictures = [*[None] * (len(ahead) - 1), (1 << 20, 7, 1, 0, 0)]
-    with pytest.raises(ValueError, match="outside"):
-        write(parts=ahead, pictures=pictures, picture_id=1)
-    assert write() > 0
-    assert write(parts=ahead) > 0
-    assert write() == 0, "not so far that it would be refused"
+    fan = Fanning(inner)
+    lane, burst = fan.receiver.forwarder, fan.burst
+    assert len(burst.parts) > 1
+    lane.epoch = inner.Epoch(burst.upstream, 0, 5000, 0, 1, 0)
+    lane.last_sequence = burst.newest.sequence + 4999
+    burst._pictures = [*[None] * (len(burst.parts) - 1), (1 << 20, 7, 1, 0, 0)]
+    assert fan()
+    lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 0, 0)
+    assert not fan()
+    lane.epoch = inner.Epoch(burst.upstream, 0, 5000, 0, 0, 0)
+    assert not fan()
+    lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 0, 0)
+    assert fan(), "not so far that it would be refused"
 
 
 def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
-    write = Writing(inner)
-    burst, data, room, size = write.burst, write.data, write.room, write.burst.parts[0][1]
-    assert write() == len(data) + 16
-    released = memoryview(bytearray(len(room)))
+    fan = Fanning(inner)
+    burst, lane, outbox = fan.burst, fan.receiver.forwarder, fan.outbox
+    data, size = burst.laid_out(16), burst.parts[0][1]
+    assert not fan()
+    released = memoryview(bytearray(5000))
     released.release()
+    one = [(b"", len(data), 1, 1, None)]
     wrong: list[dict[str, object]] = [
-        {"view": room[: len(data) + 100]},
         {"view": memoryview(bytes(len(data) + 200))},
         {"view": released},
-        {"at": 100},
-        {"at": -1},
-        {"overhead": -1},
-        {"overhead": 200},
-        {"context": 0},
-        {"parts": [(b"", 23, 1, 1, None)]},
-        {"parts": [(b"", len(data) + 1, 1, 1, None)]},
+        {"used": -1},
+        {"used": len(outbox.view) + 1},
+        {"entries": -1},
+        {"entries": 1},
+        {"entries": 161},
+        {"entered": ()},
+        {"downs": fan.receiver},
+        {"data": data + b"x"},
+        {"data": data[:-1]},
+        {"data": bytearray(data)},
+        {"apart": -1},
+        {"apart": 15},
+        {"apart": 200},
+        {"parts": []},
+        {"parts": one * 65},
+        {"parts": [(b"", 11, 1, 1, None)]},
         {"parts": [(b"", -5, 1, 1, None)]},
         {"parts": [(b"", size, 1, 1)]},
         {"parts": [(b"", float(size), 1, 1, None)]},
-        {"wait": b"123"},
-        {"pictures": []},
-        {"pictures": [(24, 15, 1)] * len(burst.parts)},
-        {"pictures": [(size - 1, 15, 1, 0, 0)] * len(burst.parts), "picture_id": 1},
-        {"pictures": [(size, 7, 1, 0, 0)] * len(burst.parts), "picture_id": 1},
-        {"pictures": [(size, 15, 1, 0, 0)] * len(burst.parts), "picture_id": 1},
-        {"pictures": [(-1, 15, 1, 0, 0)] * len(burst.parts), "picture_id": 1},
-        {"pictures": [(24, 15, 1, size, 0)] * len(burst.parts), "tl0": 1},
+        {"runs": []},
+        {"runs": [(1, 5)]},
+        {"runs": [(0, 0, 12)] * 2},
+        {"runs": [(len(burst.parts), len(data), 1 << 16)]},
+        {"runs": [(len(burst.parts) + 1, len(data), 1200)]},
+        {"data": bytes(len(data)), "parts": one, "runs": [(1, len(data) - 1, 1200)]},
+        {"octets": 1 << 63},
+        {"now": None},
     ]
     for changed in wrong:
-        with pytest.raises((ValueError, OverflowError)):
-            write(**changed)
+        with pytest.raises((ValueError, OverflowError, TypeError, BufferError)):
+            fan(**changed)
+    burst._pictures = []
+    for attribute, value in (
+        ("wait", b"123"), ("wait", "1234"), ("payload_type", 128), ("payload_type", -1), ("outlet", None),
+        ("outlet", object()), ("epoch", object()), ("epoch", inner.Epoch(burst.upstream, 0, 0, 0, 1, 0)),
+        ("epoch", inner.Epoch(burst.upstream, 0, (1 << 63) - 1, 0, 0, 0)), ("last_sequence", (1 << 63) - 1),
+        ("numbered", object()),
+    ):  # fmt: skip
+        before = getattr(lane, attribute)
+        setattr(lane, attribute, value)
+        assert fan(), (attribute, value)
+        setattr(lane, attribute, before)
+    lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 1, 1)
+    for picture in ((24, 15, 1), (size - 1, 15, 1, 0, 0), (size, 7, 1, 0, 0), (-1, 15, 1, 0, 0), (24, 15, 1, size, 0)):
+        burst._pictures = [picture] * len(burst.parts)  # type: ignore[list-item]
+        assert fan(), picture
+    fan.receiver.forwarder = SimpleNamespace()
+    assert fan()
+    room = memoryview(bytearray(200))
     table, memory = memoryview(bytearray(256)), memoryview(bytearray(4 * DATAGRAM_BYTES))
+    slots = [inner.Slot(None, number, memory, None) for number in range(4)]
     for apart, used in ((11, 0), (DATAGRAM_BYTES + 1, 0), (1 << 62, 0), (DATAGRAM_BYTES, 5), (DATAGRAM_BYTES, -1)):
         with pytest.raises(ValueError, match="fit together"):
-            inner.receive(-1, table, bytes(256), used, memory, memory, memory, apart, False)
-    assert inner.receive(-1, table, bytes(256), 4, memory, memory, memory, DATAGRAM_BYTES, False) == []
-    outbox, one = Outbox({}), Destination(("127.0.0.1", 9))
-    three = outbox._table[: 64 * 3]
-    assert inner.send(-1, three, room, [(one, 0, 5, 1)] * 3) == -errno.EBADF
+            inner.receive(-1, table, bytes(256), used, memory, memory, memory, apart, False, slots, {})
+    for those in (slots[:3], [*slots[:3], None], tuple(slots)):
+        with pytest.raises(ValueError, match=r"fit together|none"):
+            inner.receive(-1, table, bytes(256), 0, memory, memory, memory, DATAGRAM_BYTES, False, those, {})
+    nothing = inner.receive(-1, table, bytes(256), 4, memory, memory, memory, DATAGRAM_BYTES, False, slots, {})
+    assert nothing == (0, [], 0)
+    one = Destination(("127.0.0.1", 9))
+    three = outbox.table[: 64 * 3]
+    assert inner.send(-1, three, room, 0, [(one, 0, 5, 1)] * 3) == -errno.EBADF
+    assert inner.send(-1, three, room, 1, [(one, 0, 5, 1)] * 2) == -errno.EBADF
+    for entries in (-1, 3, 4, 1 << 62):
+        with pytest.raises(ValueError, match="more runs"):
+            inner.send(-1, three, room, entries, [(one, 0, 5, 1)])
     for runs in (
         [(one, 0, 5, 1)] * 4,
         [(one, len(room) - 4, 5, 1)],
@@ -411,11 +701,58 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         [(one, 0, 5, 1.0)],
     ):
         with pytest.raises((ValueError, AttributeError)):
-            inner.send(-1, three, room, runs)
+            inner.send(-1, three, room, 0, runs)
     for changed in ({"context": 0}, {"view": bytes(100)}, {"size": 11}, {"size": 101}, {"size": 1 << 40}):
         named = {"context": sealing().rx_context, "view": memoryview(bytearray(100)), "size": 100} | changed
         with pytest.raises((ValueError, TypeError)):
             inner.open(*named.values(), 1, 2)
+
+
+class Releasing:
+    """A number that lets go of some memory when it is read."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.view = view
+
+    def __index__(self) -> int:
+        self.view.release()
+        return 20
+
+
+def test_memory_that_is_let_go_of_meanwhile_is_not_touched(inner: Any) -> None:
+    context = sealing().rx_context
+    for call in (
+        lambda view: inner.open(context, view, Releasing(view), 1, 2),
+        lambda view: inner.canonical(view, 0, 0, Releasing(view), b"abc", 9),
+        lambda view: inner.send(Releasing(view), view, memoryview(bytearray(9)), 0, []),
+    ):
+        with pytest.raises(ValueError, match="released"):
+            call(memoryview(bytearray(3000)))
+    fan = Fanning(inner)
+    kept = memoryview(fan.outbox.view)
+    letting_go = type("LettingGo", (), {"forwarder": property(lambda _: kept.release())})()
+    with pytest.raises(ValueError, match="released"):
+        fan(view=kept, apart=Releasing(kept))
+    kept = memoryview(fan.outbox.view)
+    assert fan(view=kept, downs=(letting_go,))
+
+
+def test_runs_that_change_while_they_are_written_are_not(inner: Any) -> None:
+    outbox, room, runs = Outbox({}), memoryview(bytearray(20)), list[Any]()
+
+    class Growing:
+        @property
+        def name(self) -> bytes:
+            runs.append(runs[0])
+            return kept
+
+    kept = Destination(("127.0.0.1", 9)).name
+    runs.append((Growing(), 0, 5, 5))
+    with pytest.raises(ValueError, match="change"):
+        inner.send(-1, outbox.table[:64], room, 0, runs)
+    anew = type("Anew", (), {"name": property(lambda _: bytes(bytearray(16)))})()
+    with pytest.raises(ValueError, match="anew"):
+        inner.send(-1, outbox.table[:64], room, 0, [(anew, 0, 5, 5)])
 
 
 def test_what_lies_beside_the_sources_is_not_taken_for_the_inner_loops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,4 +777,4 @@ def test_without_the_libsrtp_it_was_written_for_there_are_no_inner_loops(monkeyp
 @pytest.fixture(autouse=True)
 def _nothing_left_in_use() -> Iterator[None]:
     yield
-    assert writing._inner is None
+    assert fanout._inner is None

@@ -2,9 +2,10 @@
 
 from unittest import TestCase
 
-from media_engine.forwarder import Epoch, Forwarder, renumbered
+from media_engine.forwarder import Forwarder, renumbered
 from media_engine.packet_cache import Packet, PacketCache
 from media_engine.receive_log import ReceiveLog
+from media_engine.records import Epoch
 from media_engine.rtp import unwrap
 
 STARTS = (0, 1, 2, 7, 255, 0x7FFD, 0x7FFE, 0x7FFF, 0x8000, 0x8001, 0xFF00, 0xFFFA, 0xFFFC, 0xFFFD, 0xFFFE, 0xFFFF)
