@@ -150,11 +150,11 @@ def counts(section: Section, codec: Codec) -> bool:
 def repeats(section: Section, codec: Codec) -> bool:
     """Whether the client sends packets again that we ask for.
 
-    libwebrtc does so for sound as well, but offers only transport-wide feedback there, by which it is recognised.
+    libwebrtc does so for sound as well, but offers only transport-wide feedback there, by which it is recognised:
+    GStreamer names that too, without numbering its packets.
     """
-    return section.gives_feedback(codec, "nack") or (
-        section.kind == "audio" and section.gives_feedback(codec, "transport-cc")
-    )
+    counts_all = section.gives_feedback(codec, "transport-cc") and sdp.TRANSPORT_SEQUENCE in section.extensions
+    return section.gives_feedback(codec, "nack") or (section.kind == "audio" and counts_all)
 
 
 def answer(
@@ -191,11 +191,9 @@ def answer(
 
 def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bool, red: Codec | None) -> list[str]:
     number = codec.payload_type
-    rtx = section.find_rtx(codec) if section.kind == "video" else None
-    formats = f"{number} {rtx.payload_type}" if rtx else str(number)
-    if red is not None:  # libwebrtc sends what stands first
-        formats = f"{red.payload_type} {number}"
-    lines = _media(section.kind, section.mid, formats, "passive")
+    rtx = section.find_rtx(codec)
+    formats = [str(known.payload_type) for known in (red, codec, rtx) if known]  # libwebrtc sends what stands first
+    lines = _media(section.kind, section.mid, " ".join(formats), "passive")
     rids = accepted_rids(section) if receiving else ("",)
     layered = rids != ("",)
     for uri in (*_PUBLISH_EXTENSIONS[section.kind], *((sdp.RID, sdp.REPAIRED_RID) if layered else ())):
@@ -212,11 +210,11 @@ def _publish_section(section: Section, codec: Codec, receiving: bool, pauses: bo
     else:
         lines += _mapping(codec, section)
         lines += [f"a=rtcp-fb:{number} {name}" for name in _VIDEO_FEEDBACK if section.gives_feedback(codec, name)]
-        if rtx:
-            lines += [f"a=rtpmap:{rtx.payload_type} rtx/90000", f"a=fmtp:{rtx.payload_type} apt={number}"]
         if layered:
             lines += [f"a=rid:{rid} recv" for rid in rids]
             lines.append("a=simulcast:recv " + ";".join(rids))
+    if rtx:
+        lines += [f"a=rtpmap:{rtx.payload_type} rtx/{rtx.clock_rate}", f"a=fmtp:{rtx.payload_type} apt={number}"]
     return lines
 
 

@@ -116,6 +116,23 @@ class DeviceTests(TestCase):
         self.assertEqual(picture.ssrcs, {1827316219: 2995505326})
         self.assertEqual(list(sound.ssrcs), [2801423442])
 
+    def test_sound_that_gstreamer_sends_again_comes_as_it_offers_it(self) -> None:
+        """Elsewhere than with what was lost, as pictures do (RFC 4588): browsers offer that for pictures alone."""
+        sound = decode(self.answer(GSTREAMER)).sections[1]
+        opus = sdp_write.accepted_codec(sound)
+        assert opus is not None
+        self.assertTrue(sound.gives_feedback(opus, "nack"))
+        self.assertEqual(sound.find_rtx(opus), sdp.Codec(98, "rtx", 48000, 1))
+
+    def test_gstreamer_that_sends_nothing_again_is_not_asked_to(self) -> None:
+        """It names transport-wide feedback, but numbers nothing: libwebrtc, which sends sound again, does both."""
+        plain = re.sub(r"(?m)^a=(rtcp-fb:\d+ nack|ssrc-group.*|rtpmap:\d+ rtx.*|fmtp:\d+ apt.*)\n", "", GSTREAMER)
+        self.assertNotIn("nack\r\n", self.answer(plain))
+
+    @staticmethod
+    def answer(offer: str) -> str:
+        return sdp_write.answer(decode(offer), frozenset({"video0", "audio1"}), LOCAL, 1, 1)
+
     def test_the_role_in_dtls_stands_in_every_m_line(self) -> None:
         """GStreamer takes no description in which one of them leaves it to the session."""
         offer = decode(SAMPLES["simulcast-offer"])  # with a data channel, which is refused
