@@ -15,12 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 import time
 import urllib.error
 import urllib.request
 from typing import Any
+from urllib.parse import quote
 
 import gi
 
@@ -48,12 +50,19 @@ def tell(**what: Any) -> None:
     sys.stdout.flush()
 
 
+def relays_of(link: str) -> list[str]:
+    """The TURN servers of Link headers (RFC 9725, section 4.6), as GStreamer writes them."""
+    found = re.findall(r'<(turns?):([^>]*)>[^<]*username="([^"]*)"; credential="([^"]*)"', link)
+    return [f"{scheme}://{quote(name, '')}:{quote(password, '')}@{where}" for scheme, where, name, password in found]
+
+
 class Resource:
     """The session as HTTP has it (RFC 9725)."""
 
     def __init__(self, address: str, token: str) -> None:
         self.address, self.token = address, token
         self.session = self.etag = ""
+        self.relays: list[str] = []
 
     def ask(self, method: str, address: str, body: str = "", **headers: str) -> Any:
         sent = {"Authorization": f"Bearer {self.token}"} | {key.replace("_", "-"): headers[key] for key in headers}
@@ -72,6 +81,7 @@ class Resource:
                 time.sleep(int(error.headers.get("Retry-After", "10")))
             else:
                 self.session, self.etag = answer.headers["Location"], answer.headers["ETag"]
+                self.relays = relays_of(", ".join(answer.headers.get_all("Link", [])))
                 return str(answer.read().decode())
 
     def patch(self, fragment: str) -> int:
@@ -95,7 +105,7 @@ class Device:
         self.loop = GLib.MainLoop()
         self.counted = {"video": 0, "audio": 0}
         self.exit_code = 0
-        self.transport: Any = None
+        self.reply = self.transport = None
         self.pipeline = Gst.parse_launch(f"pipeline.( webrtcbin name=rtc bundle-policy=max-bundle {pipeline} )")
         self.rtc = self.pipeline.get_by_name("rtc")
         self.ice = self.rtc.get_property("ice-agent")  # which goes away unless somebody holds it
@@ -114,15 +124,16 @@ class Device:
         self.rtc.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer))
 
     def on_offer(self, promise: Any) -> None:
-        reply = promise.get_reply()  # the offer lives as long as this name
-        offer = reply.get_value("offer")
-        self.rtc.emit("set-local-description", offer, Gst.Promise.new())
-        GLib.idle_add(self.post, offer.sdp.as_text())
+        self.reply = promise.get_reply()  # the offer lives as long as this
+        GLib.idle_add(self.post, self.reply.get_value("offer"))
 
-    def post(self, offer: str) -> None:
-        """Candidates need not be waited for: the server learns from connectivity checks where its clients are."""
+    def post(self, offer: Any) -> None:
+        """Candidates need not be waited for: the server learns from connectivity checks where its clients are.
+
+        They are gathered afterwards, because only the answer names TURN servers.
+        """
         try:
-            text = self.resource.post(offer)
+            text = self.resource.post(offer.sdp.as_text())
         except urllib.error.HTTPError as error:
             tell(refused=json.load(error))
             self.end(1)
@@ -131,6 +142,9 @@ class Device:
             tell(error=str(error.reason))
             self.end(1)
             return
+        for relay in self.resource.relays:
+            self.rtc.emit("add-turn-server", relay)
+        self.rtc.emit("set-local-description", offer, Gst.Promise.new())
         _, sdp = GstSdp.SDPMessage.new_from_text(text)
         answer = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, sdp)
         self.rtc.emit("set-remote-description", answer, Gst.Promise.new())
@@ -142,12 +156,11 @@ class Device:
 
     def trickle(self) -> None:
         """All candidates together, as servers want them that do without checks of their clients'."""
-        if self.resource.session:
-            text = self.rtc.get_property("local-description").sdp.as_text()
-            kept = ("m=", "a=mid:", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:")
-            first = text[text.index("m=") :].split("\r\nm=")[0]
-            lines = [line for line in first.splitlines() if line.startswith(kept)]
-            tell(trickled=self.resource.patch("\r\n".join([*lines, "a=end-of-candidates", ""])))
+        text = self.rtc.get_property("local-description").sdp.as_text()
+        kept = ("m=", "a=mid:", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:")
+        first = text[text.index("m=") :].split("\r\nm=")[0]
+        lines = [line for line in first.splitlines() if line.startswith(kept)]
+        tell(trickled=self.resource.patch("\r\n".join([*lines, "a=end-of-candidates", ""])))
 
     def on_state(self, _rtc: Any, _property: Any) -> None:
         state = self.rtc.get_property("connection-state").value_nick
