@@ -156,6 +156,13 @@ class IceTransport:
             del self.addresses[lost]
         return gone
 
+    def hear(self, address: Address, now: float) -> bool:
+        """Something that only the peer can have made has come from `address`. Whether that is where media go."""
+        if self.destination is None or address != self.address:
+            return False
+        self.last_consent_at = self.addresses[address] = now
+        return True
+
     def lose(self, address: Address) -> None:
         """`address` is gone: what went there goes to the latest other one, if there is any."""
         self.addresses.pop(address, None)

@@ -26,6 +26,8 @@ _MIN_SRTP_BYTES: Final = 24
 """A fixed header, or an RTCP header with its index, and the shortest tag."""
 
 
+_HEARD_SECONDS: Final = 1.0
+"""What is heard sooner than so long after the last time is not looked at for consent."""
 _MOST_REPORTS_AT_ONCE: Final = 40
 """One may cost a tenth of a millisecond, and everybody's media wait for it."""
 
@@ -131,14 +133,14 @@ class Link:
         if self.state == "disconnected":
             self._set_state("connected")
 
-    def hear(self, now: float) -> None:
-        """Something that its keys authenticate has come from one of its addresses: consent goes on, if there is any.
+    def hear(self, slot: Slot, now: float) -> None:
+        """What is in `slot` was authenticated by the keys: where it comes from consent goes on, if media go there.
 
         That is no less than a request, which can be forged from there by whoever knows the password. libnice sends none
         unless it is asked to: GStreamer's devices would be cut off in the middle.
         """
-        if self.ice.destination is not None:
-            self.ice.last_consent_at = now
+        ice = self.ice
+        if now >= ice.last_consent_at + _HEARD_SECONDS and ice.hear(slot.sources.source(slot.number), now):
             self.on_validated()
 
     def on_srtp(self, slots: Sequence[Slot], now: float) -> None:
@@ -184,7 +186,7 @@ class Link:
             self.dropped["srtp"] += 1
             return
         self._ssrcs.add(ssrc)
-        self.hear(now)
+        self.hear(slot, now)
         try:
             items = rtcp.decode(bytes(slot.view[:plain]))
         except ValueError:

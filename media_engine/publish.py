@@ -53,7 +53,7 @@ class PublishLink(PublishLines):
     def on_rtp(self, srtp: SrtpPair, slots: Sequence[Slot], now: float) -> None:
         """Decrypt and route packets: feedback, track, retransmission, duplicate, then out to whoever may have them."""
         header, known, by_ssrc, trace = self._header, self._ssrcs, self._by_ssrc, self.fan_out.trace
-        heard = False
+        heard: Slot | None = None
         for slot in slots:
             view, ssrc = slot.view, slot.ssrc
             is_new = ssrc not in known
@@ -70,7 +70,7 @@ class PublishLink(PublishLines):
                 continue
             if is_new:
                 known.add(ssrc)
-            heard = True
+            heard = slot
             arrived_at = now - slot.waited_seconds
             if trace is not None and trace.session is self.session:
                 trace.note(arrived_at, "in", self.peer_id, view, size)
@@ -83,8 +83,8 @@ class PublishLink(PublishLines):
             track, is_rtx = bound
             if self._unwrap(view, header, track) if is_rtx else self._belongs(view, header, track):
                 self._take_packet(view, track, header, now, None if is_rtx else arrived_at)
-        if heard:
-            self.hear(now)
+        if heard is not None:
+            self.hear(heard, now)
 
     def _take_packet(
         self, view: memoryview, track: UpTrack, header: PacketReader, now: float, arrived_at: float | None

@@ -107,3 +107,25 @@ class SilenceTests(EngineTestCase):
             anna.send_audio()
             self.clock.advance(3)
         await eventually(lambda: link.state == "closed")
+
+    async def test_media_from_elsewhere_renew_no_consent_of_where_media_go(self) -> None:
+        """Who is at another address now, and sends from there, has not said that the first one may still be sent to."""
+        anna, ben = await self.pair()
+        receiving = ben.subscribing
+        assert receiving is not None
+        anna.grant(seconds=600)
+        ben.grant(seconds=600)
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None
+        before = receiving.rebind()
+        receiving.send_raw(receiving.binding_request(nominate=False))
+        await eventually(lambda: len(link.ice.addresses) == 2)
+        went_to = link.ice.address
+        for _ in range(11):
+            self.clock.advance(3)
+            receiving.send_rtcp(rtcp.receiver_report(1, []))
+            reports = link.packets_in
+            await eventually(lambda reports=reports: link.packets_in > reports)
+            self.assertIn(link.ice.address, (went_to, None))
+        await eventually(lambda: link.ice.destination is None)
+        before.close()
