@@ -87,16 +87,17 @@ class Inbox:
         self._control = Memory(size * _CONTROL_BYTES)
         self._vectors = Memory(size * _VECTOR.size)
         self._messages = Memory(size * _MESSAGE.size)
-        self.slots: list[Slot] = []
+        slots = []
         for number in range(size):
             at = number * DATAGRAM_BYTES
             view, address = self._memory.view[at : at + DATAGRAM_BYTES], self._memory.address + at
-            self.slots.append(Slot(self, number, view, self._memory.place + at))
+            slots.append(Slot(self, number, view, self._memory.place + at))
             _VECTOR.pack_into(self._vectors.view, number * _VECTOR.size, address, DATAGRAM_BYTES)
             name = (self._names.address + number * _NAME_BYTES, _NAME_BYTES)
             vector = (self._vectors.address + number * _VECTOR.size, 1)
             control = (self._control.address + number * _CONTROL_BYTES, _CONTROL_BYTES)
             _MESSAGE.pack_into(self._messages.view, number * _MESSAGE.size, *name, *vector, *control, 0, 0)
+        self.slots = tuple(slots)
         self._table, self._view = self._messages.view, self._memory.view
         self._name_view, self._control_view = self._names.view, self._control.view
         self._pristine = bytes(self._table)

@@ -310,7 +310,7 @@ static int outlet_set_srtp(Outlet *self, PyObject *srtp, void *closure)
     if (PyErr_Occurred())
         return -1;
     Py_INCREF(srtp);
-    self->srtp = srtp;
+    Py_XSETREF(self->srtp, srtp); /* to read attributes may have set another */
     self->context = address;
     self->overhead = (long)overhead;
     return 0;
@@ -326,17 +326,16 @@ static int outlet_set_destination(Outlet *self, PyObject *destination, void *clo
         return 0;
     PyObject *stream = PyObject_GetAttr(destination, of_stream);
     PyObject *name = stream ? name_of(destination) : NULL;
-    if (name) {
-        Py_INCREF(destination);
-        self->destination = destination;
-        if (!is_set(stream)) {
-            Py_INCREF(name);
-            self->name = name;
-        }
-    }
+    int is_stream = is_set(stream);
     Py_XDECREF(stream);
-    Py_XDECREF(name);
-    return self->destination ? 0 : -1;
+    if (!name)
+        return -1;
+    if (is_stream)
+        Py_CLEAR(name);
+    Py_INCREF(destination);
+    Py_XSETREF(self->name, name); /* to read attributes may have set others */
+    Py_XSETREF(self->destination, destination);
+    return 0;
 }
 
 static PyMemberDef outlet_members[] = {
@@ -542,7 +541,9 @@ static int take_burst(Fan *fan, PyObject *parts, PyObject *runs)
     return 1;
 }
 
-/* Write the burst behind what is written, as this lane has it in this epoch. 0 where that is Python's to do. */
+static int moves_pictures(const Epoch *epoch) { return epoch->picture_id_offset || epoch->tl0_offset; }
+
+/* Write the burst behind what is written, as this lane has it in this epoch. 0 where that is Python's to do. Runs no Python. */
 static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long long number)
 {
     PyObject *wait = is_set(lane->wait) ? lane->wait : NULL;
@@ -552,13 +553,8 @@ static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long 
         wait = NULL;
     if (((number || wait) && fan->shortest < HEADER_BYTES + 12) || lane->payload_type < 0 || lane->payload_type > 127)
         return 0;
-    int moves = epoch->picture_id_offset || epoch->tl0_offset;
-    if (moves && !fan->pictures) {
-        fan->pictures = PyObject_GetAttr(fan->burst, of_pictures);
-        if (!fan->pictures)
-            return 0;
-    }
-    if (moves && (!PyList_Check(fan->pictures) || PyList_GET_SIZE(fan->pictures) != fan->count))
+    int moves = moves_pictures(epoch);
+    if (moves && (!fan->pictures || !PyList_Check(fan->pictures) || PyList_GET_SIZE(fan->pictures) != fan->count))
         return 0;
     uint8_t *packet = fan->memory + fan->used;
     memcpy(packet, fan->data, (size_t)fan->size);
@@ -597,13 +593,13 @@ static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long 
 }
 
 /* Note what leaves on this lane now. 0 with an exception. */
-static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long number)
+static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long newest, PyObject *numbered, long long number)
 {
     if (number) {
-        PyObject *runs = PyObject_GetAttr(lane->numbered, of_runs), *following = PyLong_FromLongLong(number + fan->count);
+        PyObject *runs = PyObject_GetAttr(numbered, of_runs), *following = PyLong_FromLongLong(number + fan->count);
         PyObject *run = Py_BuildValue("(LnOL)", number, fan->count, fan->now_object, fan->octets);
         PyObject *done = runs && following && run ? PyObject_CallMethodOneArg(runs, of_append, run) : NULL;
-        int is_set_now = done && !PyObject_SetAttr(lane->numbered, of_following, following);
+        int is_set_now = done && !PyObject_SetAttr(numbered, of_following, following);
         Py_XDECREF(runs);
         Py_XDECREF(following);
         Py_XDECREF(run);
@@ -613,8 +609,8 @@ static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long number)
     }
     lane->packets += fan->count;
     lane->octets += fan->octets;
-    if (fan->newest_sequence + epoch->sequence_offset > lane->last_sequence) {
-        lane->last_sequence = fan->newest_sequence + epoch->sequence_offset;
+    if (newest > lane->last_sequence) {
+        lane->last_sequence = newest;
         lane->last_at = fan->now;
         Py_INCREF(fan->newest);
         Py_XSETREF(lane->last_packet, fan->newest);
@@ -626,17 +622,26 @@ static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long number)
 
 enum { FAILED = -1, LEFT_TO_PYTHON = 0, DONE = 1 };
 
-/* One receiver's packets, as `FanOut._send` has them where nothing is to be decided. */
-static int send_on(Fan *fan, Lane *lane)
+/* One receiver's packets, as `FanOut._send` has them where nothing is to be decided. To read an attribute of Python's
+   may run anything, which may end a grant: they are read first, and what is asked then holds until all is entered. */
+static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObject *pace, PyObject *numbered)
 {
-    Outlet *outlet = (Outlet *)lane->outlet;
-    Epoch *epoch = (Epoch *)lane->epoch;
-    if (!outlet || !Py_IS_TYPE(outlet, &OutletType))
+    double left = Py_HUGE_VAL;
+    if (pace) {
+        PyObject *found = PyObject_GetAttr(pace, of_left);
+        left = found ? PyFloat_AsDouble(found) : -1.0;
+        Py_XDECREF(found);
+    }
+    long long number = numbered ? number_of(numbered, of_following) : 0;
+    if (epoch && moves_pictures(epoch) && !fan->pictures)
+        fan->pictures = PyObject_GetAttr(fan->burst, of_pictures);
+    if (PyErr_Occurred() || lane->outlet != (PyObject *)outlet)
         return LEFT_TO_PYTHON;
     if (!is_set(outlet->srtp) || !is_set(outlet->destination))
         return DONE; /* nothing leaves */
-    if (!outlet->context || !outlet->name || outlet->overhead != fan->apart || !epoch || !Py_IS_TYPE(epoch, &EpochType) ||
-        epoch->upstream != fan->upstream || fan->first_sequence < epoch->first_sequence || epoch->is_red != fan->is_red)
+    if (!outlet->context || !outlet->name || outlet->overhead != fan->apart || !epoch ||
+        lane->epoch != (PyObject *)epoch || epoch->upstream != fan->upstream ||
+        fan->first_sequence < epoch->first_sequence || epoch->is_red != fan->is_red)
         return LEFT_TO_PYTHON;
     long long newest, furthest;
     if (__builtin_add_overflow(fan->newest_sequence, epoch->sequence_offset, &newest) ||
@@ -644,25 +649,9 @@ static int send_on(Fan *fan, Lane *lane)
         return LEFT_TO_PYTHON;
     if (fan->size + TRAILER_BYTES > fan->memory_size - fan->used || fan->run_count > fan->table_size - fan->entries)
         return LEFT_TO_PYTHON;
-    PyObject *pace = fan->is_picture && is_set(outlet->pace) ? outlet->pace : NULL;
-    double left = Py_HUGE_VAL;
-    if (pace) {
-        PyObject *found = PyObject_GetAttr(pace, of_left);
-        left = found ? PyFloat_AsDouble(found) : -1.0;
-        Py_XDECREF(found);
-        if (PyErr_Occurred() || fan->lump > left)
-            return LEFT_TO_PYTHON;
-    }
-    long long number = is_set(lane->numbered) ? number_of(lane->numbered, of_following) : 0;
-    if (number < 0 || number > INT64_MAX - MOST_TOGETHER || !write_burst(fan, lane, epoch, outlet, number))
+    if (fan->lump > left || number < 0 || number > INT64_MAX - MOST_TOGETHER ||
+        !write_burst(fan, lane, epoch, outlet, number))
         return LEFT_TO_PYTHON;
-    if (pace && left < Py_HUGE_VAL) {
-        PyObject *rest = PyFloat_FromDouble(left - fan->lump);
-        int is_lost = !rest || PyObject_SetAttr(pace, of_left, rest);
-        Py_XDECREF(rest);
-        if (is_lost)
-            return FAILED;
-    }
     for (Py_ssize_t index = 0; index < fan->run_count; index++) {
         const Run *run = fan->runs + index;
         Py_ssize_t size = run->size + run->packets * fan->apart;
@@ -671,7 +660,31 @@ static int send_on(Fan *fan, Lane *lane)
         enter(fan->table + fan->entries++, outlet->name, fan->memory + fan->used, size, run->largest + fan->apart);
         fan->used += size;
     }
-    return count_burst(fan, lane, epoch, number) ? DONE : FAILED;
+    if (pace && left < Py_HUGE_VAL) {
+        PyObject *rest = PyFloat_FromDouble(left - fan->lump);
+        int is_lost = !rest || PyObject_SetAttr(pace, of_left, rest);
+        Py_XDECREF(rest);
+        if (is_lost)
+            return FAILED;
+    }
+    return count_burst(fan, lane, epoch, newest, numbered, number) ? DONE : FAILED;
+}
+
+static int send_on(Fan *fan, Lane *lane)
+{
+    Outlet *outlet = (Outlet *)lane->outlet;
+    if (!outlet || !Py_IS_TYPE(outlet, &OutletType))
+        return LEFT_TO_PYTHON;
+    Epoch *epoch = lane->epoch && Py_IS_TYPE(lane->epoch, &EpochType) ? (Epoch *)lane->epoch : NULL;
+    PyObject *pace = fan->is_picture && is_set(outlet->pace) ? outlet->pace : NULL;
+    PyObject *numbered = is_set(lane->numbered) ? lane->numbered : NULL;
+    PyObject *held[] = {(PyObject *)outlet, (PyObject *)epoch, pace, numbered};
+    for (size_t index = 0; index < sizeof held / sizeof *held; index++)
+        Py_XINCREF(held[index]);
+    int done = send_held(fan, lane, outlet, epoch, pace, numbered);
+    for (size_t index = 0; index < sizeof held / sizeof *held; index++)
+        Py_XDECREF(held[index]);
+    return done;
 }
 
 static PyObject *fan_out_to(Fan *fan, PyObject *data, PyObject *parts, PyObject *runs, PyObject *downs)
@@ -684,6 +697,8 @@ static PyObject *fan_out_to(Fan *fan, PyObject *data, PyObject *parts, PyObject 
         return bad("more is used than there is");
     fan->data = (const uint8_t *)PyBytes_AS_STRING(data);
     fan->size = PyBytes_GET_SIZE(data);
+    if (fan->octets < 0 || fan->octets > fan->size)
+        return bad("more payload than what was laid out");
     Py_ssize_t before = fan->entries;
     PyObject *others = take_burst(fan, parts, runs) ? PyList_New(0) : NULL;
     for (Py_ssize_t index = 0; others && index < PySequence_Fast_GET_SIZE(downs); index++) {
@@ -788,16 +803,18 @@ static PyObject *group(PyObject *slots, int came, PyObject *by_key, long apart, 
 {
     PyObject *groups = PyList_New(0), *before = NULL, *together = NULL;
     for (*grouped = 0; groups && *grouped < came; ++*grouped) {
-        Slot *slot = (Slot *)PyList_GET_ITEM(slots, *grouped);
+        Slot *slot = (Slot *)PyTuple_GET_ITEM(slots, *grouped);
         if (slot->size <= 0 || slot->size >= apart || slot->first < 128 || slot->first >= 192)
             break;
         PyObject *receiver = PyDict_GetItemWithError(by_key, slot->key);
         if (!receiver)
             break;
         if (receiver != before) {
+            Py_INCREF(receiver); /* what is made may have garbage collected, and that may forget anybody */
             together = PyList_New(0);
             PyObject *pair = together ? PyTuple_Pack(2, receiver, together) : NULL;
             int is_lost = !pair || PyList_Append(groups, pair);
+            Py_DECREF(receiver);
             Py_XDECREF(pair);
             Py_XDECREF(together); /* the pair has it */
             if (is_lost)
@@ -829,11 +846,11 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
     long size = (long)(messages_size / (Py_ssize_t)sizeof(struct mmsghdr));
     if (!PyBytes_Check(args[2]) || PyBytes_GET_SIZE(args[2]) != messages_size || used < 0 || used > size ||
         size < 1 || apart < HEADER_BYTES || apart > memory_size / size || names_size < size * NAME_BYTES ||
-        control_size < size * CONTROL_BYTES || !PyList_Check(slots) || PyList_GET_SIZE(slots) != size ||
+        control_size < size * CONTROL_BYTES || !PyTuple_Check(slots) || PyTuple_GET_SIZE(slots) != size ||
         !PyDict_Check(by_key))
         return bad("the tables do not fit together");
     for (long index = 0; index < size; index++)
-        if (!Py_IS_TYPE(PyList_GET_ITEM(slots, index), &SlotType))
+        if (!Py_IS_TYPE(PyTuple_GET_ITEM(slots, index), &SlotType))
             return bad("a slot is none");
     struct mmsghdr *table = (struct mmsghdr *)messages;
     memcpy(table, PyBytes_AS_STRING(args[2]), (size_t)used * sizeof *table); /* the kernel writes its lengths over ours */
@@ -842,7 +859,7 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
     clock_gettime(CLOCK_REALTIME, &now);
     for (int index = 0; index < came; index++) {
         const uint8_t *datagram = memory + index * apart;
-        Slot *slot = (Slot *)PyList_GET_ITEM(slots, index);
+        Slot *slot = (Slot *)PyTuple_GET_ITEM(slots, index);
         PyObject *key = key_of(names + index * NAME_BYTES, is_ip6);
         if (!key)
             return NULL;
@@ -857,11 +874,12 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
     return groups ? Py_BuildValue("(iNi)", came > 0 ? came : 0, groups, grouped) : NULL;
 }
 
-/* Write `runs` of the outbox into its table of messages, see Outbox._fill. Where not all fits, 0 with an exception. */
-static int fill(struct mmsghdr *message, uint8_t *memory, Py_ssize_t memory_size, PyObject *runs, Py_ssize_t size)
+/* Write `runs` of the outbox into its table of messages, see Outbox._fill, and keep the addresses in `names`. Where not
+   all fits, 0 with an exception. */
+static int fill(struct mmsghdr *message, uint8_t *memory, Py_ssize_t memory_size, PyObject *runs, PyObject *names)
 {
-    for (Py_ssize_t index = 0; index < size; index++, message++) {
-        PyObject *run = PyList_GET_ITEM(runs, index);
+    for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(runs); index++, message++) {
+        PyObject *run = PyTuple_GET_ITEM(runs, index);
         if (!has_numbers(run, 4, 1, 3)) {
             bad("a run is not a tuple of four with three numbers");
             return 0;
@@ -882,11 +900,7 @@ static int fill(struct mmsghdr *message, uint8_t *memory, Py_ssize_t memory_size
         PyObject *name = name_of(PyTuple_GET_ITEM(run, 0));
         if (!name)
             return 0;
-        Py_DECREF(name); /* its destination has it, and the run has that */
-        if (PyList_GET_SIZE(runs) != size) {
-            bad("runs change while they are written");
-            return 0;
-        }
+        PyTuple_SET_ITEM(names, index, name);
         enter(message, name, memory + start, length, datagram);
     }
     return 1;
@@ -897,25 +911,38 @@ PyDoc_STRVAR(send_doc,
 
 static PyObject *send_runs(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    Py_ssize_t messages_size, memory_size;
+    Py_buffer table, memory;
     if (!has_arguments(count, 5))
         return NULL;
-    int descriptor = (int)PyLong_AsLong(args[0]);
+    int descriptor = (int)PyLong_AsLong(args[0]), sent = 0;
     Py_ssize_t entries = PyLong_AsSsize_t(args[3]);
     if (PyErr_Occurred())
         return NULL;
-    uint8_t *messages = bytes_of(args[1], &messages_size), *memory = bytes_of(args[2], &memory_size);
-    PyObject *runs = args[4];
-    if (!messages || !memory)
+    if (!PyList_Check(args[4]))
+        return bad("no runs");
+    /* Names are read on the way, which may run anything: nothing of this can be let go of or changed meanwhile. */
+    if (PyObject_GetBuffer(args[1], &table, PyBUF_WRITABLE))
         return NULL;
-    Py_ssize_t most = messages_size / (Py_ssize_t)sizeof(struct mmsghdr), size = PyList_Check(runs) ? PyList_GET_SIZE(runs) : -1;
-    if (size < 0 || entries < 0 || entries > most || size > most - entries)
-        return bad("more runs than there are messages");
-    struct mmsghdr *table = (struct mmsghdr *)messages;
-    if (!fill(table + entries, memory, memory_size, runs, size))
+    if (PyObject_GetBuffer(args[2], &memory, PyBUF_WRITABLE)) {
+        PyBuffer_Release(&table);
         return NULL;
-    int sent = sendmmsg(descriptor, table, (unsigned int)(entries + size), MSG_DONTWAIT);
-    return PyLong_FromLong(sent > 0 ? sent : -errno);
+    }
+    PyObject *runs = PyList_AsTuple(args[4]), *names = runs ? PyTuple_New(PyTuple_GET_SIZE(runs)) : NULL;
+    if (names) {
+        Py_ssize_t most = table.len / (Py_ssize_t)sizeof(struct mmsghdr), size = PyTuple_GET_SIZE(runs);
+        struct mmsghdr *messages = table.buf;
+        if (entries < 0 || entries > most || size > most - entries)
+            bad("more runs than there are messages");
+        else if (fill(messages + entries, memory.buf, memory.len, runs, names)) {
+            sent = sendmmsg(descriptor, messages, (unsigned int)(entries + size), MSG_DONTWAIT);
+            sent = sent > 0 ? sent : -errno;
+        }
+    }
+    Py_XDECREF(runs);
+    Py_XDECREF(names);
+    PyBuffer_Release(&table);
+    PyBuffer_Release(&memory);
+    return PyErr_Occurred() ? NULL : PyLong_FromLong(sent);
 }
 
 static PyObject *outline_of(const uint8_t *packet, Py_ssize_t room, long size, long sequence_id, long level_id)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -481,7 +482,7 @@ def test_what_comes_from_who_is_known_comes_in_groups(inner: Any) -> None:
             slots, groups, grouped = inbox.read_grouped(by_key)
             assert len(slots) == len(datagrams_)
             assert [(who, len(those)) for who, those in groups] == expected
-            assert [slot for _, those in groups for slot in those] == slots[:grouped]
+            assert tuple(slot for _, those in groups for slot in those) == slots[:grouped]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -580,6 +581,13 @@ class Fanning:
         self.receiver = Receiver(inner, 2, self.burst)
 
     def __call__(self, **changed: object) -> bool:
+        used, entries, others = self.call(**changed)
+        assert entries == len(self.outbox.entered) == (0 if others else len(self.burst.runs))
+        assert bool(used) is not bool(others)
+        return bool(others)
+
+    def call(self, **changed: object) -> tuple[int, int, list[object]]:
+        """What `fan_out` says."""
         burst, outbox, newest = self.burst, self.outbox, self.burst.newest
         outbox._forget()
         named: dict[str, object] = {
@@ -588,10 +596,8 @@ class Fanning:
             "runs": burst.runs, "upstream": burst.upstream, "first": burst.first_sequence, "newest": newest,
             "sequence": newest.sequence, "video": True, "red": False, "octets": 5, "now": 1.5, "furthest": 0x7FFF,
         }  # fmt: skip
-        used, entries, others = self.inner.fan_out(*(named | changed).values())
-        assert entries == len(outbox.entered) == (0 if others else len(burst.runs))
-        assert bool(used) is not bool(others)
-        return bool(others)
+        told: tuple[int, int, list[object]] = self.inner.fan_out(*(named | changed).values())
+        return told
 
 
 def test_a_burst_that_can_not_be_written_has_not_been_begun(inner: Any) -> None:
@@ -648,6 +654,8 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         {"runs": [(len(burst.parts) + 1, len(data), 1200)]},
         {"data": bytes(len(data)), "parts": one, "runs": [(1, len(data) - 1, 1200)]},
         {"octets": 1 << 63},
+        {"octets": -1},
+        {"octets": len(data) + 1},
         {"now": None},
     ]
     for changed in wrong:
@@ -672,11 +680,11 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
     assert fan()
     room = memoryview(bytearray(200))
     table, memory = memoryview(bytearray(256)), memoryview(bytearray(4 * DATAGRAM_BYTES))
-    slots = [inner.Slot(None, number, memory, None) for number in range(4)]
+    slots = tuple(inner.Slot(None, number, memory, None) for number in range(4))
     for apart, used in ((11, 0), (DATAGRAM_BYTES + 1, 0), (1 << 62, 0), (DATAGRAM_BYTES, 5), (DATAGRAM_BYTES, -1)):
         with pytest.raises(ValueError, match="fit together"):
             inner.receive(-1, table, bytes(256), used, memory, memory, memory, apart, False, slots, {})
-    for those in (slots[:3], [*slots[:3], None], tuple(slots)):
+    for those in (slots[:3], (*slots[:3], None), list(slots)):
         with pytest.raises(ValueError, match=r"fit together|none"):
             inner.receive(-1, table, bytes(256), 0, memory, memory, memory, DATAGRAM_BYTES, False, those, {})
     nothing = inner.receive(-1, table, bytes(256), 4, memory, memory, memory, DATAGRAM_BYTES, False, slots, {})
@@ -737,19 +745,102 @@ def test_memory_that_is_let_go_of_meanwhile_is_not_touched(inner: Any) -> None:
     assert fan(view=kept, downs=(letting_go,))
 
 
-def test_runs_that_change_while_they_are_written_are_not(inner: Any) -> None:
-    outbox, room, runs = Outbox({}), memoryview(bytearray(20)), list[Any]()
+class Reading:
+    """Reads as what it was given, and does something else first."""
 
-    class Growing:
-        @property
-        def name(self) -> bytes:
-            runs.append(runs[0])
-            return kept
+    def __init__(self, does: Any, **reads: object) -> None:
+        vars(self).update(does=does, reads=reads)
 
+    def __getattr__(self, name: str) -> object:
+        vars(self)["does"]()
+        return vars(self)["reads"][name]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        vars(self)["does"]()
+
+
+@pytest.mark.parametrize("read", ["left", "following", "pictures"])
+def test_who_is_closed_while_attributes_are_read_is_sent_nothing(inner: Any, read: str) -> None:
+    """Whatever reading them runs. And nothing is used that goes away with it."""
+    for closed in ("srtp", "destination", "pace", "epoch", "outlet", "wait", "numbered"):
+        fan = Fanning(inner)
+        lane, outlet, burst = fan.receiver.forwarder, fan.receiver.forwarder.outlet, fan.burst
+        lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 1, 1)
+        lane.wait, outlet.pace, lane.numbered = bytes(bytearray(b"\x52\x00\x10\x00")), None, None
+        of = outlet if closed in ("srtp", "destination", "pace") else lane
+        reading = Reading(
+            lambda of=of, name=closed: setattr(of, name, None),
+            left=1e9, following=5, runs=[], pictures=[None] * len(burst.parts),
+        )  # fmt: skip
+        if read == "left":
+            outlet.pace = reading
+        elif read == "following":
+            lane.numbered = reading
+        used, entries, others = fan.call(**({"burst": reading} if read == "pictures" else {}))
+        is_sent = closed in ("pace", "wait", "numbered")
+        assert (used > 0, entries > 0) == (is_sent, is_sent), closed
+        assert bool(others) is (closed in ("epoch", "outlet"))
+        assert (lane.packets > 0) is is_sent
+
+
+def test_what_is_counted_is_counted_where_it_was_sent(inner: Any) -> None:
+    """Also where noting it makes something else of the lane."""
+    fan, others = Fanning(inner), list[Any]()
+    lane = fan.receiver.forwarder
+    lane.outlet.pace, lane.epoch = None, inner.Epoch(fan.burst.upstream, 0, 7, 0, 0, 0)
+
+    class Runs(list[Any]):
+        def append(self, run: Any) -> None:
+            lane.epoch = lane.numbered = None
+            others.append(inner.Epoch(None, 0, 99, 0, 0, 0))
+            super().append(run)
+
+    numbered = SimpleNamespace(following=5, runs=Runs())
+    lane.numbered = numbered
+    assert not fan()
+    assert lane.last_epoch.sequence_offset == 7
+    assert (lane.last_sequence, numbered.following) == (fan.burst.newest.sequence + 7, 5 + len(fan.burst.parts))
+
+
+def test_an_outlet_that_is_set_while_it_is_set_has_what_came_last(inner: Any) -> None:
+    outlet, elsewhere, srtp = inner.Outlet(), Destination(("127.0.0.1", 9)), sealing()
+    counted = sys.getrefcount(elsewhere), sys.getrefcount(srtp)
+    to_stream = Reading(
+        lambda: setattr(outlet, "destination", elsewhere), name=Destination(("127.0.0.1", 10)).name, stream="some"
+    )
+    by_python = Reading(lambda: setattr(outlet, "srtp", srtp), context=0, overhead=16)
+    outlet.destination, outlet.srtp = to_stream, by_python
+    assert (outlet.destination, outlet.srtp) == (to_stream, by_python)
+    assert (sys.getrefcount(elsewhere), sys.getrefcount(srtp)) == counted
+    fan = Fanning(inner)
+    for kept in ("destination", "srtp"):
+        setattr(outlet, kept, getattr(fan.receiver.forwarder.outlet, kept))
+        fan.receiver.forwarder.outlet, before = outlet, fan.receiver.forwarder.outlet
+        assert fan(), "a connection, or nothing that C encrypts with"
+        fan.receiver.forwarder.outlet = before
+        outlet.destination, outlet.srtp = to_stream, by_python
+
+
+def test_runs_and_memory_that_change_while_runs_are_written_are_those_that_were_given(inner: Any) -> None:
+    outbox, room, runs, names = Outbox({}), memoryview(bytearray(20)), list[Any](), list[bytes]()
     kept = Destination(("127.0.0.1", 9)).name
-    runs.append((Growing(), 0, 5, 5))
-    with pytest.raises(ValueError, match="change"):
-        inner.send(-1, outbox.table[:64], room, 0, runs)
+    runs.append((Reading(lambda: runs.append(runs[0]), name=kept), 0, 5, 5))
+    assert inner.send(-1, outbox.table[:64], room, 0, runs) == -errno.EBADF
+    assert len(runs) == 2
+
+    gone = Reading(lambda: None, name=bytes(bytearray(kept)))
+    there = weakref.ref(gone)
+    runs[:] = [(gone, 0, 5, 5), (Reading(runs.clear, name=kept), 0, 5, 5)]
+    runs.append((Reading(lambda: names.append(there().name), name=kept), 0, 5, 5))  # type: ignore[union-attr]
+    del gone
+    assert inner.send(-1, outbox.table, room, 0, runs) == -errno.EBADF
+    assert names == [kept]
+    assert there() is None
+    for number in (0, 1):
+        views = [outbox.table[:64], memoryview(bytearray(20))]
+        letting_go = Reading(views[number].release, name=kept)
+        with pytest.raises(BufferError):
+            inner.send(-1, *views, 0, [(letting_go, 0, 5, 5)])
     anew = type("Anew", (), {"name": property(lambda _: bytes(bytearray(16)))})()
     with pytest.raises(ValueError, match="anew"):
         inner.send(-1, outbox.table[:64], room, 0, [(anew, 0, 5, 5)])
