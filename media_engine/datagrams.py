@@ -302,10 +302,13 @@ class Outbox:
             self._send_by_streams(runs)
         if self._socket is None or not (runs or self.entries):
             return
+        if self.many and self.segments:
+            self._send_runs(runs)
+            return
+        if self.entries:  # filled in when runs were still sent as they are
+            runs, self.entries = self._entered_runs() + runs, 0
         if not self.many:
             self._send_one_by_one(runs)
-        elif self.segments:
-            self._send_runs(runs)
         else:
             apart = [datagram for run in runs for datagram in _apart(run)]
             for start in range(0, len(apart), _MESSAGES):

@@ -76,16 +76,18 @@ class FanOut:
         if not self._pending:
             return
         pending, self._pending = self._pending, {}
-        for upstream, (track, packets) in pending.items():
-            for start in range(0, len(packets), MOST_TOGETHER):
-                together = packets[start : start + MOST_TOGETHER]
-                if track.plain_downs:
-                    self._send_together(Burst(upstream, together), track.plain_downs)
-                if track.red_downs:
-                    self._send_together(Burst(upstream, together, is_red=True), track.red_downs)
-        if self._paced:
-            self.release(self._now)
-        self._outbox.send()
+        try:
+            for upstream, (track, packets) in pending.items():
+                for start in range(0, len(packets), MOST_TOGETHER):
+                    together = packets[start : start + MOST_TOGETHER]
+                    if track.plain_downs:
+                        self._send_together(Burst(upstream, together), track.plain_downs)
+                    if track.red_downs:
+                        self._send_together(Burst(upstream, together, is_red=True), track.red_downs)
+            if self._paced:
+                self.release(self._now)
+        finally:  # whatever goes wrong: with the next it might leave to somebody who has been removed in between
+            self._outbox.send()
 
     def _send_together(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
         """Send `burst`, or its packets one by one where their numbers are too far apart for one stretch.
@@ -169,14 +171,18 @@ class FanOut:
         left: list[DownTrack] = []
         for start in range(0, len(downs), most):
             together = downs if len(downs) <= most else downs[start : start + most]
-            outbox.reserve(room * len(together), runs * len(together))
-            # fmt: off
-            outbox.used, outbox.entries, others = _inner.fan_out(
-                outbox.table, outbox.view, outbox.used, outbox.entries, outbox.entered,
-                together, burst, data, apart, burst.parts, burst.runs, burst.upstream, burst.first_sequence,
-                newest, newest.sequence, newest.video, burst.is_red, burst.octets, self._now, _FURTHEST,
-            )
-            # fmt: on
+            try:
+                outbox.reserve(room * len(together), runs * len(together))
+                # fmt: off
+                outbox.used, outbox.entries, others = _inner.fan_out(
+                    outbox.table, outbox.view, outbox.used, outbox.entries, outbox.entered,
+                    together, burst, data, apart, burst.parts, burst.runs, burst.upstream, burst.first_sequence,
+                    newest, newest.sequence, newest.video, burst.is_red, burst.octets, self._now, _FURTHEST,
+                )
+                # fmt: on
+            except Exception:  # noqa: BLE001 - whatever is wrong with one burst, what else is to be sent is
+                self.failures += len(together)
+                continue
             left += others
         return left
 

@@ -25,6 +25,8 @@ class Forwarder(Lane):
     before `first_sequence`. `note` must be called for every packet sent; the inner loop does it itself.
     """
 
+    __slots__ = ("_clock_rate", "_epochs")
+
     def __init__(self, clock_rate: int, first_sequence: int | None = None) -> None:
         super().__init__()
         self._clock_rate = clock_rate

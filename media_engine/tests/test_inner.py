@@ -262,6 +262,54 @@ def test_what_was_entered_and_not_sent_is_sent_with_the_others(inner: Any) -> No
     assert outbox._dropped == {"send_error": len(burst.packets), "send_full": 0}
 
 
+def test_what_was_entered_is_sent_where_it_can_not_be_cut_any_more(inner: Any) -> None:
+    """The outbox may hear in the middle of a burst that an interface doesn't cut datagrams."""
+    burst = some_burst(random.Random(4), OPUS)
+    for is_one_by_one in (False, True):
+        with (
+            closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as port,
+            closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender,
+        ):
+            port.bind(("127.0.0.1", 0))
+            port.setblocking(False)
+            outbox = Outbox({"send_error": 0, "send_full": 0})
+            outbox.open(sender)
+            fan_out, receivers = FanOut(outbox), [Receiver(inner, 2, burst) for _ in range(3)]
+            for receiver in receivers:
+                receiver.forwarder.outlet.destination = Destination(port.getsockname())
+            with patch.object(fanout, "_inner", inner), patch.object(datagrams, "_inner", inner):
+                fan_out._send(burst, receivers)  # type: ignore[arg-type]
+                assert outbox.entries
+                outbox.many = not is_one_by_one
+                outbox._stop_segmenting()
+                outbox.send()
+            came = []
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    came.append(port.recv(2048))
+        assert len(came) == 3 * len(burst.packets)
+
+
+def test_a_burst_that_can_not_be_sent_keeps_nobody_else_from_theirs(inner: Any) -> None:
+    """Nor does anything else that goes wrong; nor stays behind what has been written, to leave after who knows what."""
+    burst, fan_out, sent = some_burst(random.Random(4), OPUS), FanOut(Outbox({})), list[int]()
+    receivers = [Receiver(inner, 2, burst), Receiver(inner, 2, burst)]
+    nobodys = SimpleNamespace(log=ReceiveLog(48000, wants_nack=True), plain_downs=receivers, red_downs=())
+    fan_out.collect(Packet(1, 1, b"no packet", 0, OPUS), nobodys, 5.0)  # type: ignore[arg-type]
+    for packet in burst.packets:
+        track = SimpleNamespace(log=burst.upstream, plain_downs=receivers, red_downs=())
+        fan_out.collect(packet, track, 5.0)  # type: ignore[arg-type]
+    fan_out._paced[Pace()] = SimpleNamespace()  # type: ignore[assignment]
+    with (
+        patch.object(fanout, "_inner", inner),
+        patch.object(fan_out._outbox, "_send_all", lambda runs: sent.append(fan_out._outbox.entries)),
+        pytest.raises(AttributeError, match="owner"),
+    ):
+        fan_out.flush()
+    assert (fan_out.failures, sent) == (2, [2 * len(burst.runs)])
+    assert (fan_out._outbox.entries, fan_out._outbox.entered, fan_out._outbox.used) == (0, [], 0)
+
+
 def test_records_keep_and_let_go(inner: Any) -> None:
     """They are as those in Python: the same fields, the same ways to be made; cycles through them are found."""
     for name in ("Slot", "Epoch", "Outlet", "Lane"):
