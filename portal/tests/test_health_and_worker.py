@@ -82,7 +82,7 @@ class Worker(StoredOnDisk, TransactionTestCase):
             send_password_link.enqueue(str(person.pk))
             assert eventually(lambda: mails().successful().count() == 2)
         finally:
-            assert worker.stop(5)
+            assert worker.stop(20)
         assert len(mail.outbox) == 2
         assert not worker.running
 
@@ -102,7 +102,7 @@ class Worker(StoredOnDisk, TransactionTestCase):
                     audit.record(kind, actor=host, meeting=meeting)
                 assert eventually(lambda: WebhookDelivery.objects.filter(state="delivered").count() == 3)
             finally:
-                assert all([worker.stop(5) for worker in workers])
+                assert all([worker.stop(20) for worker in workers])
         told = [request.json["type"] for request in service.requests]
         assert told == ["meeting.locked", "meeting.unlocked", "meeting.locked"]
         assert not mails().exists()
@@ -113,5 +113,5 @@ class Worker(StoredOnDisk, TransactionTestCase):
         DBTaskResult.objects.get().claim("serve-two")
         worker = BackgroundWorker("one", interval_s=0.02)
         worker.start()
-        worker.stop(5)
+        worker.stop(20)
         assert mails().running().count() == 1

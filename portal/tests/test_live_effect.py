@@ -62,6 +62,7 @@ class EffectTests(StoredOnDisk, TransactionTestCase):
             sync_to_async(invitations.revoke, thread_sensitive=False)(self.host, self.invitation)
         )
 
+    @patch.object(office, "EFFECT_SECONDS", 60.0)
     async def test_a_request_that_revokes_is_answered_when_nothing_flows_any_more(self) -> None:
         async with self.guest_inside() as (live, guest, who):
             async with live.rooms[self.id].lock:  # the door can't be asked yet

@@ -52,9 +52,7 @@ def test_two_at_once_have_a_thread_each_and_no_more_are_kept_than_needed(monkeyp
     asyncio.run(body())
     (first,), (second,) = said
     assert first is not second
-    for thread in (first, second):
-        thread.join(0.2)
-    assert [first.is_alive(), second.is_alive()].count(True) == 1
+    _until(lambda: [first.is_alive(), second.is_alive()].count(True) == 1)
 
 
 def test_who_goes_in_the_middle_leaves_no_thread_that_is_still_busy() -> None:
