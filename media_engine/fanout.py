@@ -206,6 +206,8 @@ class FanOut:
                 if epoch is None:
                     self._retransmit(down, sequence, now)
                 else:
+                    if turns[0].epoch is None and self._outbox.runs:
+                        self._outbox.send()  # repairs go first; what the loop in C enters would overtake them
                     self._send(Burst(epoch.upstream, packets), (down,))
             pace.left = left
             if not pace.is_waiting:

@@ -310,6 +310,25 @@ def test_a_burst_that_can_not_be_sent_keeps_nobody_else_from_theirs(inner: Any) 
     assert (fan_out._outbox.entries, fan_out._outbox.entered, fan_out._outbox.used) == (0, [], 0)
 
 
+def test_repairs_whose_turn_it_is_leave_before_what_was_never_sent(inner: Any) -> None:
+    """On a narrow way the one waits behind the other."""
+    burst, outbox, sent = some_burst(random.Random(4), VP8), Outbox({}), list[tuple[int, int]]()
+    fan_out, receiver = FanOut(outbox), Receiver(inner, 2, burst)
+    pace, epoch = receiver.link.pace, receiver.forwarder.epoch
+    pace.rate = 1e6
+    pace.put_repair(receiver, 5, 1.0)
+    pace.put(receiver, epoch, list(burst.packets), 1.0)
+    fan_out._paced[pace] = SimpleNamespace(owner=SimpleNamespace(lease_floor=math.inf))  # type: ignore[assignment]
+    repair = (Destination(("127.0.0.1", 9)), 0, 5, 5)
+    with (
+        patch.object(fanout, "_inner", inner),
+        patch.object(fan_out, "_retransmit", lambda *_: outbox.runs.append(repair)),
+        patch.object(outbox, "_send_all", lambda runs: sent.append((len(runs), outbox.entries))),
+    ):
+        fan_out.release(2.0)
+    assert sent == [(1, 0), (0, len(burst.runs))]
+
+
 def test_records_keep_and_let_go(inner: Any) -> None:
     """They are as those in Python: the same fields, the same ways to be made; cycles through them are found."""
     for name in ("Slot", "Epoch", "Outlet", "Lane"):
