@@ -50,3 +50,28 @@ def test_sframe_vectors_hold_in_the_browser(server: Portal, visitor: Callable[..
     given: dict[str, Any] = {name: json.loads((VECTORS / file).read_text())
                              for name, file in (("vectors", "sframe.json"), ("frames", "frames.json"))}  # fmt: skip
     assert page.evaluate(SFRAME, given) == []
+
+
+AT_ONCE = """
+async (of) => {
+  const { loadIdentity } = await import("/static/js/e2ee/identity.js");
+  return (await Promise.all([1, 2, 3].map(() => loadIdentity(of)))).map(({ key }) => key);
+}
+"""
+
+
+def test_tabs_that_make_this_devices_key_at_once_have_one(
+    server: Portal, visitor: Callable[..., BrowserContext]
+) -> None:
+    """Else people would be told of a new key the next time, and none would ever show the one that they compared."""
+    browser = visitor()
+    page, other = browser.new_page(), browser.new_page()
+    for tab in (page, other):
+        tab.goto(f"{server.url}/help/encryption/")
+    keys: list[str] = []
+    for account in (None, "ingrid@lintel.example"):
+        of = {"account": account, "code": "abc"}
+        together = page.evaluate(AT_ONCE, of)
+        assert {*together, *other.evaluate(AT_ONCE, of)} == {together[0]}
+        keys.append(together[0])
+    assert len({*keys, *page.evaluate(AT_ONCE, {"account": None, "code": "def"})}) == 3

@@ -28,14 +28,31 @@ export async function loadIdentity({ account, code }) {
 }
 
 /**
+ * Looks and keeps in one transaction: of two tabs that make a key at once, the first one's stays, and is both of theirs.
  * @param {string} name
  * @param {number} lastsMs
+ * @returns {Promise<CryptoKeyPair>}
  */
 async function stored(name, lastsMs) {
-  /** @type {Stored | undefined} */
-  const found = await inStore("keys", "readonly", (store) => store.get(name));
-  const keys = found && Date.now() - found.usedAt < lastsMs ? found.keys : await makeKeys();
-  await inStore("keys", "readwrite", (store) => store.put({ keys, usedAt: Date.now() }, name));
+  return (await kept(name, lastsMs, null)) ?? /** @type {CryptoKeyPair} */ (await kept(name, lastsMs, await makeKeys()));
+}
+
+/**
+ * @param {string} name
+ * @param {number} lastsMs
+ * @param {CryptoKeyPair | null} made what to keep where there is none
+ */
+async function kept(name, lastsMs, made) {
+  let keys = /** @type {CryptoKeyPair | null} */ (null);
+  await inStore("keys", "readwrite", (store) => {
+    /** @type {IDBRequest<Stored | undefined>} */
+    const found = store.get(name);
+    found.onsuccess = () => {
+      keys = found.result && Date.now() - found.result.usedAt < lastsMs ? found.result.keys : made;
+      if (keys) store.put({ keys, usedAt: Date.now() }, name);
+    };
+    return found;
+  });
   return keys;
 }
 
