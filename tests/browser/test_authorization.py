@@ -41,7 +41,7 @@ def ask(page: Page, portal: Portal, service: Service) -> None:
 
 
 def state(page: Page, wanted: str) -> None:
-    expect(page.locator("main")).to_have_attribute("data-call-state", wanted, timeout=20_000)
+    expect(page.locator("main")).to_have_attribute("data-call-state", wanted)
 
 
 def join(page: Page) -> None:

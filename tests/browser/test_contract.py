@@ -65,7 +65,7 @@ def has(place: Page | Locator, role: str, *names: str) -> None:
 
 
 def state(page: Page, wanted: str) -> None:
-    expect(page.locator("main")).to_have_attribute("data-call-state", wanted, timeout=20_000)
+    expect(page.locator("main")).to_have_attribute("data-call-state", wanted)
 
 
 def made_by_api(api: APIRequestContext) -> tuple[str, str, str]:
@@ -89,7 +89,7 @@ def test_pages_keep_their_addresses_and_names(
     has(page, "button", "Start now")
 
     named(page, "link", "Schedule").click()
-    assert page.url == f"{portal.url}/meetings/new/"
+    expect(page).to_have_url(f"{portal.url}/meetings/new/")
     has(page, "textbox", "Title", "People and guests")
     for label in ("Date", "Starts"):
         expect(page.get_by_label(label, exact=True)).to_have_count(1)

@@ -77,7 +77,7 @@ WAITS = """() => connections.some(({ localDescription }) =>
   localDescription.type === "answer" && localDescription.sdp.includes("playout-delay"))"""
 
 MANY = 40
-"""Packets of each time that are tried: two thirds of a second of sound."""
+"""Packets of each time that are tried."""
 
 
 def opened(keeper: Seat, packets: Sequence[Tapped]) -> int:
@@ -133,9 +133,9 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     expect(settings.get_by_role("combobox", name="Camera")).to_be_visible()
     expect(settings.get_by_role("combobox", name="Send my picture as")).to_have_count(0)
     host.page.keyboard.press("Escape")
-    guest.sees("Ingrid Sæther", within_s=60)
+    guest.sees("Ingrid Sæther")
     guest.hears()
-    host.sees("Peter Lindqvist", within_s=60)
+    host.sees("Peter Lindqvist")
     host.hears()
     assert host.page.evaluate(REDUNDANCY)["agreed"] == 0
     alone = code_of(host)
@@ -147,7 +147,7 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
         (colleague, ("Ingrid Sæther", "Peter Lindqvist")),
     ):
         for other in others:
-            who.sees(other, within_s=60)
+            who.sees(other)
     codes = {code_of(who) for who in (host, guest, colleague)}
     assert len(codes) == 1
     assert codes != {alone}
@@ -167,7 +167,7 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
 
     colleague.tool("Share").click()
     for who in (host, guest):
-        who.sees("Marcus Bell", "screen", within_s=60)
+        who.sees("Marcus Bell", "screen")
     assert host.page.evaluate(WAITS), "pictures could wait for what is lost"
     guest.tool("Chat").click()
     guest.page.get_by_role("textbox", name="Message").fill("Sealed hello")
@@ -214,15 +214,15 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     host.button("Remove Marcus Bell").click()
     colleague.state("removed")
     gone = time.time()
-    eventually(lambda: tap.epochs(guest.participant, gone) - known, 20, "sound sealed with a new key")
+    eventually(lambda: tap.epochs(guest.participant, gone) - known, "sound sealed with a new key")
     later = time.time() + 1
-    after = eventually(lambda: tap.epochs(guest.participant, later), 20, "sound after the removal")
+    after = eventually(lambda: tap.epochs(guest.participant, later), "sound after the removal")
     assert not after & known
     # So says the removed browser itself, with every key that it ever had and what a server could hand it.
     sound = tap.packets(guest.participant, "microphone")
-    eventually(lambda: len(tap.packets(guest.participant, "microphone")) > len(sound) + MANY, 20, "more sound")
+    eventually(lambda: len(tap.packets(guest.participant, "microphone")) > len(sound) + MANY, "more sound")
     sound = tap.packets(guest.participant, "microphone")
-    assert opened(colleague, [packet for packet in sound if removing - 2 < packet.at < removing]) > MANY / 2
+    assert opened(colleague, [packet for packet in sound if packet.at < removing][-MANY:]) > MANY / 2
     assert opened(colleague, [packet for packet in sound if packet.at >= later]) == 0
     assert opened(colleague, [packet for packet in sound if packet.at < joined]) == 0
     host.sees("Peter Lindqvist")
@@ -279,8 +279,8 @@ def test_a_sealed_meeting_opens_with_its_complete_link_alone(
     colleague.button("Use this link").click()
     come_in(colleague)
     colleague.state("connected")
-    colleague.sees("Ingrid Sæther", within_s=60)
-    host.sees("Marcus Bell", within_s=60)
+    colleague.sees("Ingrid Sæther")
+    host.sees("Marcus Bell")
     expect(chip(colleague)).to_have_text("Sealed, end-to-end encrypted")
 
     # Another key: members follow without a break, and whoever shares the link sees the new one.
@@ -292,7 +292,7 @@ def test_a_sealed_meeting_opens_with_its_complete_link_alone(
     host.page.screenshot(path=str(artifacts / "sealed-new-key.png"))
     page.reload()
     colleague.state("connected")
-    colleague.sees("Ingrid Sæther", within_s=60)
+    colleague.sees("Ingrid Sæther")
 
     renewed = str(page.evaluate("Object.values(sessionStorage).find((value) => /^1\\.2\\./.test(value))")).split(".")[2]
     secrets = [str(SECRET.search(complete)[1]), renewed]  # type: ignore[index]
@@ -323,7 +323,7 @@ def test_a_browser_that_goes_past_the_encryption_is_stopped_and_says_so(
     come_in(host)
     host.state("connected")
     walk_in(portal, colleague, MARCUS, url)
-    expect(chip(colleague)).to_have_text("Not encrypted", timeout=20_000)
+    expect(chip(colleague)).to_have_text("Not encrypted")
     expect(colleague.page.get_by_text("This browser sent it past the encryption.").first).to_be_visible()
     expect(chip(host)).to_have_attribute("data-encryption", "e2ee")
     assert host.frames("Marcus Bell") == 0

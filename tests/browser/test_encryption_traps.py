@@ -113,12 +113,12 @@ def test_a_late_transform_is_passed_by_unless_the_connection_expects_one(page: P
 RECOVERS = """async ({ask}) => {
   const link = await pair({flag: true, late: false, receive: "transform", ask});
   for (const worker of Object.values(link.workers)) worker.postMessage({open: true});
-  if (!await until(async () => await link.decoded() > 10, 8000)) throw new Error("nothing arrived at all");
+  if (!await until(async () => await link.decoded() > 10, 30_000)) throw new Error("nothing arrived at all");
   link.workers.receive.postMessage({open: false});
   await pause(600);
   link.workers.receive.postMessage({open: true});
   const before = await link.decoded();
-  const recovered = await until(async () => await link.decoded() > before + 5, ask ? 8000 : 2000);
+  const recovered = await until(async () => await link.decoded() > before + 5, ask ? 30_000 : 2000);
   link.close();
   return recovered;
 }"""

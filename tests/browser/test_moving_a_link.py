@@ -32,7 +32,7 @@ def mailed_code(portal: Portal) -> str:
         codes = [match[1] for text in texts if (match := re.search(r"^ {4}(\d{6})\s*$", text, re.MULTILINE))]
         return codes[-1] if codes else ""
 
-    code: str = eventually(found, 20, "a mailed code")
+    code: str = eventually(found, "a mailed code")
     return code
 
 

@@ -23,6 +23,7 @@ from tests.support.tap import HEIGHT, WIDTH, Tap
 INGRID = "ingrid@nordhavn.example"
 MARCUS = "marcus@nordhavn.example"
 PETER = "p.lindqvist@medreg.example"
+WITHIN_S = 60
 Visitor = Callable[..., BrowserContext]
 pytestmark = pytest.mark.timeout(300)  # three browsers with cameras on a machine that does other things too
 
@@ -165,7 +166,7 @@ class Seat:
         return self.page.get_by_role("toolbar", name="Meeting controls").get_by_role("button", name=name)
 
     def state(self, wanted: str) -> None:
-        expect(self.page.locator("main")).to_have_attribute("data-call-state", wanted, timeout=20_000)
+        expect(self.page.locator("main")).to_have_attribute("data-call-state", wanted)
 
     def tile(self, name: str, source: str = "camera") -> Locator:
         return self.page.locator(f'[data-participant][data-source="{source}"][aria-label^="{name}"]')
@@ -225,25 +226,25 @@ class Seat:
         heights = [tile["height"] for tile in told if (tile["participant"], tile["source"]) == (participant, "camera")]
         return int(heights[0]) if heights else 0
 
-    def sees(self, name: str, source: str = "camera", within_s: float = 20) -> None:
+    def sees(self, name: str, source: str = "camera") -> None:
         """Waits until frames of `name` advance."""
-        first = eventually(lambda: self.frames(name, source), within_s, f"a picture of {name}")
-        eventually(lambda: self.frames(name, source) >= first + 5, within_s, f"moving pictures of {name}")
+        first = eventually(lambda: self.frames(name, source), f"a picture of {name}")
+        eventually(lambda: self.frames(name, source) >= first + 5, f"moving pictures of {name}")
 
-    def hears(self, within_s: float = 20) -> None:
+    def hears(self) -> None:
         """Waits until sound arrives that is not made up for loss."""
         first = self.stats()["samples"]
-        eventually(lambda: self.stats()["samples"] > first + 24_000, within_s, "half a second of sound")
+        eventually(lambda: self.stats()["samples"] > first + 24_000, "half a second of sound")
 
 
-def eventually(ask: Callable[[], Any], within_s: float, what: str) -> Any:
-    """The first true answer; fails by name when there is none in time."""
-    deadline = time.monotonic() + within_s
+def eventually(ask: Callable[[], Any], what: str) -> Any:
+    """The first true answer. A busy machine lets it wait; what is broken never gives it, and fails by name."""
+    deadline = time.monotonic() + WITHIN_S
     while time.monotonic() < deadline:
         if answer := ask():
             return answer
         time.sleep(0.05)
-    pytest.fail(f"no {what} within {within_s} s")
+    pytest.fail(f"no {what} within {WITHIN_S} s")
 
 
 @pytest.fixture(scope="module")
@@ -317,7 +318,7 @@ def schedule(
 
 
 def personal_link(portal: Portal, address: str) -> str:
-    links: list[str] = eventually(lambda: portal.personal_links(address), 20, f"mail to {address}")
+    links: list[str] = eventually(lambda: portal.personal_links(address), f"mail to {address}")
     return links[-1]
 
 
@@ -370,7 +371,7 @@ def test_three_people_meet_from_invitation_to_the_end(
     host.sees("Peter Lindqvist")
     host.hears()
     assert host.page.evaluate(REDUNDANCY)["agreed"] == 2
-    eventually(lambda: host.page.evaluate(REDUNDANCY)["again"] > 20, 20, "sound that came twice")
+    eventually(lambda: host.page.evaluate(REDUNDANCY)["again"] > 20, "sound that came twice")
     expect(at_the_door).to_have_count(0)
 
     walk_in(portal, colleague, MARCUS, url)
@@ -390,7 +391,7 @@ def test_three_people_meet_from_invitation_to_the_end(
         colleague.sends_as(codec)
         for who in those:
             decoded = lambda who=who, codec=codec: f"video/{codec}" in who.page.evaluate(CODECS)  # noqa: E731
-            eventually(decoded, 30, f"picture in {codec}")
+            eventually(decoded, f"picture in {codec}")
             who.sees("Marcus Bell")
     expect(guest.tile("Marcus Bell")).to_contain_text(
         "Your browser can’t show Marcus Bell’s picture: it is sent as AV1."
@@ -406,10 +407,10 @@ def test_three_people_meet_from_invitation_to_the_end(
         who.sees("Marcus Bell", "screen")
     host.page.screenshot(path=str(artifacts / "room-share.png"))
     # Cameras beside the share are small now, and what comes of them is no larger than that.
-    eventually(lambda: 0 < guest.asks_for("Ingrid Sæther") < 300, 20, "word about a small tile")
-    eventually(lambda: guest.lines("Ingrid Sæther") <= 180, 20, "small picture in a small tile")
+    eventually(lambda: 0 < guest.asks_for("Ingrid Sæther") < 300, "word about a small tile")
+    eventually(lambda: guest.lines("Ingrid Sæther") <= 180, "small picture in a small tile")
     colleague.button("Stop sharing").click()
-    eventually(lambda: guest.asks_for("Ingrid Sæther") > 300, 20, "word about a larger tile")
+    eventually(lambda: guest.asks_for("Ingrid Sæther") > 300, "word about a larger tile")
     guest.sees("Ingrid Sæther")
     expect(host.tile("Marcus Bell", "screen")).to_have_count(0)
 
@@ -435,7 +436,6 @@ def test_three_people_meet_from_invitation_to_the_end(
         who.state("ended")
         eventually(
             lambda who=who: who.page.evaluate("connections.every((c) => c.connectionState === 'closed')"),
-            5,
             "end of media",
         )
 
@@ -448,8 +448,9 @@ def test_a_host_mutes_and_removes_somebody_whose_frames_stop(
     come_in(host)
     host.state("connected")
     walk_in(portal, colleague, MARCUS, url)
-    host.sees("Marcus Bell")
-    host.hears()
+    for who, other in ((host, "Marcus Bell"), (colleague, "Ingrid Sæther")):
+        who.sees(other)
+        who.hears()
     negotiated = [who.page.evaluate(NEGOTIATIONS) for who in (host, colleague)]
     host.tool("People").click()
     people = host.page.get_by_role("region", name="People")
@@ -473,6 +474,7 @@ def test_a_host_mutes_and_removes_somebody_whose_frames_stop(
     host.button("Let in Marcus Bell").click()
     colleague.state("connected")
     host.sees("Marcus Bell")
+    colleague.sees("Ingrid Sæther")
 
     people.get_by_role("button", name="Actions for Marcus Bell").click()
     host.page.get_by_role("menuitem", name="Remove…").click()
@@ -505,7 +507,7 @@ def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(
     host.page.get_by_role("button", name="Your network").click()
     host.page.get_by_text("Details", exact=True).click()
     numbers = host.page.locator("dl.numbers")
-    expect(numbers).to_contain_text(re.compile(r"Arrives at the server\s*[\d.]+ Mbit/s"), timeout=15_000)
+    expect(numbers).to_contain_text(re.compile(r"Arrives at the server\s*[\d.]+ Mbit/s"))
     expect(numbers).to_contain_text(re.compile(r"Missing at the server\s*0\.0 %"))
     expect(numbers).to_contain_text(re.compile(r"Sent to you by the server\s*[\d.]+ Mbit/s"))
     host.page.screenshot(path=str(artifacts / "room-network.png"))
@@ -523,7 +525,7 @@ def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(
     host.sees("Marcus Bell")
     assert colleague.stats()["connections"] == made
     # Both looked for the server anew: the network may have been another one.
-    eventually(lambda: not ways & set(colleague.page.evaluate(ICE_USERS)), 10, "restart of ICE")
+    eventually(lambda: not ways & set(colleague.page.evaluate(ICE_USERS)), "restart of ICE")
     assert colleague.page.evaluate(PASS_HOLDERS) == [own, own]
 
     # A reload comes back by itself, without a question and without a knock; this one in a network without UDP.
@@ -540,9 +542,9 @@ def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(
 
     portal.kill_and_restart()
     for who, other in ((host, "Marcus Bell"), (colleague, "Ingrid Sæther")):
-        eventually(lambda who=who: who.page.evaluate("lines.length") > 1, 20, "second line")
+        eventually(lambda who=who: who.page.evaluate("lines.length") > 1, "second line")
         who.state("connected")
-        who.sees(other, within_s=30)
+        who.sees(other)
     assert colleague.page.locator('[data-self="true"]').get_attribute("data-participant") == own
 
 

@@ -25,6 +25,7 @@ from tests.browser.test_room_main_job import (
 )
 
 pytestmark = pytest.mark.timeout(300)
+MOST_UNDER_WAY = 100  # packets, in a browser that gets no turn
 
 SEND_ALL_THE_SAME = """async () => {
   const {0: track} = (await navigator.mediaDevices.getUserMedia({audio: true})).getAudioTracks();
@@ -79,12 +80,24 @@ def host_and_guest(
     return host, guest
 
 
-def stands_still(who: Seat, seconds: float = 1.0) -> None:
-    """No picture and no sound arrives that was not on its way already."""
-    time.sleep(0.3)
-    before = who.stats()["packetsReceived"]
-    time.sleep(seconds)
-    assert who.stats()["packetsReceived"] == before
+def stands_still(count: Callable[[], int]) -> None:
+    """Waits until no more comes. What came meanwhile was on its way: a lease that runs out would let more through."""
+    begun = now = count()
+
+    def is_over() -> bool:
+        nonlocal now
+        before = now
+        time.sleep(1)
+        now = count()
+        return now == before
+
+    eventually(is_over, "end of what arrives")
+    assert now - begun < MOST_UNDER_WAY
+
+
+def arrived(who: Seat) -> int:
+    """How many packets of pictures and sound."""
+    return int(who.stats()["packetsReceived"])
 
 
 def packets(who: Seat, direction: str, kind: str) -> int:
@@ -100,7 +113,7 @@ def test_suspend_stops_everything_says_so_and_goes_on_as_it_was(portal: Portal, 
     for who in (host, guest):
         card = who.page.get_by_role("region", name="The meeting is suspended")
         expect(card).to_contain_text("Ingrid Sæther stopped everything at")
-        stands_still(who)
+        stands_still(lambda who=who: arrived(who))
         # Nobody's last picture stays on the screen.
         expect(who.tile("Peter Lindqvist").locator("video")).to_be_hidden()
     expect(guest.button("Resume")).to_have_count(0)
@@ -128,10 +141,8 @@ def test_suspend_stops_everything_says_so_and_goes_on_as_it_was(portal: Portal, 
     host.button("Suspend the meeting").click()
     host.page.get_by_role("group", name="What next?").get_by_role("button", name="Resume with everyone").click()
     for who in (host, guest):
-        eventually(
-            lambda who=who: who.button("Camera").get_attribute("aria-pressed") == "false", 10, "camera that is off"
-        )
-    stands_still(guest)
+        eventually(lambda who=who: who.button("Camera").get_attribute("aria-pressed") == "false", "camera that is off")
+    stands_still(lambda: arrived(guest))
 
 
 def test_a_host_says_who_may_speak_and_whoever_may_not_is_told_and_asks(
@@ -161,15 +172,15 @@ def test_a_host_says_who_may_speak_and_whoever_may_not_is_told_and_asks(
     expect(guest.button("Mic")).to_have_attribute("aria-pressed", "false")
     guest.page.screenshot(path=str(artifacts / "room-hosts-only.png"))
 
-    time.sleep(0.3)  # what was under way before has arrived
+    stands_still(lambda: packets(host, "inbound", "audio"))
     heard, seen, sent = (
         packets(host, "inbound", "audio"),
         packets(host, "inbound", "video"),
         packets(guest, "outbound", "audio"),
     )
     guest.page.evaluate(SEND_ALL_THE_SAME)
-    eventually(lambda: packets(guest, "outbound", "audio") > sent + 40, 10, "sound that a changed page sends")
-    eventually(lambda: packets(host, "inbound", "video") > seen, 10, "picture, which Peter may still show")
+    eventually(lambda: packets(guest, "outbound", "audio") > sent + 40, "sound that a changed page sends")
+    eventually(lambda: packets(host, "inbound", "video") > seen, "picture, which Peter may still show")
     assert packets(host, "inbound", "audio") == heard
 
     guest.button("Raise hand").click()
@@ -297,6 +308,25 @@ RECORDED = """async (encoded) => {
 """What a recording holds in its first and its last seconds: how green the middle is, as the camera is, and how loud."""
 
 
+COUNTS_RECORDED = """() => {
+  const Real = MediaRecorder;
+  window.halfSeconds = 0;
+  window.MediaRecorder = class extends Real {
+    start() {
+      this.addEventListener("dataavailable", () => (halfSeconds += 1));
+      super.start(500);
+    }
+  };
+}"""
+"""The page's recorder gives what it has recorded away after each half second of it."""
+
+
+def records(who: Seat, seconds: int) -> None:
+    """Waits until another so many seconds are recorded, however long that takes."""
+    until = who.page.evaluate("halfSeconds") + 2 * seconds
+    eventually(lambda: who.page.evaluate("halfSeconds") >= until, f"{seconds} recorded seconds")
+
+
 def test_a_recording_holds_only_those_who_agreed_and_everybody_knows_of_it(
     portal: Portal, seat: Callable[..., Seat], artifacts: Path
 ) -> None:
@@ -307,16 +337,19 @@ def test_a_recording_holds_only_those_who_agreed_and_everybody_knows_of_it(
     expect(guest.page.get_by_role("menuitem", name="Record on this device…")).to_have_count(0)
     guest.page.keyboard.press("Escape")
 
+    host.page.evaluate(COUNTS_RECORDED)
     host.tool("More").click()
     host.page.get_by_role("menuitem", name="Record on this device…").click()
     host.page.get_by_role("dialog", name="Record this meeting?").get_by_role("button", name="Record").click()
     expect(host.page.get_by_text("The other person hasn’t agreed to be in it.")).to_be_visible()
     expect(guest.page.get_by_text("Ingrid Sæther is recording on their device.").first).to_be_visible()
-    host.page.wait_for_timeout(2000)  # what is recorded before anybody agrees
+    records(host, 2)  # before anybody agrees
     guest.page.screenshot(path=str(artifacts / "room-asked-to-be-recorded.png"))
     guest.button("Agree").click()
     expect(host.page.get_by_text("The other person agreed to be in it.")).to_be_visible()
-    host.page.wait_for_timeout(3000)
+    records(host, 3)
+    host.hears()
+    host.sees("Peter Lindqvist")
     host.page.screenshot(path=str(artifacts / "room-recording.png"))
 
     with host.page.expect_download() as saved:
