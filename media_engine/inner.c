@@ -607,8 +607,8 @@ static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long newest, PyO
         if (!is_set_now)
             return 0;
     }
-    lane->packets += fan->count;
-    lane->octets += fan->octets;
+    lane->packets = (long long)((uint64_t)lane->packets + (uint64_t)fan->count); /* whatever was written there */
+    lane->octets = (long long)((uint64_t)lane->octets + (uint64_t)fan->octets);
     if (newest > lane->last_sequence) {
         lane->last_sequence = newest;
         lane->last_at = fan->now;
