@@ -35,7 +35,7 @@ async def serve(commands: Usage, code_of: Callable[[Exception], str | None]) -> 
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=1 << 20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    say({"event": "Ready", "loop": type(loop).__module__})
+    say({"event": "Ready"})
     while line := await reader.readline():
         request = json.loads(line)
         try:

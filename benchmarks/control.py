@@ -32,7 +32,6 @@ class Server:
         self._environment = os.environ | {"MEDIA_ENGINE_COMPILED": "no"} | environment
         self.log = log  # where the server's standard error goes; None: where ours goes
         self.on_event: dict[str, Any] = {}
-        self.loop_name = ""
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -93,7 +92,6 @@ class Server:
                 else:
                     waiter.set_result(message["result"])
             elif message["event"] == "Ready":
-                self.loop_name = message["loop"]
                 self._ready.set_result(None)
             elif message.get("session_id") in self.on_event:
                 self.on_event[message["session_id"]](message)

@@ -87,14 +87,19 @@ SERVERS: dict[str, Start] = {
 }
 
 
-async def measure_steady(loads: Iterable[Load], seconds: float, rounds: int, port: int) -> dict[str, Row]:
+OUR_SERVERS: dict[str, Start] = {name: start for name, start in SERVERS.items() if name.startswith(OURS)}
+
+
+async def measure_steady(
+    loads: Iterable[Load], seconds: float, rounds: int, port: int, servers: Mapping[str, Start] = SERVERS
+) -> dict[str, Row]:
     """Every load on every server in every round, in turn. Keys are server and load."""
     taken: dict[str, Row] = {}
     missing: set[str] = set()
     loads = list(loads)
     for number in range(rounds):
         for load in loads:
-            for name, start in SERVERS.items():
+            for name, start in servers.items():
                 if name in missing:
                     continue
                 try:

@@ -23,7 +23,7 @@ from benchmarks import channel, machine, peers, process
 from benchmarks.camera import LARGE
 from benchmarks.control import Server
 from benchmarks.decision import measure_decision
-from benchmarks.load import Load, Measured, measure
+from benchmarks.load import Load
 from benchmarks.memory import measure_memory
 from benchmarks.relay_load import measure_relay
 from benchmarks.tables import (
@@ -99,15 +99,8 @@ async def run(parts: Sequence[str], seconds: float, rounds: int, port: int) -> d
 
 async def run_growth(loads: Sequence[Load], seconds: float, rounds: int, port: int) -> list[dict[str, Any]]:
     """Every load in every round, in turn, so that a busy minute of the machine does not hit one row only."""
-    taken: dict[str, list[Measured]] = {load.name: [] for load in loads}
-    loop_name = ""
-    for number in range(rounds):
-        for load in loads:
-            async with Server("benchmarks.server", str(port)) as server:
-                taken[load.name].append(await measure(server, load, seconds, f"r{number}"))
-                loop_name = server.loop_name
-    rows = [peers.Row("Lintel", measured) for measured in taken.values()]
-    print_growth(rows, loop_name)
+    rows = (await peers.measure_steady(loads, seconds, rounds, port, peers.OUR_SERVERS)).values()
+    print_growth(rows)
     return [row.as_json() for row in rows]
 
 

@@ -20,18 +20,17 @@ def print_decision(measured: DecisionMeasured) -> None:
     print(f"  a meeting's rules within the organisation's limits: {measured.us_within_limits} µs")
 
 
-def print_growth(rows: Iterable[Row], loop_name: str) -> None:
+def print_growth(rows: Iterable[Row]) -> None:
     """The engine by number of members; "handled" divides by what came in as well as by what went out."""
-    print(f"\nEngine on {loop_name}; µs is server CPU per forwarded packet, median and range of the rounds\n")
-    print(f"{'load':<22}{'out/s':>9}{'µs/packet':>11}{'range':>13}{'µs/handled':>12}{'ms p50':>8}{'p95':>7}{'p99':>7}")
-    for row in rows:
+    print("\nµs is server CPU per forwarded packet, median and range of the rounds\n")
+    columns = "{:<18}{:<18}{:>9}{:>11}{:>13}{:>12}{:>8}{:>7}{:>7}"
+    print(columns.format("server", "load", "out/s", "µs/packet", "range", "µs/handled", "ms p50", "p95", "p99"))
+    for row in sorted(rows, key=lambda row: row.server):
         measured = row.median
-        spread = f"{min(row.costs):.1f}-{max(row.costs):.1f}"
-        print(
-            f"{measured.name:<22}{measured.forwarded_per_second:>9}{measured.cpu_us_per_packet:>11.2f}{spread:>13}"
-            f"{measured.cpu_us_per_packet_handled:>12.2f}{measured.delay_ms_p50:>8.2f}{measured.delay_ms_p95:>7.2f}"
-            f"{measured.delay_ms_p99:>7.2f}"
-        )
+        costs = f"{measured.cpu_us_per_packet:.2f}", f"{min(row.costs):.1f}-{max(row.costs):.1f}"
+        handled = f"{measured.cpu_us_per_packet_handled:.2f}"
+        delays = (f"{ms:.2f}" for ms in (measured.delay_ms_p50, measured.delay_ms_p95, measured.delay_ms_p99))
+        print(columns.format(row.server, measured.name, measured.forwarded_per_second, *costs, handled, *delays))
 
 
 def print_steady(rows: Iterable[Row]) -> None:
