@@ -245,6 +245,7 @@ class Outbox:
         self._descriptor = -1
         self._segments_proven = False
         self.segments = MANY
+        """Whether runs are sent as they are, and the kernel cuts them."""
         self.many = MANY
         self.view, self.place = self._memory.view, self._memory.place
         self.used = 0
@@ -265,11 +266,6 @@ class Outbox:
         self.runs.clear()
         self.entered.clear()
         self.used = self.entries = 0
-
-    @property
-    def is_tabled(self) -> bool:
-        """Whether a loop may fill the table itself: runs are sent as they are."""
-        return self.segments
 
     @staticmethod
     def most(size: int, packets: int) -> int:

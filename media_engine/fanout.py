@@ -103,7 +103,7 @@ class FanOut:
 
     def _send(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
         """Renumber and encrypt `burst` for every one of `downs`."""
-        if _inner is not None and self._outbox.is_tabled and self.trace is None:
+        if _inner is not None and self._outbox.segments and self.trace is None:
             downs = self._send_by_inner_loop(burst, downs)
         if downs:
             self._send_to_each(burst, downs)

@@ -158,7 +158,7 @@ class IceTransport:
 
     def hear(self, address: Address, now: float) -> bool:
         """Something that only the peer can have made has come from `address`. Whether that is where media go."""
-        if self.destination is None or address != self.address:
+        if address != self.address:
             return False
         self.last_consent_at = self.addresses[address] = now
         return True

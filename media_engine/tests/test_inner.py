@@ -233,9 +233,9 @@ def test_what_libsrtp_refuses_is_told_alike(inner: Any) -> None:
     assert told[0] == told[1]
 
 
-def test_what_was_entered_and_not_sent_is_sent_with_the_others(inner: Any) -> None:
-    """A full socket, or one destination that nothing can be sent to, takes nothing from the others."""
-    burst = some_burst(random.Random(4), OPUS)
+@contextlib.contextmanager
+def outbox_beside_a_port() -> Iterator[tuple[Outbox, socket.socket]]:
+    """An outbox that sends, and a port to send to, which waits for nothing."""
     with (
         closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as port,
         closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender,
@@ -244,6 +244,13 @@ def test_what_was_entered_and_not_sent_is_sent_with_the_others(inner: Any) -> No
         port.setblocking(False)
         outbox = Outbox({"send_error": 0, "send_full": 0})
         outbox.open(sender)
+        yield outbox, port
+
+
+def test_what_was_entered_and_not_sent_is_sent_with_the_others(inner: Any) -> None:
+    """A full socket, or one destination that nothing can be sent to, takes nothing from the others."""
+    burst = some_burst(random.Random(4), OPUS)
+    with outbox_beside_a_port() as (outbox, port):
         fan_out, receivers = FanOut(outbox), [Receiver(inner, 2, burst) for _ in range(3)]
         for receiver, address in zip(
             receivers, (port.getsockname(), ("255.255.255.255", 9), port.getsockname()), strict=True
@@ -266,14 +273,7 @@ def test_what_was_entered_is_sent_where_it_can_not_be_cut_any_more(inner: Any) -
     """The outbox may hear in the middle of a burst that an interface doesn't cut datagrams."""
     burst = some_burst(random.Random(4), OPUS)
     for is_one_by_one in (False, True):
-        with (
-            closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as port,
-            closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender,
-        ):
-            port.bind(("127.0.0.1", 0))
-            port.setblocking(False)
-            outbox = Outbox({"send_error": 0, "send_full": 0})
-            outbox.open(sender)
+        with outbox_beside_a_port() as (outbox, port):
             fan_out, receivers = FanOut(outbox), [Receiver(inner, 2, burst) for _ in range(3)]
             for receiver in receivers:
                 receiver.forwarder.outlet.destination = Destination(port.getsockname())
