@@ -81,8 +81,7 @@ class RandomWalk(EngineTestCase):
         rng = random.Random(seed)
         witness = self.client("witness")
         witness.grant(seconds=1e6)
-        witness.publishing = ClientTransport(self.engine.port)
-        witness.publishing.follow(witness.offer_publish(Source.MICROPHONE))
+        await witness.publish(Source.MICROPHONE)  # a transport that never comes up is closed when its time is over
         for _ in range(STEPS):
             name = rng.choice(NAMES)
             step = rng.choice(("join", "say", "say", "say", "say", "grant", "hold", "revoke", "expire", "leave"))
@@ -108,7 +107,7 @@ class RandomWalk(EngineTestCase):
 
     async def test_no_walk_leaks_and_media_does_flow(self) -> None:
         delivered = 0
-        for seed in (1, 9, 12):
+        for seed in (1, 9, 12, 111):
             with self.subTest(seed=seed):
                 delivered += await self.walk(seed)
                 for name in list(self.inside):
