@@ -28,6 +28,11 @@ Picture = tuple[int, int, int, int, int] | None
 of TL0PICIDX."""
 
 
+def pictures_of(packets: Sequence[Packet]) -> list[Picture]:
+    """For each of `packets`, where the codec numbers its pictures; else None."""
+    return [_picture_of(packet) for packet in packets]
+
+
 def _picture_of(packet: Packet) -> Picture:
     picture, start = packet.picture, packet.payload_start
     if picture is None:
@@ -46,7 +51,6 @@ class Burst:
     __slots__ = (
         "_apart",
         "_laid_out",
-        "_pictures",
         "first_sequence",
         "is_red",
         "newest",
@@ -63,7 +67,6 @@ class Burst:
         self.packets = packets
         self.is_red = is_red
         self._apart, self._laid_out = -1, b""
-        self._pictures: list[Picture] | None = None
         self.parts: list[Part] = []
         self.runs: list[tuple[int, int, int]] = []
         self.size = self.octets = 0
@@ -89,13 +92,6 @@ class Burst:
         if apart != self._apart:
             self._apart, self._laid_out = apart, bytes(apart).join([part[0] for part in self.parts])
         return self._laid_out
-
-    @property
-    def pictures(self) -> list[Picture]:
-        """For each of `parts`."""
-        if self._pictures is None:
-            self._pictures = [_picture_of(part[4]) for part in self.parts]
-        return self._pictures
 
     def _add_run(self, forms: Sequence[bytes], start: int, count: int, largest: int) -> None:
         last, total = start + count - 1, 0

@@ -267,11 +267,6 @@ class Outbox:
         self.entered.clear()
         self.used = self.entries = 0
 
-    @staticmethod
-    def most(size: int, packets: int) -> int:
-        """How many receivers' `size` bytes of `packets` datagrams there is room for at once; at least 1."""
-        return max(1, min(SEND_BYTES // size, _MESSAGES // packets))
-
     def reserve(self, size: int, packets: int) -> int:
         """Where `size` bytes of `packets` datagrams may be written. Sends what is gathered when there is no room.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from media_engine import native
-from media_engine.burst import MOST_TOGETHER, Burst
+from media_engine.burst import MOST_TOGETHER, Burst, pictures_of
 from media_engine.datagrams import Outbox
 from media_engine.forwarder import rewrite_picture
 from media_engine.pacing import REPAIR_OCTETS, Pace
@@ -80,33 +80,32 @@ class FanOut:
             for upstream, (track, packets) in pending.items():
                 for start in range(0, len(packets), MOST_TOGETHER):
                     together = packets[start : start + MOST_TOGETHER]
-                    if track.plain_downs:
-                        self._send_together(Burst(upstream, together), track.plain_downs)
-                    if track.red_downs:
-                        self._send_together(Burst(upstream, together, is_red=True), track.red_downs)
+                    self._send(upstream, together, track.plain_downs, is_red=False)
+                    self._send(upstream, together, track.red_downs, is_red=True)
             if self._paced:
                 self.release(self._now)
         finally:  # whatever goes wrong: with the next it might leave to somebody who has been removed in between
             self._outbox.send()
 
-    def _send_together(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
-        """Send `burst`, or its packets one by one where their numbers are too far apart for one stretch.
+    def _send(
+        self, upstream: ReceiveLog, packets: Sequence[Packet], downs: Sequence[DownTrack], *, is_red: bool
+    ) -> None:
+        """Renumber and encrypt `packets` for every one of `downs`.
 
-        That is seen here, once: seen for each receiver (`_leap`), a publisher whose numbers jump with every packet
-        would have as many bursts made as packets are sent.
+        One by one, where their numbers are too far apart for one stretch. That is seen here, once: seen for each
+        receiver (`_leap`), a publisher whose numbers jump with every packet would have as many bursts made as packets
+        are sent.
         """
-        if burst.newest.sequence - burst.first_sequence <= _FURTHEST_APART:
-            self._send(burst, downs)
+        if downs and _inner is not None and self._outbox.segments and self.trace is None:
+            downs = self._send_by_inner_loop(upstream, packets, downs, is_red=is_red)
+        if not downs:
             return
-        for packet in burst.packets:
-            self._send(Burst(burst.upstream, (packet,), is_red=burst.is_red), downs)
-
-    def _send(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
-        """Renumber and encrypt `burst` for every one of `downs`."""
-        if _inner is not None and self._outbox.segments and self.trace is None:
-            downs = self._send_by_inner_loop(burst, downs)
-        if downs:
+        burst = Burst(upstream, packets, is_red=is_red)
+        if burst.newest.sequence - burst.first_sequence <= _FURTHEST_APART:
             self._send_to_each(burst, downs)
+            return
+        for packet in packets:
+            self._send(upstream, (packet,), downs, is_red=is_red)
 
     def _send_to_each(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
         outbox, runs = self._outbox, burst.runs
@@ -163,27 +162,28 @@ class FanOut:
             if newest.sequence + epoch.sequence_offset > lane.last_sequence:
                 lane.note(newest, now)
 
-    def _send_by_inner_loop(self, burst: Burst, downs: Sequence[DownTrack]) -> Sequence[DownTrack]:
-        """Have the loop in C write `burst` for everybody for whom nothing is to be decided. For whom something is."""
-        outbox, newest, apart, runs = self._outbox, burst.newest, _LARGEST_TAG_BYTES, len(burst.runs)
-        room = burst.size + apart * len(burst.parts) + TRAILER_BYTES
-        data, most = burst.laid_out(apart), outbox.most(room, runs)
-        left: list[DownTrack] = []
-        for start in range(0, len(downs), most):
-            together = downs if len(downs) <= most else downs[start : start + most]
+    def _send_by_inner_loop(
+        self, upstream: ReceiveLog, packets: Sequence[Packet], downs: Sequence[DownTrack], *, is_red: bool
+    ) -> Sequence[DownTrack]:
+        """Have the loop in C write a burst for everybody for whom nothing is to be decided. For whom something is."""
+        outbox, left, at = self._outbox, list[DownTrack](), 0
+        while at < len(downs):
+            before, was_empty = at, not outbox.used
             try:
-                outbox.reserve(room * len(together), runs * len(together))
                 # fmt: off
-                outbox.used, outbox.entries, others = _inner.fan_out(
-                    outbox.table, outbox.view, outbox.used, outbox.entries, outbox.entered,
-                    together, burst, data, apart, burst.parts, burst.runs, burst.upstream, burst.first_sequence,
-                    newest, newest.sequence, newest.video, burst.is_red, burst.octets, self._now, _FURTHEST,
+                outbox.used, outbox.entries, at, others = _inner.fan_out(
+                    outbox.table, outbox.view, outbox.used, outbox.entries, len(outbox.runs), outbox.entered,
+                    downs, at, packets, upstream, packets[0].video, is_red, self._now, pictures_of,
                 )
                 # fmt: on
             except Exception:  # noqa: BLE001 - whatever is wrong with one burst, what else is to be sent is
-                self.failures += len(together)
-                continue
+                self.failures += len(downs) - at
+                break
             left += others
+            if at < len(downs):
+                if was_empty and at == before:  # there will never be room
+                    return [*left, *downs[at:]]
+                outbox.send()
         return left
 
     def _hold(self, burst: Burst, down: DownTrack, epoch: Epoch) -> None:
@@ -208,7 +208,7 @@ class FanOut:
                 else:
                     if turns[0].epoch is None and self._outbox.runs:
                         self._outbox.send()  # repairs go first; what the loop in C enters would overtake them
-                    self._send(Burst(epoch.upstream, packets), (down,))
+                    self._send(epoch.upstream, packets, (down,), is_red=False)
             pace.left = left
             if not pace.is_waiting:
                 del self._paced[pace]
@@ -227,7 +227,7 @@ class FanOut:
             down.refused += 1
             return
         for packet in burst.packets:
-            self._send(Burst(burst.upstream, (packet,), is_red=burst.is_red), (down,))
+            self._send(burst.upstream, (packet,), (down,), is_red=burst.is_red)
 
     def _leap(self, burst: Burst, down: DownTrack) -> None:
         """Begin another stretch rather than leave out so many numbers.
@@ -271,7 +271,7 @@ class FanOut:
         since = epoch.first_sequence
         packets = [packet for packet in packets if packet.sequence >= since]
         if packets:
-            self._send(Burst(burst.upstream, packets, is_red=burst.is_red), (down,))
+            self._send(burst.upstream, packets, (down,), is_red=burst.is_red)
 
     def retransmit(self, down: DownTrack, sequences: Iterable[int], now: float) -> int:
         """Answer a request for the receiver's 16-bit `sequences`, as far as they are still there.

@@ -94,7 +94,7 @@ static int has_numbers(PyObject *tuple, Py_ssize_t size, int first, int last)
     return 1;
 }
 
-/* One picture's place in a packet, as `Burst.pictures` has it (RFC 7741, section 4.2; rewrite_picture). */
+/* One picture's place in a packet, as `pictures_of` has it (RFC 7741, section 4.2; rewrite_picture). */
 static int move_picture(uint8_t *packet, long size, PyObject *picture, long long picture_id_offset, long long tl0_offset)
 {
     long numbers[5];
@@ -167,14 +167,15 @@ static long long number_of(PyObject *object, PyObject *name)
 }
 
 static PyObject *of_context, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_following, *of_runs,
-    *of_append, *of_pictures;
+    *of_append, *of_data, *of_red, *of_payload_start, *of_sequence, *of_timestamp;
 
 static int intern_names(void)
 {
     struct { PyObject **kept; const char *name; } names[] = {
         {&of_context, "context"}, {&of_overhead, "overhead"}, {&of_stream, "stream"}, {&of_name, "name"},
         {&of_forwarder, "forwarder"}, {&of_left, "left"}, {&of_following, "following"}, {&of_runs, "runs"},
-        {&of_append, "append"}, {&of_pictures, "pictures"},
+        {&of_append, "append"}, {&of_data, "data"}, {&of_red, "red"}, {&of_payload_start, "payload_start"},
+        {&of_sequence, "sequence"}, {&of_timestamp, "timestamp"},
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++)
         if (!*names[index].kept && !(*names[index].kept = PyUnicode_InternFromString(names[index].name)))
@@ -443,16 +444,24 @@ static PyTypeObject LaneType = {
 
 /* ---- Sending on. */
 
+/* Limits of a run, see burst.py. */
+enum { LARGEST_PADDING = 8, MAX_RUN_PACKETS = 60, MAX_RUN_BYTES = 60000, HAS_PADDING = 0x20 };
+
+/* How far numbers may be ahead, and apart, see fanout.py. */
+enum { FURTHEST = 0x7FFF, FURTHEST_APART = 1024 };
+
+/* What is sent of a packet: `size` bytes at `data`, and padding up to `length`. */
 typedef struct {
-    long length;
-    uint16_t sequence;
+    PyObject *packet, *kept; /* whose `data` is; a new reference to what that points into */
+    const uint8_t *data;
+    long size, length;
+    long long sequence;
     uint32_t timestamp;
 } Part;
 
 typedef struct {
-    long packets;
+    long packets, largest;
     Py_ssize_t size;
-    long largest;
 } Run;
 
 /* What `fan_out` was given, and how far it has got. */
@@ -460,13 +469,12 @@ typedef struct {
     struct mmsghdr *table;
     Py_ssize_t table_size, memory_size, used, entries, size;
     uint8_t *memory;
-    PyObject *entered, *burst, *upstream, *newest, *pictures, *now_object;
-    const uint8_t *data;
+    PyObject *entered, *packets, *upstream, *newest, *pictures, *pictures_of, *now_object;
     Part parts[MOST_TOGETHER];
     Run runs[MOST_TOGETHER];
     Py_ssize_t count, run_count;
-    long apart, shortest;
-    long long first_sequence, newest_sequence, octets, furthest;
+    long shortest;
+    long long first_sequence, newest_sequence, octets;
     double lump, now;
     int is_picture, is_red;
 } Fan;
@@ -483,61 +491,87 @@ static void enter(struct mmsghdr *message, PyObject *name, uint8_t *start, Py_ss
     memcpy((uint8_t *)message->msg_hdr.msg_control + SEGMENT_AT, &segment, sizeof segment);
 }
 
-/* Take the parts and runs of a burst out of their lists, and see that they fit each other. 0 with an exception. */
-static int take_burst(Fan *fan, PyObject *parts, PyObject *runs)
+/* Read a packet as it is sent: with redundancy where it has some and that is wanted. 0 with an exception. */
+static int take_part(Part *part, PyObject *packet, int is_red, long long *octets)
 {
-    Py_ssize_t size = 0, packets = 0, total = 0;
-    fan->count = PyList_GET_SIZE(parts);
-    fan->run_count = PyList_GET_SIZE(runs);
-    fan->shortest = HEADER_BYTES + 12;
-    if (!fan->count || fan->count > MOST_TOGETHER || !fan->run_count || fan->run_count > fan->count) {
+    PyObject *kept = PyObject_GetAttr(packet, is_red ? of_red : of_data);
+    if (kept == Py_None && is_red) {
+        Py_DECREF(kept);
+        kept = PyObject_GetAttr(packet, of_data);
+    }
+    PyObject *timestamp = kept ? PyObject_GetAttr(packet, of_timestamp) : NULL;
+    long long payload_start = timestamp ? number_of(packet, of_payload_start) : 0;
+    part->kept = kept;
+    if (timestamp && !PyErr_Occurred())
+        part->sequence = number_of(packet, of_sequence);
+    if (timestamp && !PyErr_Occurred())
+        part->timestamp = (uint32_t)PyLong_AsUnsignedLongLongMask(timestamp);
+    Py_XDECREF(timestamp);
+    if (PyErr_Occurred())
+        return 0;
+    if (!PyBytes_Check(kept) || PyBytes_GET_SIZE(kept) < HEADER_BYTES ||
+        PyBytes_GET_SIZE(kept) > UINT16_MAX - LARGEST_PADDING - TRAILER_BYTES || payload_start < 0 ||
+        payload_start > PyBytes_GET_SIZE(kept)) {
+        bad("no packet, or one without a payload");
+        return 0;
+    }
+    part->data = (const uint8_t *)PyBytes_AS_STRING(kept);
+    part->size = part->length = (long)PyBytes_GET_SIZE(kept);
+    *octets += part->size - payload_start;
+    return 1;
+}
+
+/* How many parts from `start` on make one run, see `run_of`; those that are shorter, but for the last, are padded. */
+static long take_run(Fan *fan, Py_ssize_t start, Run *run)
+{
+    long padding = fan->is_picture ? LARGEST_PADDING : 0, low = fan->parts[start].size, high = low;
+    run->packets = 1;
+    while (start + run->packets < fan->count && run->packets < MAX_RUN_PACKETS) {
+        long size = fan->parts[start + run->packets].size;
+        if (high * (run->packets + 1) > MAX_RUN_BYTES || size - low > padding)
+            break;
+        run->packets++;
+        if (high - size > padding)
+            break; /* shorter than can be made good by padding: the last of this run */
+        low = size < low ? size : low;
+        high = size > high ? size : high;
+    }
+    run->largest = high;
+    run->size = 0;
+    for (long index = 0; index < run->packets; index++) {
+        Part *part = fan->parts + start + index;
+        if (index < run->packets - 1)
+            part->length = high;
+        run->size += part->length;
+        fan->shortest = part->length < fan->shortest ? part->length : fan->shortest;
+    }
+    return run->packets;
+}
+
+/* Take in the packets, which `fan->packets` holds, and lay them out in runs, see `Burst`. 0 with an exception. */
+static int take_burst(Fan *fan)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(fan->packets);
+    if (!count || count > MOST_TOGETHER) {
         bad("no packets, or more than may be together");
         return 0;
     }
-    for (Py_ssize_t index = 0; index < fan->count; index++) {
-        PyObject *part = PyList_GET_ITEM(parts, index);
-        if (!has_numbers(part, 5, 1, 3)) {
-            bad("a part is not a tuple of five with three numbers");
+    while (fan->count < count) {
+        Part *part = fan->parts + fan->count;
+        part->packet = PyTuple_GET_ITEM(fan->packets, fan->count++);
+        if (!take_part(part, part->packet, fan->is_red, &fan->octets))
             return 0;
-        }
-        long length = PyLong_AsLong(PyTuple_GET_ITEM(part, 1));
-        fan->parts[index].length = length;
-        fan->parts[index].sequence = (uint16_t)PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(part, 2));
-        fan->parts[index].timestamp = (uint32_t)PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(part, 3));
-        if (PyErr_Occurred())
-            return 0;
-        if (length < HEADER_BYTES || length > fan->size - size) {
-            bad("a part is larger than what was laid out, or no packet");
-            return 0;
-        }
-        fan->shortest = length < fan->shortest ? length : fan->shortest;
-        size += length;
+        if (fan->count == 1 || part->sequence > fan->newest_sequence)
+            fan->newest_sequence = part->sequence, fan->newest = part->packet;
+        if (fan->count == 1 || part->sequence < fan->first_sequence)
+            fan->first_sequence = part->sequence;
     }
-    for (Py_ssize_t index = 0; index < fan->run_count; index++) {
-        PyObject *tuple = PyList_GET_ITEM(runs, index);
-        if (!has_numbers(tuple, 3, 0, 2)) {
-            bad("a run is not a tuple of three numbers");
-            return 0;
-        }
-        Run *run = fan->runs + index;
-        run->packets = PyLong_AsLong(PyTuple_GET_ITEM(tuple, 0));
-        run->size = PyLong_AsSsize_t(PyTuple_GET_ITEM(tuple, 1));
-        run->largest = PyLong_AsLong(PyTuple_GET_ITEM(tuple, 2));
-        if (PyErr_Occurred())
-            return 0;
-        if (run->packets < 1 || run->packets > fan->count - packets || run->size < 0 || run->size > size - total ||
-            run->largest < HEADER_BYTES || run->largest > UINT16_MAX - TRAILER_BYTES) {
-            bad("runs are not those of the packets");
-            return 0;
-        }
-        packets += run->packets;
-        total += run->size;
+    fan->shortest = HEADER_BYTES + 12;
+    for (Py_ssize_t start = 0; start < count; fan->run_count++) {
+        start += take_run(fan, start, fan->runs + fan->run_count);
+        fan->size += fan->runs[fan->run_count].size;
     }
-    if (packets != fan->count || total != size || size + (fan->count - 1) * fan->apart != fan->size) {
-        bad("runs, packets and what was laid out are not of one size");
-        return 0;
-    }
-    fan->lump = (double)size;
+    fan->lump = (double)fan->size;
     return 1;
 }
 
@@ -557,10 +591,15 @@ static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long 
     if (moves && (!fan->pictures || !PyList_Check(fan->pictures) || PyList_GET_SIZE(fan->pictures) != fan->count))
         return 0;
     uint8_t *packet = fan->memory + fan->used;
-    memcpy(packet, fan->data, (size_t)fan->size);
     for (Py_ssize_t index = 0; index < fan->count; index++) {
         const Part *part = fan->parts + index;
-        put16(packet + 2, part->sequence + (uint32_t)epoch->sequence_offset);
+        memcpy(packet, part->data, (size_t)part->size);
+        if (part->length > part->size) {
+            packet[0] |= HAS_PADDING;
+            memset(packet + part->size, 0, (size_t)(part->length - part->size - 1));
+            packet[part->length - 1] = (uint8_t)(part->length - part->size);
+        }
+        put16(packet + 2, (uint32_t)part->sequence + (uint32_t)epoch->sequence_offset);
         put32(packet + 4, part->timestamp + (uint32_t)epoch->timestamp_offset);
         put32(packet + 8, (uint32_t)lane->ssrc);
         if (number) {
@@ -578,7 +617,7 @@ static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long 
             if (picture != Py_None && !move_picture(packet, part->length, picture, epoch->picture_id_offset, epoch->tl0_offset))
                 return 0;
         }
-        packet += part->length + fan->apart;
+        packet += part->length + outlet->overhead;
     }
     /* Only now that nothing can be wrong with any of them any more: what libsrtp has encrypted it counts as sent, and
        what is left to Python was not. A receiver whose numbers are behind libsrtp's is refused everything. */
@@ -587,7 +626,7 @@ static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long 
         int length = (int)fan->parts[index].length;
         if (srtp_protect(outlet->context, packet, &length))
             return 0;
-        packet += fan->parts[index].length + fan->apart;
+        packet += fan->parts[index].length + outlet->overhead;
     }
     return 1;
 }
@@ -620,7 +659,7 @@ static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long newest, PyO
     return 1;
 }
 
-enum { FAILED = -1, LEFT_TO_PYTHON = 0, DONE = 1 };
+enum { FAILED = -1, LEFT_TO_PYTHON = 0, DONE = 1, FULL = 2 };
 
 /* One receiver's packets, as `FanOut._send` has them where nothing is to be decided. To read an attribute of Python's
    may run anything, which may end a grant: they are read first, and what is asked then holds until all is entered. */
@@ -634,30 +673,31 @@ static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObjec
     }
     long long number = numbered ? number_of(numbered, of_following) : 0;
     if (epoch && moves_pictures(epoch) && !fan->pictures)
-        fan->pictures = PyObject_GetAttr(fan->burst, of_pictures);
+        fan->pictures = PyObject_CallOneArg(fan->pictures_of, fan->packets);
     if (PyErr_Occurred() || lane->outlet != (PyObject *)outlet)
         return LEFT_TO_PYTHON;
     if (!is_set(outlet->srtp) || !is_set(outlet->destination))
         return DONE; /* nothing leaves */
-    if (!outlet->context || !outlet->name || outlet->overhead != fan->apart || !epoch ||
+    if (!outlet->context || !outlet->name || outlet->overhead > TRAILER_BYTES || !epoch ||
         lane->epoch != (PyObject *)epoch || epoch->upstream != fan->upstream ||
         fan->first_sequence < epoch->first_sequence || epoch->is_red != fan->is_red)
         return LEFT_TO_PYTHON;
     long long newest, furthest;
     if (__builtin_add_overflow(fan->newest_sequence, epoch->sequence_offset, &newest) ||
-        __builtin_add_overflow(lane->last_sequence, fan->furthest, &furthest) || newest > furthest)
+        __builtin_add_overflow(lane->last_sequence, FURTHEST, &furthest) || newest > furthest)
         return LEFT_TO_PYTHON;
-    if (fan->size + TRAILER_BYTES > fan->memory_size - fan->used || fan->run_count > fan->table_size - fan->entries)
-        return LEFT_TO_PYTHON;
+    if (fan->size + fan->count * outlet->overhead + TRAILER_BYTES > fan->memory_size - fan->used ||
+        fan->run_count > fan->table_size - fan->entries)
+        return FULL;
     if (fan->lump > left || number < 0 || number > INT64_MAX - MOST_TOGETHER ||
         !write_burst(fan, lane, epoch, outlet, number))
         return LEFT_TO_PYTHON;
     for (Py_ssize_t index = 0; index < fan->run_count; index++) {
         const Run *run = fan->runs + index;
-        Py_ssize_t size = run->size + run->packets * fan->apart;
+        Py_ssize_t size = run->size + run->packets * outlet->overhead;
         if (PyList_Append(fan->entered, outlet->destination))
             return FAILED;
-        enter(fan->table + fan->entries++, outlet->name, fan->memory + fan->used, size, run->largest + fan->apart);
+        enter(fan->table + fan->entries++, outlet->name, fan->memory + fan->used, size, run->largest + outlet->overhead);
         fan->used += size;
     }
     if (pace && left < Py_HUGE_VAL) {
@@ -687,25 +727,24 @@ static int send_on(Fan *fan, Lane *lane)
     return done;
 }
 
-static PyObject *fan_out_to(Fan *fan, PyObject *data, PyObject *parts, PyObject *runs, PyObject *downs)
+/* Send to `downs` from `at` on: to all of them, or as far as there is room. */
+static PyObject *fan_out_to(Fan *fan, PyObject *downs, Py_ssize_t at)
 {
-    if (!srtp_protect || !PyList_Check(fan->entered) || !PyBytes_Check(data) || !PyList_Check(parts) ||
-        !PyList_Check(runs) || !(PyTuple_Check(downs) || PyList_Check(downs)))
-        return bad("nothing to send, to nobody, or nothing to encrypt it with");
+    if (!srtp_protect || !PyList_Check(fan->entered) || !(PyTuple_Check(downs) || PyList_Check(downs)) || at < 0)
+        return bad("nobody to send to, or nothing to encrypt it with");
     if (fan->used < 0 || fan->used > fan->memory_size || fan->entries < 0 || fan->entries > fan->table_size ||
-        fan->entries != PyList_GET_SIZE(fan->entered) || fan->apart < 0 || fan->apart > TRAILER_BYTES)
+        fan->entries != PyList_GET_SIZE(fan->entered))
         return bad("more is used than there is");
-    fan->data = (const uint8_t *)PyBytes_AS_STRING(data);
-    fan->size = PyBytes_GET_SIZE(data);
-    if (fan->octets < 0 || fan->octets > fan->size)
-        return bad("more payload than what was laid out");
     Py_ssize_t before = fan->entries;
-    PyObject *others = take_burst(fan, parts, runs) ? PyList_New(0) : NULL;
-    for (Py_ssize_t index = 0; others && index < PySequence_Fast_GET_SIZE(downs); index++) {
-        PyObject *down = PySequence_Fast_GET_ITEM(downs, index);
+    PyObject *others = take_burst(fan) ? PyList_New(0) : NULL;
+    long long between;
+    int is_apart = __builtin_sub_overflow(fan->newest_sequence, fan->first_sequence, &between) || between > FURTHEST_APART;
+    int done = DONE;
+    while (others && at < PySequence_Fast_GET_SIZE(downs) && done == DONE) {
+        PyObject *down = PySequence_Fast_GET_ITEM(downs, at);
         Py_INCREF(down);
-        PyObject *lane = PyObject_GetAttr(down, of_forwarder);
-        int done = lane && PyObject_TypeCheck(lane, &LaneType) ? send_on(fan, (Lane *)lane) : LEFT_TO_PYTHON;
+        PyObject *lane = is_apart ? NULL : PyObject_GetAttr(down, of_forwarder);
+        done = lane && PyObject_TypeCheck(lane, &LaneType) ? send_on(fan, (Lane *)lane) : LEFT_TO_PYTHON;
         Py_XDECREF(lane);
         if (done == LEFT_TO_PYTHON) {
             PyErr_Clear(); /* Python runs into it once more, and counts it */
@@ -714,10 +753,10 @@ static PyObject *fan_out_to(Fan *fan, PyObject *data, PyObject *parts, PyObject 
         Py_DECREF(down);
         if (done == FAILED)
             Py_CLEAR(others);
+        at += done == DONE;
     }
-    Py_XDECREF(fan->pictures);
     if (others)
-        return Py_BuildValue("(nnN)", fan->used, fan->entries, others);
+        return Py_BuildValue("(nnnN)", fan->used, fan->entries, at, others);
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     if (PyList_SetSlice(fan->entered, before, PyList_GET_SIZE(fan->entered), NULL)) /* nothing was entered, then */
@@ -727,31 +766,29 @@ static PyObject *fan_out_to(Fan *fan, PyObject *data, PyObject *parts, PyObject 
 }
 
 PyDoc_STRVAR(fan_out_doc,
-"fan_out(table, view, used, entries, entered, downs, burst, data, apart, parts, runs, upstream, first_sequence, newest,\n"
-"newest_sequence, is_picture, is_red, octets, now, furthest): see FanOut._send. How far the view is used then, how many\n"
-"entries the table has, and the list of those that are left to Python.");
+"fan_out(table, view, used, entries, waiting, entered, downs, at, packets, upstream, is_picture, is_red, now,\n"
+"pictures_of): see FanOut._send. waiting: runs that have to find room in the table as well. How far the view is used\n"
+"then, how many entries the table has, how far it has got in downs, and the list of those that are left to Python.");
 
 static PyObject *fan_out(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     Py_buffer table, memory;
-    Fan fan = {0};
-    if (!has_arguments(count, 20))
+    Fan fan; /* cleared as far as it is used: most of it never is */
+    memset(&fan, 0, offsetof(Fan, parts));
+    memset(&fan.count, 0, sizeof fan - offsetof(Fan, count));
+    if (!has_arguments(count, 14))
         return NULL;
     fan.used = PyLong_AsSsize_t(args[2]);
     fan.entries = PyLong_AsSsize_t(args[3]);
-    fan.apart = PyLong_AsLong(args[8]);
-    fan.first_sequence = PyLong_AsLongLong(args[12]);
-    fan.newest_sequence = PyLong_AsLongLong(args[14]);
-    fan.is_picture = PyObject_IsTrue(args[15]);
-    fan.is_red = PyObject_IsTrue(args[16]);
-    fan.octets = PyLong_AsLongLong(args[17]);
-    fan.now = PyFloat_AsDouble(args[18]);
-    fan.furthest = PyLong_AsLongLong(args[19]);
+    Py_ssize_t waiting = PyLong_AsSsize_t(args[4]), at = PyLong_AsSsize_t(args[7]);
+    fan.is_picture = PyObject_IsTrue(args[10]);
+    fan.is_red = PyObject_IsTrue(args[11]);
+    fan.now = PyFloat_AsDouble(args[12]);
     if (PyErr_Occurred())
         return NULL;
-    PyObject *downs = args[5];
-    fan.entered = args[4], fan.burst = args[6], fan.upstream = args[11], fan.newest = args[13], fan.now_object = args[18];
-    /* Attributes are read on the way, which may run anything: these can't be let go of meanwhile. */
+    PyObject *downs = args[6];
+    fan.entered = args[5], fan.upstream = args[9], fan.now_object = args[12], fan.pictures_of = args[13];
+    /* Attributes are read on the way, which may run anything: these can't be let go of or changed meanwhile. */
     if (PyObject_GetBuffer(args[0], &table, PyBUF_WRITABLE))
         return NULL;
     if (PyObject_GetBuffer(args[1], &memory, PyBUF_WRITABLE)) {
@@ -760,7 +797,17 @@ static PyObject *fan_out(PyObject *module, PyObject *const *args, Py_ssize_t cou
     }
     fan.table = table.buf, fan.table_size = table.len / (Py_ssize_t)sizeof(struct mmsghdr);
     fan.memory = memory.buf, fan.memory_size = memory.len;
-    PyObject *found = fan_out_to(&fan, args[7], args[9], args[10], downs);
+    PyObject *found = NULL;
+    if (waiting < 0 || waiting > fan.table_size)
+        bad("more runs than there are messages");
+    else if ((fan.packets = PySequence_Tuple(args[8]))) {
+        fan.table_size -= waiting;
+        found = fan_out_to(&fan, downs, at);
+        for (Py_ssize_t index = 0; index < fan.count; index++)
+            Py_XDECREF(fan.parts[index].kept);
+        Py_XDECREF(fan.pictures);
+        Py_DECREF(fan.packets);
+    }
     PyBuffer_Release(&table);
     PyBuffer_Release(&memory);
     return found;

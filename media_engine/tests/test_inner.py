@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 
 import media_engine
 from media_engine import datagrams, fanout, native, publish, rtp, sdp_write
-from media_engine.burst import Burst
+from media_engine.burst import Burst, pictures_of
 from media_engine.codecs import OPUS, VP8
 from media_engine.datagrams import MANY, Destination, Inbox, Outbox, StreamAddress
 from media_engine.fanout import FanOut
@@ -85,15 +85,18 @@ def sealing() -> InPlaceSrtp:
     return InPlaceSrtp(*map(pylibsrtp.Session, policies), "SRTP_AEAD_AES_128_GCM")
 
 
-def some_burst(chance: random.Random, codec: str) -> Burst:
+def some_burst(chance: random.Random, codec: str, *, is_red: bool = False) -> Burst:
     first, packets = chance.choice((1, 0xFFF0, 0x1FFF8)), []
+    step = chance.choice((1, 1, 1, 1, 1, 1, 1, 3, -1, 600))
     for number in range(chance.randrange(1, 12)):
         descriptors = (b"\x10", b"\x80\x80\x7f", b"\x90\x80\x7f\x00", b"\x80\xe0\xff\xfe\x09\x20\x01", b"\x90\xe0\x81")
         descriptor = chance.choice(descriptors)
         payload = descriptor[: chance.choice((1, 9, 9))] + chance.randbytes(chance.choice((0, 5, 700, 701)))
         head = struct.pack("!BBHIIHHB3s4x", 0x90, chance.choice((96, 224)), 0, 0, 0, 0xBEDE, 2, 0x22, b"abc")
-        packets.append(Packet(first + number, chance.randrange(1 << 32), head + payload, len(head), codec))
-    return Burst(ReceiveLog(90000, wants_nack=True), packets)
+        again = head + chance.randbytes(70) + payload if is_red and chance.random() < 0.7 else None
+        sequence = first + step * number if first + step * number > 0 else first
+        packets.append(Packet(sequence, chance.randrange(1 << 32), head + payload, len(head), codec, again))
+    return Burst(ReceiveLog(90000, wants_nack=True), packets, is_red=is_red)
 
 
 class Receiver:
@@ -111,7 +114,7 @@ class Receiver:
             lane.numbered.following = chance.choice((1, 0xFFFE, 0x12345))
         moves = chance.choice(((0, 0), (3, 0), (0, -5), (-70000, 300)))
         offset, ticks = chance.choice((0, 5, 1 << 17)), chance.randrange(1 << 32)
-        lane.epoch = records.Epoch(burst.upstream, burst.first_sequence, offset, ticks, *moves)
+        lane.epoch = records.Epoch(burst.upstream, burst.first_sequence, offset, ticks, *moves, burst.is_red)
         lane.last_sequence = burst.first_sequence + offset + chance.choice((-1, -1, 3, 90))
         lane.outlet.srtp = sealing()
         lane.outlet.destination = Destination(chance.choice((("127.0.0.1", 9), ("::1", 10))))
@@ -137,7 +140,7 @@ class Receiver:
         elif how == 3:
             lane.epoch.first_sequence += 1
         elif how == 4:
-            lane.epoch.is_red = True
+            lane.epoch.is_red = not lane.epoch.is_red
         elif how == 5:
             lane.epoch.upstream = ReceiveLog(90000, wants_nack=True)
         elif how == 6:
@@ -160,6 +163,10 @@ class Receiver:
         )
 
 
+def send(fan_out: FanOut, burst: Burst, receivers: Any) -> None:
+    fan_out._send(burst.upstream, burst.packets, receivers, is_red=burst.is_red)
+
+
 PYTHON = SimpleNamespace(Slot=Slot, Epoch=Epoch, Outlet=Outlet, Lane=Lane)
 
 
@@ -171,7 +178,7 @@ def sent_on(loop: Any, burst: Burst, seeds_: list[int], used: int) -> tuple[list
     fan_out._now = 77.5
     receivers = [Receiver(loop or PYTHON, seed, burst) for seed in seeds_]
     with patch.object(fanout, "_inner", loop):
-        fan_out._send(burst, receivers)  # type: ignore[arg-type]
+        send(fan_out, burst, receivers)
     assert len(outbox.entered) == outbox.entries
     sent = [
         (destination.address, length, size, bytes(outbox.view[start : start + length]))
@@ -184,7 +191,8 @@ def test_bursts_are_sent_on_alike(inner: Any) -> None:
     """To the byte, with the same things counted; and who is not ordinary has what Python gives them."""
     chance, by_loop, all_sent = random.Random(7), 0, 0
     for number in range(300):
-        burst = some_burst(chance, chance.choice((VP8, OPUS)))
+        codec = chance.choice((VP8, OPUS))
+        burst = some_burst(chance, codec, is_red=codec == OPUS and chance.random() < 0.3)
         numbers = [chance.randrange(1 << 30) for _ in range(chance.randrange(9))]
         first, python, theirs = sent_on(None, burst, numbers, number % 3)
         second, in_c, ours = sent_on(inner, burst, numbers, number % 3)
@@ -205,14 +213,30 @@ def test_more_than_fits_at_once_is_sent_in_parts(inner: Any) -> None:
         patch.object(outbox, "_send_all", lambda runs: sent.append(outbox.entries)),
     ):
         outbox.runs.append((Destination(("127.0.0.1", 9)), 0, 5, 5))
-        assert not fan_out._send_by_inner_loop(burst, receivers)  # type: ignore[arg-type]
+        assert not fan_out._send_by_inner_loop(burst.upstream, burst.packets, receivers, is_red=False)
         outbox.send()
     assert sum(sent) == 200 * len(burst.runs)
     assert len(sent) > 2
     assert {receiver.forwarder.packets for receiver in receivers} == {len(burst.packets)}
     fan = Fanning(inner)
-    assert fan(view=outbox.view[: fan.burst.size + 100])
-    assert fan(table=outbox.table[: 64 * (len(fan.burst.runs) - 1)])
+    nothing_yet = (0, 0, 0, [])
+    assert fan.call(view=outbox.view[: fan.burst.size + 100]) == nothing_yet
+    assert fan.call(table=outbox.table[: 64 * (len(fan.burst.runs) - 1)]) == nothing_yet
+    assert fan.call(table=outbox.table[: 64 * len(fan.burst.runs)], waiting=1) == nothing_yet
+    assert not fan(table=outbox.table[: 64 * (len(fan.burst.runs) + 1)], waiting=1)
+
+
+def test_what_never_fits_is_a_failure_for_each_receiver(inner: Any) -> None:
+    """In Python and in C; and nobody looks for room that there will never be."""
+    packets = [Packet(number, 1, bytes([0x90]) + bytes(60_000), 20, VP8) for number in range(1, 5)]
+    burst = Burst(ReceiveLog(90000, wants_nack=True), packets)
+    for records, loop in ((PYTHON, None), (inner, inner)):
+        fan_out, receivers = FanOut(Outbox({})), [Receiver(records, 5, burst) for _ in range(3)]
+        for receiver in receivers:
+            receiver.forwarder.epoch.first_sequence, receiver.link.pace.left = 0, math.inf
+        with patch.object(fanout, "_inner", loop):
+            send(fan_out, burst, receivers)
+        assert (fan_out.failures, fan_out._outbox.entries, fan_out._outbox.runs) == (3, 0, [])
 
 
 def test_what_libsrtp_refuses_is_told_alike(inner: Any) -> None:
@@ -224,9 +248,9 @@ def test_what_libsrtp_refuses_is_told_alike(inner: Any) -> None:
         lane.epoch = records.Epoch(burst.upstream, 0, 5000, 0, 0, 0)
         lane.last_sequence = burst.newest.sequence + 4999
         with patch.object(fanout, "_inner", loop):
-            fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+            send(fan_out, burst, (receiver,))
             lane.epoch.sequence_offset = 0
-            fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+            send(fan_out, burst, (receiver,))
         assert receiver.refused == len(burst.packets) > 1, "older than libsrtp remembers"
         assert outlet.srtp is not None
         told.append(receiver.state())
@@ -257,7 +281,7 @@ def test_what_was_entered_and_not_sent_is_sent_with_the_others(inner: Any) -> No
         ):
             receiver.forwarder.outlet.destination = Destination(address)
         with patch.object(fanout, "_inner", inner), patch.object(datagrams, "_inner", inner):
-            fan_out._send(burst, receivers)  # type: ignore[arg-type]
+            send(fan_out, burst, receivers)
             assert (outbox.entries, outbox.runs) == (3 * len(burst.runs), [])
             outbox.send()
         assert (outbox.entries, outbox.entered, outbox.used) == (0, [], 0)
@@ -278,7 +302,7 @@ def test_what_was_entered_is_sent_where_it_can_not_be_cut_any_more(inner: Any) -
             for receiver in receivers:
                 receiver.forwarder.outlet.destination = Destination(port.getsockname())
             with patch.object(fanout, "_inner", inner), patch.object(datagrams, "_inner", inner):
-                fan_out._send(burst, receivers)  # type: ignore[arg-type]
+                send(fan_out, burst, receivers)
                 assert outbox.entries
                 outbox.many = not is_one_by_one
                 outbox._stop_segmenting()
@@ -374,16 +398,16 @@ def test_an_outlet_that_has_none_any_more_lets_nothing_out(inner: Any) -> None:
             outlet = receiver.forwarder.outlet
             kept = getattr(outlet, name)
             with patch.object(fanout, "_inner", inner):
-                fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+                send(fan_out, burst, (receiver,))
                 entries = fan_out._outbox.entries
                 assert entries == len(burst.runs)
                 taking_away(outlet, name)
                 assert getattr(outlet, name) is None
-                fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+                send(fan_out, burst, (receiver,))
                 assert (fan_out._outbox.entries, fan_out._outbox.runs) == (entries, [])
                 setattr(outlet, name, kept)
                 receiver.forwarder.epoch.sequence_offset += 100
-                fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+                send(fan_out, burst, (receiver,))
                 assert fan_out._outbox.entries == 2 * entries
 
 
@@ -402,7 +426,7 @@ def test_an_outlet_that_was_given_nonsense_lets_nothing_out(inner: Any) -> None:
             setattr(receiver.forwarder.outlet, name, nonsense)
         assert getattr(receiver.forwarder.outlet, name) is None
         with patch.object(fanout, "_inner", inner):
-            fan_out._send(burst, (receiver,))  # type: ignore[arg-type]
+            send(fan_out, burst, (receiver,))
         assert (fan_out._outbox.entries, fan_out._outbox.runs) == (0, [])
 
 
@@ -646,24 +670,26 @@ class Fanning:
     def __init__(self, inner: Any, codec: str = VP8) -> None:
         self.inner, self.burst, self.outbox = inner, some_burst(random.Random(2), codec), Outbox({})
         self.receiver = Receiver(inner, 2, self.burst)
+        self.pictures_of: object = pictures_of
 
     def __call__(self, **changed: object) -> bool:
-        used, entries, others = self.call(**changed)
+        used, entries, at, others = self.call(**changed)
         assert entries == len(self.outbox.entered) == (0 if others else len(self.burst.runs))
         assert bool(used) is not bool(others)
+        assert at == 1
         return bool(others)
 
-    def call(self, **changed: object) -> tuple[int, int, list[object]]:
+    def call(self, **changed: object) -> tuple[int, int, int, list[object]]:
         """What `fan_out` says."""
-        burst, outbox, newest = self.burst, self.outbox, self.burst.newest
+        burst, outbox = self.burst, self.outbox
         outbox._forget()
         named: dict[str, object] = {
-            "table": outbox.table, "view": outbox.view, "used": 0, "entries": 0, "entered": outbox.entered,
-            "downs": (self.receiver,), "burst": burst, "data": burst.laid_out(16), "apart": 16, "parts": burst.parts,
-            "runs": burst.runs, "upstream": burst.upstream, "first": burst.first_sequence, "newest": newest,
-            "sequence": newest.sequence, "video": True, "red": False, "octets": 5, "now": 1.5, "furthest": 0x7FFF,
+            "table": outbox.table, "view": outbox.view, "used": 0, "entries": 0, "waiting": 0,
+            "entered": outbox.entered, "downs": (self.receiver,), "at": 0, "packets": burst.packets,
+            "upstream": burst.upstream, "video": True, "red": False, "now": 1.5,
+            "pictures_of": self.pictures_of,
         }  # fmt: skip
-        told: tuple[int, int, list[object]] = self.inner.fan_out(*(named | changed).values())
+        told: tuple[int, int, int, list[object]] = self.inner.fan_out(*(named | changed).values())
         return told
 
 
@@ -674,8 +700,7 @@ def test_a_burst_that_can_not_be_written_has_not_been_begun(inner: Any) -> None:
     assert len(burst.parts) > 1
     lane.epoch = inner.Epoch(burst.upstream, 0, 5000, 0, 1, 0)
     lane.last_sequence = burst.newest.sequence + 4999
-    burst._pictures = [*[None] * (len(burst.parts) - 1), (1 << 20, 7, 1, 0, 0)]
-    assert fan()
+    assert fan(pictures_of=lambda _: [*[None] * (len(burst.parts) - 1), (1 << 20, 7, 1, 0, 0)])
     lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 0, 0)
     assert not fan()
     lane.epoch = inner.Epoch(burst.upstream, 0, 5000, 0, 0, 0)
@@ -687,48 +712,41 @@ def test_a_burst_that_can_not_be_written_has_not_been_begun(inner: Any) -> None:
 def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
     fan = Fanning(inner)
     burst, lane, outbox = fan.burst, fan.receiver.forwarder, fan.outbox
-    data, size = burst.laid_out(16), burst.parts[0][1]
+    size = burst.parts[0][1]
     assert not fan()
     released = memoryview(bytearray(5000))
     released.release()
-    one = [(b"", len(data), 1, 1, None)]
+    good = {name: getattr(burst.newest, name) for name in ("data", "payload_start", "red", "sequence", "timestamp")}
     wrong: list[dict[str, object]] = [
-        {"view": memoryview(bytes(len(data) + 200))},
+        {"view": memoryview(bytes(burst.size + 500))},
         {"view": released},
         {"used": -1},
         {"used": len(outbox.view) + 1},
         {"entries": -1},
         {"entries": 1},
         {"entries": 161},
+        {"waiting": -1},
+        {"waiting": 161},
         {"entered": ()},
         {"downs": fan.receiver},
-        {"data": data + b"x"},
-        {"data": data[:-1]},
-        {"data": bytearray(data)},
-        {"apart": -1},
-        {"apart": 15},
-        {"apart": 200},
-        {"parts": []},
-        {"parts": one * 65},
-        {"parts": [(b"", 11, 1, 1, None)]},
-        {"parts": [(b"", -5, 1, 1, None)]},
-        {"parts": [(b"", size, 1, 1)]},
-        {"parts": [(b"", float(size), 1, 1, None)]},
-        {"runs": []},
-        {"runs": [(1, 5)]},
-        {"runs": [(0, 0, 12)] * 2},
-        {"runs": [(len(burst.parts), len(data), 1 << 16)]},
-        {"runs": [(len(burst.parts) + 1, len(data), 1200)]},
-        {"data": bytes(len(data)), "parts": one, "runs": [(1, len(data) - 1, 1200)]},
-        {"octets": 1 << 63},
-        {"octets": -1},
-        {"octets": len(data) + 1},
+        {"at": -1},
+        {"packets": []},
+        {"packets": burst.newest},
+        {"packets": [burst.newest] * 65},
         {"now": None},
-    ]
+        *(
+            {"packets": [SimpleNamespace(**(good | {name: value}))]}
+            for name, value in (
+                ("data", None), ("data", bytes(11)), ("data", bytearray(good["data"])), ("data", bytes(1 << 16)),
+                ("payload_start", -1), ("payload_start", len(good["data"]) + 1), ("payload_start", 1 << 64),
+                ("sequence", 1 << 63), ("sequence", "1"), ("timestamp", 1.0),
+            )
+        ),
+    ]  # fmt: skip
     for changed in wrong:
         with pytest.raises((ValueError, OverflowError, TypeError, BufferError)):
             fan(**changed)
-    burst._pictures = []
+    fan.pictures_of = lambda _: []
     for attribute, value in (
         ("wait", b"123"), ("wait", "1234"), ("payload_type", 128), ("payload_type", -1), ("outlet", None),
         ("outlet", object()), ("epoch", object()), ("epoch", inner.Epoch(burst.upstream, 0, 0, 0, 1, 0)),
@@ -741,8 +759,7 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         setattr(lane, attribute, before)
     lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 1, 1)
     for picture in ((24, 15, 1), (size - 1, 15, 1, 0, 0), (size, 7, 1, 0, 0), (-1, 15, 1, 0, 0), (24, 15, 1, size, 0)):
-        burst._pictures = [picture] * len(burst.parts)  # type: ignore[list-item]
-        assert fan(), picture
+        assert fan(pictures_of=lambda _, picture=picture: [picture] * len(burst.parts)), picture
     fan.receiver.forwarder = SimpleNamespace()
     assert fan()
     room = memoryview(bytearray(200))
@@ -807,7 +824,7 @@ def test_memory_that_is_let_go_of_meanwhile_is_not_touched(inner: Any) -> None:
     kept = memoryview(fan.outbox.view)
     letting_go = type("LettingGo", (), {"forwarder": property(lambda _: kept.release())})()
     with pytest.raises(ValueError, match="released"):
-        fan(view=kept, apart=Releasing(kept))
+        fan(view=kept, now=Releasing(kept))
     kept = memoryview(fan.outbox.view)
     assert fan(view=kept, downs=(letting_go,))
 
@@ -826,13 +843,14 @@ class Reading:
         vars(self)["does"]()
 
 
-@pytest.mark.parametrize("read", ["left", "following", "pictures"])
+@pytest.mark.parametrize("read", ["left", "following", "pictures", "data"])
 def test_who_is_closed_while_attributes_are_read_is_sent_nothing(inner: Any, read: str) -> None:
     """Whatever reading them runs. And nothing is used that goes away with it."""
     for closed in ("srtp", "destination", "pace", "epoch", "outlet", "wait", "numbered"):
         fan = Fanning(inner)
         lane, outlet, burst = fan.receiver.forwarder, fan.receiver.forwarder.outlet, fan.burst
-        lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 1, 1)
+        moves = read == "pictures"
+        lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, moves, moves)
         lane.wait, outlet.pace, lane.numbered = bytes(bytearray(b"\x52\x00\x10\x00")), None, None
         of = outlet if closed in ("srtp", "destination", "pace") else lane
         reading = Reading(
@@ -843,7 +861,14 @@ def test_who_is_closed_while_attributes_are_read_is_sent_nothing(inner: Any, rea
             outlet.pace = reading
         elif read == "following":
             lane.numbered = reading
-        used, entries, others = fan.call(**({"burst": reading} if read == "pictures" else {}))
+        elif read == "pictures":
+            fan.pictures_of = lambda _, reading=reading: reading.pictures
+        else:
+            there = {name: getattr(burst.newest, name) for name in ("payload_start", "red", "sequence", "timestamp")}
+            fan.burst = SimpleNamespace(upstream=burst.upstream, packets=[
+                Reading(reading.does, data=burst.newest.data, **there)
+            ])  # fmt: skip
+        used, entries, _, others = fan.call()
         is_sent = closed in ("pace", "wait", "numbered")
         assert (used > 0, entries > 0) == (is_sent, is_sent), closed
         assert bool(others) is (closed in ("epoch", "outlet"))

@@ -281,7 +281,7 @@ class MemberTests(EngineTestCase):
 
     @interpreted
     async def test_numbers_that_jump_with_every_packet_are_taken_apart_once_and_not_for_each_receiver(self) -> None:
-        """Guard: `FanOut._send_together`. Else every packet costs each receiver a burst of its own."""
+        """Guard: `FanOut._send`. Else every packet costs each receiver a burst of its own."""
         anna, ben = await self.pair()
         with patch.object(FanOut, "_send_apart", autospec=True) as apart:
             for number in range(12):
