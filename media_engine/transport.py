@@ -20,6 +20,7 @@ from aiortc.rtcdtlstransport import (
     State,
 )
 from OpenSSL import SSL
+from pylibsrtp import Policy, Session
 
 from media_engine.ice import IceTransport
 from media_engine.srtp import SrtpPair, srtp_pair
@@ -41,6 +42,12 @@ PRIVATE_NAMES = (
 
 _MAX_DATAGRAM_BYTES = 1200
 _RECORD_HEADER_BYTES = 13
+_SENT_WINDOW = 256
+"""How far behind the newest number of an SSRC libsrtp still encrypts another, or the same once more.
+
+It remembers each, and moves the whole memory along with every packet: aiortc's 1,024 cost more than the encryption. The
+repair of a picture has a number of its own (RFC 4588), and sound is sent again at most 64 packets later.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -97,13 +104,24 @@ class RtpTransport(RTCDtlsTransport):
             self.say_goodbye()  # a peer that finished on its side would wait for media until it gives up
         super()._set_state(state)
         if state is State.CONNECTED:
-            profile = self._ssl.get_selected_srtp_profile() if self._ssl is not None else b""
-            self.srtp = srtp_pair(self._rx_srtp, self._tx_srtp, profile.decode())
+            self.srtp = self._srtp_pair()
             self._on_state("connected")
         elif state in (State.FAILED, State.CLOSED) and not self._ended:
             self._ended = True
             self.srtp = None
             self._on_state("closed")
+
+    def _srtp_pair(self) -> SrtpPair:
+        """aiortc's session for what is received; for what is sent ours in place of its own (RFC 5764, section 4.2)."""
+        ssl = self._ssl
+        assert ssl is not None  # noqa: S101 - it is connected
+        profile = next(one for one in SRTP_PROFILES if one.openssl_profile == ssl.get_selected_srtp_profile())
+        keys = ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length))
+        ours = profile.get_key_and_salt(keys, 1 if self._role == "server" else 0)
+        policy = Policy(ours, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile.libsrtp_profile)
+        policy.allow_repeat_tx, policy.window_size = True, _SENT_WINDOW
+        self._tx_srtp = Session(policy)  # in place of aiortc's: no number may be used by two that know nothing of it
+        return srtp_pair(self._rx_srtp, self._tx_srtp, profile.openssl_profile.decode())
 
     async def _write_ssl(self) -> None:
         """Flush OpenSSL's output, one or more whole records per datagram.

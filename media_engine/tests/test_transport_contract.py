@@ -9,7 +9,7 @@ import pylibsrtp
 import pytest
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, State
 
-from media_engine import Source, native, srtp, transport
+from media_engine import Source, native, srtp, tracks, transport
 from media_engine.ice import IceTransport
 from media_engine.native import Memory
 from media_engine.tests.client import EngineTestCase, eventually
@@ -85,8 +85,10 @@ class ContractTests(TestCase):
 
 
 class HandshakeTests(TestCase):
-    def test_two_transports_shake_hands_over_a_lossless_wire(self) -> None:
-        async def run() -> tuple[list[str], list[str]]:
+    def shake_hands(self) -> tuple[list[RtpTransport], tuple[list[str], list[str]]]:
+        """Two transports between which there was no loss, and what became of them. Both are closed."""
+
+        async def run() -> tuple[list[RtpTransport], tuple[list[str], list[str]]]:
             sides: list[IceTransport] = []
 
             def wire(target: int) -> IceTransport:
@@ -103,13 +105,37 @@ class HandshakeTests(TestCase):
                 ),
                 30,
             )
+            self.pairs = [end.srtp for end in ends if end.srtp is not None]
             ends[1].say_goodbye()
             await asyncio.wait_for(ends[0].wait_closed(), 30)
             sides[1].close()
             await ends[1].wait_closed()
-            return states
+            return ends, states
 
-        self.assertEqual(asyncio.run(run()), (["connected", "closed"], ["connected", "closed"]))
+        return asyncio.run(run())
+
+    def test_two_transports_shake_hands_over_a_lossless_wire(self) -> None:
+        self.assertEqual(self.shake_hands()[1], (["connected", "closed"], ["connected", "closed"]))
+
+    def test_what_one_end_sends_the_other_can_read_and_nothing_very_old_is_sent(self) -> None:
+        """More is kept of sound than is repeated of it; and a number is encrypted by one session alone."""
+        ends, _ = self.shake_hands()
+        memory = Memory(2048 + srtp.TRAILER_BYTES)
+
+        def packet(sequence: int) -> bytes:
+            return bytes([0x80, 96]) + sequence.to_bytes(2) + bytes(8) + b"payload"
+
+        def protect(pair: srtp.SrtpPair, sequence: int) -> int:
+            memory.view[: len(packet(sequence))] = packet(sequence)
+            return pair.protect(memory.place, len(packet(sequence)))
+
+        for sending, receiving in ((0, 1), (1, 0)):
+            for sequence in (1000, 1000 - tracks._AUDIO_CACHE_PACKETS, 1000 - transport._SENT_WINDOW + 1):
+                size = protect(self.pairs[sending], sequence)
+                plain = self.pairs[receiving].unprotect(memory.place, size)
+                self.assertEqual(bytes(memory.view[:plain]), packet(sequence))
+            self.assertFalse(protect(self.pairs[sending], 1000 - transport._SENT_WINDOW - 1))
+            self.assertIs(ends[sending]._tx_srtp, self.pairs[sending]._tx_session)
 
 
 class LoopTests(TestCase):
