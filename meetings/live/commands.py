@@ -359,11 +359,16 @@ async def _media_stats(turn: Turn) -> Fields:
 
 
 async def _identify(turn: Turn) -> Fields:
-    """Takes a device's identity key and says what the portal attests about whoever holds it."""
+    """Takes a device's identity key and says what the portal attests about whoever holds it.
+
+    A page can outlive the sign-in that it was loaded with: one account's key is never attested for another, or a guest.
+    """
     if turn.room.group is None:
         raise ProtocolError("wrong_state", "this meeting is not end-to-end encrypted")
     person = turn.seat.person
     key = turn.message["key"]
+    if turn.message["account"] != person.user_id:
+        raise ProtocolError("other_account", "this seat is not of the account that the key was made for")
     turn.seat.identity = key
     credential = attestations.attest(
         room=turn.room.id, participant=turn.seat.id, account=person.user_id, row=person.kind, name=person.name, key=key

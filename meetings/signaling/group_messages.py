@@ -34,7 +34,10 @@ _OFFERS: Final = Field(list_of(MAX_PEOPLE, object_of(participant=text(1, 64), of
 
 CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
     {
-        "e2ee.identify": {"key": Field(encoded(KEY_BYTES, KEY_BYTES))},
+        "e2ee.identify": {
+            "key": Field(encoded(KEY_BYTES, KEY_BYTES)),
+            "account": Field(text(1, 64), default=None),
+        },
         "e2ee.word": {"participant": Field(text(1, 64)), "word": Field(encoded(1, MAX_WORD_BYTES))},
         "e2ee.link": {
             "generation": Field(whole(1, MAX_LINK_KEYS)),

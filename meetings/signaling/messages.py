@@ -139,5 +139,5 @@ WAITING_FIELDS: Final = frozenset(
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}
     | {"no_such_participant", "wrong_state", "suspended", "limited", "organiser", "bad_sdp", "no_grant", "busy"}
-    | {"try_again", "conflict", "flagged", "full", "no_such_file"}
+    | {"try_again", "conflict", "flagged", "full", "no_such_file", "other_account"}
 )

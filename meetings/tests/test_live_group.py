@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import uuid
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -194,10 +195,23 @@ class IdentityTests(GroupCase):
             public = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(answer["portal_key"] + "="))
             public.verify(base64.urlsafe_b64decode(credential["attestation"] + "=="), signed)
             self.assertEqual((await host.message("waiting"))["waiting"][0]["identity"], key)
-            account = (await host.ask("e2ee.identify", key=new_key()))["credential"]
+            account = (await host.ask("e2ee.identify", key=new_key(), account=str(self.host.pk)))["credential"]
             self.assertEqual(
                 (account["account"], account["row"], account["name"]), (str(self.host.pk), "host", "Ingrid Sæther")
             )
+
+    async def test_the_key_of_one_account_is_attested_for_nobody_else(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _who = await self.knock(live, host)
+            nobody = uuid.uuid4()
+            for talk, others in (guest, [self.host.pk, nobody]), (host, [None, nobody]):
+                for other in others:
+                    claimed = {"account": str(other)} if other else {}
+                    answer = await talk.ask("e2ee.identify", key=new_key(), **claimed)
+                    self.assertEqual((answer["type"], answer["code"]), ("error", "other_account"))
+            shown = [one["identity"] for m in host.heard if m["type"] == "waiting" for one in m["waiting"]]
+            self.assertEqual({*shown}, {None})
 
     async def test_a_host_can_say_their_word_later_and_nobody_else_can(self) -> None:
         async with running_live() as live:

@@ -83,7 +83,9 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
     if seen.may_know and seen.occurrence is not None and meeting is not None:
         title, starts_at, ends_at = meeting.title, seen.occurrence.starts_at, seen.occurrence.ends_at
         hosts = sorted(host.name for host in meeting.hosts.all())
-    signed_in = {"name": visitor.user.name, "email": visitor.user.email} if visitor.user is not None else None
+    signed_in = None
+    if visitor.user is not None:
+        signed_in = {"id": visitor.user_id, "name": visitor.user.name, "email": visitor.user.email}
     data = {
         "code": shown,
         "look": looked(seen),

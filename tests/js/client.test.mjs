@@ -93,6 +93,18 @@ test("a problem leaves the question on the page", async () => {
   assert.equal(client.state, "idle");
 });
 
+test("whoever signed in since the page was loaded comes in by no older page, neither at first nor after a cut", async () => {
+  const tooOld = json({ code: "csrf" }, 403);
+  const { client, sockets } = visitor(tooOld);
+  await client.knock({});
+  assert.deepEqual([client.state, client.refusal.reason, sockets.length], ["refused", "other_account", 0]);
+  const later = await inside(ADMIT, tooOld);
+  later.sockets[0].drop();
+  await later.clock.pass(0);
+  await settled();
+  assert.deepEqual([later.client.state, later.client.refusal.reason], ["refused", "other_account"]);
+});
+
 test("no network is said as offline", async () => {
   const { client } = visitor(new TypeError("failed"));
   await assert.rejects(client.knock({}), { code: "offline" });

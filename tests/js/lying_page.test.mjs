@@ -8,6 +8,7 @@ import { Call } from "../../static/js/media/call.js";
 import { hardened } from "../../static/js/media/hardened.js";
 import { Recording } from "../../static/js/room/recording.js";
 import { Securing } from "../../static/js/room/securing.js";
+import { RequestFailed } from "../../static/js/signaling/protocol.js";
 import { Liar } from "./liar.mjs";
 import { DOOR, Portal } from "./people.mjs";
 import { watched } from "./watched.mjs";
@@ -83,6 +84,26 @@ async function page({ before = async () => undefined } = {}) {
   const told = (type) => group().posted.filter((message) => message.type === type);
   return { encryption, steps, changed, told, say };
 }
+
+test("this device's key is shown as of the account that the page was loaded for, and a page of somebody else's goes", async (t) => {
+  fakeWorkers();
+  for (const signedIn of [{ id: "u1", name: "Anna", email: "anna@lintel.example" }, null]) {
+    const asked = [];
+    const request = async (type, fields) => {
+      asked.push([type, fields.account]);
+      throw new RequestFailed("other_account", "this seat is another's");
+    };
+    const broken = [];
+    const door = { encryption: "e2ee", code: "abc", link_key: null, signed_in: signedIn, workers: { group: "group", media: "media" } };
+    const page = new Securing({ client: { request }, roster: { capabilities: {} }, door, Encryption, broken: (why) => broken.push(why) });
+    t.after(() => page.close());
+    page.atTheDoor();
+    for (let looks = 0; looks < 10_000 && !broken.length; looks += 1) await new Promise((resolve) => setImmediate(resolve));
+    await assert.rejects(page.enter({ code: "abc", encryption: "e2ee", door: DOOR }), { reason: "other_account" });
+    assert.deepEqual([broken, page.encryption.isOn], [["other_account"], false]);
+    assert.deepEqual(asked, [["e2ee.identify", signedIn?.id], ["e2ee.identify", signedIn?.id]]);
+  }
+});
 
 test("workers that come before the room are its workers, and ones that don't come are no obstacle to it", async () => {
   for (const comes of [true, false]) {

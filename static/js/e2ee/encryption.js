@@ -69,7 +69,7 @@ export class Encryption extends Emitter {
    * @param {{
    *   request: (type: string, fields?: object) => Promise<any>, code: string, account: string | null,
    *   workers: {group: string, media: string}, link?: () => LinkKey | null,
-   * }} parts `workers`: their addresses, which only the server's template knows; `link`: the key of the complete link that this page has
+   * }} parts `account`: the id of the one for whom this page was loaded; `workers`: their addresses, which only the server's template knows; `link`: the key of the complete link that this page has
    */
   constructor({ request, code, account, workers, link = () => null }) {
     super();
@@ -88,7 +88,10 @@ export class Encryption extends Emitter {
     this.#loadIdentity().catch(() => undefined); // whoever shows it asks again, and is told
   }
 
-  /** Shows this device's key, at the door or inside: a host signs it when letting somebody in. Once per socket. */
+  /**
+   * Shows this device's key, at the door or inside: a host signs it when letting somebody in. Once per socket. Rejects with
+   * `other_account` where the seat isn't of the account that this page was loaded for.
+   */
   identify() {
     this.#identified = this.#identify();
     return this.#identified;
@@ -96,7 +99,7 @@ export class Encryption extends Emitter {
 
   async #identify() {
     const { key } = await this.#loadIdentity();
-    return this.#request("e2ee.identify", { key });
+    return this.#request("e2ee.identify", { key, account: this.#account ?? undefined });
   }
 
   /** Once: two at a time could make two keys. */

@@ -183,6 +183,12 @@ export function describe({ reason, by, at, note, until, link, may_tell: mayTell 
         kind: "", icon: "key-round", state: "refused", heading: gettext("This link has a newer key"),
         body: gettext("Hosts gave the link another key since you got it. Ask {host} for the new link, then open it or paste it here.", { host }), actions: ["paste_link"],
       };
+    case "other_account":
+      return {
+        kind: "", icon: "id-card", state: "refused", heading: gettext("The sign-in has changed"),
+        body: gettext("Somebody signed in or out in this browser after this page was loaded, so it can’t say any more who you are. Load it again to go on."),
+        actions: ["reload"],
+      };
     case "protocol":
       return {
         kind: "bad", icon: "refresh-cw", state: "left", heading: gettext("This page is out of date"),

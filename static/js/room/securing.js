@@ -16,12 +16,15 @@ const OF_MEMBERS = new Set(["chat", "reaction", "record.answered", "record.lists
 
 /** Why media can't flow here. `reason` is one of the page's refusals. */
 export class NotSecured extends Error {
-  /** @param {import("./promised.js").Obstacle | "not_the_group"} reason */
+  /** @param {import("./promised.js").Obstacle | "not_the_group" | "other_account"} reason */
   constructor(reason) {
     super(reason);
     this.reason = reason;
   }
 }
+
+/** Somebody else has signed in here, or out, since this page was loaded: its device key is not theirs. @param {any} error */
+const isOtherAccount = (error) => error?.code === "other_account";
 
 export class Securing {
   /** Of an encrypted meeting, or where this may be one. @type {Encryption | null} */
@@ -55,7 +58,7 @@ export class Securing {
     this.#broken = broken;
     if (Encryption) this.encryption = this.#watched(new Encryption({
       request: (type, fields) => client.request(type, fields), code: door.code,
-      account: door.signed_in?.email ?? null, workers: door.workers, link: () => link.key,
+      account: door.signed_in?.id ?? null, workers: door.workers, link: () => link.key,
     }));
     if (door.encryption && door.encryption !== "transport") this.encryption?.prepare();
   }
@@ -86,7 +89,9 @@ export class Securing {
 
   /** At the door, whoever lets this person in signs this device's key; where nothing is encrypted the server says so. */
   atTheDoor() {
-    this.encryption?.identify().catch(() => undefined);
+    this.encryption?.identify().catch((error) => {
+      if (isOtherAccount(error)) this.#broken("other_account");
+    });
   }
 
   /**
@@ -104,7 +109,9 @@ export class Securing {
     const { encryption } = this;
     if (!encryption) throw new NotSecured("cant_encrypt");
     if (meeting.encryption === "sealed" && this.#roster.capabilities?.host) await this.link.keep();
-    await encryption.enter(meeting);
+    await encryption.enter(meeting).catch((error) => {
+      throw isOtherAccount(error) ? new NotSecured("other_account") : error;
+    });
     if (encryption.phase === "refused") throw new NotSecured("not_the_group");
     // Closed meanwhile: connections that are made without transforms would send what is seen and heard as it is.
     if (!encryption.transforms) throw new NotSecured("cant_encrypt");

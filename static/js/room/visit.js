@@ -199,7 +199,7 @@ export class Visit {
 
   /** Out at once: nothing goes on with less than was promised. @param {NotSecured["reason"]} reason */
   async #notSecured(reason) {
-    if (!this.#begun) return;
+    if (!this.#begun && !this.#waited) return;
     await this.#client.leave();
     this.#page.refused({ reason });
   }

@@ -127,7 +127,11 @@ export class MeetingClient extends Emitter {
     if (newCode) body.new_code = true;
     if (move) body.move = move;
     if (tell) body.tell_hosts = true;
-    const arrival = await askDoor(arriveUrl, csrf, body, this.#options.fetch);
+    const arrival = await askDoor(arriveUrl, csrf, body, this.#options.fetch).catch((error) => {
+      // Whoever signs in voids the tokens of all pages that were loaded before: asking again would not help.
+      if (error instanceof ArrivalFailed && error.code === "csrf") return /** @type {Arrival} */ ({ outcome: "refuse", reason: "other_account" });
+      throw error;
+    });
     if (round !== this.#round) return arrival;
     if (arrival.outcome === "refuse" || !arrival.socket || !arrival.ticket) {
       this.#stop({ ...arrival, reason: arrival.reason }, "refused");

@@ -1,0 +1,82 @@
+"""Whose key a browser shows in encrypted meetings, where several people use it one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import APIRequestContext, Page, Playwright, expect
+
+from tests.browser.conftest import Portal
+from tests.browser.test_room_main_job import INGRID, MARCUS, PETER, Seat, come_in, seat
+
+__all__ = ["seat"]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def portal(server: Portal) -> Portal:
+    server.create_people((INGRID, "Ingrid Sæther", "admin"), (MARCUS, "Marcus Bell", "staff"))
+    server.make_token(INGRID)
+    return server
+
+
+@pytest.fixture(scope="module")
+def api(portal: Portal, playwright_: Playwright) -> APIRequestContext:
+    headers = {"Authorization": f"Bearer {portal.tokens[INGRID]}"}
+    return playwright_.request.new_context(base_url=portal.url, extra_http_headers=headers)
+
+
+def schedule(api: APIRequestContext, *guests: tuple[str, str], door: str = "guests_knock") -> tuple[str, list[str]]:
+    """An encrypted meeting that is about to begin: its address, and a personal link for each guest."""
+    starts_at = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    wanted = {"title": "Board", "starts_at": starts_at, "door": door, "encryption": "e2ee"}
+    meeting = api.post("/api/v1/meetings", data=wanted).json()
+    invitations = f"/api/v1/meetings/{meeting['id']}/invitations"
+    api.post(invitations, data={"email": MARCUS, "notify": False})
+    links = [
+        api.post(invitations, data={"email": email, "name": name, "notify": False}).json()["join_url"]
+        for email, name in guests
+    ]
+    return meeting["url"], links
+
+
+def sign_out(portal: Portal, page: Page) -> None:
+    page.goto(f"{portal.url}/sign-out/")
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    page.wait_for_url(lambda url: "sign-out" not in url)
+
+
+def expect_somebody_else(who: Seat) -> None:
+    who.state("refused")
+    expect(who.page.get_by_role("heading", name="The sign-in has changed")).to_be_visible()
+
+
+def test_a_page_brings_nobody_in_but_the_one_it_was_loaded_for(
+    portal: Portal, api: APIRequestContext, seat: Callable[..., Seat]
+) -> None:
+    url, (link,) = schedule(api, (PETER, "Peter Lindqvist"))
+    who = seat()
+    other = who.page.context.new_page()
+    portal.sign_in(other, MARCUS)
+    who.page.goto(url)
+    # Whoever has signed out may be somebody's guest here: not with an account's key.
+    sign_out(portal, other)
+    other.goto(link)
+    other.wait_for_url("**/m/*")
+    come_in(who)
+    expect_somebody_else(who)
+
+    portal.sign_in(other, MARCUS)
+    who.page.goto(url)
+    sign_out(portal, other)
+    portal.sign_in(other, INGRID)
+    come_in(who)
+    expect_somebody_else(who)
+    # The page that is loaded then is of the one who is signed in.
+    who.button("Load again").click()
+    come_in(who)
+    who.state("connected")
+    expect(who.page.locator('[data-self="true"]').get_by_text("Ingrid Sæther").first).to_be_visible()
