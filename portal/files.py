@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import secrets
 from pathlib import Path
 from typing import IO
@@ -12,7 +13,11 @@ from portal.config import ConfigError
 
 
 def prepare_data_dir(data_dir: Path) -> None:
-    """Makes the data directory for its owner alone. Raises ConfigError when it can't be written."""
+    """Makes the data directory for its owner alone. Raises ConfigError when it can't be written, or is another user's
+    in whose place root would write: that user's server couldn't read what root leaves there.
+    """
+    if os.geteuid() == 0 and (owner := _who_made(data_dir)):
+        raise ConfigError([f"LINTEL_DATA_DIR: {data_dir} belongs to {owner}; run this as {owner} (sudo -u {owner} …)"])
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         for inner in ("secrets", "outbox"):
@@ -26,6 +31,20 @@ def prepare_data_dir(data_dir: Path) -> None:
         ) from None
     if data_dir.stat().st_uid == os.geteuid():
         data_dir.chmod(0o700)
+
+
+def _who_made(data_dir: Path) -> str:
+    """The user whose secrets lie there; nobody where there are none, or root's."""
+    try:
+        user = (data_dir / "secrets").stat().st_uid
+    except OSError:
+        return ""
+    if user == 0:
+        return ""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"#{user}"
 
 
 def secret(data_dir: Path, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -151,3 +152,14 @@ def test_what_needs_a_missing_package_says_how_to_get_it(tmp_path: Path) -> None
     database, redis = refused.value.problems
     assert database.startswith("LINTEL_DATABASE_URL: PostgreSQL needs the package psycopg; run: .venv/bin/pip install")
     assert redis.startswith("LINTEL_REDIS_URL: Redis needs the package redis; run: .venv/bin/pip install")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write in another user's place")
+def test_root_does_not_write_in_the_data_of_another_user(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    prepare_data_dir(data_dir)
+    os.chown(data_dir / "secrets", 54321, -1)
+    done = run_manage(data_dir, "doctor")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"LINTEL_DATA_DIR: {data_dir} belongs to #54321; run this as #54321 (sudo -u #54321 …)\n"
+    assert list((data_dir / "secrets").iterdir()) == []

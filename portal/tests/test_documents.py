@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
 
 from portal.api.v1 import api
 from portal.config import known_settings
@@ -17,6 +18,7 @@ GUIDES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FILE = re.compile(
     r"(?<![\w/.…-])(?:docs|portal|meetings|media_engine|tests|benchmarks|deploy|static|templates)/[\w/.-]+\.\w+\b"
 )
+HTTP_ONLY = re.compile(r"^\s*(?:log_format|map|limit_req_zone|limit_conn_zone|upstream)\b", re.MULTILINE)
 MEETING = "/api/v1/meetings/{meeting_id}"
 INVITATION = MEETING + "/invitations/{invitation_id}"
 PROMISED = {
@@ -58,3 +60,16 @@ def test_every_promised_operation_is_in_the_document() -> None:
     paths = json.loads(api.document_text())["paths"]
     missing = {path: methods - set(paths.get(path, {})) for path, methods in PROMISED.items()}
     assert {path: methods for path, methods in missing.items() if methods} == {}
+
+
+def test_every_command_that_a_guide_names_is_there() -> None:
+    named = {name for guide in GUIDES for name in re.findall(r"\./run manage ([a-z][\w-]*)", guide.read_text())}
+    assert named - set(get_commands()) == set()
+
+
+def test_what_nginx_takes_on_its_top_level_alone_stands_there() -> None:
+    """It refuses the whole file otherwise."""
+    text = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx.conf").read_text())
+    deep = [text[: found.start()].count("{") - text[: found.start()].count("}") for found in HTTP_ONLY.finditer(text)]
+    assert deep
+    assert set(deep) == {0}

@@ -157,6 +157,7 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     host.button("Same for all").click()
     expect(chip(host)).to_have_text("End-to-end encrypted, compared")
     expect(host.page.get_by_text("Compared by you")).to_have_count(2)
+    assert host.page.locator(".whose").evaluate(EACH_ON_LINES_OF_ITS_OWN), "people stand side by side"
     expect(colleague.page.get_by_text("Vouched by Nordhavn")).to_have_count(1)
     expect(colleague.page.get_by_text("Not compared")).to_have_count(1)
     guest.button("It differs").click()
@@ -230,6 +231,7 @@ def test_three_people_see_hear_write_and_compare(portal: Portal, seat: Callable[
     assert code_of(host) not in codes
 
 
+EACH_ON_LINES_OF_ITS_OWN = "(list) => [...list.children].every((row) => row.clientWidth === list.clientWidth)"
 SECRET = re.compile(r"#sealed=1\.\d+\.([\w-]{43})$")
 
 

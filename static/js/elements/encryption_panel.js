@@ -118,7 +118,7 @@ export class EncryptionPanel {
   /** @param {Member[]} others */
   #keys(others) {
     if (!others.length) return null;
-    return h("div", {}, h("h3", { class: "sub-h" }, gettext("Whose key is whose")), h("ul", { class: "plist keys" }, ...others.map((member) => this.#row(member))));
+    return h("div", {}, h("h3", { class: "sub-h" }, gettext("Whose key is whose")), h("ul", { class: "plist whose" }, ...others.map((member) => this.#row(member))));
   }
 
   /** @param {Member} member */

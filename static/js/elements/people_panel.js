@@ -98,7 +98,7 @@ export class PeoplePanel {
           "span",
           {},
           h("b", { dir: "auto" }, self ? gettext("{name} (you)", { name: person.name }) : person.name),
-          h("span", { class: "meta" }, person.connected ? about : gettext("Lost connection")),
+          h("span", { class: "meta" }, ...(person.connected ? breakable(about) : [gettext("Lost connection")])),
         ),
       ),
       h(
@@ -126,6 +126,9 @@ export class PeoplePanel {
     return button;
   }
 }
+
+/** Lets a line end behind the @ of an address before it ends within a name. @param {string} text */
+const breakable = (text) => text.split(/(?<=@)/).flatMap((part, at) => (at ? [h("wbr"), part] : [part]));
 
 /**
  * @param {string} name

@@ -52,7 +52,7 @@ function tellWhoCame({ securing, security, banners, announcer, chat }) {
     if (again) chat.note(gettext("This device agreed on keys with the others anew. New room code."), "key-round");
     for (const member of added) {
       const { name, account } = member.who;
-      if (account === null) announcer.came(gettext("{name}, guest, not compared", { name }));
+      if (account === null) announcer.came(gettext("{name} (guest, not compared)", { name }));
       else announcer.came(name);
       chat.note(account === null ? gettext("{name} came in (guest). New room code.", { name }) : gettext("{name} came in. New room code.", { name }), "key-round");
     }
