@@ -69,9 +69,9 @@ def test_tabs_that_make_this_devices_key_at_once_have_one(
     for tab in (page, other):
         tab.goto(f"{server.url}/help/encryption/")
     keys: list[str] = []
-    for account in (None, "ingrid@lintel.example"):
-        of = {"account": account, "code": "abc"}
+    for account in (None, "an account"):
+        of = {"account": account, "participant": "one"}
         together = page.evaluate(AT_ONCE, of)
         assert {*together, *other.evaluate(AT_ONCE, of)} == {together[0]}
         keys.append(together[0])
-    assert len({*keys, *page.evaluate(AT_ONCE, {"account": None, "code": "def"})}) == 3
+    assert len({*keys, *page.evaluate(AT_ONCE, {"account": None, "participant": "another"})}) == 3

@@ -67,10 +67,10 @@ function fakeWorkers() {
 }
 
 /** The page's encryption with such workers. */
-async function page({ before = async () => undefined } = {}) {
+async function page({ before = async () => undefined, account = null, participant = () => "me" } = {}) {
   const workers = fakeWorkers();
   const request = async () => ({ credential: { room: "r", participant: "me", account: null, row: "guest", name: "Me", attestation: "a" }, portal_key: "k" });
-  const encryption = new Encryption({ request, code: "abc", account: null, workers: { group: "group", media: "media" } });
+  const encryption = new Encryption({ request, account, participant, workers: { group: "group", media: "media" } });
   await before(encryption, workers);
   const group = () => workers.find(({ address, ended }) => address === "group" && !ended);
   const entering = encryption.enter({ encryption: "e2ee", door: DOOR });
@@ -129,6 +129,7 @@ test("workers that come before the room are its workers, and ones that don't com
 
 test("this device's key comes ahead of the room, and is one however often it is asked for", async (t) => {
   const { encryption } = await page({
+    account: "u1",
     before: async (encryption) => {
       encryption.prepare();
       const [first, second] = [encryption.identify(), encryption.identify()];
@@ -138,13 +139,35 @@ test("this device's key comes ahead of the room, and is one however often it is 
   });
   t.after(() => encryption.close());
   assert.equal(encryption.identity, ahead);
-  const alone = new Encryption({ request: async () => ({}), code: "abc", account: null, workers: { group: "group", media: "media" } });
+  const alone = new Encryption({ request: async () => ({}), account: "u2", participant: () => null, workers: { group: "group", media: "media" } });
   t.after(() => alone.close());
   alone.prepare();
   for (let looks = 0; looks < 10_000 && !alone.identity; looks += 1) await new Promise((resolve) => setImmediate(resolve));
   assert.notEqual(alone.identity.key, ahead.key);
 });
 let ahead;
+
+test("a guest's key is of one seat: kept for who comes again, of nobody in the next occurrence; an account's is kept", async () => {
+  let seat = "monday";
+  const keys = async (account) => {
+    const shown = [];
+    const request = async (_, { key }) => shown.push(key);
+    const encryption = new Encryption({ request, account, participant: () => seat, workers: { group: "group", media: "media" } });
+    for (const next of ["monday", "monday", "tuesday"]) {
+      seat = next;
+      await encryption.identify();
+      if (next === "monday") encryption.close();
+    }
+    seat = "monday";
+    await encryption.forget();
+    await encryption.identify();
+    return shown;
+  };
+  const [first, again, tuesday, forgotten] = await keys(null);
+  assert.equal(again, first);
+  assert.equal(new Set([first, tuesday, forgotten]).size, 3);
+  assert.equal(new Set(await keys("u1")).size, 1);
+});
 
 test("the words End-to-end encrypted stand there only while everything that is sent and received goes through the worker", async (t) => {
   const { encryption, say } = await page();
@@ -179,7 +202,7 @@ test("a sealed meeting is never begun without the key of its link", async () => 
     terminate() {}
   };
   const request = async () => ({ credential: { room: "r", participant: "me" }, portal_key: "k" });
-  const encryption = new Encryption({ request, code: "abc", account: null, workers: { group: "group", media: "media" } });
+  const encryption = new Encryption({ request, account: null, participant: () => "me", workers: { group: "group", media: "media" } });
   await assert.rejects(encryption.enter({ encryption: "sealed", door: DOOR }), { code: "link_key" });
   assert.deepEqual([begun, encryption.isOn], [0, false]);
 });

@@ -1,7 +1,7 @@
 // End-to-end encryption as the page sees it: two workers, the identity of this device, who is in the group, and whether every
 // line of sound and picture is what it should be. Nothing here can read a key.
 import { Emitter } from "../lib/emitter.js";
-import { loadIdentity } from "./identity.js";
+import { forgetIdentity, loadIdentity } from "./identity.js";
 import { Workers } from "./workers.js";
 
 /**
@@ -52,61 +52,72 @@ export class Encryption extends Emitter {
   #request;
   #addresses;
   #account;
-  #meetingCode;
+  #participant;
   #link;
   /** @type {Workers | null} */
   #workers = null;
   /** @type {Map<number, LineReport & {at: number}>} */
   #lines = new Map();
-  /** @type {Promise<any> | null} */
-  #identified = null;
   /** @type {Promise<import("./identity.js").Identity> | null} */
   #identity = null;
+  /** Whose it is: an account, or a guest's seat. @type {string | null} */
+  #holder = null;
   /** @type {import("./credential.js").Credential | null} */
   #credential = null;
 
   /**
    * @param {{
-   *   request: (type: string, fields?: object) => Promise<any>, code: string, account: string | null,
+   *   request: (type: string, fields?: object) => Promise<any>, account: string | null, participant: () => string | null,
    *   workers: {group: string, media: string}, link?: () => LinkKey | null,
-   * }} parts `account`: the id of the one for whom this page was loaded; `workers`: their addresses, which only the server's template knows; `link`: the key of the complete link that this page has
+   * }} parts `account`: the id of the one for whom this page was loaded; `participant`: whose seat the door gave; `workers`: their addresses, which only the server's template knows; `link`: the key of the complete link that this page has
    */
-  constructor({ request, code, account, workers, link = () => null }) {
+  constructor({ request, account, participant, workers, link = () => null }) {
     super();
     this.#link = link;
     this.#request = request;
-    this.#meetingCode = code;
     this.#account = account;
+    this.#participant = participant;
     this.#addresses = workers;
   }
 
   // ---- coming in
 
-  /** The workers' code and this device's key come while somebody chooses devices or waits at the door, and no longer when they are let in. */
+  /** The workers' code and an account's key come while somebody chooses devices or waits at the door, and no longer when they are let in. */
   prepare() {
     this.#workers ??= this.#start();
-    this.#loadIdentity().catch(() => undefined); // whoever shows it asks again, and is told
+    if (this.#account) this.#loadIdentity().catch(() => undefined); // whoever shows it asks again, and is told
   }
 
   /**
    * Shows this device's key, at the door or inside: a host signs it when letting somebody in. Once per socket. Rejects with
    * `other_account` where the seat isn't of the account that this page was loaded for.
    */
-  identify() {
-    this.#identified = this.#identify();
-    return this.#identified;
-  }
-
-  async #identify() {
+  async identify() {
     const { key } = await this.#loadIdentity();
     return this.#request("e2ee.identify", { key, account: this.#account ?? undefined });
   }
 
-  /** Once: two at a time could make two keys. */
+  /**
+   * Once for each holder: two at a time could make two keys. A page that was left open, or a computer that slept, may find
+   * itself in the next occurrence, where a guest has another seat and nothing should link the two.
+   */
   #loadIdentity() {
-    const loading = (this.#identity ??= loadIdentity({ account: this.#account, code: this.#meetingCode }).then((identity) => (this.identity = identity)));
-    loading.catch(() => (this.#identity = null));
+    const holder = this.#account ?? this.#participant();
+    if (this.#identity && this.#holder === holder) return this.#identity;
+    const loading = loadIdentity({ account: this.#account, participant: this.#participant() });
+    [this.#identity, this.#holder, this.identity] = [loading, holder, null];
+    const isLoading = () => this.#identity === loading;
+    loading.then(
+      (identity) => isLoading() && (this.identity = identity),
+      () => isLoading() && (this.#identity = null),
+    );
     return loading;
+  }
+
+  /** Nobody comes back to this meeting: what a guest's device kept for it goes. */
+  async forget() {
+    this.#identity = this.identity = null;
+    await forgetIdentity({ account: this.#account, participant: this.#participant() });
   }
 
   /**
@@ -179,7 +190,7 @@ export class Encryption extends Emitter {
   /** Out of the room: workers, keys and everything that was known of others go. */
   close() {
     this.#workers?.close();
-    this.#workers = this.#credential = this.#identified = null;
+    this.#workers = this.#credential = null;
     this.members = new Map();
     this.#lines.clear();
     this.leaks.clear();

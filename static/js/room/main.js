@@ -2,6 +2,7 @@
 // on is a Visit. One function, `setState`, says where the visitor is; scripts and style sheets read it from <main data-call-state>.
 import { byId, setAttr, setText } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
+import { forgetOldGuests } from "../e2ee/identity.js";
 import { Preferences } from "../lib/preferences.js";
 import { Devices } from "../media/devices.js";
 import { ArrivalFailed, askDoor, askForNewLink } from "../signaling/arrive.js";
@@ -270,6 +271,7 @@ document.documentElement.toggleAttribute("data-less-motion", preferences.get("le
 async function start() {
   ownToken(door.code);
   link.take();
+  void forgetOldGuests();
   byId("join").hidden = false;
   /** @type {HTMLAnchorElement} */ (byId("quiet-sign-in")).href = door.sign_in_url;
   setText(byId("room-title"), title);

@@ -57,8 +57,8 @@ export class Securing {
     this.#promised = promised;
     this.#broken = broken;
     if (Encryption) this.encryption = this.#watched(new Encryption({
-      request: (type, fields) => client.request(type, fields), code: door.code,
-      account: door.signed_in?.id ?? null, workers: door.workers, link: () => link.key,
+      request: (type, fields) => client.request(type, fields),
+      account: door.signed_in?.id ?? null, participant: () => client.participant, workers: door.workers, link: () => link.key,
     }));
     if (door.encryption && door.encryption !== "transport") this.encryption?.prepare();
   }
@@ -174,6 +174,11 @@ export class Securing {
     const identity = this.#roster.people.get(participant)?.identity;
     if (!identity || !this.encryption) return;
     await this.#client.request("e2ee.word", { participant, word: await this.encryption.word(participant, identity) });
+  }
+
+  /** The meeting is over for whoever is here. */
+  forget() {
+    void this.encryption?.forget();
   }
 
   close() {

@@ -14,6 +14,8 @@ import { NotSecured, Securing } from "./securing.js";
 import { WaitingCard } from "./waiting.js";
 
 const ADMITTED_SHOWS_MS = 600;
+/** After these nobody comes back to their seat. */
+const FOR_GOOD = new Set(["ended", "cancelled"]);
 
 /**
  * @typedef {import("../signaling/protocol.js").ServerMessage} ServerMessage
@@ -125,6 +127,7 @@ export class Visit {
     if (state === "refused" || state === "over") {
       const refusal = this.#client.refusal ?? { reason: "closed" };
       this.#out();
+      if (FOR_GOOD.has(refusal.reason)) this.#securing.forget();
       this.#linkAsked.clear();
       this.#page.refused(refusal);
     }

@@ -45,6 +45,8 @@ export class MeetingClient extends Emitter {
   state = "idle";
   /** @type {Refusal | null} why the visitor is `refused` or `over` */
   refusal = null;
+  /** @type {string | null} whose seat the door gave last */
+  participant = null;
   /** @type {number | null} when the line was cut, in the clock's milliseconds */
   cutAt = null;
 
@@ -137,6 +139,7 @@ export class MeetingClient extends Emitter {
       this.#stop({ ...arrival, reason: arrival.reason }, "refused");
       return arrival;
     }
+    this.participant = arrival.participant ?? null;
     this.#connection = new Connection({
       url: arrival.socket,
       ticket: arrival.ticket,
