@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meetings.signaling.fields import BLANK_LETTERS
+
 if TYPE_CHECKING:
     from meetings.live.seats import Person
 
@@ -46,7 +48,8 @@ def skeleton(name: str) -> str:
 
 def _plain(text: str) -> str:
     """Without accents, spacing and what can't be seen."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c)[0] not in "MCZ")
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in parts if unicodedata.category(c)[0] not in "MCZ" and c not in BLANK_LETTERS)
 
 
 def skeletons(names: Iterable[str]) -> frozenset[str]:

@@ -16,6 +16,8 @@ from typing import Any, Final
 MAX_SDP_BYTES: Final = 60 * 1024
 MAX_SDP_MEDIA_LINES: Final = 32
 SOURCES: Final = ("microphone", "camera", "screen", "screen_audio")
+BLANK_LETTERS: Final = "\u115f\u1160\u3164\uffa0"
+"""Fillers of Hangul: letters to Unicode, and drawn as nothing."""
 
 
 class Invalid(Exception):
@@ -183,4 +185,5 @@ def is_unprintable(character: str) -> bool:
     # Cc control, Cs surrogates, Co private use, Cn unassigned; of the format characters (Cf) only the joiners that
     # scripts and emoji need are kept: overrides, isolates, and zero-width spaces can disguise a name.
     category = unicodedata.category(character)
-    return category in {"Cc", "Cs", "Co", "Cn"} or (category == "Cf" and character not in "\u200c\u200d")
+    is_kept = category not in {"Cc", "Cs", "Co", "Cn"} and (category != "Cf" or character in "\u200c\u200d")
+    return not is_kept or character in BLANK_LETTERS

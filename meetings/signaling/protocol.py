@@ -53,6 +53,8 @@ MAX_LARGE_FRAME_BYTES: Final = 512 * 1024
 MAX_NAME_LENGTH: Final = 60
 MAX_ID_LENGTH: Final = 32
 
+_BLANK_BRAILLE: Final = "\u2800"
+
 
 class Close:
     """Close codes of the socket; docs/protocol.md section 2 says what a client does after each."""
@@ -207,9 +209,8 @@ def clean_name(typed: str, longest: int = MAX_NAME_LENGTH) -> str:
 
     Empty when nothing visible is left. Does not make it unique or true: see `cautions` and provenance for that.
     """
-    visible = "".join(" " if c.isspace() else c for c in unicodedata.normalize("NFC", typed) if not _is_hidden(c))
-    return " ".join(visible.split())[:longest].strip()
-
-
-def _is_hidden(character: str) -> bool:
-    return not character.isspace() and is_unprintable(character)
+    spaced = "".join(" " if c.isspace() or c == _BLANK_BRAILLE else c for c in typed)
+    shown = unicodedata.normalize("NFC", "".join(c for c in spaced if not is_unprintable(c)))
+    name = " ".join(shown.split())[:longest].strip()
+    # Marks and joiners alone stand on nothing.
+    return name if any(unicodedata.category(c)[0] in "LNPS" for c in name) else ""

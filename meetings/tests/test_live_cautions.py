@@ -17,6 +17,7 @@ from meetings.live.cautions import is_confusable, skeleton, skeletons
         ("Ingrid Sæther", "Іngrid Ѕæther"),  # Cyrillic І and Ѕ
         ("Marcus Bell", "Marcus Be11"),
         ("Marcus Bell", "Marcus\u200bBell"),
+        ("Marcus Bell", "Mar\u3164cus\u115f Be\u1160ll\uffa0"),  # letters that are drawn as nothing
         ("Marcus Bell", "Ｍarcus Bell"),
         ("Marcus Bell", "Márcus  BELL."),
         ("Marcus Bell", "Μarcus Вell"),  # Greek Mu, Cyrillic Ve

@@ -28,11 +28,18 @@ class T10Names(IntruderCase):
         """Guard: `cautions.is_confusable` in the hosts' queue."""
         meeting = await self.portal.schedule(HOST)
         host = await self.host_inside(meeting)
-        names = ("Ingrid Sæther", "INGRID SÆTHER", "Ingrid  Saether", "Іngrіd Sæther", "lngrid Sæther")
+        names = (
+            "Ingrid Sæther",
+            "INGRID SÆTHER",
+            "Ingrid  Saether",
+            "Іngrіd Sæther",
+            "lngrid Sæther",
+            "Ingrid\N{HANGUL FILLER}Sæther",
+        )
         for number, name in enumerate(names):
             client, _ = await self.guest_with_link(meeting, f"guest{number}@medreg.example")
             await self.join(client, meeting["code"], name)
-            seen = await self.queue_of(host, " ".join(name.split()))
+            seen = await self.queue_of(host, " ".join(name.replace("\N{HANGUL FILLER}", "").split()))
             self.assertIn("name_in_use", seen["cautions"], name)
             self.assertEqual(seen["kind"], "guest")
 
@@ -49,5 +56,11 @@ class T10Names(IntruderCase):
         """Guard: the name that is left after cleaning must have something to read."""
         meeting = await self.portal.schedule(HOST)
         client, _ = await self.guest_with_link(meeting)
-        answer = await client.arrive(meeting["code"], "\N{ZERO WIDTH SPACE}\N{RIGHT-TO-LEFT OVERRIDE} ")
-        self.assertEqual((answer.status, answer.json["field"]), (400, "name"))
+        for typed in (
+            "\N{ZERO WIDTH SPACE}\N{RIGHT-TO-LEFT OVERRIDE} ",
+            "\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}",
+            "\N{BRAILLE PATTERN BLANK}",
+            "\N{ZERO WIDTH JOINER}\N{COMBINING GRAPHEME JOINER}\N{VARIATION SELECTOR-16}",
+        ):
+            answer = await client.arrive(meeting["code"], typed)
+            self.assertEqual((answer.status, answer.json.get("field")), (400, "name"), ascii(typed))
