@@ -92,7 +92,7 @@ async def _hand(turn: Turn) -> Fields:
 
 async def _reaction(turn: Turn) -> Fields:
     _require_plain(turn)
-    _not_while_suspended(turn.room)
+    _require_going_on(turn)
     _spend(turn.seat.small_bucket, turn.live.clock())
     turn.room.tell_everybody_inside({"type": "reaction", "participant": turn.seat.id, "emoji": turn.message["emoji"]})
     return None
@@ -100,7 +100,7 @@ async def _reaction(turn: Turn) -> Fields:
 
 async def _chat(turn: Turn) -> Fields:
     _require_plain(turn)
-    _not_while_suspended(turn.room)
+    _require_going_on(turn)
     if not turn.seat.capabilities.chat:
         raise ProtocolError("not_allowed", "chat is off for you")
     _spend(turn.seat.chat_bucket, turn.live.clock())
@@ -161,6 +161,13 @@ async def _record_answer(turn: Turn) -> Fields:
 def _not_while_suspended(room: Room) -> None:
     if room.is_suspended:
         raise ProtocolError("suspended", "everything is stopped until a host resumes")
+
+
+def _require_going_on(turn: Turn) -> None:
+    """What people say and pass on stops where their media do: no answer of the door is no."""
+    _not_while_suspended(turn.room)
+    if turn.live.clock() >= turn.seat.permitted_until:
+        raise ProtocolError("try_again", "the door can't be asked now, and without its answer nothing is passed on")
 
 
 def _require_plain(turn: Turn) -> None:
@@ -397,7 +404,7 @@ async def _in_group(turn: Turn) -> Fields:
 async def _sealed(turn: Turn) -> Fields:
     """A message that only members read. Its class says which right and which rate it needs."""
     if turn.message["class"] != "control":
-        _not_while_suspended(turn.room)
+        _require_going_on(turn)
     if turn.message["class"] in {"chat", "file"}:
         if not turn.seat.capabilities.chat:
             raise ProtocolError("not_allowed", "chat is off for you")
@@ -408,19 +415,21 @@ async def _sealed(turn: Turn) -> Fields:
 
 
 async def _file_begin(turn: Turn) -> Fields:
-    files = _files(turn, writes=True)
+    files = _files_to_write(turn)
     _spend(turn.seat.chat_bucket, turn.live.clock())
     return {"file": files.begin(turn.seat.id, turn.message["size"])}
 
 
 async def _file_chunk(turn: Turn) -> Fields:
     message = turn.message
-    await _files(turn, writes=True).add(turn.seat.id, message["file"], message["number"], decoded(message["data"]))
+    await _files_to_write(turn).add(turn.seat.id, message["file"], message["number"], decoded(message["data"]))
     return None
 
 
 async def _file_read(turn: Turn) -> Fields:
-    data = await _files(turn).read(turn.message["file"], turn.message["number"])
+    files = _files(turn)
+    _require_going_on(turn)
+    data = await files.read(turn.message["file"], turn.message["number"])
     return {"data": urlsafe_b64encode(data).rstrip(b"=").decode()}
 
 
@@ -434,17 +443,21 @@ async def _file_withdraw(turn: Turn) -> Fields:
     return None
 
 
-def _files(turn: Turn, *, writes: bool = False) -> Files:
+def _files_to_write(turn: Turn) -> Files:
+    files = _files(turn)
+    _require_going_on(turn)
+    if not turn.seat.capabilities.chat:
+        raise ProtocolError("not_allowed", "chat is off for you")
+    return files
+
+
+def _files(turn: Turn) -> Files:
     """The room's files, for members of its group. Raises for everybody else."""
     room = turn.room
     if room.files is None or room.group is None:
         raise ProtocolError("wrong_state", "no sealed files are passed on in this meeting")
     if turn.seat.id not in room.group.delivery.members:
         raise ProtocolError("not_allowed", "you are not in the group")
-    if writes:
-        _not_while_suspended(room)
-        if not turn.seat.capabilities.chat:
-            raise ProtocolError("not_allowed", "chat is off for you")
     return room.files
 
 

@@ -280,8 +280,7 @@ class Room:
     def grant(self, seat: Seat) -> None:
         """Tells the engine what may flow, never beyond the lease that the door's last answer gave."""
         if seat.inside and seat.id not in self.expelled:
-            until = min(seat.lease_until, seat.agreed_until)
-            watches = seat.person.watches
+            watches, until = seat.person.watches, seat.permitted_until
             grants = Grants(seat.open_sources(), subscribe=watches, expires_at=until, receive=seat.may_receive)
             try:
                 if self.is_suspended:

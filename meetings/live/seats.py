@@ -199,6 +199,11 @@ class Seat:
         """Whether a host is inside here, or their seat is held for them. Whether they still host the door says."""
         return self.is_host or (self.is_kept and self.person.kind == Row.HOST)
 
+    @property
+    def permitted_until(self) -> float:
+        """When what they may do ends by itself: neither the door nor an authorization service has said it anew."""
+        return min(self.lease_until, self.agreed_until)
+
     def tell(self, message: Mapping[str, Any]) -> None:
         if self.connection is not None:
             self.connection.tell(message)

@@ -15,13 +15,13 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from meetings.audit.words import sentence
-from meetings.live import files
+from meetings.live import facts, files
 from meetings.live.files import Files
 from meetings.models import AuditEntry
 from meetings.signaling.group_messages import MAX_CHUNK_BYTES
 from meetings.signaling.protocol import ProtocolError
 from meetings.tests.live_case import Json, LiveCase, Talk, running_live
-from meetings.tests.test_live_group import GroupCase
+from meetings.tests.test_live_group import GROUP, GroupCase
 
 CHUNK = MAX_CHUNK_BYTES
 
@@ -86,6 +86,25 @@ class SealedFileTests(GroupCase):
             assert (await host.ask("file.begin", size=20))["code"] == "suspended"
             await host.ask("host.remove", participant=who)
             assert file in live.rooms[str(self.occurrence.pk)].files._files
+
+    async def test_nothing_is_read_or_said_while_all_is_suspended_or_nobody_can_be_asked(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _ = await self.added(live, host)
+            file = await passed_on(host, b"sealed" * 10)
+            message = {"group": GROUP, "epoch": 1, "message": "AAAA"}
+            await host.ask("host.suspend")
+            assert await read(guest, file) == "suspended"
+            await host.ask("host.resume")
+            assert await read(guest, file) == b64(b"sealed" * 10)
+            with mock.patch.object(facts, "Register", side_effect=OSError("no disk")):
+                for seat in live.rooms[self.id].seats.values():
+                    seat.lease_until = live.clock()
+                assert await read(guest, file) == "try_again"
+                for kind in ("chat", "file", "reaction"):
+                    answer = await guest.ask("e2ee.app", **message, **{"class": kind})
+                    assert answer["code"] == "try_again", kind
+                assert (await host.ask("file.withdraw", file=file))["type"] == "ok"
 
     async def test_chunks_come_in_order_from_their_owner_and_files_are_read_once_they_are_whole(self) -> None:
         async with running_live() as live:

@@ -101,6 +101,24 @@ class LeaseTests(LiveCase):
             await self.tick(live)
             self.assertEqual(self.grants(live).expires_at, asked + LEASE_SECONDS)
 
+    async def test_nothing_is_said_when_the_lease_is_over_and_hosts_go_on_taking_away(self) -> None:
+        async with self.inside() as live:
+            guest = await self.guest(live)
+            with patch.object(facts, "Register", side_effect=OSError("no disk")):
+                self.clock.now += LEASE_SECONDS - 1
+                self.assertEqual((await guest.ask("chat", text="I am still here"))["type"], "ok")
+                self.clock.now += 1
+                for talk in (guest, self.talk):
+                    self.assertEqual((await talk.ask("chat", text="who hears this?")).get("code"), "try_again")
+                    self.assertEqual((await talk.ask("reaction", emoji="👍")).get("code"), "try_again")
+                who = guest.last("room")["you"]
+                self.assertEqual((await self.talk.ask("host.mute", participant=who, source="microphone"))["type"], "ok")
+            self.assertTrue(await self.tick(live))
+            self.assertEqual((await guest.ask("chat", text="I am back"))["type"], "ok")
+            await self.talk.message("chat", text="I am back")
+            said = [message["text"] for message in self.talk.heard if message["type"] == "chat"]
+            self.assertEqual(said, ["I am still here", "I am back"])
+
     async def test_an_answer_that_never_comes(self) -> None:
         async with self.inside() as live:
             begun, never = self.clock(), asyncio.Event()
