@@ -372,13 +372,17 @@ async def _identify(turn: Turn) -> Fields:
     """
     if turn.room.group is None:
         raise ProtocolError("wrong_state", "this meeting is not end-to-end encrypted")
-    person = turn.seat.person
-    key = turn.message["key"]
+    seat, key = turn.seat, turn.message["key"]
+    person = seat.person
+    _spend(seat.small_bucket, turn.live.clock())
     if turn.message["account"] != person.user_id:
         raise ProtocolError("other_account", "this seat is not of the account that the key was made for")
-    turn.seat.identity = key
+    if seat.has_shown_identity and key != seat.identity:
+        # Hosts are shown everybody at the door anew for each: a crowd there must not decide how often.
+        raise ProtocolError("conflict", "a socket shows one key")
+    seat.identity, seat.has_shown_identity = key, True
     credential = attestations.attest(
-        room=turn.room.id, participant=turn.seat.id, account=person.user_id, row=person.kind, name=person.name, key=key
+        room=turn.room.id, participant=seat.id, account=person.user_id, row=person.kind, name=person.name, key=key
     )
     turn.room.tell_changes()
     return {"credential": credential, "portal_key": attestations.portal_key()}

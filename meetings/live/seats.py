@@ -151,8 +151,9 @@ class Seat:
         self.speech_bucket = Bucket(budgets.SPEECH.rate, now)
         self.negotiation_bucket = Bucket(budgets.NEGOTIATIONS.rate, now)
         self.shown_bucket = Bucket(budgets.SHOWN.rate, now)
-        # Of encrypted meetings: the identity key of the device.
+        # Of encrypted meetings: the identity key of the device, and whether this socket has shown it.
         self.identity: str | None = None
+        self.has_shown_identity = False
         # What this socket was told last, so that only differences are sent.
         self.told_room = False
         self.told_door: dict[str, Any] | None = None
@@ -217,6 +218,7 @@ class Seat:
         self.told_capabilities = None
         self.told_asked = None
         self.told_held = frozenset()
+        self.has_shown_identity = False
         return older
 
     def detach(self, now: float) -> None:

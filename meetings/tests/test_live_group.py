@@ -213,6 +213,26 @@ class IdentityTests(GroupCase):
             shown = [one["identity"] for m in host.heard if m["type"] == "waiting" for one in m["waiting"]]
             self.assertEqual({*shown}, {None})
 
+    async def test_a_socket_shows_one_key_and_not_without_end(self) -> None:
+        """Hosts are sent the whole queue for each, and whoever has the meeting's link stands in it."""
+        async with running_live() as live:
+            host = await self.founded(live)
+            browser = Browser(live)
+            guest = await browser.join(self.code, "Peter")
+            await guest.message("door")
+            key, another = new_key(), new_key()
+            for shown, answer in ((key, "ok"), (key, "ok"), (another, "error")):
+                self.assertEqual((await guest.ask("e2ee.identify", key=shown))["type"], answer)
+            self.assertEqual(guest.heard[-1]["code"], "conflict")
+            await host.ask("ping")
+            queues = [message["waiting"] for message in host.heard if message["type"] == "waiting"]
+            self.assertEqual([queue[0]["identity"] for queue in queues], [None, key])
+            again = await browser.join(self.code, "Peter")  # a page that has lost its key
+            await again.message("door")
+            self.assertEqual((await again.ask("e2ee.identify", key=another))["type"], "ok")
+            codes = {(await again.ask("e2ee.identify", key=another)).get("code") for _ in range(50)}
+            self.assertEqual(codes, {None, "too_many"})
+
     async def test_a_host_can_say_their_word_later_and_nobody_else_can(self) -> None:
         async with running_live() as live:
             host = await self.founded(live)
