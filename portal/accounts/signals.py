@@ -22,7 +22,7 @@ from django.http import HttpRequest
 from meetings.audit import record
 from meetings.changes import touch_all, touch_seats_of_session
 from portal.accounts.services import end_sessions
-from portal.models import User
+from portal.models import SetupLink, User
 
 ROWS_EACH = 5
 WINDOW_S = 300
@@ -85,6 +85,17 @@ def account_changed(
     """Deactivated, another role or name, another password (which ends its sessions). Signing in is none of these."""
     if not created and (update_fields is None or update_fields & TELLS):
         touch_all(instance)
+
+
+@receiver(post_save, sender=User, dispatch_uid="spent-set-up-links")
+def password_changed(
+    sender: Any, instance: User, created: bool, update_fields: frozenset[str] | None = None, **kwargs: Any
+) -> None:
+    """Whoever has a password needs no link that sets one: it would outlive a password that was changed because somebody
+    else had come by it, and its owner neither sees it nor can take it back.
+    """
+    if not created and (update_fields is None or "password" in update_fields):
+        SetupLink.objects.filter(user=instance, used_at=None).delete()
 
 
 @receiver(pre_delete, sender=User, dispatch_uid="live-account-deleted")

@@ -225,6 +225,39 @@ class Invited(AccountsCase):
         assert marcus.check_password(PASSWORD)
         assert Client().get(path).status_code == 404
 
+    def test_whoever_sets_a_password_in_another_way_has_no_link_left_that_sets_one(self) -> None:
+        admin = person("admin@example.org", role="admin")
+        marcus = person("marcus@example.org", name="Marcus")
+        new = "a different phrase"
+
+        def on_the_page() -> None:
+            self.client.force_login(User.objects.get(pk=marcus.pk))
+            answer = self.client.post("/account/", {"what": "password", "current": PASSWORD, "new": new})
+            assert answer.status_code == 302, answer.content.decode()
+
+        def by_mail() -> None:
+            Client().post("/password/reset/", {"email": "marcus@example.org"})
+            run_jobs()
+            link = re.search(r"/password/reset/key/\S+", mail.outbox[-1].body)
+            assert link is not None
+            browser = Client()
+            form = browser.get(link[0], follow=True).request["PATH_INFO"]
+            assert browser.post(form, {"password1": "yet another phrase"}).status_code == 302
+
+        def by_a_command() -> None:
+            account = User.objects.get(pk=marcus.pk)
+            account.set_password("one more phrase")
+            account.save()
+
+        for set_a_password in (on_the_page, by_mail, by_a_command):
+            path = services.invite_again(marcus, by=admin).split(":8000")[1]
+            assert Client().get(path).status_code == 200
+            before = User.objects.get(pk=marcus.pk).password
+            set_a_password()
+            assert User.objects.get(pk=marcus.pk).password != before, set_a_password
+            assert Client().get(path).status_code == 404, set_a_password
+            assert Client().post(path, {"name": "Eve", "password": PASSWORD}).status_code == 404
+
     def test_the_address_of_an_invited_account_cannot_be_changed_with_the_link(self) -> None:
         admin = person("admin@example.org", role="admin")
         path = services.invite_person("marcus@example.org", "Marcus", "staff", by=admin).split(":8000")[1]
