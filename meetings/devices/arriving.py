@@ -1,24 +1,22 @@
 """A device at the door: the facts about it, and what is stored when it comes.
 
 A host who made a token said with it that this device walks in: that is an exception for it alone, within what the
-organisation allows for guests. Everything else (lock, opening time, host inside, capacity, removals, blocks) is asked
-as for people.
+organisation allows for guests, and it holds while they host. It stays out with its maker. Everything else (lock,
+opening time, host inside, capacity, removals, blocks) is asked as for people.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from meetings import door, selectors
 from meetings.devices.models import RoomDevice
 from meetings.models import Occurrence, Participant
+from meetings.register import Proofs, Register
 from meetings.rights import Own
 from meetings.services import door as door_services
-
-if TYPE_CHECKING:
-    from meetings.register import Register
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,27 @@ def facts(
         now=now,
         register=register,
     )
-    by = device.created_by.name if device.created_by is not None else ""
+    maker = device.created_by
+    known = register or Register(occurrence)
+    is_taken_back = device.revoked_at is not None or device.occurrence_id != occurrence.pk
+    by = maker.name if maker is not None else ""
     return replace(
         found,
-        revoked=device.revoked_at is not None or device.occurrence_id != occurrence.pk,
-        exception=door.Way.WALKS_IN,
+        revoked=is_taken_back or _is_shut_out(maker, known),
+        exception=door.Way.WALKS_IN if known.is_host(maker) else None,
         own=_within_its_rights(found.own, device),
         settled={**found.settled, "exception": door.Settled(device.created_at, by)},
     )
+
+
+def _is_shut_out(maker: Any, known: Register) -> bool:
+    """Whether it would be an eye and an ear of somebody who must not be here: whose account has ended, who is blocked,
+    or who was removed and has not been let in again."""
+    if maker is None or not maker.is_active:
+        return True
+    themselves = Proofs(frozenset({maker.pk}), frozenset(), "")
+    was_removed = any(seat.must_knock for seat in known.same_person(themselves))
+    return bool(known.blocks(themselves)) or (was_removed and not known.is_host(maker))
 
 
 def _within_its_rights(own: Own, device: RoomDevice) -> Own:

@@ -20,7 +20,7 @@ from meetings.live.relays import Relays
 from meetings.models import AuditEntry, Block, Meeting, Participant
 from meetings.services.errors import NotAHost, Wrong
 from meetings.tests.devices_case import FRAGMENT, OFFER, OPUS, VP8, DeviceCase, Encoder, offer_of, person_told, section
-from meetings.tests.live_case import make_meeting, make_user, running_live
+from meetings.tests.live_case import Browser, make_meeting, make_user, running_live
 
 
 class Publishing(DeviceCase):
@@ -59,6 +59,62 @@ class Publishing(DeviceCase):
             self.assertEqual((await self.seat()).state, Participant.State.LEFT)
             there = await sync_to_async(attended)(self.occurrence)
             self.assertEqual([(one.name, one.is_device) for one in there][1:], [("Board room 3", True)])
+            await encoder.close()
+
+    @sync_to_async
+    def token_of_a_co_host(self) -> str:
+        self.omar = make_user("Omar Haddad")
+        self.occurrence.meeting.hosts.add(self.omar)
+        made = services.make(self.omar, self.occurrence, "Omar’s screen", may_publish=True, may_watch=True)
+        self.device = made.device
+        return made.token
+
+    async def test_a_device_is_out_with_whoever_made_its_token(self) -> None:
+        """Otherwise a host who is removed goes on watching by a token from before."""
+        token = await self.token_of_a_co_host()
+        for block in (True, False):
+            async with running_live() as live:
+                host = await self.host_inside(live)
+                browser = await Browser(live).sign_in(self.omar)
+                who = (await (await browser.join(self.code)).message("room"))["you"]
+                encoder = Encoder(self, live, token)
+                self.assertEqual((await encoder.start()).status_code, 201, block)
+                self.assertEqual((await host.ask("host.remove", participant=who, block=block))["type"], "ok")
+                await live.reconcile(self.id)
+                self.assertEqual((await self.seat()).state, Participant.State.REFUSED)
+                self.assertEqual((await self.post(token)).status_code, 401)
+                await encoder.close()
+            await Block.objects.all().adelete()
+            await self.occurrence.meeting.hosts.aadd(self.omar)
+            await Participant.objects.filter(user=self.omar).aupdate(must_knock=False, state=Participant.State.LEFT)
+
+    async def test_a_device_whose_maker_hosts_no_more_stays_but_knocks_when_it_comes(self) -> None:
+        token = await self.token_of_a_co_host()
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            encoder = Encoder(self, live, token)
+            self.assertEqual((await encoder.start()).status_code, 201)
+            await self.occurrence.meeting.hosts.aremove(self.omar)
+            await live.reconcile(self.id)
+            who = str((await self.seat()).pk)
+            self.assertTrue(live.rooms[self.id].seats[who].inside)
+            await self.ask("DELETE", encoder.location, token)
+            answer = await self.post(token)
+            self.assertEqual((answer.status_code, answer.json()["reason"]), (503, "knock"))
+            await host.ask("door.admit", participant=who)
+            self.assertEqual((await self.post(token)).status_code, 201)
+            await encoder.close()
+
+    async def test_a_device_ends_with_the_account_of_its_maker(self) -> None:
+        token = await self.token_of_a_co_host()
+        async with running_live() as live:
+            await self.host_inside(live)
+            encoder = Encoder(self, live, token)
+            self.assertEqual((await encoder.start()).status_code, 201)
+            await type(self.omar).objects.filter(pk=self.omar.pk).aupdate(is_active=False)
+            await live.reconcile(self.id)
+            self.assertEqual((await self.seat()).state, Participant.State.REFUSED)
+            self.assertEqual((await self.post(token)).status_code, 401)
             await encoder.close()
 
     async def test_a_screen_is_shared_while_hosts_let_it(self) -> None:
