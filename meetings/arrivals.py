@@ -95,10 +95,11 @@ def outcome_of(decision: door.Decision) -> str:
     return {door.Admit: "admit", door.Wait: "wait", door.Refuse: "refuse"}[type(decision)]
 
 
-def is_new_knock(seen: Seen, wish: Wish) -> bool:
-    """Whether hosts would see somebody at the door whom they don't see there now."""
-    stands_there = seen.participant is not None and seen.participant.state in PRESENT
-    return isinstance(_told(seen, wish).decision, door.Wait) and not stands_there
+def new_seat(seen: Seen, wish: Wish) -> door.Decision | None:
+    """The answer by which somebody gets a seat that they don't have now; None where they have one, or get none."""
+    decision = _told(seen, wish).decision
+    has_one = seen.participant is not None and seen.participant.state in PRESENT
+    return None if has_one or isinstance(decision, door.Refuse) else decision
 
 
 def look(code: str, visitor: Visitor, device: str, host_inside: HostInside, now: datetime) -> Seen:

@@ -86,8 +86,13 @@ REQUESTS = Budget(
 IN_LINE = Budget("pages and questions of the entrance (one is answered at a time)", "address", 60, TOO_MANY)
 KNOCKS = Budget("knocks by the meeting link", "meeting and address", Rate.per_minute(60), TOO_MANY)
 KNOCKS_OF_ALL = Budget("the same, from everywhere", "meeting", Rate.per_minute(120), TOO_MANY)
+ENTRIES = Budget("people who walk in by the meeting link", "meeting and address", Rate.per_minute(120), TOO_MANY)
+ENTRIES_OF_ALL = Budget("all who walk in by the meeting link", "meeting", Rate.per_minute(240), TOO_MANY)
 KNOCKS_OF_ONE = Budget(
-    "knocks of one account, or with one personal link", "meeting and account, or link", Rate.per_minute(10), TOO_MANY
+    "knocks and entries of one account, or with one personal link; hosts never",
+    "meeting and account, or link",
+    Rate.per_minute(10),
+    TOO_MANY,
 )
 MAILED_CODES = Budget("codes mailed to a guest", "invitation and address", Rate.per_hour(4), "no further mail")
 MAILED_CODES_OF_ALL = Budget("the same, whoever asks", "invitation", Rate.per_hour(12), "no further mail")
@@ -179,6 +184,8 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
             IN_LINE,
             KNOCKS,
             KNOCKS_OF_ALL,
+            ENTRIES,
+            ENTRIES_OF_ALL,
             KNOCKS_OF_ONE,
             WAITING,
             WAITING_OF_A_NETWORK,

@@ -20,6 +20,8 @@ class Tries:
         self.mailed_codes = Budgets(budgets.MAILED_CODES.rate, clock)
         self.knocks = Budgets(budgets.KNOCKS.rate, clock)
         self.knocks_of_all = Budgets(budgets.KNOCKS_OF_ALL.rate, clock)
+        self.entries = Budgets(budgets.ENTRIES.rate, clock)
+        self.entries_of_all = Budgets(budgets.ENTRIES_OF_ALL.rate, clock)
         self.knocks_of_one = Budgets(budgets.KNOCKS_OF_ONE.rate, clock)
         self._knocking = threading.Lock()
         self.given_codes = Budgets(budgets.GIVEN_CODES.rate, clock)
@@ -41,14 +43,17 @@ class Tries:
         """Counts a question to the door; 0, or the seconds to wait where there were too many."""
         return 0.0 if self.requests.take(visitor.budget) else self.requests.seconds_until(visitor.budget)
 
-    def knock(self, meeting_id: object, visitor: Visitor) -> float:
-        """Counts that somebody comes to stand at a meeting's door; 0, or the seconds to wait where there were too many.
+    def come(self, meeting_id: object, visitor: Visitor, *, walks_in: bool) -> float:
+        """Counts that somebody comes to stand at a meeting's door, or walks in through it; 0, or the seconds to wait
+        where there were too many.
 
         People with an account or a personal link have a budget that no stranger uses up. Any thread may ask.
         """
         if visitor.brings_proof:
             who = f"account {visitor.user_id}" if visitor.user is not None else f"link {visitor.link}"
             asked = [(self.knocks_of_one, (meeting_id, who))]
+        elif walks_in:
+            asked = [(self.entries, (meeting_id, visitor.address)), (self.entries_of_all, (meeting_id, ""))]
         else:
             asked = [(self.knocks, (meeting_id, visitor.address)), (self.knocks_of_all, (meeting_id, ""))]
         with self._knocking:

@@ -11,6 +11,7 @@ from meetings import budgets
 from meetings.door import Wait
 from meetings.live import Live
 from meetings.live.seats import Person, Seat, has_place_at_door
+from meetings.live.tries import Tries
 from meetings.models import Participant
 from meetings.services import door as door_services
 from meetings.signaling.protocol import Close
@@ -264,6 +265,35 @@ class CrowdTests(WaitingCase):
             self.assertEqual(answer["code"], "too_many")
             self.assertTrue(live.tries.knocks.has((self.occurrence.pk, "198.51.100.9")))
             await self.host_inside(live)
+
+    async def test_whoever_walks_in_has_a_budget_too_and_whoever_has_a_seat_needs_none(self) -> None:
+        """Another device key is another seat: nobody fills the table of seats, and the log, through an open door."""
+        await type(self.occurrence.meeting).objects.filter(code=self.code).aupdate(door_anyone="walks_in")
+        key = self.occurrence.pk
+        colleague = await sync_to_async(make_user)("Omar Haddad")
+        async with running_live() as live:
+            await self.host_inside(live)
+            live.tries = Tries(lambda: 0.0)
+            known, omar = Browser(live), await Browser(live).sign_in(colleague)
+            self.assertEqual((await known.arrive(self.code, "Peter"))["outcome"], "admit")
+            self.assertEqual((await omar.arrive(self.code))["outcome"], "admit")
+            while live.tries.entries.take((key, "127.0.0.1")):
+                pass
+            while live.tries.knocks_of_one.take((key, f"account {colleague.pk}")):
+                pass
+            seats = await Participant.objects.acount()
+            self.assertEqual((await Browser(live).arrive(self.code, "Mallory")).get("code"), "too_many")
+            self.assertEqual((await (await Browser(live).sign_in(colleague)).arrive(self.code)).get("code"), "too_many")
+            self.assertEqual(await Participant.objects.acount(), seats)
+            self.assertEqual((await known.arrive(self.code, "Peter"))["outcome"], "admit")
+            self.assertEqual((await omar.arrive(self.code))["outcome"], "admit")
+            elsewhere = Browser(live, network="198.51.100.9")
+            self.assertEqual((await elsewhere.arrive(self.code, "Leila"))["outcome"], "admit")
+            while live.tries.entries_of_all.take((key, "")):
+                pass
+            another = Browser(live, network="203.0.113.9")
+            self.assertEqual((await another.arrive(self.code, "Yuki")).get("code"), "too_many")
+            self.assertEqual((await (await self.second_host(live)).arrive(self.code))["outcome"], "admit")
 
     async def test_hosts_are_never_locked_out_of_their_own_door(self) -> None:
         await type(self.occurrence.meeting).objects.filter(code=self.code).aupdate(capacity=1)

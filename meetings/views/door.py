@@ -269,9 +269,17 @@ def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live)
     has_name = wish.name or wish.move or (seen.invitation is not None and seen.invitation.name)
     if visitor.user is None and not has_name:
         raise Problem(400, "bad_request", "name: 1 to 60 visible characters.", field="name")
-    if arrivals.is_new_knock(seen, wish) and (seconds := live.tries.knock(seen.occurrence.pk, visitor)):
-        raise too_many(seconds)
+    _count(seen, visitor, wish, live)
     return arrivals.arrive(code, visitor, device.thumbprint, wish, live.host_inside, now, seen)
+
+
+def _count(seen: Seen, visitor: Visitor, wish: Wish, live: Live) -> None:
+    """Every device key has a seat of its own, and keys cost nothing. Raises Problem."""
+    decision = arrivals.new_seat(seen, wish)
+    if decision is None or seen.occurrence is None or seen.row is door.Row.HOST:
+        return
+    if seconds := live.tries.come(seen.occurrence.pk, visitor, walks_in=isinstance(decision, door.Admit)):
+        raise too_many(seconds)
 
 
 def _about_the_link(seen: Seen, device: str) -> dict[str, Any]:
