@@ -280,7 +280,8 @@ class Room:
     def grant(self, seat: Seat) -> None:
         """Tells the engine what may flow, never beyond the lease that the door's last answer gave."""
         if seat.inside and seat.id not in self.expelled:
-            watches, until = seat.person.watches, seat.permitted_until
+            until = seat.permitted_until
+            watches = seat.person.watches
             grants = Grants(seat.open_sources(), subscribe=watches, expires_at=until, receive=seat.may_receive)
             try:
                 if self.is_suspended:
