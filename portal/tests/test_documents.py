@@ -73,3 +73,12 @@ def test_what_nginx_takes_on_its_top_level_alone_stands_there() -> None:
     deep = [text[: found.start()].count("{") - text[: found.start()].count("}") for found in HTTP_ONLY.finditer(text)]
     assert deep
     assert set(deep) == {0}
+
+
+def test_nginx_lets_a_browser_that_comes_for_the_first_time_have_all_of_the_room_at_once() -> None:
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    files = len(list((ROOT / "static" / "js").rglob("*.js")))
+    budget = re.search(r"location /static/ \{\s*limit_req zone=lintel_static burst=(\d+) delay=(\d+);", text)
+    assert budget
+    assert int(budget[2]) >= 2 * files, "two people behind one address wait for nothing"
+    assert int(budget[1]) >= 30 * files, "a class of thirty gets everything"
