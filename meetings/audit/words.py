@@ -188,6 +188,7 @@ REASONS: Final[Mapping[str, Any]] = {
     "inactive": gettext_lazy("their account was deactivated"),
     "room": gettext_lazy("the stream was not one of this meeting"),
     "capabilities": gettext_lazy("they may not publish"),
+    "maker": gettext_lazy("whoever made the pass hosts no more"),
     "not_signed": gettext_lazy("its signature does not fit"),
     "not_about_now": gettext_lazy("its time is more than five minutes off"),
     "not_authorized": gettext_lazy("the authorization service refused them"),

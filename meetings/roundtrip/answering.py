@@ -2,8 +2,9 @@
 
 A caller cannot sign there, so it shows a secret in its address or comes from a listed network. Who they ask about is
 said by a stream pass: short-lived, for one person in one occurrence, made by a program of the meeting's hosts. Whether
-that person may is asked of the one door each time; a pass never outlives a removal, a lock or a revoked invitation, and
-opens nothing while all is suspended, or without the word of an authorization service that has to agree.
+that person may is asked of the one door each time; a pass never outlives a removal, a lock, a revoked invitation or its
+maker's role, and opens nothing while all is suspended, or without the word of an authorization service that has to
+agree.
 """
 
 from __future__ import annotations
@@ -159,6 +160,7 @@ def mint(
         password, token = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
         row = StreamPass.objects.create(
             occurrence=occurrence,
+            created_by=by,
             user=user,
             invitation=invitation,
             participant=participant,
@@ -238,7 +240,9 @@ def end(question: Question, now: datetime) -> None:
 def _pass_of(question: Question) -> StreamPass | None:
     """The pass with this token, name and password. Each is compared, whether or not an earlier one fits."""
     found = (
-        StreamPass.objects.select_related("occurrence__meeting", "user", "invitation__user", "participant")
+        StreamPass.objects.select_related(
+            "occurrence__meeting", "created_by", "user", "invitation__user", "participant"
+        )
         .filter(token_digest=codes.digest(question.token))
         .first()
     )
@@ -273,6 +277,8 @@ def _why_not(
     occurrence = found.occurrence
     if not isinstance(decision, Admit):
         return decision.reason
+    if not _is_good(found):
+        return "maker"
     if occurrence.suspended_at is not None:
         # Whoever has a seat keeps it, hosts come in: but nobody sends and receives anything.
         return "suspended"
@@ -281,6 +287,13 @@ def _why_not(
     # A stream server can't wait for a question of our own: only whoever is inside by the service's yes has it.
     agreed = seat is not None and inside.agreed(str(occurrence.pk), str(seat.pk))
     return "" if agreed or asked_about(occurrence.meeting) is None else "authorization"
+
+
+def _is_good(found: StreamPass) -> bool:
+    """One's own pass is as good as oneself. One for somebody else was a host's word, and good while they host: whoever
+    is removed has seen its secrets."""
+    is_own = found.user_id is not None and found.user_id == found.created_by_id
+    return is_own or selectors.is_host(found.created_by, found.occurrence.meeting)
 
 
 def _seat_of(found: StreamPass) -> Participant | None:

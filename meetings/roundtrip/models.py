@@ -85,6 +85,9 @@ class StreamPass(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     occurrence = models.ForeignKey("meetings.Occurrence", on_delete=models.CASCADE, related_name="stream_passes")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
     invitation = models.ForeignKey("meetings.Invitation", null=True, blank=True, on_delete=models.CASCADE)
     participant = models.ForeignKey("meetings.Participant", null=True, blank=True, on_delete=models.CASCADE)

@@ -196,6 +196,27 @@ class WhatIsAYes(StreamCase):
 
         return make_meeting(self.host).meeting
 
+    async def test_a_pass_for_somebody_else_is_good_while_its_maker_hosts(self) -> None:
+        """Its secrets are known to whoever made it: a host who is removed would go on as the other."""
+        omar = await sync_to_async(make_user)("Omar Haddad")
+        await self.occurrence.meeting.hosts.aadd(omar)
+        async with running_live() as live:
+            who = (await (await Browser(live).sign_in(self.host)).join(self.code)).message("room")
+            seat = await Participant.objects.aget(pk=(await who)["you"])
+            others = await self.minted(by=omar, participant=seat)
+            own = await self.minted(by=self.host)
+            assert await self.result(self.body(others)) == YES
+            await self.occurrence.meeting.hosts.aremove(omar)
+            assert await self.result(self.body(others)) == NO
+            assert await self.result(self.body(own)) == YES
+            await self.occurrence.meeting.hosts.aadd(omar)
+            assert await self.result(self.body(others)) == YES
+            omar.is_active = False
+            await omar.asave()
+            assert await self.result(self.body(others)) == NO
+            await StreamPass.objects.aupdate(created_by=None)  # nobody knows any more who made it
+            assert await self.result(self.body(others)) == NO
+
     async def test_what_is_not_one_json_object_is_a_no(self) -> None:
         for body in (
             b"",
