@@ -147,6 +147,67 @@ test("this device's key comes ahead of the room, and is one however often it is 
 });
 let ahead;
 
+const CREDENTIAL = { room: "r", participant: "me", account: null, row: "guest", name: "Me", attestation: "a" };
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+async function until(is) {
+  for (let turns = 0; turns < 10_000 && !is(); turns += 1) await turn();
+  assert.ok(is());
+}
+
+test("whoever leaves while they come in begins nothing any more", async () => {
+  const workers = fakeWorkers();
+  let answer = null;
+  const request = () => new Promise((resolve) => (answer = () => resolve({ credential: CREDENTIAL, portal_key: "k" })));
+  const encryption = new Encryption({ request, account: null, participant: () => "me", workers: { group: "group", media: "media" } });
+  let ended = null;
+  void encryption.enter({ encryption: "e2ee", door: DOOR }).catch(({ code }) => (ended = code));
+  await until(() => answer);
+  encryption.close();
+  answer();
+  await until(() => ended ?? workers.length);
+  assert.deepEqual([ended, workers.length, encryption.isOn], ["closed", 0, false]);
+});
+
+test("each stay has workers and answers of its own, and hears nothing of those before", async (t) => {
+  const workers = fakeWorkers();
+  const groups = () => workers.filter(({ address }) => address === "group");
+  const [say, late] = [(group, data) => group.onmessage({ data }), []];
+  let seat = "monday";
+  const identified = () => ({ credential: { ...CREDENTIAL, participant: seat }, portal_key: "k" });
+  const request = async (type) => (type === "e2ee.identify" ? identified() : new Promise((resolve) => late.push(resolve)));
+  const encryption = new Encryption({ request, account: null, participant: () => seat, workers: { group: "group", media: "media" } });
+  t.after(() => encryption.close());
+  const enter = async (number) => {
+    const stay = { isIn: false };
+    void encryption.enter({ encryption: "e2ee", door: DOOR }).then(() => (stay.isIn = true));
+    await until(() => groups()[number]?.posted.some(({ type }) => type === "begin"));
+    return stay;
+  };
+  const monday = await enter(0);
+  const [first] = groups();
+  const goesOn = () => {
+    say(first, { type: "phase", phase: "in" });
+    say(first, { type: "changed", changed: { epoch: 1, members: [member("monday")], added: [], removed: [], code: "1", fresh: true } });
+    say(first, { type: "request", id: 1, message: { type: "e2ee.app", fields: {} } });
+  };
+  goesOn();
+  await until(() => monday.isIn);
+  // A computer that slept comes back after the cut, and into the next occurrence.
+  seat = "tuesday";
+  const stay = await enter(1);
+  assert.equal(first.ended, true);
+  const isNew = () => assert.deepEqual([encryption.phase, encryption.members.size, encryption.code, stay.isIn], ["out", 0, "", false]);
+  isNew();
+  goesOn();
+  first.onerror();
+  for (const answer of late) answer({ seq: 1 });
+  await turn();
+  isNew();
+  assert.equal(late.length, 1);
+  assert.deepEqual(groups()[1].posted.filter(({ type }) => type === "answer"), []);
+});
+
 test("a guest's key is of one seat: kept for who comes again, of nobody in the next occurrence; an account's is kept", async () => {
   let seat = "monday";
   const keys = async (account) => {

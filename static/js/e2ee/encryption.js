@@ -60,6 +60,8 @@ export class Encryption extends Emitter {
   #lines = new Map();
   /** @type {Promise<import("./identity.js").Identity> | null} */
   #identity = null;
+  /** Stays are counted, so that what was asked for in one goes on in none of the next. */
+  #stay = 0;
   /** Whose it is: an account, or a guest's seat. @type {string | null} */
   #holder = null;
   /** @type {import("./credential.js").Credential | null} */
@@ -122,10 +124,15 @@ export class Encryption extends Emitter {
 
   /**
    * Each time `room` arrives: begins, or makes up for a cut. Resolves once this device is in the group, for then media may flow.
+   * Rejects with `closed` where the stay ended on the way.
    * @param {Meeting} meeting
    */
   async enter(meeting) {
+    // Back from a cut that was longer than the meeting: what was agreed on and said there holds in no other.
+    if (this.#credential && this.#credential.participant !== this.#participant()) this.close();
+    const stay = this.#stay;
     const { credential, portal_key: portalKey } = await this.identify();
+    this.#mustStillBe(stay);
     const same = JSON.stringify({ ...credential, attestation: "" }) === JSON.stringify({ ...this.#credential, attestation: "" });
     const link = meeting.encryption === "sealed" ? this.#link() : null;
     // Without the key it would be a group like any other, under the name of a sealed one.
@@ -135,6 +142,12 @@ export class Encryption extends Emitter {
     else this.#begin(credential, portalKey, link);
     this.setMeeting(meeting);
     await this.#in();
+    this.#mustStillBe(stay);
+  }
+
+  /** @param {number} stay */
+  #mustStillBe(stay) {
+    if (stay !== this.#stay) throw Object.assign(new Error("closed"), { code: "closed" });
   }
 
   /**
@@ -150,10 +163,13 @@ export class Encryption extends Emitter {
 
   #start() {
     const workers = new Workers(this.#addresses);
-    workers.on("said", (data) => this.#heard(data));
-    workers.on("lines", (lines) => this.#report(lines));
-    workers.on("leak", (source) => this.#leak(source));
+    // What they had said when they were ended may still arrive, and is of another stay.
+    const areOurs = () => this.#workers === workers;
+    workers.on("said", (data) => areOurs() && this.#heard(workers, data));
+    workers.on("lines", (lines) => areOurs() && this.#report(lines));
+    workers.on("leak", (source) => areOurs() && this.#leak(source));
     workers.on("broken", () => {
+      if (!areOurs()) return;
       if (this.isOn) this.#enter("stuck");
       else {
         // Nobody needs them yet: coming in starts others.
@@ -189,8 +205,9 @@ export class Encryption extends Emitter {
 
   /** Out of the room: workers, keys and everything that was known of others go. */
   close() {
+    this.#stay += 1;
     this.#workers?.close();
-    this.#workers = this.#credential = null;
+    this.#workers = this.#credential = this.codeSince = null;
     this.members = new Map();
     this.#lines.clear();
     this.leaks.clear();
@@ -220,13 +237,16 @@ export class Encryption extends Emitter {
     return true;
   }
 
-  /** @param {any} data */
-  #heard(data) {
+  /**
+   * @param {Workers} workers whom an answer is for: others may be here by then, whose questions have the same numbers
+   * @param {any} data
+   */
+  #heard(workers, data) {
     switch (data.type) {
       case "request":
         this.#request(data.message.type, data.message.fields).then(
-          (answer) => this.#tell({ type: "answer", id: data.id, answer }),
-          (error) => this.#tell({ type: "answer", id: data.id, error: error?.code ?? "failed" }),
+          (answer) => workers.tell({ type: "answer", id: data.id, answer }),
+          (error) => workers.tell({ type: "answer", id: data.id, error: error?.code ?? "failed" }),
         );
         break;
       case "log":

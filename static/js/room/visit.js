@@ -40,6 +40,8 @@ export class Visit {
   #inside;
   /** Whether this stay inside has begun sending: a return after a cut must not switch anything. */
   #begun = false;
+  /** Stays inside are counted: what began in one is nothing to the next. */
+  #stay = 0;
   #waited = false;
   /** A host sent them from inside to the door. */
   #moved = false;
@@ -191,10 +193,13 @@ export class Visit {
    * @param {import("../signaling/protocol.js").Meeting} meeting
    */
   async #startMedia(meeting) {
+    const stay = this.#stay;
+    const isOver = () => stay !== this.#stay;
     try {
       const sealed = await this.#securing.enter(meeting);
-      if (this.#begun) await this.#call.enter(sealed);
+      if (this.#begun && !isOver()) await this.#call.enter(sealed);
     } catch (error) {
+      if (isOver() || /** @type {any} */ (error)?.code === "closed") return;
       if (!(error instanceof NotSecured)) throw error;
       await this.#notSecured(error.reason);
     }
@@ -212,6 +217,7 @@ export class Visit {
     this.#waited = false;
     if (!this.#begun) return;
     this.#begun = false;
+    this.#stay += 1;
     this.#resumed = false;
     this.#call.close();
     this.#securing.close();
