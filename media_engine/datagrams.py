@@ -77,6 +77,10 @@ def _socket_name(address: Address) -> bytes:
     return struct.pack("=H", socket.AF_INET) + port + socket.inet_aton(host) + bytes(8)
 
 
+Group = tuple[Any, list[Slot], int]
+"""Who has sent what is in these slots, one behind the other; its bytes where it is all media, -1 where it is not."""
+
+
 class Inbox:
     """Reads a socket in batches of at most `size` datagrams."""
 
@@ -127,11 +131,11 @@ class Inbox:
         """Read what there is, without waiting. The slots in which there is something now."""
         return self.read_grouped({})[0]
 
-    def read_grouped(self, by_key: dict[object, Any]) -> tuple[Sequence[Slot], list[tuple[Any, list[Slot]]], int]:
+    def read_grouped(self, by_key: dict[object, Any]) -> tuple[Sequence[Slot], list[Group], int]:
         """Read what there is, without waiting: the slots in which there is something now, and groups of the first.
 
         What stands at the beginning, is SRTP by its first byte and comes from somebody in `by_key` may be in groups
-        already: who that is, and the slots of those that came one behind the other. And how many slots they hold.
+        already. And how many slots they hold.
         """
         if not self.many:
             return self._read_one_by_one(), [], 0
@@ -153,11 +157,9 @@ class Inbox:
             slot.waited_seconds = self._waited_seconds(number, now_ns)
         return slots, [], 0
 
-    def _read_by_inner_loop(
-        self, by_key: dict[object, Any]
-    ) -> tuple[Sequence[Slot], list[tuple[Any, list[Slot]]], int]:
+    def _read_by_inner_loop(self, by_key: dict[object, Any]) -> tuple[Sequence[Slot], list[Group], int]:
         # fmt: off
-        found: tuple[int, list[tuple[Any, list[Slot]]], int] = _inner.receive(
+        found: tuple[int, list[Group], int] = _inner.receive(
             self._descriptor, self._table, self._pristine, self._used, self._view, self._name_view,
             self._control_view, DATAGRAM_BYTES, self._ip6, self.slots, by_key,
         )

@@ -62,13 +62,13 @@ class FanOut:
         self.trace: PacketTrace | None = None
         """Where the headers of one session's packets are noted, while somebody wants to see them."""
 
-    def collect(self, packet: Packet, track: UpTrack, now: float) -> None:
-        """Send `packet` of `track` with the next `flush`."""
+    def collect(self, packets: list[Packet], track: UpTrack, now: float) -> None:
+        """Send `packets` of `track` with the next `flush`. The list is no longer the caller's."""
         pending = self._pending.get(track.log)
         if pending is None:
-            self._pending[track.log] = (track, [packet])
+            self._pending[track.log] = (track, packets)
         else:
-            pending[1].append(packet)
+            pending[1].extend(packets)
         self._now = now
 
     def flush(self) -> None:

@@ -25,6 +25,8 @@ static srtp_function srtp_protect = NULL, srtp_unprotect = NULL;
 
 enum { MOST_TOGETHER = 64 }; /* packets of a burst, see burst.py */
 
+enum { MIN_SRTP_BYTES = 24 }; /* see link.py */
+
 enum { CONTROL_BYTES = 32, NAME_BYTES = 32, SEGMENT_AT = 16, TRAILER_BYTES = 160, HEADER_BYTES = 12 };
 
 /* Identifiers and lengths of header extensions, see sdp_write.py. */
@@ -845,32 +847,53 @@ static double waited_seconds(const uint8_t *control, const struct timespec *now)
     return waited > 0 && waited < 1000000000 ? (double)waited / 1e9 : 0.0;
 }
 
-/* The first of `slots`, as far as they are SRTP of somebody in `by_key`, as (who, their slots one behind the other). */
+/* Whether a datagram is no report (RFC 5761, section 4), and not too short. */
+static int is_media(const Slot *slot)
+{
+    return slot->size >= MIN_SRTP_BYTES && (slot->second < 192 || slot->second > 223);
+}
+
+/* Who has sent this, if it is SRTP of somebody in `by_key`: a new reference, or NULL. */
+static PyObject *sender_of(const Slot *slot, PyObject *by_key, long apart)
+{
+    int is_srtp = slot->size > 0 && slot->size < apart && slot->first >= 128 && slot->first < 192;
+    PyObject *sender = is_srtp ? PyDict_GetItemWithError(by_key, slot->key) : NULL;
+    Py_XINCREF(sender); /* what is made later may have garbage collected, and that may forget anybody */
+    return sender;
+}
+
+/* The first of `slots`, as far as they are SRTP of somebody in `by_key`: who, their slots one behind the other, and how
+   many bytes those are, or -1 where they are not media. */
 static PyObject *group(PyObject *slots, int came, PyObject *by_key, long apart, int *grouped)
 {
-    PyObject *groups = PyList_New(0), *before = NULL, *together = NULL;
-    for (*grouped = 0; groups && *grouped < came; ++*grouped) {
-        Slot *slot = (Slot *)PyTuple_GET_ITEM(slots, *grouped);
-        if (slot->size <= 0 || slot->size >= apart || slot->first < 128 || slot->first >= 192)
-            break;
-        PyObject *receiver = PyDict_GetItemWithError(by_key, slot->key);
-        if (!receiver)
-            break;
-        if (receiver != before) {
-            Py_INCREF(receiver); /* what is made may have garbage collected, and that may forget anybody */
-            together = PyList_New(0);
-            PyObject *pair = together ? PyTuple_Pack(2, receiver, together) : NULL;
-            int is_lost = !pair || PyList_Append(groups, pair);
-            Py_DECREF(receiver);
-            Py_XDECREF(pair);
-            Py_XDECREF(together); /* the pair has it */
-            if (is_lost)
-                Py_CLEAR(groups);
-            before = receiver;
+    PyObject *groups = PyList_New(0), *sender = NULL;
+    Slot *slot = NULL;
+    *grouped = 0;
+    if (came > 0)
+        sender = sender_of(slot = (Slot *)PyTuple_GET_ITEM(slots, 0), by_key, apart);
+    while (groups && sender) {
+        PyObject *receiver = sender, *together = PyList_New(0);
+        int are_media = is_media(slot), is_lost = !together;
+        long long octets = are_media ? 0 : -1;
+        for (sender = NULL; !is_lost;) {
+            octets += are_media ? slot->size : 0;
+            is_lost = PyList_Append(together, (PyObject *)slot);
+            if (++*grouped == came)
+                break;
+            slot = (Slot *)PyTuple_GET_ITEM(slots, *grouped);
+            sender = sender_of(slot, by_key, apart);
+            if (sender != receiver || is_media(slot) != are_media)
+                break;
+            Py_CLEAR(sender);
         }
-        if (groups && PyList_Append(together, (PyObject *)slot))
+        PyObject *whole = is_lost || PyErr_Occurred() ? NULL : Py_BuildValue("(OOL)", receiver, together, octets);
+        if (!whole || PyList_Append(groups, whole))
             Py_CLEAR(groups);
+        Py_XDECREF(whole);
+        Py_XDECREF(together);
+        Py_DECREF(receiver);
     }
+    Py_XDECREF(sender);
     if (groups && PyErr_Occurred())
         Py_CLEAR(groups);
     return groups;
@@ -992,27 +1015,35 @@ static PyObject *send_runs(PyObject *module, PyObject *const *args, Py_ssize_t c
     return PyErr_Occurred() ? NULL : PyLong_FromLong(sent);
 }
 
-static PyObject *outline_of(const uint8_t *packet, Py_ssize_t room, long size, long sequence_id, long level_id)
+/* What PacketReader.read finds; and the size. */
+typedef struct {
+    long payload_type, sequence, timestamp, ssrc, profile, block, block_end, start, end, transport_sequence, audio_level;
+    long size;
+    int marker;
+} Outline;
+
+/* Outline a packet. Why it is none; NULL where it is one. */
+static const char *read_outline(const uint8_t *packet, Py_ssize_t room, long size, long sequence_id, long level_id, Outline *found)
 {
     if (size < HEADER_BYTES || size > room)
-        return bad("RTP packet is too short");
+        return "RTP packet is too short";
     if (packet[0] >> 6 != 2)
-        return bad("RTP version is not 2");
+        return "RTP version is not 2";
     long start = HEADER_BYTES + 4 * (packet[0] & 15), end = size, block = 0, block_end = 0, profile = 0;
     if (packet[0] & 0x10) {
         if (start + 4 > size)
-            return bad("RTP extension header runs over the end");
+            return "RTP extension header runs over the end";
         profile = (long)get16(packet + start);
         block = start + 4;
         block_end = start = block + 4 * (long)get16(packet + start + 2);
     }
     if (packet[0] & 0x20 && size > start) {
         if (!packet[size - 1])
-            return bad("RTP padding of zero");
+            return "RTP padding of zero";
         end -= packet[size - 1];
     }
     if (start > end)
-        return bad("RTP packet has a negative payload");
+        return "RTP packet has a negative payload";
     long transport_sequence = -1, audio_level = -1;
     int is_one_byte = profile == 0xBEDE, is_two_byte = (profile & 0xFFF0) == 0x1000;
     for (long at = block; (is_one_byte && at < block_end) || (is_two_byte && at + 1 < block_end);) {
@@ -1030,20 +1061,22 @@ static PyObject *outline_of(const uint8_t *packet, Py_ssize_t room, long size, l
             audio_level = after - value == 1 ? packet[value] : -1;
         at = after;
     }
-    const long numbers[] = {
+    *found = (Outline){
         packet[1] & 127, (long)get16(packet + 2), (long)get32(packet + 4), (long)get32(packet + 8), profile, block,
-        block_end, start, end, transport_sequence, audio_level, size,
+        block_end, start, end, transport_sequence, audio_level, size, packet[1] > 127,
     };
-    enum { NUMBERS = sizeof numbers / sizeof *numbers };
-    PyObject *found = PyTuple_New(1 + NUMBERS);
-    if (!found)
-        return NULL;
-    PyTuple_SET_ITEM(found, 0, PyBool_FromLong(packet[1] > 127));
-    for (int index = 0; index < NUMBERS; index++)
-        PyTuple_SET_ITEM(found, 1 + index, PyLong_FromLong(numbers[index]));
-    if (PyErr_Occurred())
-        Py_CLEAR(found);
-    return found;
+    return NULL;
+}
+
+static PyObject *outline_of(const uint8_t *packet, Py_ssize_t room, long size, long sequence_id, long level_id)
+{
+    Outline of;
+    const char *why = read_outline(packet, room, size, sequence_id, level_id, &of);
+    if (why)
+        return bad(why);
+    return Py_BuildValue(
+        "(Nllllllllllll)", PyBool_FromLong(of.marker), of.payload_type, of.sequence, of.timestamp, of.ssrc, of.profile,
+        of.block, of.block_end, of.start, of.end, of.transport_sequence, of.audio_level, of.size);
 }
 
 PyDoc_STRVAR(outline_doc,
@@ -1087,13 +1120,41 @@ static PyObject *open_packet(PyObject *module, PyObject *const *args, Py_ssize_t
     return outline_of(packet, room, plain, sequence_id, level_id);
 }
 
+enum { NO_LEVEL = -1, PICTURE = -2, SEND_TIME_BYTES = 3 };
+
+/* What PublishLink._canonical makes of a payload. The length of its head goes into `head`. */
+static PyObject *make_canonical(const uint8_t *payload, Py_ssize_t size, long second, const char *send_time, long level,
+                                Py_ssize_t *head)
+{
+    int words = level == NO_LEVEL ? 1 : 2;
+    *head = HEADER_BYTES + 4 + 4 * words;
+    PyObject *made = PyBytes_FromStringAndSize(NULL, *head + size);
+    if (!made)
+        return NULL;
+    uint8_t *at = (uint8_t *)PyBytes_AS_STRING(made);
+    memset(at, 0, (size_t)*head);
+    at[0] = 0x90;
+    at[1] = (uint8_t)second;
+    put32(at + HEADER_BYTES, 0xBEDE0000u + (uint32_t)words);
+    at[16] = SEND_TIME_ELEMENT;
+    memcpy(at + 17, send_time, SEND_TIME_BYTES);
+    if (level >= 0) {
+        at[20] = LEVEL_ELEMENT;
+        at[21] = (uint8_t)level;
+    }
+    memcpy(at + *head, payload, (size_t)size);
+    return made;
+}
+
+static int is_send_time(PyObject *time) { return PyBytes_Check(time) && PyBytes_GET_SIZE(time) == SEND_TIME_BYTES; }
+
 PyDoc_STRVAR(canonical_doc,
 "canonical(view, start, end, second, send_time, level): what PublishLink._canonical makes of a payload. level is -1\n"
 "where sound has none, and -2 for pictures.");
 
 static PyObject *canonical(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    Py_ssize_t room;
+    Py_ssize_t room, head;
     if (!has_arguments(count, 6))
         return NULL;
     Py_ssize_t start = PyLong_AsSsize_t(args[1]), end = PyLong_AsSsize_t(args[2]);
@@ -1103,26 +1164,85 @@ static PyObject *canonical(PyObject *module, PyObject *const *args, Py_ssize_t c
     const uint8_t *packet = bytes_of(args[0], &room);
     if (!packet)
         return NULL;
-    if (start < 0 || end < start || end > room || !PyBytes_Check(args[4]) || PyBytes_GET_SIZE(args[4]) != 3)
+    if (start < 0 || end < start || end > room || !is_send_time(args[4]))
         return bad("no such payload, or no time of sending");
-    int words = level == -1 ? 1 : 2;
-    Py_ssize_t head = HEADER_BYTES + 4 + 4 * words;
-    PyObject *made = PyBytes_FromStringAndSize(NULL, head + end - start);
-    if (!made)
+    return make_canonical(packet + start, end - start, second, PyBytes_AS_STRING(args[4]), level, &head);
+}
+
+/* What `take` was told about the packets that it may take. */
+typedef struct {
+    void *context;
+    long long ssrc;
+    uint32_t sequence;
+    long payload_type, sequence_id, level_id, second;
+    const char *send_time;
+    int is_picture;
+} Wanted;
+
+/* Decrypt what is in `slot`, if it is what is wanted next: what `take` says of it, Py_None where it is no RTP packet, or
+   NULL, without an exception where it is left to Python. */
+static PyObject *take_slot(const Wanted *wanted, const Slot *slot, long long *octets)
+{
+    Py_ssize_t room, head;
+    uint8_t *packet = bytes_of(slot->view, &room);
+    if (!packet)
         return NULL;
-    uint8_t *at = (uint8_t *)PyBytes_AS_STRING(made);
-    memset(at, 0, (size_t)head);
-    at[0] = 0x90;
-    at[1] = (uint8_t)second;
-    put32(at + HEADER_BYTES, 0xBEDE0000u + (uint32_t)words);
-    at[16] = SEND_TIME_ELEMENT;
-    memcpy(at + 17, PyBytes_AS_STRING(args[4]), 3);
-    if (level >= 0) {
-        at[20] = LEVEL_ELEMENT;
-        at[21] = (uint8_t)level;
+    if (slot->size < MIN_SRTP_BYTES || slot->size > room || get32(packet + 8) != wanted->ssrc ||
+        get16(packet + 2) != wanted->sequence || (packet[1] & 127) != wanted->payload_type)
+        return NULL;
+    int plain = (int)slot->size;
+    if (srtp_unprotect(wanted->context, packet, &plain))
+        return NULL; /* what was refused once is refused again, and counted */
+    Outline of;
+    if (read_outline(packet, room, plain, wanted->sequence_id, wanted->level_id, &of))
+        return kept(NULL);
+    PyObject *made = make_canonical(packet + of.start, of.end - of.start, wanted->second | of.marker << 7,
+                                    wanted->send_time, wanted->is_picture ? PICTURE : of.audio_level, &head);
+    *octets += of.end - of.start;
+    return made ? Py_BuildValue("(Nnllld)", made, head, of.timestamp, of.transport_sequence, of.audio_level,
+                                slot->waited_seconds)
+                : NULL;
+}
+
+PyDoc_STRVAR(take_doc,
+"take(context, slots, at, ssrc, payload_type, sequence, sequence_id, level_id, second, send_time, is_picture): decrypt\n"
+"the packets in slots from at on, as far as they follow on each other, see PublishLink._take_run. For each the canonical\n"
+"packet, where its payload starts, its timestamp, its transport-wide number and level or -1, and how long it has waited;\n"
+"None for what was no RTP packet, with which it ends. And the octets of their payloads.");
+
+static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (!has_arguments(count, 11))
+        return NULL;
+    PyObject *slots = args[1];
+    Wanted wanted = {
+        .context = PyLong_AsVoidPtr(args[0]), .ssrc = PyLong_AsLongLong(args[3]), .payload_type = PyLong_AsLong(args[4]),
+        .sequence = (uint32_t)PyLong_AsUnsignedLongLongMask(args[5]) & 0xFFFF, .sequence_id = PyLong_AsLong(args[6]),
+        .level_id = PyLong_AsLong(args[7]), .second = PyLong_AsLong(args[8]), .is_picture = PyObject_IsTrue(args[10]),
+    };
+    Py_ssize_t at = PyLong_AsSsize_t(args[2]);
+    if (PyErr_Occurred())
+        return NULL;
+    if (!wanted.context || !srtp_unprotect || !PyList_Check(slots) || at < 0 || !is_send_time(args[9]))
+        return bad("nothing to take, nothing to decrypt it with, or no time of sending");
+    wanted.send_time = PyBytes_AS_STRING(args[9]);
+    PyObject *taken = PyList_New(0), *one = NULL;
+    long long octets = 0;
+    for (; taken && one != Py_None && at < PyList_GET_SIZE(slots); at++) {
+        PyObject *slot = PyList_GET_ITEM(slots, at);
+        if (!Py_IS_TYPE(slot, &SlotType) || !((Slot *)slot)->view)
+            break;
+        Py_INCREF(slot);
+        one = take_slot(&wanted, (Slot *)slot, &octets);
+        Py_DECREF(slot);
+        if (PyErr_Occurred() || (one && PyList_Append(taken, one)))
+            Py_CLEAR(taken);
+        if (!one)
+            break;
+        Py_DECREF(one); /* the list has it */
+        wanted.sequence = (wanted.sequence + 1) & 0xFFFF;
     }
-    memcpy(at + head, packet + start, (size_t)(end - start));
-    return made;
+    return taken ? Py_BuildValue("(NL)", taken, octets) : NULL;
 }
 
 static PyMethodDef functions[] = {
@@ -1132,6 +1252,7 @@ static PyMethodDef functions[] = {
     {"send", (PyCFunction)(void (*)(void))send_runs, METH_FASTCALL, send_doc},
     {"open", (PyCFunction)(void (*)(void))open_packet, METH_FASTCALL, open_doc},
     {"canonical", (PyCFunction)(void (*)(void))canonical, METH_FASTCALL, canonical_doc},
+    {"take", (PyCFunction)(void (*)(void))take, METH_FASTCALL, take_doc},
     {"outline", (PyCFunction)(void (*)(void))outline, METH_FASTCALL, outline_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -173,6 +173,19 @@ class Link:
         if media:
             self.on_rtp(srtp, media, now)
 
+    def on_media(self, slots: Sequence[Slot], octets: int, now: float) -> None:
+        """As `on_srtp`, where all are media of at least `_MIN_SRTP_BYTES`, and `octets` together."""
+        srtp = self.srtp
+        if srtp is None or not self.takes_rtp or self._packets.left < len(slots):
+            self.on_srtp(slots, now)
+            return
+        self._packets.left -= len(slots)
+        if now >= self.owner.lease_floor:
+            self.owner.expire(now)
+        self.packets_in += len(slots)
+        self.octets_in += octets
+        self.on_rtp(srtp, slots, now)
+
     def _on_srtcp(self, srtp: SrtpPair, slot: Slot, size: int, now: float) -> None:
         """Reports and requests have an allowance of their own: each may cost far more than a packet of media."""
         if not self._rtcp.take():

@@ -43,6 +43,9 @@ class DatagramReceiver(Protocol):
     def on_srtp(self, slots: Sequence[Slot], now: float) -> None:
         """SRTP and SRTCP datagrams, in the order in which they came."""
 
+    def on_media(self, slots: Sequence[Slot], octets: int, now: float) -> None:
+        """SRTP datagrams, of `octets` bytes together."""
+
     def on_dtls(self, datagram: bytes) -> None:
         """A DTLS datagram from a validated address."""
 
@@ -211,8 +214,8 @@ class UdpMux:
             return 0
         now = self._clock()
         self.waits.note(slots[0].waited_seconds)
-        for receiver, media in groups:
-            self._pass_on(receiver, media, now)
+        for receiver, together, octets in groups:
+            self._pass_on(receiver, together, now, octets)
         if grouped < len(slots):
             self._sort(slots[grouped:], by_key, now)
         return len(slots)
@@ -244,9 +247,13 @@ class UdpMux:
         if sender is not None:
             self._pass_on(sender, media, now)
 
-    def _pass_on(self, receiver: DatagramReceiver, slots: list[Slot], now: float) -> None:
+    def _pass_on(self, receiver: DatagramReceiver, slots: list[Slot], now: float, media_octets: int = -1) -> None:
+        """`media_octets` are those of all, where they are known to be media."""
         try:
-            receiver.on_srtp(slots, now)
+            if media_octets < 0:
+                receiver.on_srtp(slots, now)
+            else:
+                receiver.on_media(slots, media_octets, now)
         except Exception:  # noqa: BLE001 - whatever one sender's datagrams do, the next are somebody else's
             self.note_failure()
 

@@ -31,6 +31,8 @@ _LEVEL_ELEMENT: Final = sdp_write.AUDIO_LEVEL_ID << 4
 _inner: Final[Any] = native.inner
 _PICTURE: Final = -2
 """What the inner loop in C is given in place of a sound's level: it is a picture."""
+_Taken = tuple[bytes, int, int, int, int, float]
+"""What the loop in C says of a packet: see `inner.take`."""
 _MAX_REQUESTS: Final = 64
 _METER_SECONDS: Final = 0.5
 
@@ -52,39 +54,88 @@ class PublishLink(PublishLines):
 
     def on_rtp(self, srtp: SrtpPair, slots: Sequence[Slot], now: float) -> None:
         """Decrypt and route packets: feedback, track, retransmission, duplicate, then out to whoever may have them."""
-        header, known, by_ssrc, trace = self._header, self._ssrcs, self._by_ssrc, self.fan_out.trace
+        is_quick = _inner is not None and srtp.rx_context and self.fan_out.trace is None
         heard: Slot | None = None
-        for slot in slots:
-            view, ssrc = slot.view, slot.ssrc
-            is_new = ssrc not in known
-            if is_new and not self._may_add_ssrc():
-                continue
-            try:
-                size = header.open(srtp, slot.place, view, slot.size)
-            except ValueError:
-                known.add(ssrc)
-                self.dropped["rtp"] += 1
-                continue
-            if not size:
-                self.dropped["srtp"] += 1
-                continue
-            if is_new:
-                known.add(ssrc)
-            heard = slot
-            arrived_at = now - slot.waited_seconds
-            if trace is not None and trace.session is self.session:
-                trace.note(arrived_at, "in", self.peer_id, view, size)
-            if header.transport_sequence >= 0:
-                self._feedback.record(header.transport_sequence, arrived_at)
-            bound = by_ssrc.get(ssrc) or self._learn(view, header)
-            if bound is None:
-                self.dropped["ssrc"] += 1
-                continue
-            track, is_rtx = bound
-            if self._unwrap(view, header, track) if is_rtx else self._belongs(view, header, track):
-                self._take_packet(view, track, header, now, None if is_rtx else arrived_at)
+        at = 0
+        while at < len(slots):
+            if is_quick:
+                at += self._take_run(srtp, slots, at, now)
+                if at == len(slots):
+                    break
+            if self._take_slot(srtp, slots[at], now):
+                heard = slots[at]
+            at += 1
         if heard is not None:
             self.hear(heard, now)
+
+    def _take_run(self, srtp: SrtpPair, slots: Sequence[Slot], at: int, now: float) -> int:
+        """Take from `at` on what goes on with a stream, packet by packet, by the loop in C. How many slots that were.
+
+        As `_take_slot` and `_take_packet` do, where nothing is to be decided.
+        """
+        ssrc = slots[at].ssrc
+        bound = self._by_ssrc.get(ssrc)
+        if bound is None or bound[1]:
+            return 0
+        track, header, taken = bound[0], self._header, list[_Taken | None]()
+        log = track.log
+        if track.ssrc != ssrc or not track.live or not track.downs or not log.has_begun:
+            return 0
+        # fmt: off
+        taken, octets = _inner.take(
+            srtp.rx_context, slots, at, ssrc, track.payload_type, log.highest + 1, header.sequence_id, header.level_id,
+            sdp_write.PAYLOAD_TYPES[track.codec], self._send_time_of(now), track.video,
+        )
+        # fmt: on
+        packets: list[Packet] = []
+        for one in taken:
+            if one is None:
+                self.dropped["rtp"] += 1
+                continue
+            data, start, timestamp, number, level, waited_seconds = one
+            arrived_at = now - waited_seconds
+            if number >= 0:
+                self._feedback.record(number, arrived_at)
+            if timestamp != log.timestamp:
+                log.measure_jitter(timestamp, arrived_at)
+            track.hear(level, now)
+            packets.append(Packet(log.follow(), timestamp, data, start, track.codec))
+        if packets:
+            track.octets += octets
+            self._pass_on(packets, track, now)
+            self.hear(slots[at + len(packets) - 1], now)
+        return len(taken)
+
+    def _take_slot(self, srtp: SrtpPair, slot: Slot, now: float) -> bool:
+        """Decrypt and route one packet. Whether it was the peer's."""
+        header, view, ssrc, trace = self._header, slot.view, slot.ssrc, self.fan_out.trace
+        is_new = ssrc not in self._ssrcs
+        if is_new and not self._may_add_ssrc():
+            return False
+        try:
+            size = header.open(srtp, slot.place, view, slot.size)
+        except ValueError:
+            self._ssrcs.add(ssrc)
+            self.dropped["rtp"] += 1
+            return False
+        if not size:
+            self.dropped["srtp"] += 1
+            return False
+        if is_new:
+            self._ssrcs.add(ssrc)
+        arrived_at = now - slot.waited_seconds
+        if trace is not None and trace.session is self.session:
+            trace.note(arrived_at, "in", self.peer_id, view, size)
+        if header.transport_sequence >= 0:
+            self._feedback.record(header.transport_sequence, arrived_at)
+        bound = self._by_ssrc.get(ssrc) or self._learn(view, header)
+        if bound is None:
+            self.dropped["ssrc"] += 1
+            return True
+        track, is_rtx = bound
+        if self._unwrap(view, header, track) if is_rtx else self._belongs(view, header, track):
+            self._take_packet(view, track, header, now, None if is_rtx else arrived_at)
+        return True
 
     def _take_packet(
         self, view: memoryview, track: UpTrack, header: PacketReader, now: float, arrived_at: float | None
@@ -98,23 +149,27 @@ class PublishLink(PublishLines):
             track.repaired += 1
         elif header.timestamp != log.timestamp:
             log.measure_jitter(header.timestamp, arrived_at)
-        if not track.video and header.audio_level >= 0:
-            track.loudness.hear(header.audio_level, now - track.last_packet_at)
-        track.last_packet_at = now
-        track.packets += 1
+        track.hear(header.audio_level, now)
         track.octets += header.payload_end - header.payload_start
         if not track.live:
             self.publish_owner.on_first_packet(track)
         if header.payload_type == track.red_payload_type:
             self._take_redundancy(view, track, sequence, header, now)
         if track.downs or track.key_frame_wanted:
-            packet = self._canonical(view, track, sequence, header, now)
+            self._pass_on([self._canonical(view, track, sequence, header, now)], track, now)
+        elif log.missing and now >= log.due_at:
+            self._request_missing(track, now)
+
+    def _pass_on(self, packets: list[Packet], track: UpTrack, now: float) -> None:
+        """Keep `packets` of `track` for whoever may have them, and send them; ask for what is missing between them."""
+        for packet in packets:
             if track.key_frame_wanted and packet.key_frame_start:
                 track.key_frame_wanted = False
             if track.downs:
                 track.cache.add(packet)
-                self.fan_out.collect(packet, track, now)
-        if log.missing and now >= log.due_at:
+        if track.downs:
+            self.fan_out.collect(packets, track, now)
+        if track.log.missing and now >= track.log.due_at:
             self._request_missing(track, now)
 
     def _learn(self, view: memoryview, header: PacketReader) -> tuple[UpTrack, bool] | None:
@@ -175,7 +230,7 @@ class PublishLink(PublishLines):
             )
             packet = Packet(sequence - 1, timestamp, b"".join((head, view[start:end])), len(head), track.codec)
             track.cache.add(packet)
-            self.fan_out.collect(packet, track, now)
+            self.fan_out.collect([packet], track, now)
 
     @staticmethod
     def _unwrap(view: memoryview, header: PacketReader, track: UpTrack) -> bool:
@@ -191,23 +246,22 @@ class PublishLink(PublishLines):
 
     def _canonical(self, view: memoryview, track: UpTrack, sequence: int, header: PacketReader, now: float) -> Packet:
         """The packet as every receiver gets it, but for numbers: their payload types, their extensions."""
-        if now != self._sent_at:
-            self._sent_at, self._send_time = now, absolute_send_time(now)
+        send_time = self._send_time_of(now)
         second = header.marker << 7 | sdp_write.PAYLOAD_TYPES[track.codec]
         level = header.audio_level
         is_red = bool(track.red_downs) and header.payload_type == track.red_payload_type
         if _inner is not None and not is_red:
             start, end = header.payload_start, header.payload_end
             shown_or_level = _PICTURE if track.video else level
-            made: bytes = _inner.canonical(view, start, end, second, self._send_time, shown_or_level)
+            made: bytes = _inner.canonical(view, start, end, second, send_time, shown_or_level)
             return Packet(sequence, header.timestamp, made, len(made) - end + start, track.codec)
         if track.video:
-            head = _SHOWN.pack(0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time)
+            head = _SHOWN.pack(0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, send_time)
         elif level < 0:
-            head = _PLAIN.pack(0x90, second, 0, 0, 0, 0xBEDE, 1, _SEND_TIME_ELEMENT, self._send_time)
+            head = _PLAIN.pack(0x90, second, 0, 0, 0, 0xBEDE, 1, _SEND_TIME_ELEMENT, send_time)
         else:
             head = _LEVELLED.pack(
-                0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, self._send_time, _LEVEL_ELEMENT, level, 0
+                0x90, second, 0, 0, 0, 0xBEDE, 2, _SEND_TIME_ELEMENT, send_time, _LEVEL_ELEMENT, level, 0
             )
         data = b"".join((head, view[header.payload_start : header.payload_end]))
         redundant = None
@@ -215,6 +269,12 @@ class PublishLink(PublishLines):
             names = bytes((0x90, header.marker << 7 | sdp_write.RED_PAYLOAD_TYPE))
             redundant = b"".join((names, head[2:], red.relabelled(view, self._blocks, sdp_write.OPUS_PAYLOAD_TYPE)))
         return Packet(sequence, header.timestamp, data, len(head), track.codec, redundant)
+
+    def _send_time_of(self, now: float) -> bytes:
+        """What all packets carry that came together."""
+        if now != self._sent_at:
+            self._sent_at, self._send_time = now, absolute_send_time(now)
+        return self._send_time
 
     def on_rtcp(self, item: rtcp.Item, now: float) -> None:
         """Sender reports are handed on with each receiver's numbers and the publisher's clock, so lips stay in sync."""

@@ -85,11 +85,8 @@ class ReceiveLog:
     def add(self, sequence: int, now: float) -> int | None:
         """Note a 16-bit sequence number. Returns it extended, or None for a duplicate or something too old."""
         highest = self.highest
-        following = highest + 1
-        if following & 0xFFFF == sequence and highest != _UNSEEN:  # nearly always: the next one, in order
-            self.highest = self._seen[following & _MASK] = following
-            self.received += 1
-            return following
+        if (highest + 1) & 0xFFFF == sequence and highest != _UNSEEN:  # nearly always: the next one, in order
+            return self.follow()
         if highest == _UNSEEN:
             self.highest = self._base = highest = sequence - 1
         extended = unwrap(sequence, highest)
@@ -113,6 +110,18 @@ class ReceiveLog:
         self._seen[extended & _MASK] = extended
         self.received += 1
         return extended
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has arrived."""
+        return self.highest != _UNSEEN
+
+    def follow(self) -> int:
+        """Note that the next one has arrived, in order: its extended number. Ask `has_begun` first."""
+        following = self.highest + 1
+        self.highest = self._seen[following & _MASK] = following
+        self.received += 1
+        return following
 
     def restore(self, sequence: int) -> bool:
         """Note that the extended `sequence` is here without having come. False where it is no hole in what came."""

@@ -138,6 +138,13 @@ class UpTrack:
         self.sender_report: SenderReport | None = None
         self.report_arrived_at = 0.0
 
+    def hear(self, level: int, now: float) -> None:
+        """Note one more packet, and how loud it says that it is (RFC 6464); -1 for nothing said."""
+        if not self.video and level >= 0:
+            self.loudness.hear(level, now - self.last_packet_at)
+        self.last_packet_at = now
+        self.packets += 1
+
     def judge_losses(self, now: float) -> None:
         """Take what was lost since the last call into `waiting`, unless it came to too little to tell."""
         log, packets = self.log, self.packets

@@ -29,26 +29,30 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import media_engine
-from media_engine import datagrams, fanout, native, publish, rtp, sdp_write
+from media_engine import EngineConfig, Source, datagrams, fanout, native, publish, rtp, sdp_write
 from media_engine.burst import Burst, pictures_of
 from media_engine.codecs import OPUS, VP8
 from media_engine.datagrams import MANY, Destination, Inbox, Outbox, StreamAddress
 from media_engine.fanout import FanOut
 from media_engine.forwarder import Forwarder
+from media_engine.mux import UdpMux
 from media_engine.native import DATAGRAM_BYTES
 from media_engine.numbered import Numbered
 from media_engine.pacing import Pace
 from media_engine.packet_cache import Packet
+from media_engine.publish import PublishLink
 from media_engine.receive_log import ReceiveLog
 from media_engine.records import Epoch, Lane, Outlet, Slot
 from media_engine.rtp import PacketReader, RtpHeader
 from media_engine.srtp import InPlaceSrtp
 from media_engine.tests.interpreted import interpreted
 from media_engine.tests.parsers import seeds
+from media_engine.tracks import UpTrack
+from media_engine.wiring import Wiring
 
 SOURCE = Path(native.__file__).with_name("inner.c")
 INCLUDE = sysconfig.get_path("include")
-FUNCTIONS = ("fan_out", "receive", "send", "open", "outline", "canonical")
+FUNCTIONS = ("fan_out", "receive", "send", "open", "outline", "canonical", "take")
 
 pytestmark = [
     interpreted,
@@ -319,10 +323,10 @@ def test_a_burst_that_can_not_be_sent_keeps_nobody_else_from_theirs(inner: Any) 
     burst, fan_out, sent = some_burst(random.Random(4), OPUS), FanOut(Outbox({})), list[int]()
     receivers = [Receiver(inner, 2, burst), Receiver(inner, 2, burst)]
     nobodys = SimpleNamespace(log=ReceiveLog(48000, wants_nack=True), plain_downs=receivers, red_downs=())
-    fan_out.collect(Packet(1, 1, b"no packet", 0, OPUS), nobodys, 5.0)  # type: ignore[arg-type]
+    fan_out.collect([Packet(1, 1, b"no packet", 0, OPUS)], nobodys, 5.0)  # type: ignore[arg-type]
     for packet in burst.packets:
         track = SimpleNamespace(log=burst.upstream, plain_downs=receivers, red_downs=())
-        fan_out.collect(packet, track, 5.0)  # type: ignore[arg-type]
+        fan_out.collect([packet], track, 5.0)  # type: ignore[arg-type]
     fan_out._paced[Pace()] = SimpleNamespace()  # type: ignore[assignment]
     with (
         patch.object(fanout, "_inner", inner),
@@ -511,6 +515,122 @@ def test_packets_are_decrypted_alike(inner: Any) -> None:
     assert (len(refused), sum(isinstance(one, str) for one in told[0])) == (14, 5)
 
 
+class Publishing:
+    """A publishing transport with a microphone and a camera, that takes packets with or without the loop in C."""
+
+    def __init__(self, inner: Any) -> None:
+        config, self.inner, self.now = EngineConfig(), inner, 5.0
+        mux = UdpMux(config, lambda: self.now)
+        owner: Any = SimpleNamespace(
+            sealed=False, lease_floor=math.inf, on_first_packet=lambda track: setattr(track, "live", True)
+        )
+        self.fan_out = FanOut(mux.outbox)
+        self.link = PublishLink(owner, "anna", Wiring(mux, config, lambda: self.now, self.fan_out))
+        self.link._header.number_extensions(3, 1)
+        self.tracks = [UpTrack(("anna", source), source.value) for source in (Source.MICROPHONE, Source.CAMERA)]
+        for number, track in enumerate(self.tracks):
+            self.link.tracks[track.mid, ""] = track
+            track.payload_type, track.rtx_payload_type = 100 + number, 110
+            track.feed((SimpleNamespace(is_red=False),))  # type: ignore[arg-type]
+            self.link._bind(7 + number, track, is_rtx=False)
+            self.link._bind(17 + number, track, is_rtx=True)
+        self.srtp, self.heard = sealing(), list[int]()
+        self.record = inner.Slot if inner else Slot
+
+    def take(self, datagrams_: list[bytes], waited: float) -> None:
+        """What came together, and has waited so long."""
+        slots = []
+        for number, datagram in enumerate(datagrams_):
+            memory = native.Memory(400)
+            memory.view[: len(datagram)] = datagram
+            slot = self.record(None, number, memory.view, memory.place)
+            slot.size, slot.ssrc, slot.waited_seconds = len(datagram), int.from_bytes(datagram[8:12]), waited
+            slots.append(slot)
+        self.now += 0.005
+        with (
+            patch.object(publish, "_inner", self.inner),
+            patch.object(rtp, "_inner", self.inner),
+            patch.object(self.link, "hear", lambda slot, _: self.heard.append(slot.number)),
+        ):
+            self.link.on_rtp(self.srtp, slots, self.now)
+
+    def state(self) -> object:
+        """Everything that taking a packet changes."""
+        told: list[object] = [self.link.dropped, self.link._feedback._arrivals, self.link._ssrcs]
+        for track in self.tracks:
+            log, kept = track.log, [one for one in track.cache._ring if one is not None]
+            told += [track.packets, track.octets, track.repaired, track.last_packet_at, track.nacks, track.live]
+            told += [log.highest, log.received, log.missing, log.report(), log.timestamp, track.loudness.value]
+            told += [(one.sequence, one.timestamp, one.data, one.payload_start, one.codec) for one in kept]
+            told += [one.sequence for one in self.fan_out._pending.get(log, (None, []))[1]]
+            told += [track.ssrc, track.key_frame_wanted]
+        return told
+
+
+def test_packets_are_taken_in_alike(inner: Any) -> None:
+    """What was lost, repeated, forged, malformed or sent out of order, too; and nobody is heard by what was forged."""
+    chance, sender, sent = random.Random(21), sealing(), list[tuple[bytes, bool]]()
+    numbers, ticks, memory = [65530, 65000], [5, 9], native.Memory(400)
+    for _ in range(3000):
+        which = chance.randrange(2)
+        if chance.random() < 0.5:
+            ticks[which] = ticks[which] + chance.choice((960, 3000, -1)) & 0xFFFFFFFF
+        numbers[which] += chance.choice((1, 1, 1, 1, 1, 1, 1, 2, 5, -1))
+        extension = b""
+        if chance.random() < 0.9:
+            element = struct.pack(
+                "!BHBB", 0x31, chance.choice((len(sent), chance.randrange(1 << 16))) & 0xFFFF, 0x10, 70
+            )
+            extension = struct.pack("!HH", 0xBEDE, 2) + element + bytes(3)
+        second = 100 + which | chance.choice((0, 0x80))
+        kind = chance.randrange(60)
+        second, ssrc = (110, 17 + which) if kind == 0 else (second, 7 + which)
+        second, ssrc = (99, ssrc) if kind == 1 else (second, 27 if kind == 2 else ssrc)
+        payload = chance.choice((b"\x10\x00", b"\x10\x01", b"\x90")) + chance.randbytes(chance.choice((4, 9, 200)))
+        if kind == 0:
+            payload = (numbers[which] - 1 & 0xFFFF).to_bytes(2) + payload
+        if kind in (3, 4):
+            payload = payload[:-1] + bytes([chance.choice((0, 1, 2, 250))])  # the last byte is how long the padding is
+        first = 0x80 | 0x10 * bool(extension) | 0x20 * (kind in (3, 4))
+        packet = struct.pack("!BBHII", first, second, numbers[which] & 0xFFFF, ticks[which], ssrc) + extension + payload
+        memory.view[: len(packet)] = packet
+        datagram = bytearray(memory.view[: sender.protect(memory.place, len(packet))])
+        if not datagram:
+            continue  # that number was sent already
+        is_forged = kind == 5
+        if is_forged:
+            datagram[chance.randrange(12, len(datagram))] ^= 1
+        sent.append((bytes(datagram), is_forged))
+    for at in range(0, len(sent) - 20, 40):
+        sent[at], sent[at + 5] = sent[at + 5], sent[at]
+        sent[at + 20] = sent[at + 19]
+    python, in_c, at, by_loop = Publishing(None), Publishing(inner), 0, 0
+    taking = PublishLink._take_run
+    while at < len(sent):
+        together = [datagram for datagram, _ in sent[at : at + chance.choice((1, 1, 2, 5, 9))] if datagram]
+        forged = {number for number, (_, is_forged) in enumerate(sent[at : at + len(together)]) if is_forged}
+        waited = chance.choice((0.0, 0.0007))
+        python.take(together, waited)
+
+        def counted(*arguments: Any) -> int:
+            nonlocal by_loop
+            count = taking(*arguments)
+            by_loop += count
+            return count
+
+        with patch.object(PublishLink, "_take_run", counted):
+            in_c.take(together, waited)
+        assert python.state() == in_c.state(), at
+        assert bool(python.heard) is bool(in_c.heard)
+        assert not forged & {*python.heard, *in_c.heard}
+        python.heard.clear()
+        in_c.heard.clear()
+        at += len(together)
+    assert len(sent) * 0.4 < by_loop < len(sent) * 0.95, "some of both"
+    assert in_c.link.dropped["rtp"] > 20
+    assert in_c.link.dropped["srtp"] > 20
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_batch_is_read_alike(inner: Any, host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -544,14 +664,18 @@ def test_a_batch_is_read_alike(inner: Any, host: str) -> None:
 
 def test_what_comes_from_who_is_known_comes_in_groups(inner: Any) -> None:
     """As far as there is nothing else: a check may move an address from one to another, so what follows it waits."""
-    media, check = bytes([0x80, *range(20)]), bytes(20)
+    media, check, report = bytes([0x80, *range(23)]), bytes(20), bytes([0x80, 201, *range(23)])
     first, second, cut = (("a", media), ("b", media), ("a", media + bytes(DATAGRAM_BYTES)))
     tried = (
-        ([first, first, second, first], [("a", 2), ("b", 1), ("a", 1)]),
-        ([second, ("a", check), first], [("b", 1)]),
-        ([first, ("?", media), second], [("a", 1)]),
-        ([first, cut, second], [("a", 1)]),
-        ([first, ("b", b""), second], [("a", 1)]),
+        ([first, first, second, first], [("a", 2, 48), ("b", 1, 24), ("a", 1, 24)]),
+        ([second, ("a", check), first], [("b", 1, 24)]),
+        ([first, ("?", media), second], [("a", 1, 24)]),
+        ([first, cut, second], [("a", 1, 24)]),
+        ([first, ("b", b""), second], [("a", 1, 24)]),
+        (
+            [first, ("a", report), ("a", media[:23]), ("b", report), second, second],
+            [("a", 1, 24), ("a", 2, -1), ("b", 1, -1), ("b", 2, 48)],
+        ),
         ([("a", bytes([127, *media])), first], []),
         ([("a", bytes([192, *media])), first], []),
     )
@@ -572,8 +696,8 @@ def test_what_comes_from_who_is_known_comes_in_groups(inner: Any) -> None:
                 by_name[name].sendto(datagram, port.getsockname())
             slots, groups, grouped = inbox.read_grouped(by_key)
             assert len(slots) == len(datagrams_)
-            assert [(who, len(those)) for who, those in groups] == expected
-            assert tuple(slot for _, those in groups for slot in those) == slots[:grouped]
+            assert [(who, len(those), octets) for who, those, octets in groups] == expected
+            assert tuple(slot for _, those, _ in groups for slot in those) == slots[:grouped]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -624,6 +748,7 @@ class Track:
 class Link:
     _sent_at = 0.0
     _send_time = b""
+    _send_time_of = publish.PublishLink._send_time_of
 
 
 def test_identifiers_of_extensions_are_those_of_sdp(inner: Any) -> None:
@@ -655,7 +780,7 @@ def test_no_argument_makes_it_touch_what_is_not_its(inner: Any, name: str) -> No
     @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(ANYTHING, max_size=21))
     def anything(arguments: list[object]) -> None:
-        if name == "open" and arguments:
+        if name in ("open", "take") and arguments:
             arguments[0] = sealing().context if arguments[0] else 0  # a pointer is the one thing it has to believe
         with pytest.raises((ValueError, TypeError, OverflowError, AttributeError, BufferError)):
             getattr(inner, name)(*arguments)
@@ -798,6 +923,34 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         named = {"context": sealing().rx_context, "view": memoryview(bytearray(100)), "size": 100} | changed
         with pytest.raises((ValueError, TypeError)):
             inner.open(*named.values(), 1, 2)
+    for changed in (
+        {"context": 0}, {"slots": tuple(slots)}, {"at": -1}, {"send_time": b"ab"}, {"send_time": "abc"},
+        {"ssrc": 1 << 64},
+    ):  # fmt: skip
+        named = {"context": sealing().rx_context, "slots": list(slots), "at": 0, "ssrc": 1}
+        named |= {
+            "type": 1,
+            "sequence": 1,
+            "sequence_id": 1,
+            "level_id": 2,
+            "second": 1,
+            "send_time": b"abc",
+            "picture": True,
+        }
+        assert inner.take(*named.values()) == ([], 0)
+        with pytest.raises((ValueError, TypeError, OverflowError)):
+            inner.take(*(named | changed).values())
+    for wrong_slots in (
+        [],
+        [None],
+        [inner.Slot(None, 1, None, None)],
+        [inner.Slot(None, 1, memoryview(bytes(99)), None)],
+    ):
+        with contextlib.suppress(TypeError, ValueError):
+            assert inner.take(*(named | {"slots": wrong_slots}).values()) == ([], 0)
+    huge = inner.Slot(None, 1, memoryview(bytearray(30)), None)
+    huge.size = 31
+    assert inner.take(*(named | {"slots": [huge], "ssrc": 0, "type": 0, "sequence": 0}).values()) == ([], 0)
 
 
 class Releasing:
