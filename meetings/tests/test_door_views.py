@@ -230,6 +230,16 @@ class LinkTests(LiveCase):
 
 
 class RequestTests(LiveCase):
+    async def test_a_page_of_another_account_seats_nobody(self) -> None:
+        colleague = await sync_to_async(make_user)("Marcus Bell")
+        async with running_live() as live:
+            guest, signed_in = Browser(live), await Browser(live).sign_in(colleague)
+            for browser in (guest, signed_in):
+                answer = await browser.arrive(self.code, "Peter", account=str(self.host.pk))
+                self.assertEqual((answer["status"], answer["code"]), (409, "other_account"))
+            self.assertEqual(await Participant.objects.acount(), 0)
+            self.assertEqual((await signed_in.arrive(self.code, account=str(colleague.pk)))["outcome"], "wait")
+
     async def answer(self, live: Any, body: Any, path: str = "arrive", **headers: Any) -> tuple[int, str, str]:
         browser = Browser(live)
         await browser.page(self.code)

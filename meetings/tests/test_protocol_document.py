@@ -69,6 +69,7 @@ def test_the_request_and_its_answer_are_json() -> None:
         "move",
         "tell_hosts",
         "authorization",
+        "account",
     }
     answer = json.loads(dict(examples("answer"))["arrive"])
     assert answer.keys() == {"outcome", "reason", "until", "participant", "ticket", "socket"}

@@ -180,8 +180,12 @@ async def look(request: HttpRequest, code: str, live: Live, visitor: Visitor, bo
 async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, body: dict[str, Any]) -> HttpResponse:
     """Join or Knock: asks the door, stores the answer, and hands out a ticket for the socket unless it is no."""
     known_fields(
-        body, "name", "device", "proof", "email", "email_code", "new_code", "move", "tell_hosts", "authorization"
-    )
+        body, "name", "device", "proof", "email", "email_code", "new_code", "move", "tell_hosts", "authorization",
+        "account",
+    )  # fmt: skip
+    # A page outlives its sign-in: before anybody is seated, or loses their seat to it.
+    if (account := text(body, "account", 64)) and account != visitor.user_id:
+        raise Problem(409, "other_account", "Somebody else is signed in by now, or nobody.")
     wish = _wish(body)
     token = text(body, "authorization", LONGEST_TOKEN)
     if token and not is_token(token):

@@ -64,10 +64,13 @@ def test_a_page_brings_nobody_in_but_the_one_it_was_loaded_for(
     who.page.goto(url)
     # Whoever has signed out may be somebody's guest here: not with an account's key.
     sign_out(portal, other)
+    guest = Seat(other)
     other.goto(link)
-    other.wait_for_url("**/m/*")
+    come_in(guest, "Knock to join")
+    guest.state("waiting")
     come_in(who)
     expect_somebody_else(who)
+    guest.state("waiting")
 
     portal.sign_in(other, MARCUS)
     who.page.goto(url)

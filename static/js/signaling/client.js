@@ -28,6 +28,7 @@ import { closeMeaning, RequestFailed } from "./protocol.js";
  *   code: string,
  *   arriveUrl: string,
  *   csrf: string,
+ *   account?: string | null,
  *   device: {prove: (code: string) => Promise<object>},
  *   token?: () => string | null,
  *   fetch?: typeof fetch,
@@ -118,10 +119,11 @@ export class MeetingClient extends Emitter {
   /** @param {Who} [who] */
   async #arrive({ email, emailCode, newCode, move, tell } = {}) {
     const round = ++this.#round;
-    const { code, arriveUrl, csrf, device, token } = this.#options;
+    const { code, arriveUrl, csrf, account, device, token } = this.#options;
     /** @type {Record<string, unknown>} */
     const body = { ...(await device.prove(code)) };
     if (this.#name) body.name = this.#name;
+    if (account) body.account = account;
     if (email) body.email = email;
     if (emailCode) body.email_code = emailCode;
     const own = token?.();
@@ -130,8 +132,8 @@ export class MeetingClient extends Emitter {
     if (move) body.move = move;
     if (tell) body.tell_hosts = true;
     const arrival = await askDoor(arriveUrl, csrf, body, this.#options.fetch).catch((error) => {
-      // Whoever signs in voids the tokens of all pages that were loaded before: asking again would not help.
-      if (error instanceof ArrivalFailed && error.code === "csrf") return /** @type {Arrival} */ ({ outcome: "refuse", reason: "other_account" });
+      // Whoever signs in voids the tokens of all pages that were loaded before, whoever signs out doesn't. Asking again helps with neither.
+      if (error instanceof ArrivalFailed && ["csrf", "other_account"].includes(error.code)) return /** @type {Arrival} */ ({ outcome: "refuse", reason: "other_account" });
       throw error;
     });
     if (round !== this.#round) return arrival;
