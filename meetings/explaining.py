@@ -20,7 +20,7 @@ from meetings.models import Invitation, InvitationToken, Meeting, Occurrence, Pa
 
 ANYONE = "anyone"
 _LINK = re.compile(r"/i/([A-Za-z0-9_-]{16,100})/?$")
-_CODE = re.compile(r"/m/([^/?#]+)/?$")
+_CODE = re.compile(r"/m/([^/?#]+)/?(?:[?#].*)?$")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{32,100}")
 
 

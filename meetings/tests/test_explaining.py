@@ -52,7 +52,12 @@ class Explaining(DomainCase, TestCase):
         meeting = self.board.meeting
         ways = {
             tuple(self.told("anyone", way))
-            for way in (str(meeting.pk), meeting.code.upper(), f"http://x/m/{meeting.code}")
+            for way in (
+                str(meeting.pk),
+                meeting.code.upper(),
+                f"http://x/m/{meeting.code}",
+                f"http://x/m/{meeting.code}?#sealed=1.1.x",
+            )
         }
         assert len(ways) == 1
 
