@@ -19,7 +19,7 @@ from media_engine.packet_cache import Packet
 from media_engine.packet_trace import PacketTrace
 from media_engine.receive_log import ReceiveLog
 from media_engine.records import Epoch
-from media_engine.srtp import TRAILER_BYTES
+from media_engine.srtp import SENT_WINDOW, TRAILER_BYTES
 from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
 from media_engine.writing import NUMBER_ELEMENT, NUMBERS, WAIT_END, WAIT_START, suit, write
 
@@ -34,8 +34,8 @@ _RTX_HEADER_BYTES: Final = 2
 _MOST_REPEATED: Final = 64
 _FURTHEST: Final = 0x7FFF
 """How far a number may be ahead of the newest that was sent."""
-_FURTHEST_APART: Final = 1024
-"""Packets of one read that were lost in between: more than any way loses and goes on."""
+_FURTHEST_APART: Final = SENT_WINDOW - 1
+"""How far apart the numbers of a burst may be: were it more, libsrtp would refuse the oldest after the newest."""
 
 
 def absolute_send_time(now: float) -> bytes:
@@ -129,7 +129,7 @@ class FanOut:
                     self._begin(burst, down)
                     continue
                 if newest.sequence + epoch.sequence_offset > lane.last_sequence + _FURTHEST:
-                    self._leap(burst, down)
+                    self._leap(burst, down, epoch)
                     continue
                 pace = outlet.pace
                 if is_picture and pace is not None:
@@ -141,7 +141,7 @@ class FanOut:
                 overhead, numbered = srtp.overhead, lane.numbered
                 end = write(outbox, start, burst, lane, epoch, srtp)
                 if not end:
-                    self._send_apart(burst, down)
+                    self._send_apart(burst, down, epoch)
                     continue
                 outbox.used = end
                 if self.trace is not None:
@@ -221,22 +221,32 @@ class FanOut:
                 trace.note(self._now, "out", link.peer_id, self._outbox.view[start : start + size], size)
                 start += size + link.srtp.overhead
 
-    def _send_apart(self, burst: Burst, down: DownTrack) -> None:
-        """Send packets one by one: where libsrtp has refused one of them (too old, most likely) the others are good."""
-        if len(burst.packets) == 1:
-            down.refused += 1
-            return
-        for packet in burst.packets:
-            self._send(burst.upstream, (packet,), (down,), is_red=burst.is_red)
+    def _send_apart(self, burst: Burst, down: DownTrack, epoch: Epoch) -> None:
+        """Send what is good of a burst of which libsrtp has refused a packet: too old, most likely.
 
-    def _leap(self, burst: Burst, down: DownTrack) -> None:
+        Those are left out together. Tried one by one, they would cost each receiver more than what they are late for;
+        and a publisher can send as many as there are numbers it has left out.
+        """
+        oldest = down.forwarder.last_sequence - epoch.sequence_offset - _FURTHEST_APART
+        good = [packet for packet in burst.packets if packet.sequence >= oldest]
+        if len(good) < len(burst.packets):
+            down.refused += len(burst.packets) - len(good)
+            if good:
+                self._send(burst.upstream, good, (down,), is_red=burst.is_red)
+        elif len(good) == 1:
+            down.refused += 1
+        else:
+            for packet in good:
+                self._send(burst.upstream, (packet,), (down,), is_red=burst.is_red)
+
+    def _leap(self, burst: Burst, down: DownTrack, epoch: Epoch) -> None:
         """Begin another stretch rather than leave out so many numbers.
 
         libsrtp is told 16 bits of a number and takes what is nearest to the newest (RFC 3711, section 3.3.1). What a
         receiver was not sent it has not counted: a turn further it would use a nonce again.
         """
         if len(burst.packets) > 1:
-            self._send_apart(burst, down)
+            self._send_apart(burst, down, epoch)
             return
         down.forwarder.epoch = None
         self._begin(burst, down)

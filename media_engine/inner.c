@@ -1,11 +1,12 @@
 /* The inner loops of the engine, for who has a compiler: `./run compile` builds them beside what mypyc makes.
 
    Each does to the byte what the Python beside its only call does, which runs where this is not there: `FanOut._send`,
-   `Inbox.read`, `PacketReader.open` and `read`, `PublishLink._canonical`, `Outbox._send_first`. Nothing is decided here: which packet,
-   for whom and whether at all comes as an argument or stands in the records of `records.py`, and what is out of the
-   ordinary is left to Python. No call is trusted with an index: what does not fit the memory it is given raises
-   ValueError. Addresses have to be believed: libsrtp's contexts, a destination's name, and those that `Inbox` and
-   `Outbox` have written into their tables. The interpreter is not let go of meanwhile: media waits for nobody. */
+   `Inbox.read`, `PacketReader.open` and `read`, `PublishLink._canonical` and `_take_slot`, `Outbox._send_first`. Nothing
+   is decided here: which packet, for whom and whether at all comes as an argument or stands in the records of
+   `records.py`, and what is out of the ordinary is left to Python. No call is trusted with an index: what does not fit
+   the memory it is given raises ValueError. Addresses have to be believed: libsrtp's contexts, a destination's name, and
+   those that `Inbox` and `Outbox` have written into their tables. The interpreter is not let go of meanwhile: media
+   waits for nobody. */
 
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
@@ -450,7 +451,7 @@ static PyTypeObject LaneType = {
 enum { LARGEST_PADDING = 8, MAX_RUN_PACKETS = 60, MAX_RUN_BYTES = 60000, HAS_PADDING = 0x20 };
 
 /* How far numbers may be ahead, and apart, see fanout.py. */
-enum { FURTHEST = 0x7FFF, FURTHEST_APART = 1024 };
+enum { FURTHEST = 0x7FFF, FURTHEST_APART = 255 };
 
 /* What is sent of a packet: `size` bytes at `data`, and padding up to `length`. */
 typedef struct {

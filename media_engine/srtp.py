@@ -19,6 +19,12 @@ _TAG_BYTES: Final = {"SRTP_AES128_CM_SHA1_80": 10}
 _GCM_TAG_BYTES: Final = 16
 TRAILER_BYTES: Final = 160
 """Room for tag, SRTCP index and MKI behind a packet (srtp.h: SRTP_MAX_TRAILER_LEN and SRTP_MAX_SRTCP_TRAILER_LEN)."""
+SENT_WINDOW: Final = 256
+"""How many numbers of an SSRC, from the newest back, libsrtp still encrypts, or once more; older ones it refuses.
+
+It remembers each, and moves the whole memory along with every packet: aiortc's 1,024 cost more than the encryption. The
+repair of a picture has a number of its own (RFC 4588), and sound is sent again at most 64 packets later.
+"""
 
 length: Final[Any] = native.ffi.new("int *") if IN_PLACE else [0]
 """The number that libsrtp reads a size from and writes one to: `length[0]`. One thread, one call at a time."""

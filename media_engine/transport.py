@@ -23,7 +23,7 @@ from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 
 from media_engine.ice import IceTransport
-from media_engine.srtp import SrtpPair, srtp_pair
+from media_engine.srtp import SENT_WINDOW, SrtpPair, srtp_pair
 
 PRIVATE_NAMES = (
     "_recv_next",
@@ -42,12 +42,6 @@ PRIVATE_NAMES = (
 
 _MAX_DATAGRAM_BYTES = 1200
 _RECORD_HEADER_BYTES = 13
-_SENT_WINDOW = 256
-"""How far behind the newest number of an SSRC libsrtp still encrypts another, or the same once more.
-
-It remembers each, and moves the whole memory along with every packet: aiortc's 1,024 cost more than the encryption. The
-repair of a picture has a number of its own (RFC 4588), and sound is sent again at most 64 packets later.
-"""
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +113,7 @@ class RtpTransport(RTCDtlsTransport):
         keys = ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length))
         ours = profile.get_key_and_salt(keys, 1 if self._role == "server" else 0)
         policy = Policy(ours, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile.libsrtp_profile)
-        policy.allow_repeat_tx, policy.window_size = True, _SENT_WINDOW
+        policy.allow_repeat_tx, policy.window_size = True, SENT_WINDOW
         self._tx_srtp = Session(policy)  # in place of aiortc's: no number may be used by two that know nothing of it
         return srtp_pair(self._rx_srtp, self._tx_srtp, profile.openssl_profile.decode())
 

@@ -44,7 +44,7 @@ from media_engine.publish import PublishLink
 from media_engine.receive_log import ReceiveLog
 from media_engine.records import Epoch, Lane, Outlet, Slot
 from media_engine.rtp import PacketReader, RtpHeader
-from media_engine.srtp import InPlaceSrtp
+from media_engine.srtp import SENT_WINDOW, InPlaceSrtp
 from media_engine.tests.interpreted import interpreted
 from media_engine.tests.parsers import seeds
 from media_engine.tracks import UpTrack
@@ -86,6 +86,8 @@ def sealing() -> InPlaceSrtp:
         )
         for way in (pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
     ]
+    for policy in policies:
+        policy.window_size = SENT_WINDOW
     return InPlaceSrtp(*map(pylibsrtp.Session, policies), "SRTP_AEAD_AES_128_GCM")
 
 
@@ -259,6 +261,35 @@ def test_what_libsrtp_refuses_is_told_alike(inner: Any) -> None:
         assert outlet.srtp is not None
         told.append(receiver.state())
     assert told[0] == told[1]
+
+
+def test_what_libsrtp_refuses_is_not_tried_packet_by_packet(inner: Any) -> None:
+    """Else a publisher who leaves out numbers and sends them when they are too old has it done for each receiver.
+
+    What came with it and is not too old is sent together; and numbers that are too far apart are taken apart once.
+    """
+    upstream, head = ReceiveLog(48000, wants_nack=True), bytes([0x90]) + bytes(19)
+    for records, loop in ((PYTHON, None), (inner, inner)):
+        newest = Burst(upstream, [Packet(2000, 1, head + bytes(9), len(head), OPUS)])
+        fan_out, receivers = FanOut(Outbox({})), [Receiver(records, 2, newest) for _ in range(3)]
+        for receiver in receivers:
+            receiver.forwarder.epoch, receiver.forwarder.numbered = records.Epoch(upstream, 0, 0, 0, 0, 0), None
+            receiver.forwarder.last_sequence = 1999
+        with patch.object(fanout, "_inner", loop), patch.object(fanout, "Burst", side_effect=Burst) as made:
+            send(fan_out, newest, receivers)
+            for numbers, good in (
+                (range(1700, 1740), 0),
+                (range(1720, 1771, 2), 13),
+                ((2002, 1747), 2),
+                ((2005, 1749), 1),
+            ):
+                packets, refused = receivers[0].forwarder.packets, receivers[0].refused
+                burst = Burst(upstream, [Packet(at, 1, head + bytes(9), len(head), OPUS) for at in numbers])
+                made.reset_mock()
+                send(fan_out, burst, receivers)
+                assert {one.forwarder.packets - packets for one in receivers} == {good}, numbers
+                assert {one.refused - refused for one in receivers} == {len(numbers) - good}, numbers
+                assert made.call_count <= 1 + len(receivers), numbers
 
 
 @contextlib.contextmanager

@@ -130,11 +130,11 @@ class HandshakeTests(TestCase):
             return pair.protect(memory.place, len(packet(sequence)))
 
         for sending, receiving in ((0, 1), (1, 0)):
-            for sequence in (1000, 1000 - tracks._AUDIO_CACHE_PACKETS, 1000 - transport._SENT_WINDOW + 1):
+            for sequence in (1000, 1000 - tracks._AUDIO_CACHE_PACKETS, 1000 - srtp.SENT_WINDOW + 1):
                 size = protect(self.pairs[sending], sequence)
                 plain = self.pairs[receiving].unprotect(memory.place, size)
                 self.assertEqual(bytes(memory.view[:plain]), packet(sequence))
-            self.assertFalse(protect(self.pairs[sending], 1000 - transport._SENT_WINDOW - 1))
+            self.assertFalse(protect(self.pairs[sending], 1000 - srtp.SENT_WINDOW - 1))
             self.assertIs(ends[sending]._tx_srtp, self.pairs[sending]._tx_session)
 
 
