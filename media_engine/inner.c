@@ -1196,7 +1196,7 @@ static PyObject *take_slot(const Wanted *wanted, const Slot *slot, long long *oc
         return NULL; /* what was refused once is refused again, and counted */
     Outline of;
     if (read_outline(packet, room, plain, wanted->sequence_id, wanted->level_id, &of))
-        return kept(NULL);
+        Py_RETURN_NONE;
     PyObject *made = make_canonical(packet + of.start, of.end - of.start, wanted->second | of.marker << 7,
                                     wanted->send_time, wanted->is_picture ? PICTURE : of.audio_level, &head);
     *octets += of.end - of.start;

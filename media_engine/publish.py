@@ -77,16 +77,17 @@ class PublishLink(PublishLines):
         bound = self._by_ssrc.get(ssrc)
         if bound is None or bound[1]:
             return 0
-        track, header, taken = bound[0], self._header, list[_Taken | None]()
+        track, header = bound[0], self._header
         log = track.log
         if track.ssrc != ssrc or not track.live or not track.downs or not log.has_begun:
             return 0
         # fmt: off
-        taken, octets = _inner.take(
+        found: tuple[list[_Taken | None], int] = _inner.take(
             srtp.rx_context, slots, at, ssrc, track.payload_type, log.highest + 1, header.sequence_id, header.level_id,
             sdp_write.PAYLOAD_TYPES[track.codec], self._send_time_of(now), track.video,
         )
         # fmt: on
+        taken, octets = found
         packets: list[Packet] = []
         for one in taken:
             if one is None:
