@@ -1180,9 +1180,9 @@ typedef struct {
     int is_picture;
 } Wanted;
 
-/* Decrypt what is in `slot`, if it is what is wanted next: what `take` says of it, Py_None where it is no RTP packet, or
-   NULL, without an exception where it is left to Python. */
-static PyObject *take_slot(const Wanted *wanted, const Slot *slot, long long *octets)
+/* Decrypt what is in `slot`, if it is what is wanted next: what `take` says of it. NULL with an exception, with why it
+   was `refused`, or with neither where it is left to Python. */
+static PyObject *take_slot(const Wanted *wanted, const Slot *slot, long long *octets, const char **refused)
 {
     Py_ssize_t room, head;
     uint8_t *packet = bytes_of(slot->view, &room);
@@ -1192,11 +1192,13 @@ static PyObject *take_slot(const Wanted *wanted, const Slot *slot, long long *oc
         get16(packet + 2) != wanted->sequence || (packet[1] & 127) != wanted->payload_type)
         return NULL;
     int plain = (int)slot->size;
-    if (srtp_unprotect(wanted->context, packet, &plain))
-        return NULL; /* what was refused once is refused again, and counted */
     Outline of;
-    if (read_outline(packet, room, plain, wanted->sequence_id, wanted->level_id, &of))
-        Py_RETURN_NONE;
+    if (srtp_unprotect(wanted->context, packet, &plain))
+        *refused = "srtp";
+    else if (read_outline(packet, room, plain, wanted->sequence_id, wanted->level_id, &of))
+        *refused = "rtp";
+    if (*refused)
+        return NULL;
     PyObject *made = make_canonical(packet + of.start, of.end - of.start, wanted->second | of.marker << 7,
                                     wanted->send_time, wanted->is_picture ? PICTURE : of.audio_level, &head);
     *octets += of.end - of.start;
@@ -1208,8 +1210,8 @@ static PyObject *take_slot(const Wanted *wanted, const Slot *slot, long long *oc
 PyDoc_STRVAR(take_doc,
 "take(context, slots, at, ssrc, payload_type, sequence, sequence_id, level_id, second, send_time, is_picture): decrypt\n"
 "the packets in slots from at on, as far as they follow on each other, see PublishLink._take_run. For each the canonical\n"
-"packet, where its payload starts, its timestamp, its transport-wide number and level or -1, and how long it has waited;\n"
-"None for what was no RTP packet, with which it ends. And the octets of their payloads.");
+"packet, where its payload starts, its timestamp, its transport-wide number and level or -1, and how long it has waited.\n"
+"The octets of their payloads. And as what the one behind them was dropped (Link.dropped), or None.");
 
 static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -1227,14 +1229,15 @@ static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
     if (!wanted.context || !srtp_unprotect || !PyList_Check(slots) || at < 0 || !is_send_time(args[9]))
         return bad("nothing to take, nothing to decrypt it with, or no time of sending");
     wanted.send_time = PyBytes_AS_STRING(args[9]);
-    PyObject *taken = PyList_New(0), *one = NULL;
+    PyObject *taken = PyList_New(0);
+    const char *refused = NULL;
     long long octets = 0;
-    for (; taken && one != Py_None && at < PyList_GET_SIZE(slots); at++) {
+    for (; taken && at < PyList_GET_SIZE(slots); at++) {
         PyObject *slot = PyList_GET_ITEM(slots, at);
         if (!Py_IS_TYPE(slot, &SlotType) || !((Slot *)slot)->view)
             break;
         Py_INCREF(slot);
-        one = take_slot(&wanted, (Slot *)slot, &octets);
+        PyObject *one = take_slot(&wanted, (Slot *)slot, &octets, &refused);
         Py_DECREF(slot);
         if (PyErr_Occurred() || (one && PyList_Append(taken, one)))
             Py_CLEAR(taken);
@@ -1243,7 +1246,7 @@ static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
         Py_DECREF(one); /* the list has it */
         wanted.sequence = (wanted.sequence + 1) & 0xFFFF;
     }
-    return taken ? Py_BuildValue("(NL)", taken, octets) : NULL;
+    return taken ? Py_BuildValue("(NLz)", taken, octets, refused) : NULL;
 }
 
 static PyMethodDef functions[] = {

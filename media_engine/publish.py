@@ -82,18 +82,14 @@ class PublishLink(PublishLines):
         if track.ssrc != ssrc or not track.live or not track.downs or not log.has_begun:
             return 0
         # fmt: off
-        found: tuple[list[_Taken | None], int] = _inner.take(
+        found: tuple[list[_Taken], int, str | None] = _inner.take(
             srtp.rx_context, slots, at, ssrc, track.payload_type, log.highest + 1, header.sequence_id, header.level_id,
             sdp_write.PAYLOAD_TYPES[track.codec], self._send_time_of(now), track.video,
         )
         # fmt: on
-        taken, octets = found
+        taken, octets, refused = found
         packets: list[Packet] = []
-        for one in taken:
-            if one is None:
-                self.dropped["rtp"] += 1
-                continue
-            data, start, timestamp, number, level, waited_seconds = one
+        for data, start, timestamp, number, level, waited_seconds in taken:
             arrived_at = now - waited_seconds
             if number >= 0:
                 self._feedback.record(number, arrived_at)
@@ -105,7 +101,10 @@ class PublishLink(PublishLines):
             track.octets += octets
             self._pass_on(packets, track, now)
             self.hear(slots[at + len(packets) - 1], now)
-        return len(taken)
+        if refused is None:
+            return len(taken)
+        self.dropped[refused] += 1
+        return len(taken) + 1
 
     def _take_slot(self, srtp: SrtpPair, slot: Slot, now: float) -> bool:
         """Decrypt and route one packet. Whether it was the peer's."""

@@ -968,7 +968,7 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
             "send_time": b"abc",
             "picture": True,
         }
-        assert inner.take(*named.values()) == ([], 0)
+        assert inner.take(*named.values()) == ([], 0, None)
         with pytest.raises((ValueError, TypeError, OverflowError)):
             inner.take(*(named | changed).values())
     for wrong_slots in (
@@ -978,10 +978,10 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         [inner.Slot(None, 1, memoryview(bytes(99)), None)],
     ):
         with contextlib.suppress(TypeError, ValueError):
-            assert inner.take(*(named | {"slots": wrong_slots}).values()) == ([], 0)
+            assert inner.take(*(named | {"slots": wrong_slots}).values()) == ([], 0, None)
     huge = inner.Slot(None, 1, memoryview(bytearray(30)), None)
     huge.size = 31
-    assert inner.take(*(named | {"slots": [huge], "ssrc": 0, "type": 0, "sequence": 0}).values()) == ([], 0)
+    assert inner.take(*(named | {"slots": [huge], "ssrc": 0, "type": 0, "sequence": 0}).values()) == ([], 0, None)
 
 
 class Releasing:
