@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import re
 import stat
+import sys
 from pathlib import Path
 from socket import SOCK_DGRAM
 from unittest.mock import patch
@@ -16,7 +19,7 @@ from portal.extras import require_extras
 from portal.files import prepare_data_dir
 from portal.files import secret as make_secret
 from portal.tests.certificates import make_certificate
-from portal.tests.process import free_port, run_manage, with_tables
+from portal.tests.process import ROOT, environment, free_port, run_manage, with_tables
 
 PASSWORD = "correct horse battery"
 
@@ -36,6 +39,24 @@ def test_createperson_makes_an_account_and_repeats_no_secret(data_dir: Path) -> 
     done = createperson(data_dir, "Ada@Example.org", "--role", "admin")
     assert (done.returncode, done.stdout) == (0, "Created ada@example.org (admin).\n"), done.stderr
     assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_createperson_does_not_show_what_is_typed_at_a_terminal(data_dir: Path) -> None:
+    command = ["manage.py", "createperson", "typed@example.org", "--name", "Ada", "--password-stdin"]
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(ROOT)
+        os.execve(sys.executable, [sys.executable, *command], environment(data_dir))  # noqa: S606
+    shown = b""
+    with open(terminal, "r+b", buffering=0) as typing, contextlib.suppress(OSError):  # EIO: the other end is closed
+        while piece := typing.read(4096):
+            asked = b"Password" in shown
+            shown += piece
+            if not asked and b"Password" in shown:
+                typing.write(PASSWORD.encode() + b"\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, shown
+    assert b"Created typed@example.org (staff)." in shown
+    assert PASSWORD.encode() not in shown
 
 
 @pytest.mark.parametrize(

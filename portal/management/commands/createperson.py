@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from getpass import getpass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -25,9 +26,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if sys.stdin.isatty():
-            self.stderr.write("Password, then Enter:")
-        password = sys.stdin.readline(4096).rstrip("\r\n")
+        password = getpass() if sys.stdin.isatty() else sys.stdin.readline(4096).rstrip("\r\n")
         if not password:
             raise CommandError("No password on standard input.")
         try:
