@@ -5,6 +5,7 @@ reports and requests that a browser needs in order to send well. Whether anybody
 here: `UpTrack.downs` says it.
 """
 
+import math
 import struct
 from collections import Counter
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ class PublishLink(PublishLines):
         self._blocks: tuple[red.Block, ...] = ()
         """Of the last packet that was RED."""
         self._metered_at = 0.0
-        self._sent_at, self._send_time = 0.0, b""
+        self._sent_at, self._send_time = math.nan, b""  # no time is that one
         self._feedback = FeedbackRecorder()
         self._feedback_due_at = 0.0
         self._report_due_at = 0.0

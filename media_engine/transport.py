@@ -1,8 +1,9 @@
 """DTLS-SRTP by aiortc, over the engine's own ICE. The only file that imports aiortc.
 
 `RtpTransport` is aiortc's `RTCDtlsTransport` with its media paths cut off: aiortc sees DTLS datagrams only, does the
-handshake, checks the fingerprint and makes the SRTP sessions; media goes past it. The private names that this leans on
-are in `PRIVATE_NAMES`, and `tests/test_transport_contract.py` says in a sentence which one an upgrade has moved.
+handshake, checks the fingerprint and makes the SRTP session for what is received; ours is the one for what is sent, and
+media goes past aiortc. The private names that this leans on are in `PRIVATE_NAMES`, and
+`tests/test_transport_contract.py` says in a sentence which one an upgrade has moved.
 """
 
 import asyncio

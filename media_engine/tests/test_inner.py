@@ -598,6 +598,21 @@ class Publishing:
         return told
 
 
+def test_a_clock_may_begin_at_zero(inner: Any) -> None:
+    """With the time of sending as at any other time."""
+    memory = native.Memory(400)
+    packet = struct.pack("!BBHII", 0x80, 100, 1, 1, 7) + b"payload of sound"
+    memory.view[: len(packet)] = packet
+    datagram = bytes(memory.view[: sealing().protect(memory.place, len(packet))])
+    for publishing in (Publishing(None), Publishing(inner)):
+        publishing.now = -0.005
+        publishing.take([datagram], 0.0)
+        kept = publishing.tracks[0].cache.get(1)
+        assert publishing.now == 0.0
+        assert kept is not None
+        assert kept.data[16:20] == b"\x22\0\0\0"
+
+
 def test_packets_are_taken_in_alike(inner: Any) -> None:
     """What was lost, repeated, forged, malformed or sent out of order, too; and nobody is heard by what was forged."""
     chance, sender, sent = random.Random(21), sealing(), list[tuple[bytes, bool]]()
