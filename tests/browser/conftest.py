@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,17 @@ def artifacts() -> Path:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     outcome: Any = yield
-    item.stash.setdefault(_REPORTS, {})[call.when] = outcome.get_result()
+    report = outcome.get_result()
+    item.stash.setdefault(_REPORTS, {})[call.when] = report
+    if report.failed:
+        for index, lines in enumerate(item.stash.get(_CONSOLES, [])):
+            report.sections.append((f"Console of browser {index}", "\n".join(lines[-CONSOLE_LINES:])))
 
 
 _REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
+_CONSOLES = pytest.StashKey[list[list[str]]]()
+CONSOLE_LINES = 60
+"""The last ones of each browser, which are shown of a test that failed."""
 
 
 @pytest.fixture
@@ -142,6 +150,9 @@ def visitor(
         context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}, "locale": "en-GB"} | options))
         context.set_default_timeout(45_000)
         context.add_init_script(FILM)
+        lines: list[str] = []
+        context.on("console", lambda said: lines.append(f"{datetime.now():%T.%f} {said.type}: {said.text}"))
+        request.node.stash.setdefault(_CONSOLES, []).append(lines)
         opened.append(context)
         return context
 

@@ -59,7 +59,10 @@ export class SharedFiles {
         row.done(gettext("Passed on, end-to-end encrypted."), gettext("Withdraw"), () => void this.#withdraw(row, shared));
       } catch (error) {
         if (cancel.signal.aborted) row.over(gettext("Cancelled. Nobody got it."));
-        else row.failed(words(codeOf(error), this.#largest), begin);
+        else {
+          console.debug("file", codeOf(error), error);
+          row.failed(words(codeOf(error), this.#largest), begin);
+        }
       }
     };
     void begin();
@@ -90,7 +93,10 @@ export class SharedFiles {
         row.done(gettext("Saved by your browser. Open it only if you trust its sender."), gettext("Save again"), fetchIt);
       } catch (error) {
         if (cancel.signal.aborted) row.done(gettext("Not saved."), gettext("Save"), fetchIt);
-        else row.failed(words(codeOf(error), this.#largest), fetchIt);
+        else {
+          console.debug("file", codeOf(error), error);
+          row.failed(words(codeOf(error), this.#largest), fetchIt);
+        }
       }
     };
     row.done("", gettext("Save"), fetchIt);
