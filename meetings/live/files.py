@@ -22,7 +22,7 @@ from meetings.signaling.protocol import ProtocolError
 
 MOST_FILES: Final = 200
 MOST_UNFINISHED: Final = 2
-STALE_SECONDS: Final = 15.0
+STALE_SECONDS: Final = 30.0
 MEGABYTE: Final = 1024 * 1024
 TAG_BYTES: Final = 16
 LEFT_FOR_OTHERS: Final = 512 * MEGABYTE
@@ -105,21 +105,24 @@ class Files:
         return file
 
     async def add(self, owner: str, file: str, number: int, data: bytes) -> None:
-        """The next chunk. All are of one length, but the last, which brings what is missing."""
+        """The next chunk; or the newest once more, whose sender can't know that it has come. All are of one length, but
+        the last, which brings what is missing."""
         found = self._find(file)
         if found.owner != owner:
             raise ProtocolError("not_allowed", "this file is somebody else's")
-        expected = min(MAX_CHUNK_BYTES, found.size - found.stored)
-        if found.is_whole or found.stored != number * MAX_CHUNK_BYTES or len(data) != expected:
+        at = number * MAX_CHUNK_BYTES
+        length = min(MAX_CHUNK_BYTES, found.size - at)
+        is_next = at == found.stored
+        if not (is_next or at + length == found.stored) or len(data) != length:
             raise ProtocolError("conflict", "this is not the next chunk")
         found.touched = self.clock()
-        found.stored += len(data)  # before the wait: a chunk that is sent twice at once is not the next one twice
+        found.stored = at + length  # before the wait: a chunk that is sent twice at once is not the next one twice
         try:
-            await found.use(lambda opened: _write(opened, data, number * MAX_CHUNK_BYTES))
+            await found.use(lambda opened: _write(opened, data, at))
         except OSError:
             self.withdraw(file)
             raise ProtocolError("full", "the server could not keep the file") from None
-        if found.is_whole and not found.is_withdrawn:
+        if is_next and found.is_whole and not found.is_withdrawn:
             self.passed += 1
             self.passed_bytes += found.size
 

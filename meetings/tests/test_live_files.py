@@ -118,12 +118,27 @@ class SealedFileTests(GroupCase):
             for talk, number, data, code in refused:
                 assert (await talk.ask("file.chunk", file=file, number=number, data=data))["code"] == code
             assert (await guest.ask("file.chunk", file=file, number=0, data=whole))["type"] == "ok"
-            assert (await guest.ask("file.chunk", file=file, number=0, data=whole))["code"] == "conflict"
+            assert (await guest.ask("file.chunk", file=file, number=0, data=rest))["code"] == "conflict"
             assert await read(host, file) == "wrong_state"
             assert (await guest.ask("file.chunk", file=file, number=1, data=rest))["type"] == "ok"
+            assert (await guest.ask("file.chunk", file=file, number=0, data=whole))["code"] == "conflict"
             assert (await guest.ask("file.chunk", file=file, number=2, data=rest))["code"] == "conflict"
             assert await read(host, file, 1) == rest
             assert await read(host, "7b0e8f2c-93a8-4a53-9a0b-4f9f1c0f0a01") == "no_such_file"
+
+    async def test_the_newest_chunk_is_taken_again_from_whoever_got_no_answer(self) -> None:
+        content = os.urandom(CHUNK + 20)
+        first, last = b64(content[:CHUNK]), b64(content[CHUNK:])
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _ = await self.added(live, host)
+            file = str((await guest.ask("file.begin", size=len(content)))["file"])
+            for number, data in ((0, first), (0, first), (1, last), (1, last)):
+                assert (await guest.ask("file.chunk", file=file, number=number, data=data))["type"] == "ok"
+            assert (await host.ask("file.chunk", file=file, number=1, data=last))["code"] == "not_allowed"
+            assert [await read(host, file, number) for number in (0, 1)] == [first, last]
+            room = live.rooms[self.id]
+            assert (room.files.passed, room.files.passed_bytes, room.files.taken) == (1, len(content), len(content))
 
     async def test_its_owner_or_a_host_withdraws_a_file(self) -> None:
         async with running_live() as live:

@@ -46,8 +46,15 @@ test("a request without an answer fails after 10 s", async () => {
   socket.open();
   const request = connection.request("chat", { text: "hello" });
   const failed = assert.rejects(request, { code: "no_answer" });
+  let hasFailed = false;
+  const large = assert.rejects(connection.request("file.chunk", {}, 30_000), { code: "no_answer" }).then(() => (hasFailed = true));
   await clock.pass(10_000);
   await failed;
+  socket.say({ type: "gone", participant: "x", why: "left", by: null });
+  await clock.pass(19_999);
+  assert.ok(!hasFailed, "what is large is waited for as long as was said");
+  await clock.pass(1);
+  await large;
 });
 
 test("a cut fails what was asked, and tells the code once", async () => {

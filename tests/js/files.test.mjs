@@ -21,11 +21,13 @@ class Store {
   chunks = [];
   asked = [];
   told = [];
+  waited = 0;
 
   files(change = {}) {
     const does = {
       "file.begin": () => ({ file: ID }),
-      "file.chunk": ({ data }) => void this.chunks.push(data),
+      "file.chunk": ({ number, data }) => void (this.chunks[number] = data),
+      announce: (content) => this.told.push(content),
       "file.read": ({ number }) => ({ data: this.chunks[number] }),
       "file.withdraw": () => undefined,
       ...change,
@@ -35,8 +37,8 @@ class Store {
         this.asked.push([type, fields]);
         return does[type](fields);
       },
-      announce: async (content) => this.told.push(content),
-      pause: async () => undefined,
+      announce: async (content) => does.announce(content),
+      pause: async (ms) => void (this.waited += ms),
     });
   }
 }
@@ -111,6 +113,68 @@ test("a file that is cancelled or fails is withdrawn, and nobody hears of it", a
   const refused = new Store();
   await assert.rejects(refused.files({ "file.begin": full }).send(new File([random(10)], "a")), { code: "full" });
   assert.equal(refused.asked.length, 1);
+});
+
+/** Does what is asked, every other time without saying so. */
+function withoutAnswer(code, does) {
+  let times = 0;
+  return async (...asked) => {
+    const done = does?.(...asked);
+    if (times++ % 2 === 0) throw failure(code);
+    return done;
+  };
+}
+
+test("what got no answer is sent again, until it has come, and so is what the group could not take yet", async () => {
+  const content = random(2 * CHUNK_BYTES + 5);
+  for (const code of ["cut", "no_answer", "try_again"]) {
+    const store = new Store();
+    const files = store.files({
+      "file.begin": withoutAnswer(code, () => ({ file: ID })),
+      "file.chunk": withoutAnswer(code, ({ number, data }) => void (store.chunks[number] = data)),
+      "file.read": withoutAnswer(code, ({ number }) => ({ data: store.chunks[number] })),
+      announce: withoutAnswer(code, (told) => store.told.push(told)),
+    });
+    await files.send(new File([content], "a"));
+    const numbers = store.asked.filter(([type]) => type === "file.chunk").map(([, { number }]) => number);
+    assert.deepEqual(numbers, [0, 0, 1, 1, 2, 2], code);
+    assert.equal(new Set(store.told.map(({ file, key }) => `${file} ${key}`)).size, 1);
+    assert.deepEqual(new Uint8Array(await (await files.fetch(readSharedFile(store.told[0]))).arrayBuffer()), content);
+  }
+  for (const code of ["conflict", "no_group"]) {
+    const store = new Store();
+    await store.files({ announce: withoutAnswer(code) }).send(new File([content], "a"));
+    assert.equal(store.chunks.length, 3, code);
+    const refused = new Store();
+    await assert.rejects(refused.files({ "file.chunk": () => Promise.reject(failure("conflict")) }).send(new File([content], "a")), { code: "conflict" });
+    assert.equal(refused.asked.filter(([type]) => type === "file.chunk").length, 1);
+  }
+});
+
+test("what doesn't pass is not waited for without end, and nobody waits for what was cancelled", async () => {
+  const store = new Store();
+  await assert.rejects(store.files({ "file.begin": () => Promise.reject(failure("cut")) }).send(new File(["x"], "a")), { code: "cut" });
+  assert.ok(store.waited >= 10_000 && store.waited <= 60_000, String(store.waited));
+  const cancelled = new Store();
+  const stop = new AbortController();
+  const chunk = () => (stop.abort(), Promise.reject(failure("cut")));
+  await assert.rejects(cancelled.files({ "file.chunk": chunk }).send(new File(["x"], "a"), { signal: stop.signal }), { name: "AbortError" });
+  assert.equal(cancelled.asked.filter(([type]) => type === "file.chunk").length, 1);
+});
+
+test("a file that is another by now, or gone, is said to be so", async () => {
+  const store = new Store();
+  const gone = new File(["x"], "a");
+  gone.slice = () => ({ arrayBuffer: () => Promise.reject(new DOMException("changed on the disk", "NotReadableError")) });
+  await assert.rejects(store.files().send(gone), { code: "unreadable" });
+  assert.deepEqual(store.asked.at(-1), ["file.withdraw", { file: ID }]);
+});
+
+test("a chunk may be long on its way", async () => {
+  const within = [];
+  const request = async (type, fields, ms) => (within.push(ms), { file: ID });
+  await new Files({ request, announce: async () => undefined, pause: async () => undefined }).send(new File(["x"], "a"));
+  assert.deepEqual(within, [30_000, 30_000]);
 });
 
 test("what a member says of a file is read strictly", () => {

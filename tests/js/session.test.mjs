@@ -80,6 +80,27 @@ test("somebody for whom nothing speaks waits, and comes in on a host's word", as
   w.delivery.close();
 });
 
+test("a message that comes too late, for the group has gone on, is sealed anew for who is in it then", async (t) => {
+  const { portal, world: w } = await world();
+  t.after(() => w.delivery.close());
+  const [host, anna] = [await join(w, await portal.person("host")), await join(w, await portal.person())];
+  await w.run(5);
+  anna.line.downAt = 20; // hears nothing until then: not that others come, nor any answer
+  for (const at of [6.5, 8, 10, 12, 14, 16]) {
+    await join(w, await portal.person());
+    await w.run(at);
+  }
+  const late = anna.session.epoch;
+  assert.ok(host.session.epoch > late + 4, "no server takes a message of that epoch any more");
+  const said = anna.session.send("chat", { text: "still here" });
+  await w.run(19);
+  assert.deepEqual(host.messages, []);
+  await w.run(25);
+  assert.ok((await said) > 0);
+  assert.deepEqual(host.messages.map(({ content }) => content.text), ["still here"]);
+  assert.equal(anna.session.epoch, host.session.epoch);
+});
+
 test("a server that loses everything begins a new group with the same people", async () => {
   const { portal, world: w } = await world();
   const pages = [];

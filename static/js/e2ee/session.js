@@ -40,6 +40,8 @@ import { GroupError } from "./tree.js";
 /** A device that has to come again more often than this has a trouble that coming again doesn't cure. */
 const MOST_RETURNS = 3;
 const RETURNS_WITHIN_MS = 15_000;
+/** How often a message is sealed, where the group has gone on before it arrived. */
+const MOST_SEALINGS = 3;
 
 /** @extends {Emitter<SessionEvents>} */
 export class Session extends Emitter {
@@ -73,7 +75,7 @@ export class Session extends Emitter {
     this.#request = request;
     this.#now = now;
     this.#log = log;
-    const send = (/** @type {string} */ kind, /** @type {object} */ content) => this.send(kind, content);
+    const send = (/** @type {string} */ kind, /** @type {object} */ content) => this.#send(kind, content);
     this.#host = new HostsPart({ identity, backing, link, send, now });
     if (link) {
       this.#link = new LinkRenewal({
@@ -296,12 +298,30 @@ export class Session extends Emitter {
   // ---- messages
 
   /**
-   * Seals and sends a message to everybody in the group. Resolves to its place in the order. Rejects with a code.
+   * Seals and sends a message to everybody in the group. Resolves to its place in the order. Rejects with a code. A message that
+   * the server refuses because the group has gone on is sealed anew, once this device has gone on as well.
    * @param {string} kind its class: the server enforces rights by it, and members see that it is the true one
    * @param {object} content
    * @returns {Promise<number>}
    */
-  send(kind, content) {
+  async send(kind, content) {
+    for (let sealings = 1; ; sealings++) {
+      try {
+        return await this.#send(kind, content);
+      } catch (error) {
+        if (/** @type {any} */ (error)?.code !== "conflict" || sealings === MOST_SEALINGS) throw error;
+      }
+      await this.#turn; // what the server had said before
+    }
+  }
+
+  /**
+   * The same, once: what is said in a turn can't wait for the turn's end.
+   * @param {string} kind
+   * @param {object} content
+   * @returns {Promise<number>}
+   */
+  #send(kind, content) {
     const saying = this.#saying.then(() => this.#say(kind, content));
     this.#saying = saying.catch(() => undefined);
     return saying;

@@ -12,6 +12,8 @@ export class SharedFiles {
   #roster;
   #files;
   #append;
+  /** Files of others that have a row: their senders say it again where they can't know whether it was heard. @type {Set<string>} */
+  #shown = new Set();
   #input = h("input", { type: "file", class: "vh", id: "chat-file", multiple: true, tabindex: -1, "aria-hidden": "true" });
   button = h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Pass on a file"), title: gettext("Pass on a file") }, icon("paperclip"));
   node = h("span", { class: "attach", hidden: true }, this.button, this.#input);
@@ -83,6 +85,8 @@ export class SharedFiles {
    * @param {SharedFile} shared
    */
   show(sender, shared) {
+    if (this.#shown.has(shared.file)) return;
+    this.#shown.add(shared.file);
     const row = new Row(shared.name, shared.size);
     this.#append(sender, row.node);
     const fetchIt = async () => {
@@ -188,7 +192,7 @@ function save(content, name) {
 }
 
 /** @param {unknown} error */
-const codeOf = (error) => /** @type {any} */ (error)?.code ?? "failed";
+const codeOf = (error) => String(/** @type {any} */ (error)?.code ?? "failed");
 
 /**
  * @param {string} code
@@ -213,7 +217,15 @@ function words(code, largest) {
       return gettext("What came isn’t what its sender passed on, so it wasn’t saved.");
     case "no_group":
       return gettext("You’re not connected securely, so nothing was sent.");
-    default:
+    case "unreadable":
+      return gettext("Your browser can’t read it any more. It may have been changed or moved: choose it again.");
+    case "cut":
       return gettext("The line was cut. Try again.");
+    case "no_answer":
+      return gettext("The server didn’t answer. Try again.");
+    case "try_again":
+      return gettext("The server can’t do that right now. Try again.");
+    default:
+      return gettext("That didn’t work. Try again.");
   }
 }

@@ -12,6 +12,15 @@ import { fileName } from "../lib/plain_text.js";
 /** The server takes twenty messages a second of one person; half of them are for everything else. */
 const PACE_MS = 100;
 
+/** What passes: a line that comes back, a server that is asked again. The same is then asked for again, about this long. */
+const PASSING = new Set(["cut", "no_answer", "try_again"]);
+/** The same of the group, which may be agreeing on keys anew. */
+const GROUP_PASSING = new Set([...PASSING, "conflict", "no_group"]);
+/** A chunk is 90 kB on the wire: seconds on a narrow line that carries pictures too. */
+const ANSWER_WITHIN_MS = 30_000;
+const MOST_TRIES = 20;
+const AGAIN_AFTER_MS = 1000;
+
 export class Files {
   #request;
   #announce;
@@ -19,12 +28,12 @@ export class Files {
 
   /**
    * @param {{
-   *   request: (type: string, fields: object) => Promise<any>, announce: (content: object) => Promise<unknown>,
+   *   request: (type: string, fields: object, withinMs: number) => Promise<any>, announce: (content: object) => Promise<unknown>,
    *   pause?: (ms: number) => Promise<unknown>,
    * }} parts `announce` seals to the group what opens a file
    */
   constructor({ request, announce, pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }) {
-    this.#request = request;
+    this.#request = (/** @type {string} */ type, /** @type {object} */ fields) => request(type, fields, ANSWER_WITHIN_MS);
     this.#announce = announce;
     this.#pause = pause;
   }
@@ -38,21 +47,23 @@ export class Files {
    */
   async send(from, { onProgress, signal } = {}) {
     const { size } = from;
-    const { file } = await this.#request("file.begin", { size: sealedSize(size) });
+    const { file } = await this.#insist(() => this.#request("file.begin", { size: sealedSize(size) }), signal);
     try {
       const key = makeFileKey();
       const seal = await FileSeal.make(key, size);
       for (let range = seal.next; range; range = seal.next) {
         signal?.throwIfAborted();
-        const chunk = await from.slice(...range).arrayBuffer();
+        const chunk = await readable(from.slice(...range));
         const { number } = seal;
-        const sealed = await seal.seal(chunk);
-        await Promise.all([this.#request("file.chunk", { file, number, data: base64url(sealed) }), this.#pause(seal.next ? PACE_MS : 0)]);
+        const data = base64url(await seal.seal(chunk));
+        await Promise.all([this.#insist(() => this.#request("file.chunk", { file, number, data }), signal), this.#pause(seal.next ? PACE_MS : 0)]);
         onProgress?.(range[1]);
       }
       signal?.throwIfAborted();
       const shared = { file, name: fileName(from.name), size, key, digest: await seal.digest() };
-      await this.#announce({ t: "file", file, name: shared.name, size, key: base64url(key), digest: base64url(shared.digest) });
+      const said = { t: "file", file, name: shared.name, size, key: base64url(key), digest: base64url(shared.digest) };
+      // Whoever hears it twice shows it once.
+      await this.#insist(() => this.#announce(said), signal, GROUP_PASSING);
       return shared;
     } catch (error) {
       void this.withdraw(file);
@@ -72,7 +83,8 @@ export class Files {
     const parts = [];
     for (let range = seal.next; range; range = seal.next) {
       signal?.throwIfAborted();
-      const [{ data }] = await Promise.all([this.#request("file.read", { file, number: seal.number }), this.#pause(seal.number ? PACE_MS : 0)]);
+      const { number } = seal;
+      const [{ data }] = await Promise.all([this.#insist(() => this.#request("file.read", { file, number }), signal), this.#pause(number ? PACE_MS : 0)]);
       parts.push(await seal.open(fromBase64url(data) ?? new Uint8Array(0)));
       onProgress?.(range[1]);
     }
@@ -83,8 +95,38 @@ export class Files {
 
   /** Nobody gets it from now on. @param {string} file */
   async withdraw(file) {
-    await this.#request("file.withdraw", { file }).catch(() => undefined);
+    await this.#insist(() => this.#request("file.withdraw", { file })).catch(() => undefined);
   }
+
+  /**
+   * Asks again while what is in the way may pass.
+   * @template T
+   * @param {() => Promise<T>} ask
+   * @param {AbortSignal} [signal]
+   * @param {Set<string>} [passing] codes
+   * @returns {Promise<T>}
+   */
+  async #insist(ask, signal, passing = PASSING) {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (tries === MOST_TRIES || !passing.has(/** @type {any} */ (error)?.code)) throw error;
+      }
+      await this.#pause(AGAIN_AFTER_MS);
+      signal?.throwIfAborted();
+    }
+  }
+}
+
+/**
+ * What a part of a chosen file holds. Rejects with `unreadable` once the file is another, or gone.
+ * @param {Blob} part
+ */
+async function readable(part) {
+  return part.arrayBuffer().catch((error) => {
+    throw Object.assign(new Error(String(error)), { code: "unreadable" });
+  });
 }
 
 /**

@@ -90,10 +90,11 @@ export class MeetingClient extends Emitter {
   /**
    * @param {string} type
    * @param {object} [fields]
+   * @param {number} [withinMs] how long its answer may take
    */
-  request(type, fields) {
+  request(type, fields, withinMs) {
     if (!this.#connection) return Promise.reject(new RequestFailed("cut", "not connected"));
-    return this.#connection.request(type, fields);
+    return this.#connection.request(type, fields, withinMs);
   }
 
   /** Leaves for good, or stops waiting. The server is told when it can be; the page need not wait for it. */

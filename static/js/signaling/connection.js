@@ -63,16 +63,17 @@ export class Connection {
    * Sends a message and waits for its `ok`. Rejects with RequestFailed: the server's code, `no_answer` or `cut`.
    * @param {string} type
    * @param {object} [fields]
+   * @param {number} [withinMs] how long its answer may take: what is large is long on its way
    * @returns {Promise<OkMessage>}
    */
-  request(type, fields = {}) {
+  request(type, fields = {}, withinMs = ANSWER_WITHIN_MS) {
     if (!this.open) return Promise.reject(new RequestFailed("cut", "not connected"));
     const id = String(this.#nextId++);
     return new Promise((resolve, reject) => {
       const timer = this.#setTimer(() => {
         this.#asked.delete(id);
         reject(new RequestFailed("no_answer", `no answer to ${type}`));
-      }, ANSWER_WITHIN_MS);
+      }, withinMs);
       this.#asked.set(id, { resolve, reject, timer });
       this.#socket.send(JSON.stringify({ type, id, ...fields }));
     });
