@@ -18,6 +18,9 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 NICENESS = 10
+NICENESS_INSIDE: Final = 5
+"""Of those who decide about people inside: media end where no answer comes within ten seconds, and where other programs
+keep the machine busy, a thread of the other kind gets a tenth of what it is due."""
 AT_WORK: Final = 2
 
 
@@ -91,7 +94,7 @@ def waiting() -> Iterator[None]:
         _own.works = True
 
 
-def step_back() -> None:
+def step_back(by: int = NICENESS) -> None:
     """The calling thread runs with a lower priority from now on, where threads have one of their own (Linux).
 
     Without, whoever works in a thread keeps the processor for its whole slice, some milliseconds, while the loop waits
@@ -100,4 +103,4 @@ def step_back() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             own = threading.get_native_id()
-            os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + NICENESS)
+            os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + by)

@@ -112,6 +112,7 @@ class Live:
         changes.changed.connect(self._on_changed)
         self._own(self.upkeep.tick_changes())
         self._own(self.upkeep.tick_leases())
+        self._own(self.upkeep.tick_clearing())
         _current = self
 
     async def aclose(self) -> None:

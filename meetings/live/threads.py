@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from channels.db import DatabaseSyncToAsync
 
-from meetings.threads import step_back
+from meetings.threads import NICENESS_INSIDE, step_back
 
 T = TypeVar("T")
 
@@ -26,7 +26,9 @@ class Threads:
     def __init__(self, count: int) -> None:
         self._inside = self._at_door = None
         if count:
-            self._inside = ThreadPoolExecutor(count, "live-database", initializer=step_back)
+            self._inside = ThreadPoolExecutor(
+                count, "live-database", initializer=step_back, initargs=(NICENESS_INSIDE,)
+            )
             self._at_door = ThreadPoolExecutor(DOOR_THREADS, "door", initializer=step_back)
 
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:

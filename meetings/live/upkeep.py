@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("lintel.live")
 
 LEASE_TICK_SECONDS = 3.0
+SHORTEST_PAUSE_SECONDS = 0.5
 CHANGE_TICK_SECONDS = 0.1
 CLEARING_SECONDS = 60.0
+
+
+def pause_before_round(begun: float, now: float) -> float:
+    """Rounds are counted from where they begin: an answer that takes long must not also be asked for late. So leases
+    last while an answer takes less than half of one.
+    """
+    return max(SHORTEST_PAUSE_SECONDS, begun + LEASE_TICK_SECONDS - now)
 
 
 class Upkeep:
@@ -70,9 +78,10 @@ class Upkeep:
 
     async def tick_leases(self) -> None:
         live = self.live
-        next_clearing = live.clock()
+        begun = live.clock()
         while True:
-            await asyncio.sleep(LEASE_TICK_SECONDS)
+            await asyncio.sleep(pause_before_round(begun, live.clock()))
+            begun = live.clock()
             # Side by side: one meeting's slow answer must not let another's leases run out.
             await asyncio.gather(
                 *(
@@ -80,6 +89,13 @@ class Upkeep:
                     for room in list(live.rooms.values())
                 )
             )
+
+    async def tick_clearing(self) -> None:
+        """What no lease may wait for."""
+        live = self.live
+        next_clearing = live.clock()
+        while True:
+            await asyncio.sleep(LEASE_TICK_SECONDS)
             await live.attempt(live.turned_away.tick(), "-")
             if live.clock() >= next_clearing:
                 next_clearing = live.clock() + CLEARING_SECONDS

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from asgiref.sync import sync_to_async
 
 from media_engine import EngineConfig, Grants, OfferRejected
 from meetings.live import Live, facts, upkeep
-from meetings.live.room import LEASE_SECONDS
+from meetings.live.room import LEASE_SECONDS, Room
+from meetings.live.threads import Threads
 from meetings.models import Meeting, Participant
-from meetings.tests.live_case import Browser, LiveCase, Talk
+from meetings.tests.live_case import Browser, LiveCase, Talk, running_live
+from meetings.threads import NICENESS, NICENESS_INSIDE
 
 
 class Clock:
@@ -119,6 +125,30 @@ class LeaseTests(LiveCase):
             said = [message["text"] for message in self.talk.heard if message["type"] == "chat"]
             self.assertEqual(said, ["I am still here", "I am back"])
 
+    async def test_leases_wait_for_nothing_else_that_is_due(self) -> None:
+        never, answered = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def hangs() -> None:
+            await never.wait()
+
+        with patch.object(upkeep, "LEASE_TICK_SECONDS", 0.02):
+            async with running_live() as live:
+                live.turned_away.tick = hangs  # type: ignore[method-assign]
+                await self.host_inside(live)
+                look_after = live.upkeep.look_after
+
+                async def looked_after(room: Room) -> None:
+                    await look_after(room)
+                    answered.release()
+
+                live.upkeep.look_after = looked_after  # type: ignore[method-assign]
+                (seat,) = live.rooms[self.id].seats.values()
+                leases = []
+                for _ in range(3):
+                    await asyncio.wait_for(answered.acquire(), 30)
+                    leases.append(seat.lease_until)
+                assert leases == sorted(set(leases))
+
     async def test_an_answer_that_never_comes(self) -> None:
         async with self.inside() as live:
             begun, never = self.clock(), asyncio.Event()
@@ -166,3 +196,27 @@ class LeaseTests(LiveCase):
         guest = await Browser(live).join(self.code, "Peter")
         await guest.message("room")
         return guest
+
+
+def test_rounds_are_counted_from_where_they_begin() -> None:
+    assert upkeep.pause_before_round(100.0, 101.0) == upkeep.LEASE_TICK_SECONDS - 1
+    for slow in (0.5, 3.0, 4.5):
+        asked_again = slow + upkeep.pause_before_round(0.0, slow)
+        assert asked_again + slow < LEASE_SECONDS, f"a lease runs out though each answer takes {slow} s only"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_threads_that_renew_leases_step_back_less_than_those_at_the_door() -> None:
+    """Beside programs that want all of the processor the others get next to nothing of it."""
+
+    def own() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def both() -> tuple[int, int]:
+        threads = Threads(1)
+        try:
+            return await threads.run(own), await threads.run_at_door(own)
+        finally:
+            threads.close()
+
+    assert asyncio.run(both()) == (min(19, own() + NICENESS_INSIDE), min(19, own() + NICENESS))
