@@ -23,12 +23,17 @@ class Doubling:
         self.is_on = False
         self._lossy_at = 0.0
 
-    def on_lost(self, fraction: float, now: float) -> None:
-        """A report of the receiver says that such a share of a stream's packets did not come, 0 to 1."""
-        if fraction > (_STILL_LOSSY if self.is_on else _LOSSY):
+    def on_lost(self, fraction: float, now: float) -> bool:
+        """A report of the receiver says that such a share of a stream's packets did not come, 0 to 1.
+
+        Whether it is on only since now.
+        """
+        was_on = self.is_on
+        if fraction > (_STILL_LOSSY if was_on else _LOSSY):
             self.is_on, self._lossy_at = True, now
         elif now > self._lossy_at + _CALM_SECONDS:
             self.is_on = False
+        return self.is_on and not was_on
 
     def fits(self, sound: float, available: float, *, had_queue: bool) -> bool:
         """Whether there is room for as many bits per second again as `sound` takes, `available` being what may be sent.

@@ -107,7 +107,8 @@ class SubscribeLink(Lines):
             if expected < _MOST_REPORTED:
                 self._expected += expected
                 self._lost += expected * block.fraction_lost / 256
-                self.doubling.on_lost(block.fraction_lost / 256, now)
+                if self.doubling.on_lost(block.fraction_lost / 256, now):
+                    self._begin_doubling()
         down.reported, down.reported_at = block, now
         sent_at = down.reports_sent.get(block.last_report, math.inf)
         if sent_at < math.inf:
@@ -121,9 +122,11 @@ class SubscribeLink(Lines):
         """Sender reports for the m-lines that have a new one, or have begun: the publisher's clock, our numbers."""
         compound = []
         for down in self.downs:
+            if not down.wants_report:  # nearly always
+                continue
             up, lane = down.up, down.forwarder
             epoch = lane.epoch
-            if not down.wants_report or up is None or epoch is None or up.sender_report is None or not lane.packets:
+            if up is None or epoch is None or up.sender_report is None or not lane.packets:
                 continue
             down.wants_report = False
             report = up.sender_report
@@ -228,8 +231,15 @@ class SubscribeLink(Lines):
         self.pace.clear()
         super().close()
 
+    def _begin_doubling(self) -> None:
+        """Of what was sent before nothing is sent twice."""
+        for down in self.downs:
+            down.doubled = down.forwarder.last_sequence
+
     def _double(self, now: float) -> None:
         """Send the sound of the last tick once more, where that helps and nothing else does it."""
+        if not self.doubling.is_on:
+            return
         fits = self.doubling.fits(self._sound, self.downlink.available, had_queue=self.downlink.had_queue(now))
         for down in self.downs:
             up, newest = down.up, down.forwarder.last_sequence
@@ -243,6 +253,8 @@ class SubscribeLink(Lines):
     def _pad(self, now: float) -> None:
         """Send again, as retransmissions, what was sent lately: padding that a receiver knows how to drop."""
         left = octets = self.way.padding_octets(self.config.tick_seconds, now) if not self.pace.is_waiting else 0
+        if not octets:
+            return
         for down in self.downs:
             if left > 0 and down.video and down.up is not None and down.rtx_payload_type >= 0:
                 left -= self.fan_out.repeat(down, left, now)
