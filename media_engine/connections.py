@@ -180,6 +180,11 @@ class Connections:
             if self._may_publish(key, now) and (not self.sealed or tracks[0].codec in SEALED)
         }
 
+    def _allowed_now(self, now: float) -> Mapping[TrackKey, tuple[UpTrack, ...]]:
+        """What may be forwarded now, of what has ever been live: what the connections are made of."""
+        self.expire(now)
+        return self._shared.allowed
+
     def _may_publish(self, key: TrackKey, now: float) -> bool:
         peer = self.peers.get(key[0])
         return peer is not None and key not in self.seals.unsealed and peer.grants.may_publish(key[1], now)
@@ -201,7 +206,7 @@ class Connections:
             if link is not None and link.srtp is not None and now >= link.allocate_at:
                 due.append((peer, link))
         if due:
-            rates = {key: coming(tracks) for key, tracks in self._allowed(self._published(), now).items()}
+            rates = {key: coming(tracks) for key, tracks in self._allowed_now(now).items()}
             changed = [peer for peer, link in due if link.allocate(rates, now)]
             if changed:
                 self.reconcile(changed)

@@ -68,11 +68,15 @@ class Floor(Generic[Voice]):
         self.speakers: tuple[Voice, ...] = ()
         """Who speaks: first whoever has the lead, which changes as seldom as a place does, then who began first."""
 
+    def is_due(self, most: int, now: float) -> bool:
+        """Whether `listen` wants to know how loud everybody is, who are `most` at most: while all are heard, seldom."""
+        return most > self._places or self.heard is not None or now >= self._look_at
+
     def listen(self, loudness: Mapping[Voice, float], now: float) -> bool:
         """Take how loud everybody is who may be heard, many times a second. Whether others are `heard` than before."""
-        is_crowded = len(loudness) > self._places
-        if not is_crowded and self.heard is None and now < self._look_at:
+        if not self.is_due(len(loudness), now):
             return False
+        is_crowded = len(loudness) > self._places
         self._look_at = now + _LOOK_SECONDS
         worth = self._look(loudness, now)
         speaking = {voice: worth[voice] for voice in loudness if self._turns[voice].is_speaking}

@@ -194,7 +194,7 @@ class MediaSession(Connections):
             before.close()
         self._note("subscribe_answered", peer_id, tracks=len(link.downs))
         now = self._clock()
-        self.speaking.choose(self._allowed(self._published(), now), now)
+        self.speaking.choose(self._allowed_now(now), now)
         self.reconcile()
         return answer
 
@@ -272,7 +272,7 @@ class MediaSession(Connections):
 
     def _listen(self, now: float) -> None:
         """Pass on the loudest few, once there are more; let those who watch hear and see who speaks; name who does."""
-        if self.speaking.listen(self._allowed(self._published(), now), now):
+        if self.speaking.listen(self._allowed_now(now), now):
             self.reconcile()
         self.speaking.name(now)
 

@@ -51,6 +51,8 @@ class Speaking:
     def listen(self, allowed: Mapping[TrackKey, tuple[UpTrack, ...]], now: float) -> bool:
         """Look who is the loudest of the sources that may be heard. Whether connections have to follow."""
         self._forget_said(now)
+        if not self._floor.is_due(len(self._peers), now) and not self._somebody_watches():
+            return False
         microphones = self._microphones(allowed, now)
         changed = self._floor.listen({key: level for key, level in microphones.items() if level >= 0}, now)
         changed |= self._choose(microphones, now) or self._restage
@@ -91,6 +93,9 @@ class Speaking:
             level = track.loudness.faded(now - track.last_packet_at)
             loudness[key] = said.loudness(now) if level < 0 and said is not None else level
         return loudness
+
+    def _somebody_watches(self) -> bool:
+        return any(isinstance(peer.subscribe, WatchLink) for peer in self._peers.values())
 
     def _choose(self, microphones: Mapping[TrackKey, float], now: float) -> bool:
         """Whether anybody's choice is another one."""

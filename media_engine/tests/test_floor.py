@@ -111,6 +111,14 @@ class FloorTests(unittest.TestCase):
         room.say("", 1.2)
         self.assertEqual(room.floor.speakers, ())
 
+    def test_while_all_are_heard_it_is_asked_seldom_who_is_loud(self) -> None:
+        floor: Floor[str] = Floor(2)
+        floor.listen(dict.fromkeys("ab", LOUD), 0.0)
+        self.assertEqual([floor.is_due(2, now) for now in (0.1, 0.2)], [False, True])
+        self.assertTrue(floor.is_due(3, 0.1), "there may be more of them than places")
+        floor.listen(dict.fromkeys("abc", LOUD), 0.1)
+        self.assertTrue(floor.is_due(2, 0.2), "those who were not heard are to be heard at once")
+
     def test_a_crowd_that_speaks_is_named_as_far_as_there_is_room(self) -> None:
         floor: Floor[int] = Floor(8)
         floor.listen(dict.fromkeys(range(100), LOUD), 0.0)

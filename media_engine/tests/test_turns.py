@@ -1,5 +1,6 @@
 """What is due for many is taken in steps, and the port is looked at between them."""
 
+import math
 from collections.abc import Iterator
 from unittest import IsolatedAsyncioTestCase
 from unittest.mock import patch
@@ -103,6 +104,17 @@ class SessionTurnTests(IsolatedAsyncioTestCase):
         for _ in session.turn():
             pass
         self.assertEqual(list(session.peers), ["anna"])
+
+    async def test_a_lease_that_ends_between_two_steps_is_over_in_the_next(self) -> None:
+        self.member("anna")
+        session = self.engine._sessions["session"]
+        self.engine.set_grants("session", "anna", self.until(1.0))
+        turn = session.turn()
+        next(turn)
+        self.clock.advance(2.0)
+        for _ in turn:
+            pass
+        self.assertEqual(session.lease_floor, math.inf)
 
     async def test_a_session_that_was_closed_during_its_turn_and_made_anew_is_not_forgotten_for_the_old_one(
         self,
