@@ -14,7 +14,8 @@ from typing import Final
 
 from media_engine.rtp import unwrap
 
-_HEADER: Final = struct.Struct("!BBHIIHH")
+_HEADER: Final = struct.Struct("!BBHIIHHI")
+_PADDING: Final = (b"", b"\x01", b"\x00\x02", b"\x00\x00\x03")
 _TICK_SECONDS: Final = 0.00025
 _REFERENCE_TICKS: Final = 256  # 64 ms
 _MAX_STATUSES: Final = 400
@@ -167,24 +168,26 @@ class FeedbackRecorder:
                 arrivals.clear()
                 self._base = self._highest + 1
                 break
-            begin = self._base
+            begin, oldest = self._base, min(arrivals)
             assert begin is not None  # noqa: S101 - set with the first arrival
-            if min(arrivals) - begin >= _MAX_STATUSES:
-                begin = min(arrivals)
+            if oldest - begin >= _MAX_STATUSES:
+                begin = oldest
             end = min(self._highest, begin + _MAX_STATUSES - 1)
-            packet, following = self._encode(begin, end, sender_ssrc, media_ssrc)
+            reference = int(arrivals[oldest] / _TICK_SECONDS) // _REFERENCE_TICKS
+            packet, following = self._encode(begin, end, reference, sender_ssrc, media_ssrc)
             packets.append(packet)
             self._base = following
         return packets
 
-    def _encode(self, begin: int, end: int, sender_ssrc: int, media_ssrc: int) -> tuple[bytes, int]:
-        """One packet covering `begin` up to `end` or to where a time no longer fits; also where to go on."""
-        arrivals = self._arrivals
-        first = int(next(arrivals[s] for s in range(begin, end + 1) if s in arrivals) / _TICK_SECONDS)
-        reference = first // _REFERENCE_TICKS
-        previous = reference * _REFERENCE_TICKS
+    def _encode(self, begin: int, end: int, reference: int, sender_ssrc: int, media_ssrc: int) -> tuple[bytes, int]:
+        """One packet covering `begin` up to `end` or to where a time no longer fits; also where to go on.
+
+        `reference` is when the first of them came, or less, in `_REFERENCE_TICKS`.
+        """
+        arrivals, previous = self._arrivals, reference * _REFERENCE_TICKS
         symbols: list[int] = []
-        deltas = bytearray()
+        times: list[int] = []
+        """The bytes of them."""
         sequence = begin
         while sequence <= end:
             arrival = arrivals.get(sequence)
@@ -195,10 +198,10 @@ class FeedbackRecorder:
                 delta = tick - previous
                 if 0 <= delta <= 255:
                     symbols.append(_SMALL)
-                    deltas.append(delta)
+                    times.append(delta)
                 elif -0x8000 <= delta <= 0x7FFF:
                     symbols.append(_LARGE)
-                    deltas += struct.pack("!h", delta)
+                    times += (delta >> 8 & 0xFF, delta & 0xFF)
                 else:
                     break
                 previous = tick
@@ -207,7 +210,7 @@ class FeedbackRecorder:
         while symbols and symbols[-1] == _MISSING and sequence <= end:
             symbols.pop()  # a packet cut short by time ends with something received
             sequence -= 1
-        body = _chunks(symbols) + deltas
+        body = _chunks(symbols) + bytes(times)
         padding = -len(body) & 3
         self._count = (self._count + 1) & 0xFF
         head = _HEADER.pack(
@@ -218,11 +221,9 @@ class FeedbackRecorder:
             media_ssrc,
             begin & 0xFFFF,
             len(symbols),
+            (reference & 0xFFFFFF) << 8 | ((self._count - 1) & 0xFF),
         )
-        clock = struct.pack("!I", (reference & 0xFFFFFF) << 8 | ((self._count - 1) & 0xFF))
-        if padding:
-            body += bytes(padding - 1) + bytes([padding])
-        return head + clock + body, sequence
+        return head + body + _PADDING[padding], sequence
 
 
 def _chunks(symbols: list[int]) -> bytes:

@@ -307,7 +307,8 @@ class FeedbackTests(TestCase):
             recorder.record(10, 1.0)
             recorder.take(1, 2)
             recorder.record(11 + gap, 1.1)
-            told = [told for packet in recorder.take(1, 2) for told in read_feedback(packet).values()]
+            (packet,) = recorder.take(1, 2)
+            told = list(read_feedback(packet).values())
             self.assertEqual(len([one for one in told if one is not None]), 1, gap)
             self.assertEqual(recorder.take(1, 2), [])
 
