@@ -4,8 +4,7 @@ Answers three questions about a received SSRC: is this packet new, which sequenc
 (RFC 4585 NACK), and what goes into a receiver report (RFC 3550, section 6.4). Time is a parameter, in seconds.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from media_engine.rtp import unwrap
 
@@ -24,8 +23,7 @@ _REPEAT_SECONDS: Final = 0.02
 """After this a request is said once more on a lossy way. libwebrtc answers only one of two within a round trip."""
 
 
-@dataclass(frozen=True)
-class ReceptionReport:
+class ReceptionReport(NamedTuple):
     """The fields of a report block that only the receiver of the stream knows (RFC 3550, section 6.4.1)."""
 
     fraction_lost: int

@@ -7,7 +7,7 @@ whoever wants to know calls.
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from media_engine.receive_log import ReceptionReport
 
@@ -28,8 +28,7 @@ _MAX_NACKS = 512
 _REFERENCE_TIME_BLOCK, _DELAY_BLOCK = 4, 5
 
 
-@dataclass(frozen=True, slots=True)
-class SenderReport:
+class SenderReport(NamedTuple):
     """The publisher's clock: RTP time `rtp_time` was NTP time `ntp_time` (32.32 fixed point)."""
 
     ssrc: int
@@ -39,8 +38,7 @@ class SenderReport:
     octets: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReportBlock:
+class ReportBlock(NamedTuple):
     """What a receiver saw of `ssrc`. `last_report` and `delay` are in 1/65536 s (RFC 3550, section 6.4.1)."""
 
     ssrc: int
@@ -52,45 +50,39 @@ class ReportBlock:
     delay: int
 
 
-@dataclass(frozen=True, slots=True)
-class Nack:
+class Nack(NamedTuple):
     """Sequence numbers of `ssrc` that the receiver asks for again."""
 
     ssrc: int
     sequences: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFrameRequest:
+class KeyFrameRequest(NamedTuple):
     """A PLI or FIR for `ssrc`."""
 
     ssrc: int
 
 
-@dataclass(frozen=True, slots=True)
-class BandwidthEstimate:
+class BandwidthEstimate(NamedTuple):
     """REMB: the receiver's estimate of what it can take in all, in bits per second."""
 
     bits_per_second: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bye:
+class Bye(NamedTuple):
     """The named sources have ended."""
 
     ssrcs: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceTime:
+class ReferenceTime(NamedTuple):
     """The clock of somebody who only receives, by which they measure the round trip (RFC 3611, section 4.4)."""
 
     ssrc: int
     ntp_time: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadFeedback:
+class UnreadFeedback(NamedTuple):
     """Transport-wide feedback as it has come, behind the header. To read it costs more than all the rest together."""
 
     body: bytes
