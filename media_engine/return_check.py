@@ -90,5 +90,7 @@ class ReturnChecks(Generic[Owner]):
 
     def expire(self, now: float) -> None:
         """Forget whom nobody answers."""
+        if not self._by_transaction:  # nearly always
+            return
         for check in [check for check in self._by_transaction.values() if now - check.began_at > _WAIT_SECONDS]:
             self.end(check)

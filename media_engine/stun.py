@@ -4,12 +4,12 @@ Reads binding requests and what answers ours, checks their integrity, writes req
 Knows no sockets and no sessions.
 """
 
-import hashlib
 import hmac
 import ipaddress
 import struct
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 BINDING_REQUEST = 0x0001
 BINDING_INDICATION = 0x0011
@@ -103,8 +103,7 @@ def integrity_holds(datagram: bytes, message: StunMessage, password: bytes) -> b
         return False
     # The length field covers everything up to and including the integrity attribute, whatever follows it.
     head = datagram[:2] + struct.pack("!H", offset + 24 - 20) + datagram[4:offset]
-    digest = hmac.new(password, head, hashlib.sha1).digest()
-    return hmac.compare_digest(digest, message.attributes[MESSAGE_INTEGRITY])
+    return hmac.compare_digest(hmac.digest(password, head, "sha1"), message.attributes[MESSAGE_INTEGRITY])
 
 
 def encode(kind: int, transaction: bytes, attributes: list[tuple[int, bytes]], password: bytes | None) -> bytes:
@@ -112,7 +111,7 @@ def encode(kind: int, transaction: bytes, attributes: list[tuple[int, bytes]], p
     body = b"".join(_attribute(name, value) for name, value in attributes)
     if password is not None:
         head = _HEADER.pack(kind, len(body) + 24, _COOKIE, transaction) + body
-        body += _attribute(MESSAGE_INTEGRITY, hmac.new(password, head, hashlib.sha1).digest())
+        body += _attribute(MESSAGE_INTEGRITY, hmac.digest(password, head, "sha1"))
     head = _HEADER.pack(kind, len(body) + 8, _COOKIE, transaction) + body
     return head + _attribute(FINGERPRINT, struct.pack("!I", zlib.crc32(head) ^ _FINGERPRINT_XOR))
 
@@ -130,11 +129,16 @@ def error(transaction: bytes, code: int, reason: str, password: bytes) -> bytes:
 
 
 def _xor_address(transaction: bytes, host: str, port: int) -> bytes:
-    address = ipaddress.ip_address(host.partition("%")[0])
-    family = 1 if address.version == 4 else 2
-    mask = _COOKIE_BYTES + transaction
-    packed = bytes(byte ^ key for byte, key in zip(address.packed, mask, strict=False))
-    return struct.pack("!BBH", 0, family, port ^ (_COOKIE >> 16)) + packed
+    packed = _packed(host)
+    size = len(packed)
+    masked = int.from_bytes(packed) ^ int.from_bytes((_COOKIE_BYTES + transaction)[:size])
+    return struct.pack("!BBH", 0, 1 if size == 4 else 2, port ^ (_COOKIE >> 16)) + masked.to_bytes(size)
+
+
+@lru_cache(maxsize=1024)
+def _packed(host: str) -> bytes:
+    """The bytes of an address: the same peers ask again and again."""
+    return ipaddress.ip_address(host.partition("%")[0]).packed
 
 
 def _attribute(name: int, value: bytes) -> bytes:
