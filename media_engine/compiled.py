@@ -20,12 +20,12 @@ MADE_FROM = BUILT / "made_from"
 """The fingerprint of what `BUILT` was made from."""
 
 HOT = (
-    *("allocation", "allowance", "burst", "codecs", "connections", "datagrams", "descriptor", "doubling"),
+    *("allocation", "allowance", "burst", "codecs", "config", "connections", "datagrams", "descriptor", "doubling"),
     *("downlink", "draining", "engine", "estimator", "fanout", "feedback", "figures", "floor"),
     *("h264", "ice", "key_frames", "lacking", "lines", "link", "mux", "numbered", "pacing", "packet_cache"),
-    *("peer", "publish", "publish_lines", "receive_log", "red", "repairs", "rota", "rtcp", "rtp", "seals"),
-    *("session", "speaking", "srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "turns", "voices", "vp8"),
-    *("vp9", "waiting", "watch", "way", "writing"),
+    *("peer", "publish", "publish_lines", "receive_log", "red", "repairs", "rota", "rtcp", "rtp"),
+    *("seals", "session", "speaking", "srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "turns"),
+    *("voices", "vp8", "vp9", "waiting", "watch", "way", "writing"),
 )
 """What a packet passes through, what a session does with each of its turns, and what inherits from that: an interpreted
 class can't have a compiled parent.
