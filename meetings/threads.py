@@ -18,9 +18,10 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 NICENESS = 10
-NICENESS_INSIDE: Final = 5
-"""Of those who decide about people inside: media end where no answer comes within ten seconds, and where other programs
-keep the machine busy, a thread of the other kind gets a tenth of what it is due."""
+NICENESS_INSIDE: Final = 2
+"""Of those who decide about people inside: media end where no answer comes within ten seconds. Beside programs that
+want all of the processor they are answered five times as soon as with 10; and the loop, which waits for whoever has the
+interpreter, waits a third as long."""
 AT_WORK: Final = 2
 
 
