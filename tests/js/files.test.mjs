@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import { base64url, fromBase64url } from "../../static/js/e2ee/bytes.js";
 import { CHUNK_BYTES, FileSeal, makeFileKey, sealedSize } from "../../static/js/e2ee/file_seal.js";
+import { codeOf, words } from "../../static/js/elements/file_words.js";
 import { fileName } from "../../static/js/lib/plain_text.js";
 import { sizeText } from "../../static/js/lib/words.js";
 import { Files, readSharedFile } from "../../static/js/room/files.js";
@@ -183,6 +184,15 @@ test("what a member says of a file is read strictly", () => {
   for (const bad of [{ file: "x" }, { file: `../${ID}` }, { name: 5 }, { size: -1 }, { size: 1.5 }, { size: "5" }, { key: "AA" }, { key: null }, { digest: good.key.slice(1) }]) {
     assert.equal(readSharedFile({ ...good, ...bad }), null, JSON.stringify(bad));
   }
+});
+
+test("nobody reads another reason than the true one", () => {
+  const said = (error) => words(codeOf(error), 1000);
+  assert.match(said(failure("cut")), /line was cut/);
+  const others = ["no_answer", "try_again", "conflict", "no_group", "unreadable", "full"].map((code) => said(failure(code)));
+  const mistakes = [new TypeError("ours"), new DOMException("gone", "NotFoundError"), undefined].map(said);
+  for (const text of [...others, ...mistakes]) assert.doesNotMatch(text, /line was cut/);
+  assert.equal(new Set(others).size, others.length);
 });
 
 test("a name is only a name, and a size is said in words", () => {
