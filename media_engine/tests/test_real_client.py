@@ -31,6 +31,8 @@ except ImportError:  # pragma: no cover - development machines have it
     webrtc = None
 
 WIDTH, HEIGHT, FRAMES_PER_SECOND = 320, 180, 25
+LASTING = 600.0
+"""Seconds, longer than any of these tests: nothing here is about leases that run out."""
 RED = "a=rtpmap:63 red/48000/2"
 
 
@@ -181,7 +183,7 @@ class ClientTestCase(IsolatedAsyncioTestCase):
 
     def browser(self, peer_id: str) -> Browser:
         browser = self.browsers[peer_id] = Browser(self.engine, peer_id)
-        self.engine.set_grants("session", peer_id, Grants(EVERYTHING, True, self.engine.clock() + 60))
+        self.engine.set_grants("session", peer_id, Grants(EVERYTHING, True, self.engine.clock() + LASTING))
         return browser
 
     async def decodes(self, browser: Browser, pictures: int) -> list[int]:
@@ -257,7 +259,7 @@ class RealClientTests(ClientTestCase):
         self.assertEqual(used - {"audio/opus", "video/rtx"}, {"video/VP9", "video/AV1"})
         for publish in (frozenset[Source](), EVERYTHING):
             for name in ("anna", "ben"):
-                self.engine.set_grants("session", name, Grants(publish, True, self.engine.clock() + 60))
+                self.engine.set_grants("session", name, Grants(publish, True, self.engine.clock() + LASTING))
 
         async def go_on() -> bool:
             after = [entry["framesDecoded"] for entry in await cleo.inbound("video")]
@@ -300,7 +302,7 @@ class RealClientTests(ClientTestCase):
         await anna.publish(self.sound, self.generator.track)
         ben.open()
         await self.decodes(ben, 1)
-        off = Grants(frozenset({Source.MICROPHONE}), True, self.engine.clock() + 60)
+        off = Grants(frozenset({Source.MICROPHONE}), True, self.engine.clock() + LASTING)
         self.engine.set_grants("session", "anna", off)
         # Pictures that were sent before have come when sound has that was sent after them: it is one way, in its order.
         sound = (await self.heard(ben))["packetsReceived"]
@@ -308,7 +310,7 @@ class RealClientTests(ClientTestCase):
         picture = (await ben.inbound("video"))[0]["packetsReceived"]
         await self.counts(ben, "audio", "packetsReceived", sound + 30)
         self.assertEqual((await ben.inbound("video"))[0]["packetsReceived"], picture)
-        self.engine.set_grants("session", "anna", Grants(EVERYTHING, True, self.engine.clock() + 60))
+        self.engine.set_grants("session", "anna", Grants(EVERYTHING, True, self.engine.clock() + LASTING))
         frames = (await ben.inbound("video"))[0]["framesDecoded"]
         await self.counts(ben, "video", "framesDecoded", frames + 10)
         await self.stop_camera()

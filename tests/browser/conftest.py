@@ -45,7 +45,7 @@ if (ask) navigator.mediaDevices.getUserMedia = ({ video, ...rest }) => {
 };
 """
 """Smaller pictures than a camera's: a machine that plays three people has to encode and to draw all of them."""
-expect.set_options(timeout=30_000)  # of a machine that runs other tests beside this one
+expect.set_options(timeout=60_000)  # of a slow machine that runs other tests beside this one
 
 
 class Portal(portal.Portal):
@@ -148,7 +148,7 @@ def visitor(
 
     def make(**options: Any) -> BrowserContext:
         context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}, "locale": "en-GB"} | options))
-        context.set_default_timeout(45_000)
+        context.set_default_timeout(60_000)
         context.add_init_script(FILM)
         lines: list[str] = []
         context.on("console", lambda said: lines.append(f"{datetime.now():%T.%f} {said.type}: {said.text}"))

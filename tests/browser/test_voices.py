@@ -108,7 +108,8 @@ def test_of_three_open_microphones_the_one_that_speaks_is_heard_and_another_who_
     speaks(guest, on=True)
     expect(peter).to_have_attribute("data-speaking", "true")
     expect(marcus).to_have_attribute("data-speaking", "true")
-    assert host.page.evaluate(ARRIVING) == heard
+    # A busy machine may leave a sample empty; a voice in the place of the first, or beside it, shows in any that isn't.
+    assert eventually(lambda: host.page.evaluate(ARRIVING), "voice that goes on") == heard
 
     speaks(colleague, on=False)
     eventually(lambda: len(found := host.page.evaluate(ARRIVING)) == 1 and found != heard, "the other voice")
