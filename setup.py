@@ -39,12 +39,15 @@ class Build(build_ext):
             raise SystemExit("what was compiled can't be loaded and is taken away again")
 
 
-INNER = Extension("media_engine.inner", ["media_engine/inner.c"], extra_compile_args=["-Wall"])
+IN_C = [
+    Extension(f"media_engine.{name}", [f"media_engine/{name}.c"], extra_compile_args=["-Wall"])
+    for name in ("inner", "aead")
+]
 
 setup(
     name="media_engine",
     packages=[],
-    ext_modules=([INNER] if sys.platform == "linux" else [])
+    ext_modules=(IN_C if sys.platform == "linux" else [])
     + mypycify(
         ["--config-file=", "--strict", *(f"media_engine/{name}.py" for name in compiled.HOT)],
         group_name="media_engine.hot",

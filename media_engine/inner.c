@@ -20,9 +20,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* libsrtp's, out of pylibsrtp: `bind` says where it is. */
+/* What encrypts or decrypts a packet: libsrtp's, out of pylibsrtp, and that of aead.c. */
 typedef int (*srtp_function)(void *context, void *packet, int *length);
-static srtp_function srtp_protect = NULL, srtp_unprotect = NULL;
+static srtp_function srtp_unprotect = NULL; /* `bind` says where it is */
 
 enum { MOST_TOGETHER = 64 }; /* packets of a burst, see burst.py */
 
@@ -73,14 +73,13 @@ static int has_arguments(Py_ssize_t count, Py_ssize_t wanted)
     return 0;
 }
 
-PyDoc_STRVAR(bind_doc, "bind(protect, unprotect): where libsrtp's srtp_protect and srtp_unprotect are.");
+PyDoc_STRVAR(bind_doc, "bind(unprotect): where libsrtp's srtp_unprotect is.");
 
 static PyObject *bind_srtp(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    if (!has_arguments(count, 2))
+    if (!has_arguments(count, 1))
         return NULL;
-    srtp_protect = (srtp_function)PyLong_AsVoidPtr(args[0]);
-    srtp_unprotect = (srtp_function)PyLong_AsVoidPtr(args[1]);
+    srtp_unprotect = (srtp_function)PyLong_AsVoidPtr(args[0]);
     if (PyErr_Occurred())
         return NULL;
     Py_RETURN_NONE;
@@ -144,7 +143,8 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *srtp, *destination, *pace;
-    void *context;  /* libsrtp's for sending, as long as there is `srtp`, whose it is; NULL where Python has to encrypt */
+    srtp_function protect;
+    void *context; /* what `protect` wants, as long as there is `srtp`, whose it is; NULL where Python has to encrypt */
     long overhead;
     PyObject *name; /* of `destination`; NULL where that is a connection */
 } Outlet;
@@ -169,14 +169,23 @@ static long long number_of(PyObject *object, PyObject *name)
     return number;
 }
 
-static PyObject *of_context, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_following, *of_runs,
+static PyObject *of_context, *of_protector, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_following, *of_runs,
     *of_append, *of_data, *of_red, *of_payload_start, *of_sequence, *of_timestamp;
+
+/* The attribute `name` of `object` as an address; NULL, with an exception, where it is none. */
+static void *address_in(PyObject *object, PyObject *name)
+{
+    PyObject *found = PyObject_GetAttr(object, name);
+    void *address = found ? PyLong_AsVoidPtr(found) : NULL;
+    Py_XDECREF(found);
+    return address;
+}
 
 static int intern_names(void)
 {
     struct { PyObject **kept; const char *name; } names[] = {
-        {&of_context, "context"}, {&of_overhead, "overhead"}, {&of_stream, "stream"}, {&of_name, "name"},
-        {&of_forwarder, "forwarder"}, {&of_left, "left"}, {&of_following, "following"}, {&of_runs, "runs"},
+        {&of_context, "context"}, {&of_protector, "protector"}, {&of_overhead, "overhead"}, {&of_stream, "stream"},
+        {&of_name, "name"}, {&of_forwarder, "forwarder"}, {&of_left, "left"}, {&of_following, "following"}, {&of_runs, "runs"},
         {&of_append, "append"}, {&of_data, "data"}, {&of_red, "red"}, {&of_payload_start, "payload_start"},
         {&of_sequence, "sequence"}, {&of_timestamp, "timestamp"},
     };
@@ -305,17 +314,16 @@ static int outlet_set_srtp(Outlet *self, PyObject *srtp, void *closure)
     Py_CLEAR(self->srtp);
     if (!is_set(srtp))
         return 0;
-    PyObject *context = PyObject_GetAttr(srtp, of_context);
-    long long overhead = context ? number_of(srtp, of_overhead) : -1;
-    void *address = context && overhead >= 0 ? PyLong_AsVoidPtr(context) : NULL;
-    Py_XDECREF(context);
+    void *context = address_in(srtp, of_context), *protect = PyErr_Occurred() ? NULL : address_in(srtp, of_protector);
+    long long overhead = PyErr_Occurred() ? -1 : number_of(srtp, of_overhead);
     if (overhead < 0 && !PyErr_Occurred())
         bad("encryption takes nothing away");
     if (PyErr_Occurred())
         return -1;
     Py_INCREF(srtp);
     Py_XSETREF(self->srtp, srtp); /* to read attributes may have set another */
-    self->context = address;
+    self->context = protect ? context : NULL;
+    self->protect = (srtp_function)protect;
     self->overhead = (long)overhead;
     return 0;
 }
@@ -622,12 +630,12 @@ static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long 
         }
         packet += part->length + outlet->overhead;
     }
-    /* Only now that nothing can be wrong with any of them any more: what libsrtp has encrypted it counts as sent, and
-       what is left to Python was not. A receiver whose numbers are behind libsrtp's is refused everything. */
+    /* Only now that nothing can be wrong with any of them any more: what was encrypted counts as sent, and what is left
+       to Python was not. A receiver whose numbers are behind those is refused everything. */
     packet = fan->memory + fan->used;
     for (Py_ssize_t index = 0; index < fan->count; index++) {
         int length = (int)fan->parts[index].length;
-        if (srtp_protect(outlet->context, packet, &length))
+        if (outlet->protect(outlet->context, packet, &length))
             return 0;
         packet += fan->parts[index].length + outlet->overhead;
     }
@@ -733,8 +741,8 @@ static int send_on(Fan *fan, Lane *lane)
 /* Send to `downs` from `at` on: to all of them, or as far as there is room. */
 static PyObject *fan_out_to(Fan *fan, PyObject *downs, Py_ssize_t at)
 {
-    if (!srtp_protect || !PyList_Check(fan->entered) || !(PyTuple_Check(downs) || PyList_Check(downs)) || at < 0)
-        return bad("nobody to send to, or nothing to encrypt it with");
+    if (!PyList_Check(fan->entered) || !(PyTuple_Check(downs) || PyList_Check(downs)) || at < 0)
+        return bad("nobody to send to");
     if (fan->used < 0 || fan->used > fan->memory_size || fan->entries < 0 || fan->entries > fan->table_size ||
         fan->entries != PyList_GET_SIZE(fan->entered))
         return bad("more is used than there is");

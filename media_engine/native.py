@@ -44,23 +44,54 @@ except (ImportError, AttributeError):  # pragma: no cover - only after an upgrad
 
 
 _SRTP_FUNCTION = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
-"""What `inner.c` calls."""
+"""What C calls of libsrtp, and what it has like it."""
+CIPHER_FUNCTIONS: Final = (
+    *("EVP_CIPHER_CTX_new", "EVP_CIPHER_CTX_free", "EVP_aes_128_gcm", "EVP_EncryptInit_ex", "EVP_EncryptUpdate"),
+    *("EVP_EncryptFinal_ex", "EVP_CIPHER_CTX_ctrl"),
+)
+"""OpenSSL's, which pylibsrtp's extension module brings with it, in the order of `aead.c`."""
+
+
+def address_of(place: Any) -> int:
+    """The address of a function, or the one that a place of some `Memory` stands for."""
+    return int(ffi.cast("uintptr_t", place)) if IN_PLACE else int(place)
+
+
+def srtp_function(name: str) -> int:
+    """Where libsrtp has it. Raises ImportError where it is not as the engine's C wants it."""
+    function = ffi.addressof(_binding.lib, name) if IN_PLACE else None
+    if function is None or ffi.typeof(function).cname != _SRTP_FUNCTION:
+        raise ImportError("inner.c was written for another libsrtp")
+    return address_of(function)
 
 
 def bind(module: Any) -> Any:
-    """`module`, having been told where libsrtp is. Raises ImportError for a libsrtp that it was not written for."""
-    functions = [ffi.addressof(_binding.lib, name) for name in ("srtp_protect", "srtp_unprotect") if IN_PLACE]
-    if not functions or any(ffi.typeof(function).cname != _SRTP_FUNCTION for function in functions):
-        raise ImportError("inner.c was written for another libsrtp")
-    module.bind(*(int(ffi.cast("uintptr_t", function)) for function in functions))
+    """`inner.c`, having been told where libsrtp is. Raises ImportError for a libsrtp that it was not written for."""
+    unprotect = srtp_function("srtp_unprotect")
+    module.bind(unprotect)
+    return module
+
+
+def bind_cipher(module: Any) -> Any:
+    """`aead.c`, having been told where OpenSSL is. Raises ImportError where pylibsrtp doesn't show it."""
+    try:
+        brought = ctypes.CDLL(_binding.__file__)
+        functions = [ctypes.cast(getattr(brought, name), ctypes.c_void_p).value for name in CIPHER_FUNCTIONS]
+    except (AttributeError, OSError) as missing:
+        raise ImportError(f"pylibsrtp has another OpenSSL: {missing}") from None
+    module.bind(*functions)
     return module
 
 
 inner: Any = None
 """The inner loops in C (`inner.c`), where `./run compile` has made them; else the Python beside each call of them."""
+aead: Any = None
+"""What encrypts in C (`aead.c`), where `./run compile` has made it; else libsrtp does."""
 if COMPILED == "compiled":  # what lies beside the sources nobody has compared with them
     with contextlib.suppress(ImportError):
         inner = bind(importlib.import_module("media_engine.inner"))
+    with contextlib.suppress(ImportError):
+        aead = bind_cipher(importlib.import_module("media_engine.aead"))
 
 
 class Memory:
@@ -76,11 +107,6 @@ class Memory:
         self.view = memoryview(self._array).cast("B")
         self.address = ctypes.addressof(self._array)
         self.place: Any = ffi.cast("unsigned char *", self.address) if IN_PLACE else self.address
-
-
-def address_of(place: Any) -> int:
-    """The address that a place of some `Memory` stands for."""
-    return int(ffi.cast("uintptr_t", place)) if IN_PLACE else int(place)
 
 
 def address_of_bytes(data: bytes) -> int:

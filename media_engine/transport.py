@@ -116,7 +116,7 @@ class RtpTransport(RTCDtlsTransport):
         policy = Policy(ours, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile.libsrtp_profile)
         policy.allow_repeat_tx, policy.window_size = True, SENT_WINDOW
         self._tx_srtp = Session(policy)  # in place of aiortc's: no number may be used by two that know nothing of it
-        return srtp_pair(self._rx_srtp, self._tx_srtp, profile.openssl_profile.decode())
+        return srtp_pair(self._rx_srtp, self._tx_srtp, profile.openssl_profile.decode(), ours)
 
     async def _write_ssl(self) -> None:
         """Flush OpenSSL's output, one or more whole records per datagram.

@@ -8,17 +8,14 @@ import gc
 import importlib.util
 import math
 import random
-import shutil
 import socket
 import struct
-import subprocess
 import sys
-import sysconfig
 import time
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -32,7 +29,7 @@ import media_engine
 from media_engine import EngineConfig, Source, datagrams, fanout, native, publish, rtp, sdp_write
 from media_engine.burst import Burst, pictures_of
 from media_engine.codecs import OPUS, VP8
-from media_engine.datagrams import MANY, Destination, Inbox, Outbox, StreamAddress
+from media_engine.datagrams import Destination, Inbox, Outbox, StreamAddress
 from media_engine.fanout import FanOut
 from media_engine.forwarder import Forwarder
 from media_engine.mux import UdpMux
@@ -44,51 +41,37 @@ from media_engine.publish import PublishLink
 from media_engine.receive_log import ReceiveLog
 from media_engine.records import Epoch, Lane, Outlet, Slot
 from media_engine.rtp import PacketReader, RtpHeader
-from media_engine.srtp import SENT_WINDOW, InPlaceSrtp
+from media_engine.srtp import SENT_WINDOW, AeadSrtp, InPlaceSrtp
+from media_engine.tests.in_c import build, in_c
 from media_engine.tests.interpreted import interpreted
 from media_engine.tests.parsers import seeds
 from media_engine.tracks import UpTrack
 from media_engine.wiring import Wiring
 
-SOURCE = Path(native.__file__).with_name("inner.c")
-INCLUDE = sysconfig.get_path("include")
+GCM = "SRTP_AEAD_AES_128_GCM"
+MASTER = bytes(range(28))
 FUNCTIONS = ("fan_out", "receive", "send", "open", "outline", "canonical", "take")
 
-pytestmark = [
-    interpreted,
-    pytest.mark.skipif(not MANY or not native.IN_PLACE, reason="there are no inner loops on this platform"),
-    pytest.mark.skipif(
-        not shutil.which("cc") or not (Path(INCLUDE) / "Python.h").exists(),
-        reason="there is no C compiler: apt-get install -y gcc libc6-dev python3-dev",
-    ),
-]
+pytestmark = [interpreted, *in_c]
 
 
 @pytest.fixture(scope="module")
-def inner(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The module, built for this test alone: warnings are mistakes."""
-    made = tmp_path_factory.mktemp("inner") / "inner.so"
-    strict = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter")
-    subprocess.run(["cc", "-O1", *strict, "-shared", "-fPIC", f"-I{INCLUDE}", SOURCE, "-o", made], check=True)
-    spec = importlib.util.spec_from_file_location("media_engine.inner", made)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    native.bind(module)
-    return module
+def inner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The module, with that which encrypts."""
+    place = tmp_path_factory.mktemp("inner")
+    with patch.object(native, "aead", native.bind_cipher(build("aead", place))):
+        yield native.bind(build("inner", place))
 
 
-def sealing() -> InPlaceSrtp:
+def sealing(*, by_libsrtp: bool = True) -> InPlaceSrtp:
     policies = [
-        pylibsrtp.Policy(
-            key=bytes(range(28)), ssrc_type=way, srtp_profile=pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM
-        )
+        pylibsrtp.Policy(key=MASTER, ssrc_type=way, srtp_profile=pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM)
         for way in (pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
     ]
     for policy in policies:
         policy.window_size = SENT_WINDOW
-    return InPlaceSrtp(*map(pylibsrtp.Session, policies), "SRTP_AEAD_AES_128_GCM")
+    sessions = map(pylibsrtp.Session, policies)
+    return InPlaceSrtp(*sessions, GCM) if by_libsrtp else AeadSrtp(*sessions, GCM, MASTER)
 
 
 def some_burst(chance: random.Random, codec: str, *, is_red: bool = False) -> Burst:
@@ -122,7 +105,7 @@ class Receiver:
         offset, ticks = chance.choice((0, 5, 1 << 17)), chance.randrange(1 << 32)
         lane.epoch = records.Epoch(burst.upstream, burst.first_sequence, offset, ticks, *moves, burst.is_red)
         lane.last_sequence = burst.first_sequence + offset + chance.choice((-1, -1, 3, 90))
-        lane.outlet.srtp = sealing()
+        lane.outlet.srtp = sealing(by_libsrtp=seed % 2 == 0)
         lane.outlet.destination = Destination(chance.choice((("127.0.0.1", 9), ("::1", 10))))
         lane.outlet.pace = self.link.pace if chance.random() < 0.8 else None
         self.link.pace.left = chance.choice((math.inf, 1e6, 3000.0))
@@ -248,9 +231,10 @@ def test_what_never_fits_is_a_failure_for_each_receiver(inner: Any) -> None:
 def test_what_libsrtp_refuses_is_told_alike(inner: Any) -> None:
     burst = some_burst(random.Random(1), VP8)
     told = []
-    for records, loop in ((PYTHON, None), (inner, inner)):
+    for (records, loop), by_libsrtp in product(((PYTHON, None), (inner, inner)), (True, False)):
         receiver, fan_out = Receiver(records, 4, burst), FanOut(Outbox({}))
         lane, outlet = receiver.forwarder, receiver.forwarder.outlet
+        outlet.srtp = sealing(by_libsrtp=by_libsrtp)
         lane.epoch = records.Epoch(burst.upstream, 0, 5000, 0, 0, 0)
         lane.last_sequence = burst.newest.sequence + 4999
         with patch.object(fanout, "_inner", loop):
@@ -260,7 +244,7 @@ def test_what_libsrtp_refuses_is_told_alike(inner: Any) -> None:
         assert receiver.refused == len(burst.packets) > 1, "older than libsrtp remembers"
         assert outlet.srtp is not None
         told.append(receiver.state())
-    assert told[0] == told[1]
+    assert all(one == told[0] for one in told)
 
 
 def test_what_libsrtp_refuses_is_not_tried_packet_by_packet(inner: Any) -> None:
@@ -450,8 +434,10 @@ def test_an_outlet_that_was_given_nonsense_lets_nothing_out(inner: Any) -> None:
     burst = some_burst(random.Random(4), VP8)
     for name, nonsense in (
         ("srtp", object()),
-        ("srtp", SimpleNamespace(context="", overhead=16)),
-        ("srtp", SimpleNamespace(context=1, overhead=-1)),
+        ("srtp", SimpleNamespace(context="", protector=1, overhead=16)),
+        ("srtp", SimpleNamespace(context=1, protector="", overhead=16)),
+        ("srtp", SimpleNamespace(context=1, protector=1, overhead=-1)),
+        ("srtp", SimpleNamespace(context=1, overhead=16)),
         ("destination", object()),
         ("destination", SimpleNamespace(stream=None, name="127.0.0.1")),
         ("destination", SimpleNamespace(stream=None, name=bytes(29))),
@@ -1099,7 +1085,7 @@ def test_an_outlet_that_is_set_while_it_is_set_has_what_came_last(inner: Any) ->
     to_stream = Reading(
         lambda: setattr(outlet, "destination", elsewhere), name=Destination(("127.0.0.1", 10)).name, stream="some"
     )
-    by_python = Reading(lambda: setattr(outlet, "srtp", srtp), context=0, overhead=16)
+    by_python = Reading(lambda: setattr(outlet, "srtp", srtp), context=0, protector=0, overhead=16)
     outlet.destination, outlet.srtp = to_stream, by_python
     assert (outlet.destination, outlet.srtp) == (to_stream, by_python)
     assert (sys.getrefcount(elsewhere), sys.getrefcount(srtp)) == counted
@@ -1139,7 +1125,8 @@ def test_runs_and_memory_that_change_while_runs_are_written_are_those_that_were_
 
 def test_what_lies_beside_the_sources_is_not_taken_for_the_inner_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has compared it with them."""
-    monkeypatch.setitem(sys.modules, "media_engine.inner", SimpleNamespace(bind=max))
+    for name in ("inner", "aead"):
+        monkeypatch.setitem(sys.modules, f"media_engine.{name}", SimpleNamespace(bind=lambda *_: None))
     spec = importlib.util.spec_from_file_location("native_anew", native.__file__)
     assert spec is not None
     assert spec.loader is not None
@@ -1147,7 +1134,7 @@ def test_what_lies_beside_the_sources_is_not_taken_for_the_inner_loops(monkeypat
         monkeypatch.setattr(media_engine, "COMPILED", state)
         anew = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(anew)
-        assert (anew.inner is not None) is is_taken, state
+        assert [anew.inner is not None, anew.aead is not None] == [is_taken, is_taken], state
 
 
 def test_without_the_libsrtp_it_was_written_for_there_are_no_inner_loops(monkeypatch: pytest.MonkeyPatch) -> None:

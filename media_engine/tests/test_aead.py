@@ -1,0 +1,182 @@
+"""What encrypts in C does to the byte what libsrtp does, refuses what that refuses, and takes nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import struct
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import pylibsrtp
+import pytest
+
+from media_engine import native
+from media_engine.native import Memory
+from media_engine.srtp import SENT_WINDOW, AeadSrtp, InPlaceSrtp, session_keys, srtp_pair
+from media_engine.tests.in_c import build, in_c
+from media_engine.tests.interpreted import interpreted
+
+pytestmark = [interpreted, *in_c]
+
+GCM = "SRTP_AEAD_AES_128_GCM"
+MASTER = bytes(range(28))
+
+
+@pytest.fixture(scope="module")
+def aead(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    module = native.bind_cipher(build("aead", tmp_path_factory.mktemp("aead")))
+    with patch.object(native, "aead", module):
+        yield module
+
+
+def session(way: int, master: bytes = MASTER) -> pylibsrtp.Session:
+    policy = pylibsrtp.Policy(key=master, ssrc_type=way, srtp_profile=pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM)
+    policy.allow_repeat_tx, policy.window_size = True, SENT_WINDOW
+    return pylibsrtp.Session(policy)
+
+
+def pairs() -> tuple[AeadSrtp, InPlaceSrtp]:
+    """One that encrypts in C, and one that has libsrtp do it, with the same keys."""
+    inbound, outbound = pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND
+    ours = srtp_pair(session(inbound), session(outbound), GCM, MASTER)
+    assert isinstance(ours, AeadSrtp)
+    return ours, InPlaceSrtp(session(inbound), session(outbound), GCM)
+
+
+def packet(number: int, ssrc: int, payload: bytes, *, sources: int = 0, extension: bytes = b"") -> bytes:
+    head = struct.pack("!BBHII", 0x80 | sources | (0x10 if extension else 0), 96, number & 0xFFFF, 7, ssrc)
+    block = struct.pack("!HH", 0xBEDE, len(extension) // 4) + extension if extension else b""
+    return head + bytes(4 * sources) + block + payload
+
+
+def protected(srtp: InPlaceSrtp, memory: Memory, plain: bytes) -> bytes:
+    """Empty where it was refused."""
+    memory.view[: len(plain)] = plain
+    size = srtp.protect(memory.place, len(plain))
+    return bytes(memory.view[:size])
+
+
+def test_session_keys_are_those_of_the_rfc() -> None:
+    """RFC 3711, appendix B.3."""
+    master = bytes.fromhex("e1f97a0d3e018be0d64fa32c06de41390ec675ad498afeebb6960b3aabe6")
+    key, salt = session_keys(master, (0, 16), (2, 14))
+    assert key.hex() == "c61e7a93744f39ee10734afe3ff7a087"
+    assert salt.hex() == "30cbbc08863d8c85d49db34a9ae1"
+
+
+def test_a_packet_is_encrypted_as_in_the_rfc(aead: Any) -> None:
+    """RFC 7714, section 16.1.1. There the keys are those of the session."""
+    protector = aead.Protector(bytes(range(16)), b"Quid pro quo")
+    memory, length = Memory(200), ctypes.c_int()
+    plain = bytes.fromhex("8040f17b8041f8d35501a0b2") + b"Gallia est omnis divisa in partes tres"
+    memory.view[: len(plain)] = plain
+    length.value = len(plain)
+    protect = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(aead.PROTECT)
+    assert protect(protector.address, memory.address, ctypes.addressof(length)) == 0
+    assert bytes(memory.view[12 : length.value]).hex() == (
+        "f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce"
+    )
+
+
+@pytest.mark.usefixtures("aead")
+def test_histories_are_those_of_libsrtp() -> None:
+    """Numbers that wrap, come late, again or too late; many SSRCs; headers of all kinds."""
+    refused = turns = 0
+    for seed in range(40):
+        chance, (ours, theirs), memory = random.Random(seed), pairs(), Memory(2048)
+        newest = {chance.randrange(1 << 32): chance.randrange(0x8000) for _ in range(chance.choice((1, 3, 40)))}
+        for _ in range(600):
+            ssrc = chance.choice(list(newest))
+            step = chance.choice((1, 1, 1, 2, 0, -1, -255, -256, -300, 900, 0x7FFF))
+            number = newest[ssrc] + step
+            if number < 0:
+                continue
+            plain = packet(
+                number,
+                ssrc,
+                chance.randbytes(chance.choice((0, 1, 100, 1_200))),
+                sources=chance.choice((0, 0, 0, 2, 15)),
+                extension=chance.randbytes(chance.choice((0, 4, 8, 40))),
+            )
+            made = protected(ours, memory, plain)
+            assert made == protected(theirs, memory, plain), (seed, number)
+            refused += not made
+            turns += number >> 16 > newest[ssrc] >> 16
+            newest[ssrc] = max(number, newest[ssrc])
+    assert refused > 500
+    assert turns > 500
+
+
+@pytest.mark.usefixtures("aead")
+def test_what_is_no_packet_is_refused_and_nothing_written() -> None:
+    ours, _ = pairs()
+    memory = Memory(200)
+    for plain in (
+        b"",
+        packet(1, 2, b"")[:11],
+        packet(1, 2, b"", sources=1)[:15],
+        packet(1, 2, b"", extension=b"abcd")[:19],
+        packet(1, 2, b"", extension=b"abcd")[:14],
+        packet(1, 2, b"x", extension=b"abcd")[:14] + b"\xff\xff" + bytes(20),
+    ):
+        memory.view[:] = bytes(range(200))
+        memory.view[: len(plain)] = plain
+        before = bytes(memory.view)
+        assert ours.protect(memory.place, len(plain)) == 0
+        assert bytes(memory.view) == before
+
+
+@pytest.mark.usefixtures("aead")
+def test_an_ssrc_that_is_forgotten_begins_anew_and_the_others_go_on() -> None:
+    ours, theirs = pairs()
+    memory = Memory(200)
+    for ssrc in (5, 6, 7):
+        for number in (0x7000, 0xF000, 0x10010):
+            assert protected(ours, memory, packet(number, ssrc, b"a")) == protected(
+                theirs, memory, packet(number, ssrc, b"a")
+            )
+    for pair in (ours, theirs):
+        pair.retire((5, 99))
+    for ssrc in (5, 6, 7):
+        again = packet(0x10011, ssrc, b"b")
+        assert protected(ours, memory, again) == protected(theirs, memory, again)
+
+
+@pytest.mark.usefixtures("aead")
+def test_what_comes_and_reports_are_decrypted_as_before() -> None:
+    ours, theirs = pairs()
+    memory, report = Memory(200), struct.pack("!BBHII", 0x81, 201, 1, 5, 0)
+    plain = packet(9, 5, b"sound")
+    assert len(protected(ours, memory, plain)) == len(plain) + ours.overhead
+    assert theirs.unprotect(memory.place, len(plain) + ours.overhead) == len(plain)
+    assert bytes(memory.view[: len(plain)]) == plain
+    sealed = ours.protect_rtcp(report)
+    memory.view[: len(sealed)] = sealed
+    assert theirs.unprotect_rtcp(memory.place, len(sealed)) == len(report)
+
+
+@pytest.mark.usefixtures("aead")
+def test_another_cipher_is_left_to_libsrtp() -> None:
+    """Browsers that want no GCM get what they want."""
+    inbound, outbound = pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND
+    pair = srtp_pair(session(inbound), session(outbound), "SRTP_AES128_CM_SHA1_80", bytes(30))
+    assert type(pair) is InPlaceSrtp
+
+
+def test_it_takes_no_key_of_another_length_and_no_function_that_is_nowhere(aead: Any) -> None:
+    for key, salt in ((bytes(15), bytes(12)), (bytes(16), bytes(14)), (bytes(32), bytes(12))):
+        with pytest.raises(ValueError, match="16 bytes"):
+            aead.Protector(key, salt)
+    with pytest.raises(ValueError, match="nowhere"):
+        aead.bind(*(0 for _ in native.CIPHER_FUNCTIONS))
+    with pytest.raises(TypeError, match="number of functions"):
+        aead.bind(1)
+
+
+def test_without_openssl_s_functions_libsrtp_does_it() -> None:
+    module = SimpleNamespace(bind=lambda *functions: pytest.fail("bound to nothing"))
+    with patch.object(native, "CIPHER_FUNCTIONS", ("EVP_of_tomorrow",)), pytest.raises(ImportError, match="OpenSSL"):
+        native.bind_cipher(module)
