@@ -216,7 +216,9 @@ def test_t14_nothing_that_serves_can_start_a_program_or_run_what_it_reads() -> N
 
 
 def test_t14_what_reaches_c_loads_no_library_of_its_own() -> None:
-    """Two functions of the C library that runs already, by names that are written down, and pylibsrtp's, pinned."""
+    """Two functions of the C library that runs already and seven of the OpenSSL in pylibsrtp's module, which does, too,
+    by names that are written down; and pylibsrtp's own, pinned.
+    """
     used: set[str] = set()
     loaded: set[tuple[str, str]] = set()
     for file, tree in modules_that_serve().items():
@@ -228,10 +230,13 @@ def test_t14_what_reaches_c_loads_no_library_of_its_own() -> None:
     assert used == {"CDLL", "addressof", "c_ubyte", "c_void_p", "cast", "memmove", "string_at"}
     assert loaded == {
         ("media_engine/native.py", "ctypes.CDLL(None)"),
+        ("media_engine/native.py", "ctypes.CDLL(_binding.__file__)"),
         ("media_engine/native.py", "_libc_function('recvmmsg', 'int (*)(int, void *, unsigned int, int, void *)')"),
         ("media_engine/native.py", "_libc_function('sendmmsg', 'int (*)(int, void *, unsigned int, int)')"),
     }
     assert native.ffi is pylibsrtp._binding.ffi
+    assert native._binding is pylibsrtp._binding
+    assert all(name.startswith("EVP_") for name in native.CIPHER_FUNCTIONS)
     pins = (ROOT / "requirements.txt").read_text()
     assert f"pylibsrtp=={metadata.version('pylibsrtp')} " in pins
 
