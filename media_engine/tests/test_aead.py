@@ -159,6 +159,24 @@ def test_what_comes_and_reports_are_decrypted_as_before() -> None:
 
 
 @pytest.mark.usefixtures("aead")
+def test_what_the_loops_in_c_send_and_what_python_sends_is_counted_once() -> None:
+    """A rollover counter of each one's own would have a nonce used twice."""
+    ours, theirs = pairs()
+    memory, length = Memory(200), ctypes.c_int()
+    by_loop = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(ours.protector)
+    for number in range(0x7000, 0x30000, 0x7000):
+        plain = packet(number, 5, b"sound")
+        if number & 0x10000:
+            made = protected(ours, memory, plain)
+        else:
+            memory.view[: len(plain)] = plain
+            length.value = len(plain)
+            assert by_loop(ours.context, memory.address, ctypes.addressof(length)) == 0
+            made = bytes(memory.view[: length.value])
+        assert made == protected(theirs, memory, plain), number
+
+
+@pytest.mark.usefixtures("aead")
 def test_another_cipher_is_left_to_libsrtp() -> None:
     """Browsers that want no GCM get what they want."""
     inbound, outbound = pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND
