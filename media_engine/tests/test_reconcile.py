@@ -30,12 +30,13 @@ def keys() -> SrtpPair:
         "ssrc_type": pylibsrtp.Policy.SSRC_ANY_INBOUND,
         "srtp_profile": pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     }
-    inward = pylibsrtp.Policy(key=os.urandom(28), **policy)
+    inward, master = pylibsrtp.Policy(key=os.urandom(28), **policy), os.urandom(28)
     policy["ssrc_type"] = pylibsrtp.Policy.SSRC_ANY_OUTBOUND
     return srtp_pair(
         pylibsrtp.Session(inward),
-        pylibsrtp.Session(pylibsrtp.Policy(key=os.urandom(28), **policy)),
+        pylibsrtp.Session(pylibsrtp.Policy(key=master, **policy)),
         "SRTP_AEAD_AES_128_GCM",
+        master,
     )
 
 
