@@ -129,10 +129,10 @@ class Inbox:
 
     def read(self) -> Sequence[Slot]:
         """Read what there is, without waiting. The slots in which there is something now."""
-        return self.read_grouped({})[0]
+        return self.slots[: self.read_grouped({})[0]]
 
-    def read_grouped(self, by_key: dict[object, Any]) -> tuple[Sequence[Slot], list[Group], int]:
-        """Read what there is, without waiting: the slots in which there is something now, and groups of the first.
+    def read_grouped(self, by_key: dict[object, Any]) -> tuple[int, list[Group], int]:
+        """Read what there is, without waiting: in how many `slots` there is something now, and groups of the first.
 
         What stands at the beginning, is SRTP by its first byte and comes from somebody in `by_key` may be in groups
         already. And how many slots they hold.
@@ -146,18 +146,18 @@ class Inbox:
         count: int = native.recvmmsg(self._descriptor, self._messages.place, self._size, _DONTWAIT, native.ffi.NULL)
         if count <= 0:
             self._used = 0
-            return (), [], 0
+            return 0, [], 0
         self._used = count
-        slots, lengths, at, now_ns = self.slots[:count], self._lengths, _LENGTH_AT, time_ns()
-        for number, slot in enumerate(slots):
+        lengths, at, now_ns = self._lengths, _LENGTH_AT, time_ns()
+        for number, slot in enumerate(self.slots[:count]):
             slot.size = lengths[at]
             at += _LENGTH_STEP
             slot.first, slot.second, slot.ssrc = HEAD.unpack_from(slot.view)
             slot.key = self._key(number)
             slot.waited_seconds = self._waited_seconds(number, now_ns)
-        return slots, [], 0
+        return count, [], 0
 
-    def _read_by_inner_loop(self, by_key: dict[object, Any]) -> tuple[Sequence[Slot], list[Group], int]:
+    def _read_by_inner_loop(self, by_key: dict[object, Any]) -> tuple[int, list[Group], int]:
         # fmt: off
         found: tuple[int, list[Group], int] = _inner.receive(
             self._descriptor, self._table, self._pristine, self._used, self._view, self._name_view,
@@ -165,9 +165,9 @@ class Inbox:
         )
         # fmt: on
         self._used = found[0]
-        return self.slots[: self._used], found[1], found[2]
+        return found
 
-    def _read_one_by_one(self) -> Sequence[Slot]:
+    def _read_one_by_one(self) -> int:
         self._addresses = []
         assert self._socket is not None  # noqa: S101 - see `open`
         for slot in self.slots:
@@ -178,7 +178,7 @@ class Inbox:
             slot.first, slot.second, slot.ssrc = HEAD.unpack_from(slot.view)
             slot.key = source[:2]
             self._addresses.append(source[:2])
-        return self.slots[: len(self._addresses)]
+        return len(self._addresses)
 
     def _waited_seconds(self, number: int, now_ns: int) -> float:
         stamps, at = self._stamps, number * _CONTROL_BYTES // 8

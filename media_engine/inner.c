@@ -928,9 +928,6 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
         control_size < size * CONTROL_BYTES || !PyTuple_Check(slots) || PyTuple_GET_SIZE(slots) != size ||
         !PyDict_Check(by_key))
         return bad("the tables do not fit together");
-    for (long index = 0; index < size; index++)
-        if (!Py_IS_TYPE(PyTuple_GET_ITEM(slots, index), &SlotType))
-            return bad("a slot is none");
     struct mmsghdr *table = (struct mmsghdr *)messages;
     memcpy(table, PyBytes_AS_STRING(args[2]), (size_t)used * sizeof *table); /* the kernel writes its lengths over ours */
     int came = recvmmsg(descriptor, table, (unsigned int)size, MSG_DONTWAIT, NULL), grouped = 0;
@@ -939,6 +936,8 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
     for (int index = 0; index < came; index++) {
         const uint8_t *datagram = memory + index * apart;
         Slot *slot = (Slot *)PyTuple_GET_ITEM(slots, index);
+        if (!Py_IS_TYPE(slot, &SlotType))
+            return bad("a slot is none");
         PyObject *key = key_of(names + index * NAME_BYTES, is_ip6);
         if (!key)
             return NULL;

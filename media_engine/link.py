@@ -14,6 +14,7 @@ from media_engine import rtcp
 from media_engine.allowance import Allowance
 from media_engine.events import TransportName, TransportStateName
 from media_engine.ice import IceTransport
+from media_engine.mux import DatagramReceiver
 from media_engine.records import Slot
 from media_engine.sdp_write import LocalTransport
 from media_engine.srtp import SrtpPair
@@ -45,7 +46,7 @@ class LinkOwner(Protocol):
         """A transport changed its state."""
 
 
-class Link:
+class Link(DatagramReceiver):
     """A transport. Closing is synchronous: after `close` not one datagram goes in or out."""
 
     name: TransportName

@@ -208,17 +208,17 @@ class UdpMux:
 
     def _read_batch(self) -> int:
         """Read and pass on at most one batch of datagrams, as runs of one sender's; how many there were."""
-        by_key = self._by_key
-        slots, groups, grouped = self._inbox.read_grouped(by_key)
-        if not slots:
+        by_key, inbox = self._by_key, self._inbox
+        count, groups, grouped = inbox.read_grouped(by_key)
+        if not count:
             return 0
         now = self._clock()
-        self.waits.note(slots[0].waited_seconds)
+        self.waits.note(inbox.slots[0].waited_seconds)
         for receiver, together, octets in groups:
             self._pass_on(receiver, together, now, octets)
-        if grouped < len(slots):
-            self._sort(slots[grouped:], by_key, now)
-        return len(slots)
+        if grouped < count:
+            self._sort(inbox.slots[grouped:count], by_key, now)
+        return count
 
     def _sort(self, slots: Sequence[Slot], by_key: dict[object, DatagramReceiver], now: float) -> None:
         """Pass on datagrams of all kinds."""
