@@ -9,8 +9,9 @@ sent again with the same number must be the same to the last byte (`FanOut.retra
 from collections.abc import Sequence
 from typing import Final
 
-from media_engine.packet_cache import Packet
+from media_engine.packet import descriptor_of, form_of
 from media_engine.receive_log import ReceiveLog
+from media_engine.records import Packet
 
 LARGEST_PADDING: Final = 8
 MAX_RUN_PACKETS: Final = 60
@@ -34,7 +35,7 @@ def pictures_of(packets: Sequence[Packet]) -> list[Picture]:
 
 
 def _picture_of(packet: Packet) -> Picture:
-    picture, start = packet.picture, packet.payload_start
+    picture, start = descriptor_of(packet), packet.payload_start
     if picture is None:
         return None
     id_at, tl0_at = start + picture.picture_id_offset, start + picture.tl0_offset if picture.tl0_offset else 0
@@ -79,7 +80,7 @@ class Burst:
             elif sequence < self.first_sequence:
                 self.first_sequence = sequence
         self.newest = newest
-        forms = [packet.form(True) for packet in packets] if is_red else [packet.data for packet in packets]
+        forms = [form_of(packet, True) for packet in packets] if is_red else [packet.data for packet in packets]
         sizes = [len(data) for data in forms]
         start, padding = 0, LARGEST_PADDING if newest.video else 0
         while start < len(sizes):

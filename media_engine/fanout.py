@@ -15,10 +15,10 @@ from media_engine.burst import MOST_TOGETHER, Burst, pictures_of
 from media_engine.datagrams import Outbox
 from media_engine.forwarder import rewrite_picture
 from media_engine.pacing import REPAIR_OCTETS, Pace
-from media_engine.packet_cache import Packet
+from media_engine.packet import begins_key_frame, form_of
 from media_engine.packet_trace import PacketTrace
 from media_engine.receive_log import ReceiveLog
-from media_engine.records import Epoch
+from media_engine.records import Epoch, Packet
 from media_engine.srtp import SENT_WINDOW, TRAILER_BYTES
 from media_engine.tracks import DownTrack, UpTrack, elapsed_ticks
 from media_engine.writing import NUMBER_ELEMENT, NUMBERS, WAIT_END, WAIT_START, suit, write
@@ -267,7 +267,7 @@ class FanOut:
         else:
             following = None
         if epoch is None or epoch.upstream is not burst.upstream or epoch.is_red is not burst.is_red:
-            start = next((i for i, packet in enumerate(packets) if not down.video or packet.key_frame_start), None)
+            start = next((i for i, packet in enumerate(packets) if not down.video or begins_key_frame(packet)), None)
             if start is None:
                 return
             packets = packets[start:]
@@ -322,7 +322,7 @@ class FanOut:
         srtp, destination = lane.outlet.srtp, lane.outlet.destination
         if packet is None or srtp is None or destination is None or (down.video and down.rtx_payload_type < 0):
             return 0
-        data, head = packet.form(epoch.is_red), packet.payload_start
+        data, head = form_of(packet, epoch.is_red), packet.payload_start
         size = len(data) + (_RTX_HEADER_BYTES if down.video else 0)
         outbox = self._outbox
         start = outbox.reserve(size + TRAILER_BYTES, 1)

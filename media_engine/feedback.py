@@ -124,22 +124,34 @@ def _decode_vector(chunk: int) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
 
 
 class FeedbackRecorder:
-    """Arrival times of one transport."""
+    """Arrival times of one transport.
 
-    __slots__ = ("_arrivals", "_base", "_count", "_highest")
+    The loop in C notes in `arrivals` itself what comes in order, from the number `following` on, and `follow` how many.
+    """
+
+    __slots__ = ("_base", "_count", "_highest", "arrivals")
 
     def __init__(self) -> None:
-        self._arrivals: dict[int, float] = {}
+        self.arrivals: dict[int, float] = {}
         self._base: int | None = None
         self._highest = 0
         self._count = 0
+
+    @property
+    def following(self) -> int:
+        """The extended number of what comes next, if it comes in order; -1 before the first."""
+        return -1 if self._base is None else self._highest + 1
+
+    def follow(self, count: int) -> None:
+        """Note that `count` more have arrived, in order, and are in `arrivals`."""
+        self._highest += count
 
     def record(self, sequence: int, now: float) -> None:
         """Note that transport-wide 16-bit `sequence` arrived."""
         following = self._highest + 1
         if following & 0xFFFF == sequence and self._base is not None:  # nearly always: the next one, in order
             self._highest = following
-            self._arrivals[following] = now
+            self.arrivals[following] = now
             return
         if self._base is None:
             self._base = self._highest = sequence
@@ -147,14 +159,14 @@ class FeedbackRecorder:
         if extended > self._highest:
             if extended - self._highest > _MAX_JUMP:
                 # Not a loss but a restart of the numbering; reporting the gap as lost would collapse the sender's rate.
-                self._arrivals.clear()
+                self.arrivals.clear()
                 self._base = extended
             self._highest = extended
         elif extended < self._base:
             if extended < self._base - _MAX_STATUSES:
                 return
             self._base = extended
-        self._arrivals.setdefault(extended, now)
+        self.arrivals.setdefault(extended, now)
 
     def take(self, sender_ssrc: int, media_ssrc: int) -> list[bytes]:
         """Feedback for what came since the last call, as RTCP packets; none when nothing has arrived.
@@ -162,7 +174,7 @@ class FeedbackRecorder:
         Of numbers that jump without end not all is told.
         """
         packets: list[bytes] = []
-        arrivals = self._arrivals
+        arrivals = self.arrivals
         while arrivals:
             if len(packets) == _MOST_AT_ONCE:
                 arrivals.clear()
@@ -184,7 +196,7 @@ class FeedbackRecorder:
 
         `reference` is when the first of them came, or less, in `_REFERENCE_TICKS`.
         """
-        arrivals, previous = self._arrivals, reference * _REFERENCE_TICKS
+        arrivals, previous = self.arrivals, reference * _REFERENCE_TICKS
         symbols: list[int] = []
         times: list[int] = []
         """The bytes of them."""

@@ -10,9 +10,9 @@ The hot path in `fanout.py` reads the offsets of the current epoch directly (`re
 import random
 from typing import Final
 
-from media_engine.packet_cache import Packet
+from media_engine.packet import descriptor_of
 from media_engine.receive_log import ReceiveLog
-from media_engine.records import Epoch, Lane
+from media_engine.records import Epoch, Lane, Packet
 from media_engine.rtp import unwrap
 
 _MAX_EPOCHS: Final = 8
@@ -66,7 +66,7 @@ class Forwarder(Lane):
                 timestamp_offset = (
                     last.timestamp + previous.timestamp_offset + elapsed - packet.timestamp
                 ) & 0xFFFFFFFF
-            picture, shown = packet.picture, last.picture
+            picture, shown = descriptor_of(packet), descriptor_of(last)
             if picture is not None and shown is not None:
                 if picture.picture_id_bits and shown.picture_id_bits:
                     picture_id_offset = shown.picture_id + previous.picture_id_offset + 1 - picture.picture_id
@@ -127,7 +127,7 @@ def renumbered(packet: Packet, epoch: Epoch, ssrc: int) -> bytearray:
 
 def rewrite_picture(data: bytearray | memoryview, packet: Packet, epoch: Epoch) -> None:
     """Patch picture id and TL0PICIDX of `packet`'s copy in `data` (`descriptor.py`), keeping their width."""
-    picture, start = packet.picture, packet.payload_start
+    picture, start = descriptor_of(packet), packet.payload_start
     if picture is None:
         return
     if picture.picture_id_bits and epoch.picture_id_offset:

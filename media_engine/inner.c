@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include <Python.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -135,6 +136,13 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
+    PyObject *data, *codec, *red, *descriptor; /* `descriptor` is NULL until it was looked for */
+    long long sequence, timestamp, payload_start;
+    char video;
+} Packet;
+
+typedef struct {
+    PyObject_HEAD
     PyObject *upstream;
     long long first_sequence, sequence_offset, timestamp_offset, picture_id_offset, tl0_offset;
     char is_red;
@@ -156,7 +164,7 @@ typedef struct {
     double last_at;
 } Lane;
 
-static PyTypeObject SlotType, EpochType, OutletType, LaneType;
+static PyTypeObject SlotType, PacketType, EpochType, OutletType, LaneType;
 
 static int is_set(PyObject *object) { return object != NULL && object != Py_None; }
 
@@ -170,7 +178,7 @@ static long long number_of(PyObject *object, PyObject *name)
 }
 
 static PyObject *of_context, *of_protector, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_following, *of_runs,
-    *of_append, *of_data, *of_red, *of_payload_start, *of_sequence, *of_timestamp;
+    *of_append;
 
 /* The attribute `name` of `object` as an address; NULL, with an exception, where it is none. */
 static void *address_in(PyObject *object, PyObject *name)
@@ -186,8 +194,7 @@ static int intern_names(void)
     struct { PyObject **kept; const char *name; } names[] = {
         {&of_context, "context"}, {&of_protector, "protector"}, {&of_overhead, "overhead"}, {&of_stream, "stream"},
         {&of_name, "name"}, {&of_forwarder, "forwarder"}, {&of_left, "left"}, {&of_following, "following"}, {&of_runs, "runs"},
-        {&of_append, "append"}, {&of_data, "data"}, {&of_red, "red"}, {&of_payload_start, "payload_start"},
-        {&of_sequence, "sequence"}, {&of_timestamp, "timestamp"},
+        {&of_append, "append"},
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++)
         if (!*names[index].kept && !(*names[index].kept = PyUnicode_InternFromString(names[index].name)))
@@ -251,6 +258,48 @@ static PyMemberDef slot_members[] = {
     {"ssrc", T_LONGLONG, offsetof(Slot, ssrc), 0, NULL},
     {"key", T_OBJECT, offsetof(Slot, key), 0, NULL},
     {"waited_seconds", T_DOUBLE, offsetof(Slot, waited_seconds), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+/* Whether what is in this codec is part of a picture, see codecs.py. */
+static int is_picture_in(PyObject *codec) { return PyUnicode_CompareWithASCIIString(codec, "opus") != 0; }
+
+static int packet_init(Packet *self, PyObject *args, PyObject *named)
+{
+    static char *names[] = {"sequence", "timestamp", "data", "payload_start", "codec", "red", NULL};
+    PyObject *data, *codec, *red = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, named, "LLOLU|O", names, &self->sequence, &self->timestamp, &data,
+                                     &self->payload_start, &codec, &red))
+        return -1;
+    self->video = (char)is_picture_in(codec);
+    Py_INCREF(data);
+    Py_XSETREF(self->data, data);
+    Py_INCREF(codec);
+    Py_XSETREF(self->codec, codec);
+    Py_INCREF(red);
+    Py_XSETREF(self->red, red);
+    return 0;
+}
+
+/* It holds bytes, names and numbers, and so is in no cycle. */
+static void packet_dealloc(Packet *self)
+{
+    Py_XDECREF(self->data);
+    Py_XDECREF(self->codec);
+    Py_XDECREF(self->red);
+    Py_XDECREF(self->descriptor);
+    PyObject_Free(self);
+}
+
+static PyMemberDef packet_members[] = {
+    {"sequence", T_LONGLONG, offsetof(Packet, sequence), 0, NULL},
+    {"timestamp", T_LONGLONG, offsetof(Packet, timestamp), 0, NULL},
+    {"data", T_OBJECT, offsetof(Packet, data), 0, NULL},
+    {"payload_start", T_LONGLONG, offsetof(Packet, payload_start), 0, NULL},
+    {"codec", T_OBJECT, offsetof(Packet, codec), 0, NULL},
+    {"red", T_OBJECT, offsetof(Packet, red), 0, NULL},
+    {"video", T_BOOL, offsetof(Packet, video), 0, NULL},
+    {"descriptor", T_OBJECT_EX, offsetof(Packet, descriptor), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -432,6 +481,12 @@ static PyTypeObject SlotType = {
     .tp_members = slot_members,
 };
 
+static PyTypeObject PacketType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "media_engine.inner.Packet",
+    .tp_basicsize = sizeof(Packet), .tp_flags = Py_TPFLAGS_DEFAULT, .tp_new = PyType_GenericNew,
+    .tp_init = (initproc)packet_init, .tp_dealloc = (destructor)packet_dealloc, .tp_members = packet_members,
+};
+
 static PyTypeObject EpochType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "media_engine.inner.Epoch",
     .tp_basicsize = sizeof(Epoch), .tp_flags = RECORD, .tp_new = PyType_GenericNew, .tp_init = (initproc)epoch_init,
@@ -503,32 +558,22 @@ static void enter(struct mmsghdr *message, PyObject *name, uint8_t *start, Py_ss
 }
 
 /* Read a packet as it is sent: with redundancy where it has some and that is wanted. 0 with an exception. */
-static int take_part(Part *part, PyObject *packet, int is_red, long long *octets)
+static int take_part(Part *part, const Packet *packet, int is_red, long long *octets)
 {
-    PyObject *kept = PyObject_GetAttr(packet, is_red ? of_red : of_data);
-    if (kept == Py_None && is_red) {
-        Py_DECREF(kept);
-        kept = PyObject_GetAttr(packet, of_data);
-    }
-    PyObject *timestamp = kept ? PyObject_GetAttr(packet, of_timestamp) : NULL;
-    long long payload_start = timestamp ? number_of(packet, of_payload_start) : 0;
-    part->kept = kept;
-    if (timestamp && !PyErr_Occurred())
-        part->sequence = number_of(packet, of_sequence);
-    if (timestamp && !PyErr_Occurred())
-        part->timestamp = (uint32_t)PyLong_AsUnsignedLongLongMask(timestamp);
-    Py_XDECREF(timestamp);
-    if (PyErr_Occurred())
-        return 0;
-    if (!PyBytes_Check(kept) || PyBytes_GET_SIZE(kept) < HEADER_BYTES ||
-        PyBytes_GET_SIZE(kept) > UINT16_MAX - LARGEST_PADDING - TRAILER_BYTES || payload_start < 0 ||
-        payload_start > PyBytes_GET_SIZE(kept)) {
+    PyObject *kept = is_red && is_set(packet->red) ? packet->red : packet->data;
+    if (!kept || !PyBytes_Check(kept) || PyBytes_GET_SIZE(kept) < HEADER_BYTES ||
+        PyBytes_GET_SIZE(kept) > UINT16_MAX - LARGEST_PADDING - TRAILER_BYTES || packet->payload_start < 0 ||
+        packet->payload_start > PyBytes_GET_SIZE(kept)) {
         bad("no packet, or one without a payload");
         return 0;
     }
+    Py_INCREF(kept);
+    part->kept = kept;
+    part->sequence = packet->sequence;
+    part->timestamp = (uint32_t)packet->timestamp;
     part->data = (const uint8_t *)PyBytes_AS_STRING(kept);
     part->size = part->length = (long)PyBytes_GET_SIZE(kept);
-    *octets += part->size - payload_start;
+    *octets += part->size - packet->payload_start;
     return 1;
 }
 
@@ -569,9 +614,14 @@ static int take_burst(Fan *fan)
     }
     while (fan->count < count) {
         Part *part = fan->parts + fan->count;
-        part->packet = PyTuple_GET_ITEM(fan->packets, fan->count++);
-        if (!take_part(part, part->packet, fan->is_red, &fan->octets))
+        part->packet = PyTuple_GET_ITEM(fan->packets, fan->count);
+        if (!Py_IS_TYPE(part->packet, &PacketType)) {
+            bad("a packet is none");
             return 0;
+        }
+        if (!take_part(part, (const Packet *)part->packet, fan->is_red, &fan->octets))
+            return 0;
+        fan->count++;
         if (fan->count == 1 || part->sequence > fan->newest_sequence)
             fan->newest_sequence = part->sequence, fan->newest = part->packet;
         if (fan->count == 1 || part->sequence < fan->first_sequence)
@@ -1131,7 +1181,7 @@ static PyObject *open_packet(PyObject *module, PyObject *const *args, Py_ssize_t
 enum { NO_LEVEL = -1, PICTURE = -2, SEND_TIME_BYTES = 3 };
 
 /* What PublishLink._canonical makes of a payload. The length of its head goes into `head`. */
-static PyObject *make_canonical(const uint8_t *payload, Py_ssize_t size, long second, const char *send_time, long level,
+static PyObject *make_canonical(const uint8_t *payload, Py_ssize_t size, long second, const uint8_t *send_time, long level,
                                 Py_ssize_t *head)
 {
     int words = level == NO_LEVEL ? 1 : 2;
@@ -1174,86 +1224,141 @@ static PyObject *canonical(PyObject *module, PyObject *const *args, Py_ssize_t c
         return NULL;
     if (start < 0 || end < start || end > room || !is_send_time(args[4]))
         return bad("no such payload, or no time of sending");
-    return make_canonical(packet + start, end - start, second, PyBytes_AS_STRING(args[4]), level, &head);
+    return make_canonical(packet + start, end - start, second, (const uint8_t *)PyBytes_AS_STRING(args[4]), level, &head);
 }
 
-/* What `take` was told about the packets that it may take. */
+/* What `take` was told about the packets that it may take, and what there is to say of those that it has. */
 typedef struct {
     void *context;
-    long long ssrc;
-    uint32_t sequence;
+    long long ssrc, sequence, timestamp, following, recorded, octets;
     long payload_type, sequence_id, level_id, second;
-    const char *send_time;
+    double now;
+    uint8_t send_time[SEND_TIME_BYTES];
+    const char *refused;
+    PyObject *codec, *arrivals, *taken, *noted;
     int is_picture;
-} Wanted;
+} Taking;
 
-/* Decrypt what is in `slot`, if it is what is wanted next: what `take` says of it. NULL with an exception, with why it
-   was `refused`, or with neither where it is left to Python. */
-static PyObject *take_slot(const Wanted *wanted, const Slot *slot, long long *octets, const char **refused)
+/* Note when a packet has arrived, and for Python what else is to be noted: a number out of order, and what comes behind
+   it; the first of a picture, for its jitter; how loud sound is. 0 with an exception. */
+static int note_packet(Taking *taking, const Outline *of, double arrived_at)
 {
-    Py_ssize_t room, head;
+    long number = of->transport_sequence;
+    int is_lost = 0, is_next = number >= 0 && taking->following >= 0 && (taking->following & 0xFFFF) == number;
+    if (is_next) {
+        PyObject *key = PyLong_FromLongLong(taking->following++), *at = PyFloat_FromDouble(arrived_at);
+        is_lost = !key || !at || PyDict_SetItem(taking->arrivals, key, at);
+        Py_XDECREF(key);
+        Py_XDECREF(at);
+        taking->recorded++;
+        number = -1;
+    } else if (number >= 0)
+        taking->following = -1;
+    if (is_lost || (number < 0 && taking->is_picture && of->timestamp == taking->timestamp))
+        return !is_lost;
+    taking->timestamp = of->timestamp;
+    PyObject *noted = Py_BuildValue("(llld)", of->timestamp, number, of->audio_level, arrived_at);
+    is_lost = !noted || PyList_Append(taking->noted, noted);
+    Py_XDECREF(noted);
+    return !is_lost;
+}
+
+static PyObject *make_packet(const Taking *taking, const uint8_t *packet, const Outline *of)
+{
+    Py_ssize_t head;
+    PyObject *data = make_canonical(packet + of->start, of->end - of->start, taking->second | of->marker << 7,
+                                    taking->send_time, taking->is_picture ? PICTURE : of->audio_level, &head);
+    Packet *made = data ? PyObject_New(Packet, &PacketType) : NULL;
+    if (!made) {
+        Py_XDECREF(data);
+        return NULL;
+    }
+    made->data = data;
+    made->codec = taking->codec;
+    Py_INCREF(taking->codec);
+    made->red = Py_None;
+    Py_INCREF(Py_None);
+    made->descriptor = NULL;
+    made->sequence = taking->sequence;
+    made->timestamp = of->timestamp;
+    made->payload_start = head;
+    made->video = (char)taking->is_picture;
+    return (PyObject *)made;
+}
+
+/* Decrypt what is in `slot`, if it is what is wanted next, and take it. 0 with an exception, with why it was `refused`,
+   or with neither where it is left to Python. */
+static int take_slot(Taking *taking, const Slot *slot)
+{
+    Py_ssize_t room;
     uint8_t *packet = bytes_of(slot->view, &room);
     if (!packet)
-        return NULL;
-    if (slot->size < MIN_SRTP_BYTES || slot->size > room || get32(packet + 8) != wanted->ssrc ||
-        get16(packet + 2) != wanted->sequence || (packet[1] & 127) != wanted->payload_type)
-        return NULL;
+        return 0;
+    if (slot->size < MIN_SRTP_BYTES || slot->size > room || get32(packet + 8) != taking->ssrc ||
+        get16(packet + 2) != (taking->sequence & 0xFFFF) || (packet[1] & 127) != taking->payload_type)
+        return 0;
     int plain = (int)slot->size;
     Outline of;
-    if (srtp_unprotect(wanted->context, packet, &plain))
-        *refused = "srtp";
-    else if (read_outline(packet, room, plain, wanted->sequence_id, wanted->level_id, &of))
-        *refused = "rtp";
-    if (*refused)
-        return NULL;
-    PyObject *made = make_canonical(packet + of.start, of.end - of.start, wanted->second | of.marker << 7,
-                                    wanted->send_time, wanted->is_picture ? PICTURE : of.audio_level, &head);
-    *octets += of.end - of.start;
-    return made ? Py_BuildValue("(Nnllld)", made, head, of.timestamp, of.transport_sequence, of.audio_level,
-                                slot->waited_seconds)
-                : NULL;
+    if (srtp_unprotect(taking->context, packet, &plain))
+        taking->refused = "srtp";
+    else if (read_outline(packet, room, plain, taking->sequence_id, taking->level_id, &of))
+        taking->refused = "rtp";
+    if (taking->refused)
+        return 0;
+    PyObject *made = make_packet(taking, packet, &of);
+    int is_lost = !made || PyList_Append(taking->taken, made) || !note_packet(taking, &of, taking->now - slot->waited_seconds);
+    Py_XDECREF(made); /* the list has it */
+    taking->octets += of.end - of.start;
+    taking->sequence++;
+    return !is_lost;
 }
 
 PyDoc_STRVAR(take_doc,
-"take(context, slots, at, ssrc, payload_type, sequence, sequence_id, level_id, second, send_time, is_picture): decrypt\n"
-"the packets in slots from at on, as far as they follow on each other, see PublishLink._take_run. For each the canonical\n"
-"packet, where its payload starts, its timestamp, its transport-wide number and level or -1, and how long it has waited.\n"
-"The octets of their payloads. And as what the one behind them was dropped (Link.dropped), or None.");
+"take(context, slots, at, ssrc, payload_type, sequence, sequence_id, level_id, second, codec, now, timestamp, arrivals,\n"
+"following): decrypt the packets in slots from at on, as far as they follow on each other from sequence on, see\n"
+"PublishLink._take_run. The packets; the octets of their payloads; how many have a transport-wide number that followed on following, and an arrival time in arrivals now; of\n"
+"those of which more is to be noted timestamp, transport-wide number, level (or -1) and arrival; and as what the one\n"
+"behind them was dropped (Link.dropped), or None.");
 
 static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    if (!has_arguments(count, 11))
+    if (!has_arguments(count, 14))
         return NULL;
-    PyObject *slots = args[1];
-    Wanted wanted = {
+    Taking taking = {
         .context = PyLong_AsVoidPtr(args[0]), .ssrc = PyLong_AsLongLong(args[3]), .payload_type = PyLong_AsLong(args[4]),
-        .sequence = (uint32_t)PyLong_AsUnsignedLongLongMask(args[5]) & 0xFFFF, .sequence_id = PyLong_AsLong(args[6]),
-        .level_id = PyLong_AsLong(args[7]), .second = PyLong_AsLong(args[8]), .is_picture = PyObject_IsTrue(args[10]),
+        .sequence = PyLong_AsLongLong(args[5]), .sequence_id = PyLong_AsLong(args[6]),
+        .level_id = PyLong_AsLong(args[7]), .second = PyLong_AsLong(args[8]), .now = PyFloat_AsDouble(args[10]),
+        .timestamp = PyLong_AsLongLong(args[11]), .following = PyLong_AsLongLong(args[13]),
+        .codec = args[9], .arrivals = args[12],
     };
+    PyObject *slots = args[1];
     Py_ssize_t at = PyLong_AsSsize_t(args[2]);
     if (PyErr_Occurred())
         return NULL;
-    if (!wanted.context || !srtp_unprotect || !PyList_Check(slots) || at < 0 || !is_send_time(args[9]))
-        return bad("nothing to take, nothing to decrypt it with, or no time of sending");
-    wanted.send_time = PyBytes_AS_STRING(args[9]);
-    PyObject *taken = PyList_New(0);
-    const char *refused = NULL;
-    long long octets = 0;
-    for (; taken && at < PyList_GET_SIZE(slots); at++) {
-        PyObject *slot = PyList_GET_ITEM(slots, at);
-        if (!Py_IS_TYPE(slot, &SlotType) || !((Slot *)slot)->view)
-            break;
+    if (!taking.context || !srtp_unprotect || !PyList_Check(slots) || at < 0 || !PyUnicode_Check(taking.codec) ||
+        !PyDict_Check(taking.arrivals))
+        return bad("nothing to take, nothing to decrypt it with, or nowhere to note it");
+    if (taking.sequence > INT64_MAX / 2 || taking.following > INT64_MAX / 2 || !(fabs(taking.now) < 1e12))
+        return bad("nothing has that number, or comes at that time");
+    uint32_t ticks = (uint32_t)(int64_t)(taking.now * 262144); /* see absolute_send_time in fanout.py */
+    taking.send_time[0] = (uint8_t)(ticks >> 16);
+    put16(taking.send_time + 1, ticks);
+    taking.is_picture = is_picture_in(taking.codec);
+    taking.taken = PyList_New(0);
+    taking.noted = PyList_New(0);
+    int goes_on = taking.taken && taking.noted;
+    while (goes_on && at < PyList_GET_SIZE(slots)) {
+        PyObject *slot = PyList_GET_ITEM(slots, at++);
+        goes_on = Py_IS_TYPE(slot, &SlotType) && ((Slot *)slot)->view;
         Py_INCREF(slot);
-        PyObject *one = take_slot(&wanted, (Slot *)slot, &octets, &refused);
+        goes_on = goes_on && take_slot(&taking, (Slot *)slot);
         Py_DECREF(slot);
-        if (PyErr_Occurred() || (one && PyList_Append(taken, one)))
-            Py_CLEAR(taken);
-        if (!one)
-            break;
-        Py_DECREF(one); /* the list has it */
-        wanted.sequence = (wanted.sequence + 1) & 0xFFFF;
     }
-    return taken ? Py_BuildValue("(NLz)", taken, octets, refused) : NULL;
+    if (!PyErr_Occurred())
+        return Py_BuildValue("(NLLNz)", taking.taken, taking.octets, taking.recorded, taking.noted, taking.refused);
+    Py_XDECREF(taking.taken);
+    Py_XDECREF(taking.noted);
+    return NULL;
 }
 
 static PyMethodDef functions[] = {
@@ -1277,7 +1382,7 @@ PyMODINIT_FUNC PyInit_inner(void)
     _Static_assert(sizeof(struct mmsghdr) == 64 && sizeof(struct sockaddr_in6) <= NAME_BYTES, "see datagrams.py");
     _Static_assert(CMSG_LEN(0) == SEGMENT_AT && CMSG_LEN(sizeof(struct timespec)) <= CONTROL_BYTES, "see datagrams.py");
     PyObject *module = intern_names() ? PyModule_Create(&definition) : NULL;
-    if (module && (PyModule_AddType(module, &SlotType) || PyModule_AddType(module, &EpochType) ||
+    if (module && (PyModule_AddType(module, &SlotType) || PyModule_AddType(module, &PacketType) || PyModule_AddType(module, &EpochType) ||
                    PyModule_AddType(module, &OutletType) || PyModule_AddType(module, &LaneType)))
         Py_CLEAR(module);
     return module;

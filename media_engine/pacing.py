@@ -13,8 +13,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from media_engine.burst import MOST_TOGETHER
-from media_engine.packet_cache import Packet
-from media_engine.records import Epoch
+from media_engine.records import Epoch, Packet
 from media_engine.tracks import DownTrack
 
 _LUMP_SECONDS: Final = 0.05

@@ -14,9 +14,9 @@ from typing import Any, Final
 from media_engine import native, red, rtcp, sdp_write
 from media_engine.fanout import absolute_send_time
 from media_engine.feedback import FeedbackRecorder
-from media_engine.packet_cache import Packet
+from media_engine.packet import begins_key_frame
 from media_engine.publish_lines import PublishLines, PublishOwner
-from media_engine.records import Slot
+from media_engine.records import Packet, Slot
 from media_engine.rtp import PacketReader, decode_extensions
 from media_engine.srtp import SrtpPair
 from media_engine.tracks import UpTrack
@@ -32,8 +32,8 @@ _LEVEL_ELEMENT: Final = sdp_write.AUDIO_LEVEL_ID << 4
 _inner: Final[Any] = native.inner
 _PICTURE: Final = -2
 """What the inner loop in C is given in place of a sound's level: it is a picture."""
-_Taken = tuple[bytes, int, int, int, int, float]
-"""What the loop in C says of a packet: see `inner.take`."""
+_Taken = tuple[list[Packet], int, int, list[tuple[int, int, int, float]], str | None]
+"""What the loop in C has taken: see `inner.take`."""
 _MAX_REQUESTS: Final = 64
 _METER_SECONDS: Final = 0.5
 
@@ -78,34 +78,37 @@ class PublishLink(PublishLines):
         bound = self._by_ssrc.get(ssrc)
         if bound is None or bound[1]:
             return 0
-        track, header = bound[0], self._header
+        track, header, feedback = bound[0], self._header, self._feedback
         log = track.log
         if track.ssrc != ssrc or not track.live or not track.downs or not log.has_begun:
             return 0
         # fmt: off
-        found: tuple[list[_Taken], int, str | None] = _inner.take(
+        found: _Taken = _inner.take(
             srtp.rx_context, slots, at, ssrc, track.payload_type, log.highest + 1, header.sequence_id, header.level_id,
-            sdp_write.PAYLOAD_TYPES[track.codec], self._send_time_of(now), track.video,
+            sdp_write.PAYLOAD_TYPES[track.codec], track.codec, now, log.timestamp,
+            feedback.arrivals, feedback.following,
         )
         # fmt: on
-        taken, octets, refused = found
-        packets: list[Packet] = []
-        for data, start, timestamp, number, level, waited_seconds in taken:
-            arrived_at = now - waited_seconds
-            if number >= 0:
-                self._feedback.record(number, arrived_at)
-            if timestamp != log.timestamp:
-                log.measure_jitter(timestamp, arrived_at)
-            track.hear(level, now)
-            packets.append(Packet(log.follow(), timestamp, data, start, track.codec))
+        packets, octets, recorded, noted, refused = found
         if packets:
+            log.follow(len(packets))
+            feedback.follow(recorded)
+            for timestamp, number, level, arrived_at in noted:
+                if number >= 0:
+                    feedback.record(number, arrived_at)
+                if timestamp != log.timestamp:
+                    log.measure_jitter(timestamp, arrived_at)
+                if not track.video:
+                    track.hear(level, now)
+            if track.video:
+                track.hear(-1, now, len(packets))
             track.octets += octets
             self._pass_on(packets, track, now)
             self.hear(slots[at + len(packets) - 1], now)
         if refused is None:
-            return len(taken)
+            return len(packets)
         self.dropped[refused] += 1
-        return len(taken) + 1
+        return len(packets) + 1
 
     def _take_slot(self, srtp: SrtpPair, slot: Slot, now: float) -> bool:
         """Decrypt and route one packet. Whether it was the peer's."""
@@ -163,12 +166,10 @@ class PublishLink(PublishLines):
 
     def _pass_on(self, packets: list[Packet], track: UpTrack, now: float) -> None:
         """Keep `packets` of `track` for whoever may have them, and send them; ask for what is missing between them."""
-        for packet in packets:
-            if track.key_frame_wanted and packet.key_frame_start:
-                track.key_frame_wanted = False
-            if track.downs:
-                track.cache.add(packet)
+        if track.key_frame_wanted and any([begins_key_frame(packet) for packet in packets]):
+            track.key_frame_wanted = False
         if track.downs:
+            track.cache.add(packets)
             self.fan_out.collect(packets, track, now)
         if track.log.missing and now >= track.log.due_at:
             self._request_missing(track, now)
@@ -230,7 +231,7 @@ class PublishLink(PublishLines):
                 0x90, sdp_write.OPUS_PAYLOAD_TYPE, 0, 0, 0, 0xBEDE, 1, _SEND_TIME_ELEMENT, absolute_send_time(now)
             )
             packet = Packet(sequence - 1, timestamp, b"".join((head, view[start:end])), len(head), track.codec)
-            track.cache.add(packet)
+            track.cache.add((packet,))
             self.fan_out.collect([packet], track, now)
 
     @staticmethod

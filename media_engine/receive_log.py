@@ -49,6 +49,7 @@ class ReceiveLog:
         "_last_received",
         "_seen",
         "_transit",
+        "_unbroken",
         "asked",
         "asks_twice",
         "due_at",
@@ -65,6 +66,8 @@ class ReceiveLog:
         self.wants_nack = wants_nack
         self._clock_rate = clock_rate
         self._seen = [_UNSEEN] * _WINDOW
+        self._unbroken = 0
+        """Everything from here up to `highest` has come, and is in `_seen` only once a gap follows."""
         self.missing: dict[int, tuple[float, float, int, bool]] = {}
         self.asked = 0
         self.asks_twice = False
@@ -84,12 +87,15 @@ class ReceiveLog:
         """Note a 16-bit sequence number. Returns it extended, or None for a duplicate or something too old."""
         highest = self.highest
         if (highest + 1) & 0xFFFF == sequence and highest != _UNSEEN:  # nearly always: the next one, in order
-            return self.follow()
+            self.highest = highest + 1
+            self.received += 1
+            return highest + 1
         if highest == _UNSEEN:
             self.highest = self._base = highest = sequence - 1
+            self._unbroken = sequence
         extended = unwrap(sequence, highest)
         if extended <= highest:
-            if extended <= highest - _WINDOW or self._seen[extended & _MASK] == extended:
+            if extended <= highest - _WINDOW or self._has(extended):
                 return None
             if extended < self._base:
                 self._base = extended - 1
@@ -101,32 +107,33 @@ class ReceiveLog:
             elif tries and (not self.round_trip or now - asked_at < _TOO_SOON * self.round_trip):
                 # Of several requests this answers an earlier one: we ask sooner than an answer can be here.
                 self._measure_round_trip(now - first_at)
+            self._seen[extended & _MASK] = extended
         else:
+            for came in range(max(self._unbroken, extended - _MASK), highest + 1):
+                self._seen[came & _MASK] = came
             if extended > highest + 1 and self.wants_nack:
                 self._note_gap(highest + 1, extended, now)
-            self.highest = extended
-        self._seen[extended & _MASK] = extended
+            self.highest = self._unbroken = extended
         self.received += 1
         return extended
+
+    def _has(self, sequence: int) -> bool:
+        """Whether extended `sequence`, within the window, has come."""
+        return sequence >= self._unbroken or self._seen[sequence & _MASK] == sequence
 
     @property
     def has_begun(self) -> bool:
         """Whether anything has arrived."""
         return self.highest != _UNSEEN
 
-    def follow(self) -> int:
-        """Note that the next one has arrived, in order: its extended number. Ask `has_begun` first."""
-        following = self.highest + 1
-        self.highest = self._seen[following & _MASK] = following
-        self.received += 1
-        return following
+    def follow(self, count: int) -> None:
+        """Note that the next `count` have arrived, in order. Ask `has_begun` first."""
+        self.highest += count
+        self.received += count
 
     def restore(self, sequence: int) -> bool:
         """Note that the extended `sequence` is here without having come. False where it is no hole in what came."""
-        if (
-            not max(self._base, self.highest - _WINDOW) < sequence < self.highest
-            or self._seen[sequence & _MASK] == sequence
-        ):
+        if not max(self._base, self.highest - _WINDOW) < sequence < self.highest or self._has(sequence):
             return False
         self._seen[sequence & _MASK] = sequence
         self.received += 1

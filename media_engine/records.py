@@ -1,4 +1,4 @@
-"""What the hot path reads and counts on, for each datagram and each receiver: here in Python, in C with inner loops.
+"""What the hot path reads and counts on of datagrams, packets and receivers: here in Python, in C with inner loops.
 
 `inner.c` has the same records with the same fields, and reads them without asking Python. Whoever decides what is in
 them, decides it here as there: `forwarder.py` the numbers, `link.py` and `ice.py` whether and where anything leaves.
@@ -7,12 +7,13 @@ them, decides it here as there: `forwarder.py` the numbers, `link.py` and `ice.p
 from typing import TYPE_CHECKING, Any, Protocol
 
 from media_engine import native
+from media_engine.codecs import OPUS
 
 if TYPE_CHECKING:
     from media_engine.datagrams import Address, Destination
+    from media_engine.descriptor import PictureDescriptor
     from media_engine.numbered import Numbered
     from media_engine.pacing import Pace
-    from media_engine.packet_cache import Packet
     from media_engine.receive_log import ReceiveLog
     from media_engine.srtp import SrtpPair
 
@@ -44,6 +45,31 @@ class Slot:
         self.size = self.first = self.second = self.ssrc = 0
         self.key: object = None
         self.waited_seconds = 0.0
+
+
+class Packet:
+    """One canonical packet: fixed header and extensions as receivers get them, then the publisher's payload.
+
+    `data` carries the receivers' payload type and send time; sequence, timestamp and SSRC in it are placeholders.
+    `sequence` is the publisher's, extended; `codec` what the payload is in, `video` whether that is part of a picture.
+    `red` is the same packet with redundancy (`red.py`) for those who take it, where it has come with some; `data` is
+    without. `descriptor` is set once it was read (`packet.descriptor_of`).
+    """
+
+    __slots__ = ("codec", "data", "descriptor", "payload_start", "red", "sequence", "timestamp", "video")
+
+    descriptor: "PictureDescriptor | None"
+
+    def __init__(
+        self, sequence: int, timestamp: int, data: bytes, payload_start: int, codec: str, red: bytes | None = None
+    ) -> None:
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.data = data
+        self.payload_start = payload_start
+        self.codec = codec
+        self.red = red
+        self.video = codec != OPUS
 
 
 class Epoch:
@@ -118,5 +144,5 @@ class Lane:
 
 
 if native.inner is not None and not TYPE_CHECKING:
-    Slot, Epoch = native.inner.Slot, native.inner.Epoch
+    Slot, Packet, Epoch = native.inner.Slot, native.inner.Packet, native.inner.Epoch
     Outlet, Lane = native.inner.Outlet, native.inner.Lane

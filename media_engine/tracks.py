@@ -138,12 +138,12 @@ class UpTrack:
         self.sender_report: SenderReport | None = None
         self.report_arrived_at = 0.0
 
-    def hear(self, level: int, now: float) -> None:
-        """Note one more packet, and how loud it says that it is (RFC 6464); -1 for nothing said."""
+    def hear(self, level: int, now: float, packets: int = 1) -> None:
+        """Note more packets, one of sound, and how loud it says that it is (RFC 6464); -1 for nothing said."""
         if not self.video and level >= 0:
             self.loudness.hear(level, now - self.last_packet_at)
         self.last_packet_at = now
-        self.packets += 1
+        self.packets += packets
 
     def judge_losses(self, now: float) -> None:
         """Take what was lost since the last call into `waiting`, unless it came to too little to tell."""

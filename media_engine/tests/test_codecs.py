@@ -7,8 +7,8 @@ import pytest
 from media_engine import OfferRejected, Source, Unplayable, UnplayableTrack, Unseen, UnseenSource, sdp, sdp_write
 from media_engine.av1 import starts_key_frame
 from media_engine.forwarder import Forwarder, renumbered
-from media_engine.packet_cache import Packet
 from media_engine.receive_log import ReceiveLog
+from media_engine.records import Packet
 from media_engine.rtp import RtpHeader
 from media_engine.tests.client import (
     Client,

@@ -14,8 +14,8 @@ from media_engine import native
 from media_engine.burst import LARGEST_PADDING, MAX_RUN_BYTES, MAX_RUN_PACKETS, Burst, padded, run_of
 from media_engine.datagrams import MANY, SEND_BYTES, Destination, Inbox, Outbox
 from media_engine.native import DATAGRAM_BYTES
-from media_engine.packet_cache import Packet
 from media_engine.receive_log import ReceiveLog
+from media_engine.records import Packet
 from media_engine.rtp import decode_header
 from media_engine.tests.interpreted import interpreted
 

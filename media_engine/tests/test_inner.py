@@ -31,15 +31,16 @@ from media_engine.burst import Burst, pictures_of
 from media_engine.codecs import OPUS, VP8
 from media_engine.datagrams import Destination, Inbox, Outbox, StreamAddress
 from media_engine.fanout import FanOut
+from media_engine.feedback import FeedbackRecorder
 from media_engine.forwarder import Forwarder
 from media_engine.mux import UdpMux
 from media_engine.native import DATAGRAM_BYTES
 from media_engine.numbered import Numbered
 from media_engine.pacing import Pace
-from media_engine.packet_cache import Packet
+from media_engine.packet import begins_key_frame, descriptor_of
 from media_engine.publish import PublishLink
 from media_engine.receive_log import ReceiveLog
-from media_engine.records import Epoch, Lane, Outlet, Slot
+from media_engine.records import Epoch, Lane, Outlet, Packet, Slot
 from media_engine.rtp import PacketReader, RtpHeader
 from media_engine.srtp import SENT_WINDOW, AeadSrtp, InPlaceSrtp
 from media_engine.tests.in_c import build, in_c
@@ -61,6 +62,12 @@ def inner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     place = tmp_path_factory.mktemp("inner")
     with patch.object(native, "aead", native.bind_cipher(build("aead", place))):
         yield native.bind(build("inner", place))
+
+
+@pytest.fixture(autouse=True)
+def _packets_of_c(inner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python takes them as well as its own."""
+    monkeypatch.setitem(globals(), "Packet", inner.Packet)
 
 
 def sealing(*, by_libsrtp: bool = True) -> InPlaceSrtp:
@@ -156,7 +163,7 @@ def send(fan_out: FanOut, burst: Burst, receivers: Any) -> None:
     fan_out._send(burst.upstream, burst.packets, receivers, is_red=burst.is_red)
 
 
-PYTHON = SimpleNamespace(Slot=Slot, Epoch=Epoch, Outlet=Outlet, Lane=Lane)
+PYTHON = SimpleNamespace(Slot=Slot, Packet=Packet, Epoch=Epoch, Outlet=Outlet, Lane=Lane)
 
 
 def sent_on(loop: Any, burst: Burst, seeds_: list[int], used: int) -> tuple[list[Any], FanOut, list[Receiver]]:
@@ -374,7 +381,7 @@ def test_repairs_whose_turn_it_is_leave_before_what_was_never_sent(inner: Any) -
 
 def test_records_keep_and_let_go(inner: Any) -> None:
     """They are as those in Python: the same fields, the same ways to be made; cycles through them are found."""
-    for name in ("Slot", "Epoch", "Outlet", "Lane"):
+    for name in ("Slot", "Packet", "Epoch", "Outlet", "Lane"):
         python, in_c = getattr(PYTHON, name), getattr(inner, name)
         fields = {field for field in dir(in_c) if not field.startswith("_")}
         assert fields == {field for field in dir(python) if not field.startswith("_")}, name
@@ -403,7 +410,11 @@ def test_records_keep_and_let_go(inner: Any) -> None:
     for arguments in ((), (None, 1, 2, 3, 4), (None, 1, 2, 3, 4, "5"), (None, 1 << 64, 2, 3, 4, 5)):
         with pytest.raises((TypeError, OverflowError)):
             inner.Epoch(*arguments)
-    for wrong_call in (lambda: inner.Lane(1), inner.Slot, lambda: inner.Slot(None, "1", None, None)):
+    with pytest.raises(ValueError, match="without a payload"):
+        without_data = inner.Packet(1, 1, bytes(20), 20, VP8)
+        del without_data.data
+        Fanning(inner)(packets=[without_data])
+    for wrong_call in (lambda: inner.Lane(1), inner.Slot, inner.Packet, lambda: inner.Slot(None, "1", None, None)):
         with pytest.raises(TypeError):
             wrong_call()
 
@@ -566,6 +577,7 @@ class Publishing:
         self.now += 0.005
         with (
             patch.object(publish, "_inner", self.inner),
+            patch.object(publish, "Packet", (self.inner or PYTHON).Packet),
             patch.object(rtp, "_inner", self.inner),
             patch.object(self.link, "hear", lambda slot, _: self.heard.append(slot.number)),
         ):
@@ -573,12 +585,14 @@ class Publishing:
 
     def state(self) -> object:
         """Everything that taking a packet changes."""
-        told: list[object] = [self.link.dropped, self.link._feedback._arrivals, self.link._ssrcs]
+        feedback = self.link._feedback
+        told: list[object] = [self.link.dropped, feedback.arrivals, feedback.following, self.link._ssrcs]
         for track in self.tracks:
             log, kept = track.log, [one for one in track.cache._ring if one is not None]
             told += [track.packets, track.octets, track.repaired, track.last_packet_at, track.nacks, track.live]
             told += [log.highest, log.received, log.missing, log.report(), log.timestamp, track.loudness.value]
-            told += [(one.sequence, one.timestamp, one.data, one.payload_start, one.codec) for one in kept]
+            told += [(one.sequence, one.timestamp, one.data, one.payload_start, one.codec, one.video) for one in kept]
+            told += [(one.red, descriptor_of(one), begins_key_frame(one)) for one in kept]
             told += [one.sequence for one in self.fan_out._pending.get(log, (None, []))[1]]
             told += [track.ssrc, track.key_frame_wanted]
         return told
@@ -602,7 +616,7 @@ def test_a_clock_may_begin_at_zero(inner: Any) -> None:
 def test_packets_are_taken_in_alike(inner: Any) -> None:
     """What was lost, repeated, forged, malformed or sent out of order, too; and nobody is heard by what was forged."""
     chance, sender, sent = random.Random(21), sealing(), list[tuple[bytes, bool]]()
-    numbers, ticks, memory = [65530, 65000], [5, 9], native.Memory(400)
+    numbers, wide, ticks, memory = [65530, 65000], 65000, [5, 9], native.Memory(400)
     for _ in range(3000):
         which = chance.randrange(2)
         if chance.random() < 0.5:
@@ -610,9 +624,8 @@ def test_packets_are_taken_in_alike(inner: Any) -> None:
         numbers[which] += chance.choice((1, 1, 1, 1, 1, 1, 1, 2, 5, -1))
         extension = b""
         if chance.random() < 0.9:
-            element = struct.pack(
-                "!BHBB", 0x31, chance.choice((len(sent), chance.randrange(1 << 16))) & 0xFFFF, 0x10, 70
-            )
+            wide = (wide + chance.choice((*[1] * 40, 0, -1, 2, 5, 300, 5000))) & 0xFFFF
+            element = struct.pack("!BHBB", 0x31, wide, 0x10, chance.choice((70, 70, 20)))
             extension = struct.pack("!HH", 0xBEDE, 2) + element + bytes(3)
         second = 100 + which | chance.choice((0, 0x80))
         kind = chance.randrange(60)
@@ -636,7 +649,7 @@ def test_packets_are_taken_in_alike(inner: Any) -> None:
     for at in range(0, len(sent) - 20, 40):
         sent[at], sent[at + 5] = sent[at + 5], sent[at]
         sent[at + 20] = sent[at + 19]
-    python, in_c, at, by_loop = Publishing(None), Publishing(inner), 0, 0
+    python, in_c, at, by_loop, in_order = Publishing(None), Publishing(inner), 0, 0, 0
     taking = PublishLink._take_run
     while at < len(sent):
         together = [datagram for datagram, _ in sent[at : at + chance.choice((1, 1, 2, 5, 9))] if datagram]
@@ -650,7 +663,15 @@ def test_packets_are_taken_in_alike(inner: Any) -> None:
             by_loop += count
             return count
 
-        with patch.object(PublishLink, "_take_run", counted):
+        def followed(feedback: FeedbackRecorder, count: int) -> None:
+            nonlocal in_order
+            feedback._highest += count
+            in_order += count
+
+        with (
+            patch.object(PublishLink, "_take_run", counted),
+            patch.object(FeedbackRecorder, "follow", followed),
+        ):
             in_c.take(together, waited)
         assert python.state() == in_c.state(), at
         assert bool(python.heard) is bool(in_c.heard)
@@ -659,6 +680,7 @@ def test_packets_are_taken_in_alike(inner: Any) -> None:
         in_c.heard.clear()
         at += len(together)
     assert len(sent) * 0.4 < by_loop < len(sent) * 0.95, "some of both"
+    assert by_loop * 0.3 < in_order < by_loop * 0.9, "some of both"
     assert in_c.link.dropped["rtp"] > 20
     assert in_c.link.dropped["srtp"] > 20
 
@@ -877,7 +899,8 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
     assert not fan()
     released = memoryview(bytearray(5000))
     released.release()
-    good = {name: getattr(burst.newest, name) for name in ("data", "payload_start", "red", "sequence", "timestamp")}
+    names = ("sequence", "timestamp", "data", "payload_start", "codec")
+    good: dict[str, Any] = {name: getattr(burst.newest, name) for name in names}
     wrong: list[dict[str, object]] = [
         {"view": memoryview(bytes(burst.size + 500))},
         {"view": released},
@@ -895,12 +918,12 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         {"packets": burst.newest},
         {"packets": [burst.newest] * 65},
         {"now": None},
+        {"packets": [SimpleNamespace(**good, red=None)]},
         *(
-            {"packets": [SimpleNamespace(**(good | {name: value}))]}
+            {"packets": [burst.newest, inner.Packet(**(good | {name: value}))]}
             for name, value in (
                 ("data", None), ("data", bytes(11)), ("data", bytearray(good["data"])), ("data", bytes(1 << 16)),
-                ("payload_start", -1), ("payload_start", len(good["data"]) + 1), ("payload_start", 1 << 64),
-                ("sequence", 1 << 63), ("sequence", "1"), ("timestamp", 1.0),
+                ("payload_start", -1), ("payload_start", len(good["data"]) + 1),
             )
         ),
     ]  # fmt: skip
@@ -959,21 +982,18 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         named = {"context": sealing().rx_context, "view": memoryview(bytearray(100)), "size": 100} | changed
         with pytest.raises((ValueError, TypeError)):
             inner.open(*named.values(), 1, 2)
+    nothing_taken = ([], 0, 0, [], None)
     for changed in (
-        {"context": 0}, {"slots": tuple(slots)}, {"at": -1}, {"send_time": b"ab"}, {"send_time": "abc"},
-        {"ssrc": 1 << 64},
+        {"context": 0}, {"slots": tuple(slots)}, {"at": -1},
+        {"ssrc": 1 << 64}, {"codec": b"opus"}, {"now": "1"}, {"now": math.nan}, {"now": -math.inf}, {"arrivals": []},
+        {"sequence": 1 << 62}, {"following": 1 << 62}, {"following": 1 << 64},
     ):  # fmt: skip
         named = {"context": sealing().rx_context, "slots": list(slots), "at": 0, "ssrc": 1}
         named |= {
-            "type": 1,
-            "sequence": 1,
-            "sequence_id": 1,
-            "level_id": 2,
-            "second": 1,
-            "send_time": b"abc",
-            "picture": True,
-        }
-        assert inner.take(*named.values()) == ([], 0, None)
+            "payload_type": 1, "sequence": 1, "sequence_id": 1, "level_id": 2, "second": 1, "codec": "opus", "now": 1.0,
+            "timestamp": -1, "arrivals": {}, "following": -1,
+        }  # fmt: skip
+        assert inner.take(*named.values()) == nothing_taken
         with pytest.raises((ValueError, TypeError, OverflowError)):
             inner.take(*(named | changed).values())
     for wrong_slots in (
@@ -983,10 +1003,11 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         [inner.Slot(None, 1, memoryview(bytes(99)), None)],
     ):
         with contextlib.suppress(TypeError, ValueError):
-            assert inner.take(*(named | {"slots": wrong_slots}).values()) == ([], 0, None)
+            assert inner.take(*(named | {"slots": wrong_slots}).values()) == nothing_taken
     huge = inner.Slot(None, 1, memoryview(bytearray(30)), None)
     huge.size = 31
-    assert inner.take(*(named | {"slots": [huge], "ssrc": 0, "type": 0, "sequence": 0}).values()) == ([], 0, None)
+    no_numbers = {"ssrc": 0, "payload_type": 0, "sequence": 0}
+    assert inner.take(*(named | no_numbers | {"slots": [huge]}).values()) == nothing_taken
 
 
 class Releasing:
@@ -1032,7 +1053,7 @@ class Reading:
         vars(self)["does"]()
 
 
-@pytest.mark.parametrize("read", ["left", "following", "pictures", "data"])
+@pytest.mark.parametrize("read", ["left", "following", "pictures"])
 def test_who_is_closed_while_attributes_are_read_is_sent_nothing(inner: Any, read: str) -> None:
     """Whatever reading them runs. And nothing is used that goes away with it."""
     for closed in ("srtp", "destination", "pace", "epoch", "outlet", "wait", "numbered"):
@@ -1050,13 +1071,8 @@ def test_who_is_closed_while_attributes_are_read_is_sent_nothing(inner: Any, rea
             outlet.pace = reading
         elif read == "following":
             lane.numbered = reading
-        elif read == "pictures":
-            fan.pictures_of = lambda _, reading=reading: reading.pictures
         else:
-            there = {name: getattr(burst.newest, name) for name in ("payload_start", "red", "sequence", "timestamp")}
-            fan.burst = SimpleNamespace(upstream=burst.upstream, packets=[
-                Reading(reading.does, data=burst.newest.data, **there)
-            ])  # fmt: skip
+            fan.pictures_of = lambda _, reading=reading: reading.pictures
         used, entries, _, others = fan.call()
         is_sent = closed in ("pace", "wait", "numbered")
         assert (used > 0, entries > 0) == (is_sent, is_sent), closed

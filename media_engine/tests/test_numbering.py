@@ -3,9 +3,9 @@
 from unittest import TestCase
 
 from media_engine.forwarder import Forwarder, renumbered
-from media_engine.packet_cache import Packet, PacketCache
+from media_engine.packet_cache import PacketCache
 from media_engine.receive_log import ReceiveLog
-from media_engine.records import Epoch
+from media_engine.records import Epoch, Packet
 from media_engine.rtp import unwrap
 
 STARTS = (0, 1, 2, 7, 255, 0x7FFD, 0x7FFE, 0x7FFF, 0x8000, 0x8001, 0xFF00, 0xFFFA, 0xFFFC, 0xFFFD, 0xFFFE, 0xFFFF)
@@ -95,6 +95,15 @@ class ReceiveLogTests(TestCase):
         for sequence in range(2002, 6000, 2):
             log.add(sequence, 0.0)
         self.assertLessEqual(len(log.due_requests(0.0)), 256)
+
+    def test_what_came_in_order_is_known_behind_gaps_as_well(self) -> None:
+        for start in STARTS:
+            log = ReceiveLog(90000, wants_nack=True)
+            for offset in (*range(5), *range(8, 10), *range(1020, 1030)):
+                log.add((start + offset) & 0xFFFF, 1.0)
+            log.follow(2)
+            new = [at for at in range(1040) if log.add((start + at) & 0xFFFF, 1.0) is not None]
+            self.assertEqual(new, [*range(10, 1020), *range(1032, 1040)])
 
     def test_something_older_than_the_window_is_dropped(self) -> None:
         log = ReceiveLog(90000, wants_nack=False)
@@ -236,8 +245,11 @@ class PacketCacheTests(TestCase):
         for start in STARTS:
             cache = PacketCache(8)
             for offset in range(20):
-                cache.add(packet(start + offset))
+                cache.add([packet(start + offset)])
             kept = [offset for offset in range(-8, 30) if cache.get(start + offset) is not None]
             self.assertEqual(kept, list(range(12, 20)))
+            cache.add([packet(start + 20), packet(start + 21)])
+            kept = [offset for offset in range(-8, 30) if cache.get(start + offset) is not None]
+            self.assertEqual(kept, list(range(14, 22)))
             cache.clear()
-            self.assertIsNone(cache.get(start + 19))
+            self.assertIsNone(cache.get(start + 21))
