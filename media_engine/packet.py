@@ -17,9 +17,10 @@ def descriptor_of(packet: Packet) -> PictureDescriptor | None:
 
     Read when first asked for: most packets are forwarded without a look at it.
     """
-    with contextlib.suppress(AttributeError):
+    try:
         return packet.descriptor
-    packet.descriptor = None
+    except AttributeError:
+        packet.descriptor = None
     read = DESCRIPTORS.get(packet.codec)
     if read is not None:
         with contextlib.suppress(ValueError):
