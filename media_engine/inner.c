@@ -23,7 +23,6 @@
 
 /* What encrypts or decrypts a packet: libsrtp's, out of pylibsrtp, and that of aead.c. */
 typedef int (*srtp_function)(void *context, void *packet, int *length);
-static srtp_function srtp_unprotect = NULL; /* `bind` says where it is */
 
 enum { MOST_TOGETHER = 64 }; /* packets of a burst, see burst.py */
 
@@ -74,18 +73,6 @@ static int has_arguments(Py_ssize_t count, Py_ssize_t wanted)
     return 0;
 }
 
-PyDoc_STRVAR(bind_doc, "bind(unprotect): where libsrtp's srtp_unprotect is.");
-
-static PyObject *bind_srtp(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    if (!has_arguments(count, 1))
-        return NULL;
-    srtp_unprotect = (srtp_function)PyLong_AsVoidPtr(args[0]);
-    if (PyErr_Occurred())
-        return NULL;
-    Py_RETURN_NONE;
-}
-
 /* Whether `tuple` is one of `size`, with numbers from `first` on as far as `last`: to read them runs no Python. */
 static int has_numbers(PyObject *tuple, Py_ssize_t size, int first, int last)
 {
@@ -95,6 +82,24 @@ static int has_numbers(PyObject *tuple, Py_ssize_t size, int first, int last)
         if (!PyLong_Check(PyTuple_GET_ITEM(tuple, index)))
             return 0;
     return 1;
+}
+
+/* What decrypts a packet, and what that wants. */
+typedef struct {
+    srtp_function unprotect;
+    void *context;
+} Opener;
+
+/* Read `SrtpPair.opener`. 0 with an exception where it is none. */
+static int read_opener(Opener *opener, PyObject *addresses)
+{
+    if (has_numbers(addresses, 2, 0, 1)) {
+        opener->unprotect = (srtp_function)PyLong_AsVoidPtr(PyTuple_GET_ITEM(addresses, 0));
+        opener->context = PyLong_AsVoidPtr(PyTuple_GET_ITEM(addresses, 1));
+    }
+    if (!PyErr_Occurred() && (!opener->unprotect || !opener->context))
+        bad("nothing to decrypt it with");
+    return !PyErr_Occurred();
 }
 
 /* One picture's place in a packet, as `pictures_of` has it (RFC 7741, section 4.2; rewrite_picture). */
@@ -1155,25 +1160,25 @@ static PyObject *outline(PyObject *module, PyObject *const *args, Py_ssize_t cou
 }
 
 PyDoc_STRVAR(open_doc,
-"open(context, view, size, sequence_id, level_id): decrypt a packet, and what `outline` says of it then. None where\n"
-"libsrtp refused.");
+"open(opener, view, size, sequence_id, level_id): decrypt a packet, and what `outline` says of it then. None where it\n"
+"was refused.");
 
 static PyObject *open_packet(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     Py_ssize_t room;
     if (!has_arguments(count, 5))
         return NULL;
-    void *context = PyLong_AsVoidPtr(args[0]);
+    Opener opener = {NULL, NULL};
     long size = PyLong_AsLong(args[2]), sequence_id = PyLong_AsLong(args[3]), level_id = PyLong_AsLong(args[4]);
-    if (PyErr_Occurred())
+    if (PyErr_Occurred() || !read_opener(&opener, args[0]))
         return NULL;
     uint8_t *packet = bytes_of(args[1], &room);
     if (!packet)
         return NULL;
-    if (!context || !srtp_unprotect || size < HEADER_BYTES || size > room)
-        return bad("no such packet, or nothing to decrypt it with");
+    if (size < HEADER_BYTES || size > room)
+        return bad("no such packet");
     int plain = (int)size;
-    if (srtp_unprotect(context, packet, &plain))
+    if (opener.unprotect(opener.context, packet, &plain))
         Py_RETURN_NONE;
     return outline_of(packet, room, plain, sequence_id, level_id);
 }
@@ -1229,7 +1234,7 @@ static PyObject *canonical(PyObject *module, PyObject *const *args, Py_ssize_t c
 
 /* What `take` was told about the packets that it may take, and what there is to say of those that it has. */
 typedef struct {
-    void *context;
+    Opener opener;
     long long ssrc, sequence, timestamp, following, recorded, octets;
     long payload_type, sequence_id, level_id, second;
     double now;
@@ -1299,7 +1304,7 @@ static int take_slot(Taking *taking, const Slot *slot)
         return 0;
     int plain = (int)slot->size;
     Outline of;
-    if (srtp_unprotect(taking->context, packet, &plain))
+    if (taking->opener.unprotect(taking->opener.context, packet, &plain))
         taking->refused = "srtp";
     else if (read_outline(packet, room, plain, taking->sequence_id, taking->level_id, &of))
         taking->refused = "rtp";
@@ -1314,7 +1319,7 @@ static int take_slot(Taking *taking, const Slot *slot)
 }
 
 PyDoc_STRVAR(take_doc,
-"take(context, slots, at, ssrc, payload_type, sequence, sequence_id, level_id, second, codec, now, timestamp, arrivals,\n"
+"take(opener, slots, at, ssrc, payload_type, sequence, sequence_id, level_id, second, codec, now, timestamp, arrivals,\n"
 "following): decrypt the packets in slots from at on, as far as they follow on each other from sequence on, see\n"
 "PublishLink._take_run. The packets; the octets of their payloads; how many have a transport-wide number that followed on following, and an arrival time in arrivals now; of\n"
 "those of which more is to be noted timestamp, transport-wide number, level (or -1) and arrival; and as what the one\n"
@@ -1325,7 +1330,7 @@ static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
     if (!has_arguments(count, 14))
         return NULL;
     Taking taking = {
-        .context = PyLong_AsVoidPtr(args[0]), .ssrc = PyLong_AsLongLong(args[3]), .payload_type = PyLong_AsLong(args[4]),
+        .ssrc = PyLong_AsLongLong(args[3]), .payload_type = PyLong_AsLong(args[4]),
         .sequence = PyLong_AsLongLong(args[5]), .sequence_id = PyLong_AsLong(args[6]),
         .level_id = PyLong_AsLong(args[7]), .second = PyLong_AsLong(args[8]), .now = PyFloat_AsDouble(args[10]),
         .timestamp = PyLong_AsLongLong(args[11]), .following = PyLong_AsLongLong(args[13]),
@@ -1333,11 +1338,11 @@ static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
     };
     PyObject *slots = args[1];
     Py_ssize_t at = PyLong_AsSsize_t(args[2]);
-    if (PyErr_Occurred())
+    if (PyErr_Occurred() || !read_opener(&taking.opener, args[0]))
         return NULL;
-    if (!taking.context || !srtp_unprotect || !PyList_Check(slots) || at < 0 || !PyUnicode_Check(taking.codec) ||
+    if (!PyList_Check(slots) || at < 0 || !PyUnicode_Check(taking.codec) ||
         !PyDict_Check(taking.arrivals))
-        return bad("nothing to take, nothing to decrypt it with, or nowhere to note it");
+        return bad("nothing to take, or nowhere to note it");
     if (taking.sequence > INT64_MAX / 2 || taking.following > INT64_MAX / 2 || !(fabs(taking.now) < 1e12))
         return bad("nothing has that number, or comes at that time");
     uint32_t ticks = (uint32_t)(int64_t)(taking.now * 262144); /* see absolute_send_time in fanout.py */
@@ -1362,7 +1367,6 @@ static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
 }
 
 static PyMethodDef functions[] = {
-    {"bind", (PyCFunction)(void (*)(void))bind_srtp, METH_FASTCALL, bind_doc},
     {"fan_out", (PyCFunction)(void (*)(void))fan_out, METH_FASTCALL, fan_out_doc},
     {"receive", (PyCFunction)(void (*)(void))receive, METH_FASTCALL, receive_doc},
     {"send", (PyCFunction)(void (*)(void))send_runs, METH_FASTCALL, send_doc},

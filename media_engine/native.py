@@ -47,7 +47,7 @@ _SRTP_FUNCTION = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
 """What C calls of libsrtp, and what it has like it."""
 CIPHER_FUNCTIONS: Final = (
     *("EVP_CIPHER_CTX_new", "EVP_CIPHER_CTX_free", "EVP_aes_128_gcm", "EVP_EncryptInit_ex", "EVP_EncryptUpdate"),
-    *("EVP_EncryptFinal_ex", "EVP_CIPHER_CTX_ctrl"),
+    *("EVP_EncryptFinal_ex", "EVP_DecryptInit_ex", "EVP_DecryptUpdate", "EVP_DecryptFinal_ex", "EVP_CIPHER_CTX_ctrl"),
 )
 """OpenSSL's, which pylibsrtp's extension module brings with it, in the order of `aead.c`."""
 
@@ -58,18 +58,9 @@ def address_of(place: Any) -> int:
 
 
 def srtp_function(name: str) -> int:
-    """Where libsrtp has it. Raises ImportError where it is not as the engine's C wants it."""
+    """Where libsrtp has it; 0 where it isn't what the engine's C was written for."""
     function = ffi.addressof(_binding.lib, name) if IN_PLACE else None
-    if function is None or ffi.typeof(function).cname != _SRTP_FUNCTION:
-        raise ImportError("inner.c was written for another libsrtp")
-    return address_of(function)
-
-
-def bind(module: Any) -> Any:
-    """`inner.c`, having been told where libsrtp is. Raises ImportError for a libsrtp that it was not written for."""
-    unprotect = srtp_function("srtp_unprotect")
-    module.bind(unprotect)
-    return module
+    return address_of(function) if function is not None and ffi.typeof(function).cname == _SRTP_FUNCTION else 0
 
 
 def bind_cipher(module: Any) -> Any:
@@ -86,10 +77,10 @@ def bind_cipher(module: Any) -> Any:
 inner: Any = None
 """The inner loops in C (`inner.c`), where `./run compile` has made them; else the Python beside each call of them."""
 aead: Any = None
-"""What encrypts in C (`aead.c`), where `./run compile` has made it; else libsrtp does."""
+"""What encrypts and decrypts RTP in C (`aead.c`), where `./run compile` has made it; else libsrtp does."""
 if COMPILED == "compiled":  # what lies beside the sources nobody has compared with them
     with contextlib.suppress(ImportError):
-        inner = bind(importlib.import_module("media_engine.inner"))
+        inner = importlib.import_module("media_engine.inner")
     with contextlib.suppress(ImportError):
         aead = bind_cipher(importlib.import_module("media_engine.aead"))
 

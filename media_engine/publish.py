@@ -55,7 +55,7 @@ class PublishLink(PublishLines):
 
     def on_rtp(self, srtp: SrtpPair, slots: Sequence[Slot], now: float) -> None:
         """Decrypt and route packets: feedback, track, retransmission, duplicate, then out to whoever may have them."""
-        is_quick = _inner is not None and srtp.rx_context and self.fan_out.trace is None
+        is_quick = _inner is not None and srtp.opener is not None and self.fan_out.trace is None
         heard: Slot | None = None
         at = 0
         while at < len(slots):
@@ -84,7 +84,7 @@ class PublishLink(PublishLines):
             return 0
         # fmt: off
         found: _Taken = _inner.take(
-            srtp.rx_context, slots, at, ssrc, track.payload_type, log.highest + 1, header.sequence_id, header.level_id,
+            srtp.opener, slots, at, ssrc, track.payload_type, log.highest + 1, header.sequence_id, header.level_id,
             sdp_write.PAYLOAD_TYPES[track.codec], track.codec, now, log.timestamp,
             feedback.arrivals, feedback.following,
         )

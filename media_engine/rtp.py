@@ -178,10 +178,10 @@ class PacketReader(RtpHeader):
     def open(self, srtp: SrtpPair, place: Any, view: memoryview, size: int) -> int:
         """Decrypt the packet of `size` bytes that begins `view` and lies at `place`, and outline it.
 
-        Its size then, or 0 where libsrtp refuses it. Raises ValueError when what was in it is no RTP packet.
+        Its size then, or 0 where it is refused. Raises ValueError when what was in it is no RTP packet.
         """
-        if _inner is not None and srtp.rx_context:
-            outline: _Outline | None = _inner.open(srtp.rx_context, view, size, self.sequence_id, self.level_id)
+        if _inner is not None and srtp.opener is not None:
+            outline: _Outline | None = _inner.open(srtp.opener, view, size, self.sequence_id, self.level_id)
             if outline is None:
                 return 0
             self._take(outline)

@@ -25,6 +25,8 @@ _ENCRYPTION_LABEL: Final = 0
 _SALT_LABEL: Final = 2
 TRAILER_BYTES: Final = 160
 """Room for tag, SRTCP index and MKI behind a packet (srtp.h: SRTP_MAX_TRAILER_LEN and SRTP_MAX_SRTCP_TRAILER_LEN)."""
+RECEIVED_WINDOW: Final = 1024
+"""How many numbers of an SSRC, from the newest back, are taken when they come late: aiortc's."""
 SENT_WINDOW: Final = 256
 """How many numbers of an SSRC, from the newest back, libsrtp still encrypts, or once more; older ones it refuses.
 
@@ -51,9 +53,10 @@ class SrtpPair:
     seal: Any
     context = 0
     protector = 0
-    rx_context = 0
-    """Addresses for the inner loops in C; 0 where these can't be used: what the function wants that encrypts, that
-    function, and libsrtp's context for receiving."""
+    """For the inner loops in C: the addresses of what encrypts what is sent, and of what that wants first; 0 where they
+    can't."""
+    opener: tuple[int, int] | None = None
+    """And of what decrypts what is received, and of what that wants first; None where they can't."""
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
         self._rx_session, self._tx_session = rx, tx  # holding them keeps what pointers into them point at
@@ -95,9 +98,9 @@ class InPlaceSrtp(SrtpPair):
         self._rx: Any = rx._srtp[0]  # noqa: SLF001
         self._tx_reports: Any = tx._srtp[0]  # noqa: SLF001
         self.tx, self.seal = self._tx_reports, native.srtp_protect
-        self.context, self.rx_context = native.address_of(self.tx), native.address_of(self._rx)
-        with contextlib.suppress(ImportError):
-            self.protector = native.srtp_function("srtp_protect")
+        self.context, self.protector = native.address_of(self.tx), native.srtp_function("srtp_protect")
+        unprotector = native.srtp_function("srtp_unprotect")
+        self.opener = (unprotector, native.address_of(self._rx)) if unprotector else None
 
     def unprotect(self, place: Any, size: int) -> int:
         """See SrtpPair."""
@@ -128,20 +131,32 @@ class InPlaceSrtp(SrtpPair):
 
 
 class AeadSrtp(InPlaceSrtp):
-    """The same, but RTP is encrypted by `aead.c`. `master` is the key for what is sent, and behind it the salt."""
+    """The same, but `aead.c` encrypts and decrypts RTP. `theirs` and `ours`: a master key, and its salt behind it."""
 
-    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str, master: bytes) -> None:
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str, theirs: bytes, ours: bytes) -> None:
         super().__init__(rx, tx, cipher)
-        key, salt = session_keys(master, (_ENCRYPTION_LABEL, _KEY_BYTES), (_SALT_LABEL, _GCM_SALT_BYTES))
-        self._protector: Any = native.aead.Protector(key, salt)
-        self.context, self.protector = self._protector.address, native.aead.PROTECT
-        self.tx = native.ffi.cast("void *", self.context)
-        self.seal = native.ffi.cast("int (*)(void *, void *, int *)", self.protector)
+        wanted = ((_ENCRYPTION_LABEL, _KEY_BYTES), (_SALT_LABEL, _GCM_SALT_BYTES))
+        self._received: Any = native.aead.Context(*session_keys(theirs, *wanted))
+        self._sent: Any = native.aead.Context(*session_keys(ours, *wanted))
+        self.context, self.protector = self._sent.address, native.aead.PROTECT
+        self.opener = (native.aead.UNPROTECT, self._received.address)
+        signature = "int (*)(void *, void *, int *)"
+        self.tx, self.seal = native.ffi.cast("void *", self.context), native.ffi.cast(signature, self.protector)
+        self._place_received: Any = native.ffi.cast("void *", self._received.address)
+        self._open: Any = native.ffi.cast(signature, native.aead.UNPROTECT)
+
+    def unprotect(self, place: Any, size: int) -> int:
+        """See SrtpPair."""
+        length[0] = size
+        if self._open(self._place_received, place, length):
+            return 0
+        plain: int = length[0]
+        return plain
 
     def retire(self, ssrcs: Iterable[int]) -> None:
         """See SrtpPair."""
         for ssrc in ssrcs:
-            self._protector.forget(ssrc)
+            self._sent.forget(ssrc)
 
 
 def session_keys(master: bytes, *wanted: tuple[int, int]) -> list[bytes]:
@@ -198,10 +213,10 @@ def _replace(place: Any, size: int, function: Callable[[bytes], bytes]) -> int:
     return len(result)
 
 
-def srtp_pair(rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str, master: bytes) -> SrtpPair:
-    """The fastest way that there is here. `cipher` is the name of the profile that both sessions have, `master` are the
-    key and the salt of `tx`.
+def srtp_pair(rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str, theirs: bytes, ours: bytes) -> SrtpPair:
+    """The fastest way that there is here. `cipher` is the name of the profile that both sessions have; `theirs` are the
+    master key and salt of `rx`, `ours` those of `tx`.
     """
     if native.aead is not None and cipher == _AES_128_GCM:
-        return AeadSrtp(rx, tx, cipher, master)
+        return AeadSrtp(rx, tx, cipher, theirs, ours)
     return InPlaceSrtp(rx, tx, cipher) if IN_PLACE else PublicSrtp(rx, tx, cipher)

@@ -107,16 +107,16 @@ class RtpTransport(RTCDtlsTransport):
             self._on_state("closed")
 
     def _srtp_pair(self) -> SrtpPair:
-        """aiortc's session for what is received; for what is sent ours in place of its own (RFC 5764, section 4.2)."""
+        """aiortc's session for what is received, ours for what is sent, and both keys (RFC 5764, section 4.2)."""
         ssl = self._ssl
         assert ssl is not None  # noqa: S101 - it is connected
         profile = next(one for one in SRTP_PROFILES if one.openssl_profile == ssl.get_selected_srtp_profile())
         keys = ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length))
-        ours = profile.get_key_and_salt(keys, 1 if self._role == "server" else 0)
+        theirs, ours = (profile.get_key_and_salt(keys, way) for way in ((0, 1) if self._role == "server" else (1, 0)))
         policy = Policy(ours, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile.libsrtp_profile)
         policy.allow_repeat_tx, policy.window_size = True, SENT_WINDOW
         self._tx_srtp = Session(policy)  # in place of aiortc's: no number may be used by two that know nothing of it
-        return srtp_pair(self._rx_srtp, self._tx_srtp, profile.openssl_profile.decode(), ours)
+        return srtp_pair(self._rx_srtp, self._tx_srtp, profile.openssl_profile.decode(), theirs, ours)
 
     async def _write_ssl(self) -> None:
         """Flush OpenSSL's output, one or more whole records per datagram.

@@ -15,7 +15,7 @@ import pytest
 
 from media_engine import native
 from media_engine.native import Memory
-from media_engine.srtp import SENT_WINDOW, AeadSrtp, InPlaceSrtp, session_keys, srtp_pair
+from media_engine.srtp import RECEIVED_WINDOW, SENT_WINDOW, AeadSrtp, InPlaceSrtp, session_keys, srtp_pair
 from media_engine.tests.in_c import build, in_c
 from media_engine.tests.interpreted import interpreted
 
@@ -34,14 +34,15 @@ def aead(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def session(way: int, master: bytes = MASTER) -> pylibsrtp.Session:
     policy = pylibsrtp.Policy(key=master, ssrc_type=way, srtp_profile=pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM)
-    policy.allow_repeat_tx, policy.window_size = True, SENT_WINDOW
+    is_sent = way == pylibsrtp.Policy.SSRC_ANY_OUTBOUND
+    policy.allow_repeat_tx, policy.window_size = is_sent, SENT_WINDOW if is_sent else RECEIVED_WINDOW
     return pylibsrtp.Session(policy)
 
 
 def pairs() -> tuple[AeadSrtp, InPlaceSrtp]:
     """One that encrypts in C, and one that has libsrtp do it, with the same keys."""
     inbound, outbound = pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND
-    ours = srtp_pair(session(inbound), session(outbound), GCM, MASTER)
+    ours = srtp_pair(session(inbound), session(outbound), GCM, MASTER, MASTER)
     assert isinstance(ours, AeadSrtp)
     return ours, InPlaceSrtp(session(inbound), session(outbound), GCM)
 
@@ -59,6 +60,12 @@ def protected(srtp: InPlaceSrtp, memory: Memory, plain: bytes) -> bytes:
     return bytes(memory.view[:size])
 
 
+def opened(srtp: InPlaceSrtp, memory: Memory, datagram: bytes | bytearray) -> bytes:
+    """Empty where it was refused."""
+    memory.view[: len(datagram)] = datagram
+    return bytes(memory.view[: srtp.unprotect(memory.place, len(datagram))])
+
+
 def test_session_keys_are_those_of_the_rfc() -> None:
     """RFC 3711, appendix B.3."""
     master = bytes.fromhex("e1f97a0d3e018be0d64fa32c06de41390ec675ad498afeebb6960b3aabe6")
@@ -69,13 +76,13 @@ def test_session_keys_are_those_of_the_rfc() -> None:
 
 def test_a_packet_is_encrypted_as_in_the_rfc(aead: Any) -> None:
     """RFC 7714, section 16.1.1. There the keys are those of the session."""
-    protector = aead.Protector(bytes(range(16)), b"Quid pro quo")
+    context = aead.Context(bytes(range(16)), b"Quid pro quo")
     memory, length = Memory(200), ctypes.c_int()
     plain = bytes.fromhex("8040f17b8041f8d35501a0b2") + b"Gallia est omnis divisa in partes tres"
     memory.view[: len(plain)] = plain
     length.value = len(plain)
     protect = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(aead.PROTECT)
-    assert protect(protector.address, memory.address, ctypes.addressof(length)) == 0
+    assert protect(context.address, memory.address, ctypes.addressof(length)) == 0
     assert bytes(memory.view[12 : length.value]).hex() == (
         "f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce"
     )
@@ -111,6 +118,54 @@ def test_histories_are_those_of_libsrtp() -> None:
 
 
 @pytest.mark.usefixtures("aead")
+def test_what_is_received_is_taken_and_refused_as_by_libsrtp() -> None:
+    """In order, late, too late, again, forged in every part, cut off, and across turns of the counter."""
+    taken = refused = 0
+    for seed in range(30):
+        chance, (ours, theirs), memory = random.Random(seed), pairs(), Memory(2048)
+        ssrcs = [chance.randrange(1 << 32) for _ in range(chance.choice((1, 2, 30)))]
+        newest = {ssrc: chance.randrange(0x8000) for ssrc in ssrcs}
+        senders = {ssrc: pairs()[1] for ssrc in ssrcs}
+        kept: list[bytes] = []
+        for _ in range(500):
+            ssrc = chance.choice(ssrcs)
+            newest[ssrc] += chance.choice((*[1] * 20, 2, 2, 200, 1_023, 1_024, 5_000, 0x7F00))
+            plain = packet(
+                newest[ssrc],
+                ssrc,
+                chance.randbytes(chance.choice((0, 1, 100, 1_200))),
+                sources=chance.choice((0, 0, 0, 2, 15)),
+                extension=chance.randbytes(chance.choice((0, 4, 8, 40))),
+            )
+            kept.append(protected(senders[ssrc], memory, plain))
+            some = chance.choice((kept[-1:], kept[-1:], kept[-8:], kept))
+            for datagram in chance.sample(some, min(len(some), chance.choice((0, *[1] * 9, 4)))):
+                came = bytearray(datagram)
+                if chance.random() < 0.2:
+                    came[chance.randrange(len(came))] ^= 1 << chance.randrange(8)
+                elif chance.random() < 0.05:
+                    del came[chance.randrange(len(came)) :]
+                made = [opened(pair, memory, came) for pair in (ours, theirs)]
+                assert made[0] == made[1], seed
+                taken, refused = taken + bool(made[0]), refused + (not made[0])
+    assert taken > 3_000
+    assert refused > 2_000
+
+
+@pytest.mark.usefixtures("aead")
+def test_what_is_forged_moves_no_window_and_takes_no_memory(aead: Any) -> None:
+    """Else a stranger's packet with a number far ahead would have those refused that are the peer's."""
+    ours, theirs = pairs()
+    memory = Memory(200)
+    first, *sealed = [protected(theirs, memory, packet(number, 5, b"sound")) for number in (10, 11, 12, 13)]
+    assert opened(ours, memory, first)
+    for forged in (packet(30_000, 5, bytes(30)), packet(12, 5, bytes(30)), packet(60_000, 7, bytes(30))):
+        assert opened(ours, memory, forged) == b""
+    assert [opened(ours, memory, datagram)[12:] for datagram in (sealed[0], sealed[2], sealed[1])] == [b"sound"] * 3
+    assert [opened(ours, memory, datagram) for datagram in (first, *sealed)] == [b""] * 4
+
+
+@pytest.mark.usefixtures("aead")
 def test_what_is_no_packet_is_refused_and_nothing_written() -> None:
     ours, _ = pairs()
     memory = Memory(200)
@@ -126,6 +181,8 @@ def test_what_is_no_packet_is_refused_and_nothing_written() -> None:
         memory.view[: len(plain)] = plain
         before = bytes(memory.view)
         assert ours.protect(memory.place, len(plain)) == 0
+        assert ours.unprotect(memory.place, len(plain)) == 0
+        assert ours.unprotect(memory.place, len(plain) + 16 if len(plain) < 30 else len(plain)) == 0
         assert bytes(memory.view) == before
 
 
@@ -153,6 +210,7 @@ def test_what_comes_and_reports_are_decrypted_as_before() -> None:
     assert len(protected(ours, memory, plain)) == len(plain) + ours.overhead
     assert theirs.unprotect(memory.place, len(plain) + ours.overhead) == len(plain)
     assert bytes(memory.view[: len(plain)]) == plain
+    assert opened(ours, memory, protected(theirs, memory, plain)) == plain
     sealed = ours.protect_rtcp(report)
     memory.view[: len(sealed)] = sealed
     assert theirs.unprotect_rtcp(memory.place, len(sealed)) == len(report)
@@ -180,14 +238,14 @@ def test_what_the_loops_in_c_send_and_what_python_sends_is_counted_once() -> Non
 def test_another_cipher_is_left_to_libsrtp() -> None:
     """Browsers that want no GCM get what they want."""
     inbound, outbound = pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND
-    pair = srtp_pair(session(inbound), session(outbound), "SRTP_AES128_CM_SHA1_80", bytes(30))
+    pair = srtp_pair(session(inbound), session(outbound), "SRTP_AES128_CM_SHA1_80", bytes(30), bytes(30))
     assert type(pair) is InPlaceSrtp
 
 
 def test_it_takes_no_key_of_another_length_and_no_function_that_is_nowhere(aead: Any) -> None:
     for key, salt in ((bytes(15), bytes(12)), (bytes(16), bytes(14)), (bytes(32), bytes(12))):
         with pytest.raises(ValueError, match="16 bytes"):
-            aead.Protector(key, salt)
+            aead.Context(key, salt)
     with pytest.raises(ValueError, match="nowhere"):
         aead.bind(*(0 for _ in native.CIPHER_FUNCTIONS))
     with pytest.raises(TypeError, match="number of functions"):

@@ -30,13 +30,15 @@ def keys() -> SrtpPair:
         "ssrc_type": pylibsrtp.Policy.SSRC_ANY_INBOUND,
         "srtp_profile": pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     }
-    inward, master = pylibsrtp.Policy(key=os.urandom(28), **policy), os.urandom(28)
+    theirs, ours = os.urandom(28), os.urandom(28)
+    inward = pylibsrtp.Policy(key=theirs, **policy)
     policy["ssrc_type"] = pylibsrtp.Policy.SSRC_ANY_OUTBOUND
     return srtp_pair(
         pylibsrtp.Session(inward),
-        pylibsrtp.Session(pylibsrtp.Policy(key=master, **policy)),
+        pylibsrtp.Session(pylibsrtp.Policy(key=ours, **policy)),
         "SRTP_AEAD_AES_128_GCM",
-        master,
+        theirs,
+        ours,
     )
 
 
