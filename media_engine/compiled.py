@@ -22,7 +22,7 @@ MADE_FROM = BUILT / "made_from"
 HOT = (
     *("allocation", "allowance", "burst", "codecs", "config", "connections", "datagrams", "descriptor", "doubling"),
     *("downlink", "draining", "engine", "estimator", "fanout", "feedback", "figures", "floor"),
-    *("h264", "ice", "key_frames", "lacking", "lines", "link", "mux", "numbered", "pacing", "packet"),
+    *("h264", "ice", "key_frames", "lacking", "lines", "link", "mux", "pacing", "packet"),
     *("packet_cache", "peer", "publish", "publish_lines", "receive_log", "red", "repairs", "rota", "rtcp", "rtp"),
     *("seals", "session", "speaking", "srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "turns"),
     *("voices", "vp8", "vp9", "waiting", "watch", "way", "writing"),

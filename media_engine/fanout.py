@@ -154,9 +154,7 @@ class FanOut:
                 self.failures += 1
                 continue
             if numbered is not None:
-                number = numbered.following
-                numbered.runs.append((number, count, now, octets))
-                numbered.following = number + count
+                numbered.note(octets, now, count)
             lane.packets += count
             lane.octets += octets
             if newest.sequence + epoch.sequence_offset > lane.last_sequence:

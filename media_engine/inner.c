@@ -3,7 +3,7 @@
    Each does to the byte what the Python beside its only call does, which runs where this is not there: `FanOut._send`,
    `Inbox.read`, `PacketReader.open` and `read`, `PublishLink._canonical` and `_take_slot`, `Outbox._send_first`. Nothing
    is decided here: which packet, for whom and whether at all comes as an argument or stands in the records of
-   `records.py`, and what is out of the ordinary is left to Python. No call is trusted with an index: what does not fit
+   `records.py` and `numbered.py`, and what is out of the ordinary is left to Python. No call is trusted with an index: what does not fit
    the memory it is given raises ValueError. Addresses have to be believed: libsrtp's contexts, a destination's name, and
    those that `Inbox` and `Outbox` have written into their tables. The interpreter is not let go of meanwhile: media
    waits for nobody. */
@@ -169,7 +169,7 @@ typedef struct {
     double last_at;
 } Lane;
 
-static PyTypeObject SlotType, PacketType, EpochType, OutletType, LaneType;
+static PyTypeObject SlotType, PacketType, EpochType, OutletType, LaneType, NumberedType;
 
 static int is_set(PyObject *object) { return object != NULL && object != Py_None; }
 
@@ -182,8 +182,8 @@ static long long number_of(PyObject *object, PyObject *name)
     return number;
 }
 
-static PyObject *of_context, *of_protector, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_following, *of_runs,
-    *of_append;
+static PyObject *of_context, *of_protector, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_first, *of_count,
+    *of_came;
 
 /* The attribute `name` of `object` as an address; NULL, with an exception, where it is none. */
 static void *address_in(PyObject *object, PyObject *name)
@@ -198,8 +198,8 @@ static int intern_names(void)
 {
     struct { PyObject **kept; const char *name; } names[] = {
         {&of_context, "context"}, {&of_protector, "protector"}, {&of_overhead, "overhead"}, {&of_stream, "stream"},
-        {&of_name, "name"}, {&of_forwarder, "forwarder"}, {&of_left, "left"}, {&of_following, "following"}, {&of_runs, "runs"},
-        {&of_append, "append"},
+        {&of_name, "name"}, {&of_forwarder, "forwarder"}, {&of_left, "left"}, {&of_first, "first"}, {&of_count, "count"},
+        {&of_came, "came"},
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++)
         if (!*names[index].kept && !(*names[index].kept = PyUnicode_InternFromString(names[index].name)))
@@ -513,6 +513,191 @@ static PyTypeObject LaneType = {
     .tp_members = lane_members,
 };
 
+/* ---- What was sent under which number, see `numbered.py`. */
+
+enum { MOST_RUNS = 512 };
+
+/* No number comes near it, and to count on from there is no overflow. */
+static const long long MOST_NUMBERED = INT64_MAX / 2;
+
+typedef struct {
+    long long number, octets;
+    double left_at;
+    Py_ssize_t count;
+} Numbers;
+
+/* `noted` of `runs` are known, from `oldest` on and around the end. */
+typedef struct {
+    PyObject_HEAD
+    long long following, told;
+    unsigned oldest, noted;
+    Numbers runs[MOST_RUNS];
+} Numbered;
+
+static Numbers *run_at(Numbered *self, unsigned index) { return self->runs + (self->oldest + index) % MOST_RUNS; }
+
+static void forget_oldest(Numbered *self)
+{
+    self->oldest = (self->oldest + 1) % MOST_RUNS;
+    self->noted--;
+}
+
+/* Note that packets leave with the numbers from `number` on. */
+static void note_run(Numbered *self, long long number, Py_ssize_t count, double now, long long octets)
+{
+    if (self->noted == MOST_RUNS)
+        forget_oldest(self);
+    *run_at(self, self->noted++) = (Numbers){.number = number, .octets = octets, .left_at = now, .count = count};
+    self->following = number + count;
+}
+
+PyDoc_STRVAR(note_doc, "note(octets, now, count=1): see Numbered.note.");
+
+static PyObject *numbered_note(Numbered *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 3 && !has_arguments(count, 2))
+        return NULL;
+    long long octets = PyLong_AsLongLong(args[0]);
+    double now = PyFloat_AsDouble(args[1]);
+    Py_ssize_t together = count == 3 ? PyLong_AsSsize_t(args[2]) : 1;
+    if (PyErr_Occurred())
+        return NULL;
+    long long number = self->following;
+    if (number < 0 || number > MOST_NUMBERED || together < 1 || together > UINT16_MAX)
+        return bad("nothing leaves with such a number");
+    note_run(self, number, together, now, octets);
+    return PyLong_FromLong((long)(number & 0xFFFF));
+}
+
+/* Octets of the numbers from `begin` up to `end`, which is not among them. */
+static double octets_between(Numbered *self, long long begin, long long end)
+{
+    double total = 0.0;
+    for (unsigned index = 0; index < self->noted; index++) {
+        const Numbers *run = run_at(self, index);
+        long long behind = run->number + run->count;
+        if (run->number >= end)
+            break;
+        long long inside = (end < behind ? end : behind) - (begin > run->number ? begin : run->number);
+        if (inside > 0)
+            total += (double)run->octets * (double)inside / (double)run->count;
+    }
+    return total;
+}
+
+/* 0 with an exception. */
+static int add_arrival(PyObject *arrivals, double left_at, double latest, double octets)
+{
+    PyObject *arrival = octets != 0.0 ? Py_BuildValue("(ddd)", left_at, latest, octets) : NULL;
+    int is_added = arrival ? !PyList_Append(arrivals, arrival) : !PyErr_Occurred();
+    Py_XDECREF(arrival);
+    return is_added;
+}
+
+/* What came of the numbers behind what was told, up to `last`. 0 with an exception. To read `came` runs no Python. */
+static int match_came(Numbered *self, PyObject *came, long long first, long long last, PyObject *arrivals)
+{
+    long long told = self->told, begin = 0, behind = 0;
+    double left_at = 0.0, latest = 0.0, each = 0.0, octets = 0.0;
+    double skipped = first > told + 1 ? octets_between(self, told + 1, first) : 0.0;
+    for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(came); index++) {
+        PyObject *one = PyTuple_GET_ITEM(came, index);
+        long long offset = has_numbers(one, 2, 0, 0) ? PyLong_AsLongLong(PyTuple_GET_ITEM(one, 0)) : -1, number;
+        if (PyErr_Occurred())
+            return 0;
+        if (offset < 0 || !PyFloat_Check(PyTuple_GET_ITEM(one, 1))) {
+            bad("what came has no place, or no time");
+            return 0;
+        }
+        double arrived_at = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(one, 1));
+        if (__builtin_add_overflow(first, offset, &number) || number <= told || number > last)
+            continue;
+        if (number >= behind) {
+            if (!add_arrival(arrivals, left_at, latest, octets))
+                return 0;
+            octets = 0.0;
+            while (self->noted && run_at(self, 0)->number + run_at(self, 0)->count <= number)
+                forget_oldest(self);
+            if (!self->noted)
+                break;
+            const Numbers *run = run_at(self, 0);
+            begin = run->number, behind = begin + run->count, left_at = run->left_at;
+            each = (double)run->octets / (double)run->count, latest = arrived_at;
+        }
+        if (number >= begin) {
+            octets += each + skipped;
+            skipped = 0.0;
+            latest = arrived_at > latest ? arrived_at : latest;
+        }
+    }
+    return add_arrival(arrivals, left_at, latest, octets);
+}
+
+PyDoc_STRVAR(match_doc, "match(feedback): see Numbered.match.");
+
+static PyObject *numbered_match(Numbered *self, PyObject *feedback)
+{
+    long long begin = number_of(feedback, of_first), count = PyErr_Occurred() ? -1 : number_of(feedback, of_count);
+    PyObject *came = PyErr_Occurred() ? NULL : PyObject_GetAttr(feedback, of_came);
+    if (!came)
+        return NULL;
+    long long end = self->following;
+    PyObject *arrivals = NULL;
+    if (!PyTuple_Check(came) || count < 0 || count > INT32_MAX || end < 0 || end > MOST_NUMBERED)
+        bad("what came is no tuple, or there are no such numbers");
+    else if ((arrivals = PyList_New(0))) {
+        long long first = end - 1 + (int16_t)((uint64_t)begin - (uint64_t)(end - 1)); /* see unwrap in rtp.py */
+        long long last = (first + count < end ? first + count : end) - 1;
+        if (last > self->told && last >= first) {
+            if (match_came(self, came, first, last, arrivals))
+                self->told = last;
+            else
+                Py_CLEAR(arrivals);
+        }
+    }
+    Py_DECREF(came);
+    return arrivals;
+}
+
+static PyObject *outstanding_octets(Numbered *self, void *closure)
+{
+    return PyFloat_FromDouble(octets_between(self, self->told + 1, self->following));
+}
+
+static int numbered_init(Numbered *self, PyObject *args, PyObject *named)
+{
+    if (PyTuple_GET_SIZE(args) || (named && PyDict_GET_SIZE(named))) {
+        PyErr_SetString(PyExc_TypeError, "takes no arguments");
+        return -1;
+    }
+    self->following = 1;
+    return 0;
+}
+
+static PyMemberDef numbered_members[] = {
+    {"following", T_LONGLONG, offsetof(Numbered, following), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef numbered_attributes[] = {
+    {"outstanding_octets", (getter)outstanding_octets, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef numbered_methods[] = {
+    {"note", (PyCFunction)(void (*)(void))numbered_note, METH_FASTCALL, note_doc},
+    {"match", (PyCFunction)numbered_match, METH_O, match_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+/* It holds numbers alone. */
+static PyTypeObject NumberedType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "media_engine.inner.Numbered",
+    .tp_basicsize = sizeof(Numbered), .tp_flags = Py_TPFLAGS_DEFAULT, .tp_new = PyType_GenericNew,
+    .tp_init = (initproc)numbered_init, .tp_members = numbered_members, .tp_getset = numbered_attributes,
+    .tp_methods = numbered_methods,
+};
+
 /* ---- Sending on. */
 
 /* Limits of a run, see burst.py. */
@@ -540,7 +725,7 @@ typedef struct {
     struct mmsghdr *table;
     Py_ssize_t table_size, memory_size, used, entries, size;
     uint8_t *memory;
-    PyObject *entered, *packets, *upstream, *newest, *pictures, *pictures_of, *now_object;
+    PyObject *entered, *packets, *upstream, *newest, *pictures, *pictures_of;
     Part parts[MOST_TOGETHER];
     Run runs[MOST_TOGETHER];
     Py_ssize_t count, run_count;
@@ -697,21 +882,11 @@ static int write_burst(Fan *fan, Lane *lane, Epoch *epoch, Outlet *outlet, long 
     return 1;
 }
 
-/* Note what leaves on this lane now. 0 with an exception. */
-static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long newest, PyObject *numbered, long long number)
+/* Note what leaves on this lane now. */
+static void count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long newest, Numbered *numbered, long long number)
 {
-    if (number) {
-        PyObject *runs = PyObject_GetAttr(numbered, of_runs), *following = PyLong_FromLongLong(number + fan->count);
-        PyObject *run = Py_BuildValue("(LnOL)", number, fan->count, fan->now_object, fan->octets);
-        PyObject *done = runs && following && run ? PyObject_CallMethodOneArg(runs, of_append, run) : NULL;
-        int is_set_now = done && !PyObject_SetAttr(numbered, of_following, following);
-        Py_XDECREF(runs);
-        Py_XDECREF(following);
-        Py_XDECREF(run);
-        Py_XDECREF(done);
-        if (!is_set_now)
-            return 0;
-    }
+    if (number)
+        note_run(numbered, number, fan->count, fan->now, fan->octets);
     lane->packets = (long long)((uint64_t)lane->packets + (uint64_t)fan->count); /* whatever was written there */
     lane->octets = (long long)((uint64_t)lane->octets + (uint64_t)fan->octets);
     if (newest > lane->last_sequence) {
@@ -722,14 +897,13 @@ static int count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long newest, PyO
         Py_INCREF(epoch);
         Py_XSETREF(lane->last_epoch, (PyObject *)epoch);
     }
-    return 1;
 }
 
 enum { FAILED = -1, LEFT_TO_PYTHON = 0, DONE = 1, FULL = 2 };
 
 /* One receiver's packets, as `FanOut._send` has them where nothing is to be decided. To read an attribute of Python's
    may run anything, which may end a grant: they are read first, and what is asked then holds until all is entered. */
-static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObject *pace, PyObject *numbered)
+static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObject *pace, Numbered *numbered)
 {
     double left = Py_HUGE_VAL;
     if (pace) {
@@ -737,7 +911,6 @@ static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObjec
         left = found ? PyFloat_AsDouble(found) : -1.0;
         Py_XDECREF(found);
     }
-    long long number = numbered ? number_of(numbered, of_following) : 0;
     if (epoch && moves_pictures(epoch) && !fan->pictures)
         fan->pictures = PyObject_CallOneArg(fan->pictures_of, fan->packets);
     if (PyErr_Occurred() || lane->outlet != (PyObject *)outlet)
@@ -755,7 +928,8 @@ static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObjec
     if (fan->size + fan->count * outlet->overhead + TRAILER_BYTES > fan->memory_size - fan->used ||
         fan->run_count > fan->table_size - fan->entries)
         return FULL;
-    if (fan->lump > left || number < 0 || number > INT64_MAX - MOST_TOGETHER ||
+    long long number = numbered ? numbered->following : 0;
+    if (fan->lump > left || number < 0 || number > MOST_NUMBERED ||
         !write_burst(fan, lane, epoch, outlet, number))
         return LEFT_TO_PYTHON;
     for (Py_ssize_t index = 0; index < fan->run_count; index++) {
@@ -773,7 +947,8 @@ static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObjec
         if (is_lost)
             return FAILED;
     }
-    return count_burst(fan, lane, epoch, newest, numbered, number) ? DONE : FAILED;
+    count_burst(fan, lane, epoch, newest, numbered, number);
+    return DONE;
 }
 
 static int send_on(Fan *fan, Lane *lane)
@@ -783,8 +958,10 @@ static int send_on(Fan *fan, Lane *lane)
         return LEFT_TO_PYTHON;
     Epoch *epoch = lane->epoch && Py_IS_TYPE(lane->epoch, &EpochType) ? (Epoch *)lane->epoch : NULL;
     PyObject *pace = fan->is_picture && is_set(outlet->pace) ? outlet->pace : NULL;
-    PyObject *numbered = is_set(lane->numbered) ? lane->numbered : NULL;
-    PyObject *held[] = {(PyObject *)outlet, (PyObject *)epoch, pace, numbered};
+    Numbered *numbered = is_set(lane->numbered) ? (Numbered *)lane->numbered : NULL;
+    if (numbered && !Py_IS_TYPE(lane->numbered, &NumberedType))
+        return LEFT_TO_PYTHON;
+    PyObject *held[] = {(PyObject *)outlet, (PyObject *)epoch, pace, (PyObject *)numbered};
     for (size_t index = 0; index < sizeof held / sizeof *held; index++)
         Py_XINCREF(held[index]);
     int done = send_held(fan, lane, outlet, epoch, pace, numbered);
@@ -853,7 +1030,7 @@ static PyObject *fan_out(PyObject *module, PyObject *const *args, Py_ssize_t cou
     if (PyErr_Occurred())
         return NULL;
     PyObject *downs = args[6];
-    fan.entered = args[5], fan.upstream = args[9], fan.now_object = args[12], fan.pictures_of = args[13];
+    fan.entered = args[5], fan.upstream = args[9], fan.pictures_of = args[13];
     /* Attributes are read on the way, which may run anything: these can't be let go of or changed meanwhile. */
     if (PyObject_GetBuffer(args[0], &table, PyBUF_WRITABLE))
         return NULL;
@@ -1387,7 +1564,8 @@ PyMODINIT_FUNC PyInit_inner(void)
     _Static_assert(CMSG_LEN(0) == SEGMENT_AT && CMSG_LEN(sizeof(struct timespec)) <= CONTROL_BYTES, "see datagrams.py");
     PyObject *module = intern_names() ? PyModule_Create(&definition) : NULL;
     if (module && (PyModule_AddType(module, &SlotType) || PyModule_AddType(module, &PacketType) || PyModule_AddType(module, &EpochType) ||
-                   PyModule_AddType(module, &OutletType) || PyModule_AddType(module, &LaneType)))
+                   PyModule_AddType(module, &OutletType) || PyModule_AddType(module, &LaneType) ||
+                   PyModule_AddType(module, &NumberedType)))
         Py_CLEAR(module);
     return module;
 }

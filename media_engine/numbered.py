@@ -1,12 +1,15 @@
 """What was sent to one receiver under which transport-wide number, until the receiver says that it came. Pure.
 
-The hot path takes `following` for the next packet, counts on, and appends one tuple to `runs` for all packets that left
-together. Sound has no number here: what is sent again under the same RTP number has to be the same to the last byte.
+The hot path takes `following` for the next packet, and notes all packets that left together at once. Sound has no
+number here: what is sent again under the same RTP number has to be the same to the last byte.
+
+`inner.c` has the same class, which notes without making anything and takes its place with the inner loops.
 """
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from media_engine import native
 from media_engine.feedback import TransportFeedback
 from media_engine.rtp import unwrap
 
@@ -22,18 +25,18 @@ Arrival = tuple[float, float, float]
 class Numbered:
     """The numbers of one transport. They are extended: 16 bits of them are sent."""
 
-    __slots__ = ("_told", "following", "runs")
+    __slots__ = ("_runs", "_told", "following")
 
     def __init__(self) -> None:
         self.following = 1
-        self.runs: deque[Run] = deque(maxlen=_MOST_RUNS)
+        self._runs: deque[Run] = deque(maxlen=_MOST_RUNS)
         self._told = 0
 
-    def note(self, octets: int, now: float) -> int:
-        """Note that one packet leaves now. The 16 bits of its number."""
+    def note(self, octets: int, now: float, count: int = 1) -> int:
+        """Note that packets leave now, `count` of `octets` in all. The 16 bits of the first one's number."""
         number = self.following
-        self.following = number + 1
-        self.runs.append((number, 1, now, octets))
+        self.following = number + count
+        self._runs.append((number, count, now, octets))
         return number & 0xFFFF
 
     def match(self, feedback: TransportFeedback) -> list[Arrival]:
@@ -48,7 +51,7 @@ class Numbered:
         if last <= told or last < first:
             return []
         skipped = self._octets_between(told + 1, first) if first > told + 1 else 0.0
-        runs, arrivals = self.runs, list[Arrival]()
+        runs, arrivals = self._runs, list[Arrival]()
         begin = behind = 0
         left_at = latest = each = octets = 0.0
         for offset, arrived_at in feedback.came:
@@ -77,7 +80,7 @@ class Numbered:
     def _octets_between(self, begin: int, end: int) -> float:
         """Octets of the numbers from `begin` up to `end`, which is not among them."""
         total = 0.0
-        for number, count, _, octets in self.runs:
+        for number, count, _, octets in self._runs:
             if number >= end:
                 break
             inside = min(end, number + count) - max(begin, number)
@@ -89,3 +92,7 @@ class Numbered:
     def outstanding_octets(self) -> float:
         """What has left and was not told of yet."""
         return self._octets_between(self._told + 1, self.following)
+
+
+if native.inner is not None and not TYPE_CHECKING:
+    Numbered = native.inner.Numbered

@@ -31,11 +31,11 @@ from media_engine.burst import Burst, pictures_of
 from media_engine.codecs import OPUS, VP8
 from media_engine.datagrams import Destination, Inbox, Outbox, StreamAddress
 from media_engine.fanout import FanOut
-from media_engine.feedback import FeedbackRecorder
+from media_engine.feedback import FeedbackRecorder, TransportFeedback
 from media_engine.forwarder import Forwarder
 from media_engine.mux import UdpMux
 from media_engine.native import DATAGRAM_BYTES
-from media_engine.numbered import Numbered
+from media_engine.numbered import Arrival, Numbered
 from media_engine.pacing import Pace
 from media_engine.packet import begins_key_frame, descriptor_of
 from media_engine.publish import PublishLink
@@ -106,7 +106,7 @@ class Receiver:
         lane.ssrc, lane.payload_type = chance.randrange(1, 1 << 32), chance.choice((0, 0, 99))
         lane.wait = chance.choice((None, b"", b"\x52\x00\x10\x00"))
         if chance.random() < 0.5:
-            lane.numbered = Numbered()
+            lane.numbered = records.Numbered()
             lane.numbered.following = chance.choice((1, 0xFFFE, 0x12345))
         moves = chance.choice(((0, 0), (3, 0), (0, -5), (-70000, 300)))
         offset, ticks = chance.choice((0, 5, 1 << 17)), chance.randrange(1 << 32)
@@ -155,15 +155,22 @@ class Receiver:
         return (
             *(lane.packets, lane.octets, lane.last_sequence, lane.last_at, epoch and epoch.sequence_offset),
             *(lane.last_packet and lane.last_packet.sequence, pace.left, pace.is_waiting, self.refused),
-            numbered and (numbered.following, list(numbered.runs)),
+            numbered and (numbered.following, numbered.outstanding_octets, *all_came(numbered)),
         )
+
+
+def all_came(numbered: Numbered) -> list[Arrival]:
+    """What is known of all that it has sent: it is told that it came, each packet a second after the one before."""
+    count = min(numbered.following, 2048)
+    came = tuple((offset, float(offset)) for offset in range(count))
+    return numbered.match(TransportFeedback((numbered.following - count) & 0xFFFF, count, came))
 
 
 def send(fan_out: FanOut, burst: Burst, receivers: Any) -> None:
     fan_out._send(burst.upstream, burst.packets, receivers, is_red=burst.is_red)
 
 
-PYTHON = SimpleNamespace(Slot=Slot, Packet=Packet, Epoch=Epoch, Outlet=Outlet, Lane=Lane)
+PYTHON = SimpleNamespace(Slot=Slot, Packet=Packet, Epoch=Epoch, Outlet=Outlet, Lane=Lane, Numbered=Numbered)
 
 
 def sent_on(loop: Any, burst: Burst, seeds_: list[int], used: int) -> tuple[list[Any], FanOut, list[Receiver]]:
@@ -381,7 +388,7 @@ def test_repairs_whose_turn_it_is_leave_before_what_was_never_sent(inner: Any) -
 
 def test_records_keep_and_let_go(inner: Any) -> None:
     """They are as those in Python: the same fields, the same ways to be made; cycles through them are found."""
-    for name in ("Slot", "Packet", "Epoch", "Outlet", "Lane"):
+    for name in ("Slot", "Packet", "Epoch", "Outlet", "Lane", "Numbered"):
         python, in_c = getattr(PYTHON, name), getattr(inner, name)
         fields = {field for field in dir(in_c) if not field.startswith("_")}
         assert fields == {field for field in dir(python) if not field.startswith("_")}, name
@@ -417,6 +424,71 @@ def test_records_keep_and_let_go(inner: Any) -> None:
     for wrong_call in (lambda: inner.Lane(1), inner.Slot, inner.Packet, lambda: inner.Slot(None, "1", None, None)):
         with pytest.raises(TypeError):
             wrong_call()
+
+
+def some_feedback(chance: random.Random, following: int) -> TransportFeedback:
+    """About packets near the newest: twice, late, after others that got lost, or never sent."""
+    count = chance.choice((1, 3, 50, 50, 400, 8192))
+    first = following - chance.choice((0, 1, 3, 50, 60, 200, 900, 40_000)) + chance.randrange(-2, 3)
+    share, arrived_at, came = chance.choice((0.5, 0.9, 1.0)), chance.uniform(-5.0, 1e5), list[tuple[int, float]]()
+    for offset in range(min(count, 1000)):
+        arrived_at += chance.choice((0.0, 0.00025, 0.01, -0.002))
+        if chance.random() < share:
+            came.append((offset, arrived_at))
+    return TransportFeedback(first & 0xFFFF, count, tuple(came))
+
+
+def test_what_was_sent_is_matched_with_what_came_alike(inner: Any) -> None:
+    """Whatever is sent, as many as are remembered and more, and whatever is said of it."""
+    for seed in range(60):
+        chance, python, in_c = random.Random(seed), Numbered(), inner.Numbered()
+        assert (in_c.following, in_c.outstanding_octets) == (1, 0.0)
+        python.following = in_c.following = chance.choice((1, 7, 0xFFF0, 0x7FFF, 0x12345))
+        most, matched = chance.choice((3, 40, 700)), 0
+        for _ in range(60):
+            for _ in range(chance.randrange(most)):
+                noted = chance.randrange(1, 90_000), chance.uniform(0.0, 1e6), chance.choice((1, 1, 2, 7, 64))
+                noted = noted[: chance.choice((2, 3))]
+                assert in_c.note(*noted) == python.note(*noted)
+            feedback = some_feedback(chance, python.following)
+            arrivals = python.match(feedback)
+            assert in_c.match(feedback) == arrivals, seed
+            assert (in_c.following, in_c.outstanding_octets) == (python.following, python.outstanding_octets)
+            matched += len(arrivals)
+        assert matched
+        assert all_came(in_c) == all_came(python)
+
+
+def test_numbers_that_make_no_sense_are_refused(inner: Any) -> None:
+    """By exceptions; and what was noted before is as it was."""
+    numbered = inner.Numbered()
+    numbered.note(100, 1.0, 2)
+    nothing: tuple[tuple[int, float], ...] = ()
+    for call in (
+        lambda: inner.Numbered(1), numbered.note, lambda: numbered.note(1), lambda: numbered.note(1, 1.0, 1, 1),
+        lambda: numbered.note("1", 1.0), lambda: numbered.note(1, "1"), lambda: numbered.note(1 << 64, 1.0),
+        *(lambda count=count: numbered.note(1, 1.0, count) for count in (0, -1, 1 << 16, 1 << 70, 1.0)),
+        lambda: numbered.match(None), lambda: numbered.match(SimpleNamespace(first=1, count=1)),
+        *(
+            lambda told=told: numbered.match(SimpleNamespace(first=told[0], count=told[1], came=told[2]))
+            for told in (
+                ("1", 1, nothing), (1, "1", nothing), (1, -1, nothing), (1, 1 << 31, nothing), (1 << 64, 1, nothing),
+                (1, 1, []), (1, 1, (5,)), (1, 1, ((0,),)), (1, 1, (("0", 1.0),)), (1, 1, ((0, "1"),)),
+                (1, 1, ((-1, 1.0),)), (1, 1, ((1 << 64, 1.0),)),
+            )
+        ),
+    ):  # fmt: skip
+        with pytest.raises((TypeError, ValueError, OverflowError, AttributeError)):
+            call()
+    for following in (-1, 1 << 62, -1 << 63, (1 << 63) - 1):
+        numbered.following = following
+        assert numbered.outstanding_octets == (100.0 if following > 0 else 0.0)
+        for call in (lambda: numbered.note(1, 1.0), lambda: numbered.match(TransportFeedback(1, 1, ((0, 1.0),)))):
+            with pytest.raises(ValueError, match="number"):
+                call()
+    numbered.following = 3
+    huge = TransportFeedback(1, 2, ((0, 5.0), (1, 7.0), ((1 << 63) - 1, 9.0)))
+    assert numbered.match(huge) == [(1.0, 7.0, 100.0)]
 
 
 def test_an_outlet_that_has_none_any_more_lets_nothing_out(inner: Any) -> None:
@@ -943,6 +1015,11 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         setattr(lane, attribute, value)
         assert fan(), (attribute, value)
         setattr(lane, attribute, before)
+    lane.numbered, lane.outlet.pace, lane.epoch = inner.Numbered(), None, inner.Epoch(burst.upstream, 0, 0, 0, 0, 0)
+    for following, is_left in ((-1, True), (1 << 62, True), (-1 << 63, True), ((1 << 62) - 1, False)):
+        lane.numbered.following = following
+        assert fan() is is_left, following
+    lane.numbered = None
     lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 1, 1)
     for picture in ((24, 15, 1), (size - 1, 15, 1, 0, 0), (size, 7, 1, 0, 0), (-1, 15, 1, 0, 0), (24, 15, 1, size, 0)):
         assert fan(pictures_of=lambda _, picture=picture: [picture] * len(burst.parts)), picture
@@ -1057,7 +1134,7 @@ class Reading:
         vars(self)["does"]()
 
 
-@pytest.mark.parametrize("read", ["left", "following", "pictures"])
+@pytest.mark.parametrize("read", ["left", "pictures"])
 def test_who_is_closed_while_attributes_are_read_is_sent_nothing(inner: Any, read: str) -> None:
     """Whatever reading them runs. And nothing is used that goes away with it."""
     for closed in ("srtp", "destination", "pace", "epoch", "outlet", "wait", "numbered"):
@@ -1069,12 +1146,10 @@ def test_who_is_closed_while_attributes_are_read_is_sent_nothing(inner: Any, rea
         of = outlet if closed in ("srtp", "destination", "pace") else lane
         reading = Reading(
             lambda of=of, name=closed: setattr(of, name, None),
-            left=1e9, following=5, runs=[], pictures=[None] * len(burst.parts),
+            left=1e9, pictures=[None] * len(burst.parts),
         )  # fmt: skip
         if read == "left":
             outlet.pace = reading
-        elif read == "following":
-            lane.numbered = reading
         else:
             fan.pictures_of = lambda _, reading=reading: reading.pictures
         used, entries, _, others = fan.call()
@@ -1088,16 +1163,22 @@ def test_what_is_counted_is_counted_where_it_was_sent(inner: Any) -> None:
     """Also where noting it makes something else of the lane."""
     fan, others = Fanning(inner), list[Any]()
     lane = fan.receiver.forwarder
-    lane.outlet.pace, lane.epoch = None, inner.Epoch(fan.burst.upstream, 0, 7, 0, 0, 0)
+    lane.epoch = inner.Epoch(fan.burst.upstream, 0, 7, 0, 0, 0)
+    numbered = lane.numbered = inner.Numbered()
+    numbered.following = 5
 
-    class Runs(list[Any]):
-        def append(self, run: Any) -> None:
+    class Noting:
+        @property
+        def left(self) -> float:
+            return 1e9
+
+        @left.setter
+        def left(self, _: float) -> None:
             lane.epoch = lane.numbered = None
             others.append(inner.Epoch(None, 0, 99, 0, 0, 0))
-            super().append(run)
+            numbered.following = 1000
 
-    numbered = SimpleNamespace(following=5, runs=Runs())
-    lane.numbered = numbered
+    lane.outlet.pace = Noting()
     assert not fan()
     assert lane.last_epoch.sequence_offset == 7
     assert (lane.last_sequence, numbered.following) == (fan.burst.newest.sequence + 7, 5 + len(fan.burst.parts))
