@@ -5,7 +5,9 @@
    SSRC and moves a list of numbers along with every packet, costs more than the cipher. Here a direction has one cipher,
    of each SSRC the newest number is kept, and of those received which were there before. That numbers which are sent are
    not used again with something else is decided where they are given (`forwarder.py`), here as with libsrtp, which is
-   told to repeat. */
+   told to repeat.
+
+   Python calls this through cffi, which lets go of the interpreter meanwhile: memory is not Python's. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -64,7 +66,7 @@ static Stream *add_stream(Context *self, uint32_t ssrc)
 {
     if (self->count == self->room) {
         size_t room = self->room ? 2 * self->room : 16;
-        Stream *streams = PyMem_Realloc(self->streams, room * sizeof *streams);
+        Stream *streams = PyMem_RawRealloc(self->streams, room * sizeof *streams);
         if (!streams)
             return NULL;
         self->streams = streams, self->room = room;
@@ -82,7 +84,7 @@ static int64_t index_of(int64_t newest, uint16_t number, int window)
         index -= 0x10000;
     else if (newest - index > 0x8000)
         index += 0x10000;
-    return index > newest - window ? index : -1;
+    return index > newest - window && index >> 48 == 0 ? index : -1; /* a key is good for 2^48 (RFC 3711, section 9.2) */
 }
 
 /* Where the bit of this index is: see `Stream.seen`. */
@@ -95,7 +97,7 @@ static uint64_t *seen_at(uint64_t *seen, int64_t index, uint64_t *bit)
 static int was_seen(const Stream *stream, int64_t index)
 {
     uint64_t bit;
-    return index <= stream->newest && *seen_at(stream->seen, index, &bit) & bit;
+    return !stream->seen || (index <= stream->newest && *seen_at(stream->seen, index, &bit) & bit);
 }
 
 static void note_seen(Stream *stream, int64_t index)
@@ -193,9 +195,9 @@ static int unprotect(void *context, void *place, int *length)
         evp.decrypt_last(self->cipher, packet + size, &written) <= 0)
         return 1;
     if (!stream) {
-        uint64_t *seen = PyMem_Calloc(1, RECEIVED_WINDOW / 8);
+        uint64_t *seen = PyMem_RawCalloc(1, RECEIVED_WINDOW / 8);
         if (!seen || !(stream = add_stream(self, ssrc_of(packet)))) {
-            PyMem_Free(seen);
+            PyMem_RawFree(seen);
             return 1;
         }
         stream->seen = seen;
@@ -233,8 +235,8 @@ static void context_dealloc(Context *self)
     if (self->cipher)
         evp.free(self->cipher); /* which wipes the key */
     for (size_t at = 0; at < self->count; at++)
-        PyMem_Free(self->streams[at].seen);
-    PyMem_Free(self->streams);
+        PyMem_RawFree(self->streams[at].seen);
+    PyMem_RawFree(self->streams);
     Py_TYPE(self)->tp_free(self);
 }
 
@@ -245,7 +247,7 @@ static PyObject *context_forget(Context *self, PyObject *ssrc)
         return NULL;
     Stream *stream = find_stream(self, (uint32_t)gone);
     if (stream) {
-        PyMem_Free(stream->seen);
+        PyMem_RawFree(stream->seen);
         *stream = self->streams[--self->count];
     }
     Py_RETURN_NONE;

@@ -78,7 +78,7 @@ inner: Any = None
 """The inner loops in C (`inner.c`), where `./run compile` has made them; else the Python beside each call of them."""
 aead: Any = None
 """What encrypts and decrypts RTP in C (`aead.c`), where `./run compile` has made it; else libsrtp does."""
-if COMPILED == "compiled":  # what lies beside the sources nobody has compared with them
+if COMPILED == "compiled" and IN_PLACE:  # what lies beside the sources nobody has compared with them
     with contextlib.suppress(ImportError):
         inner = importlib.import_module("media_engine.inner")
     with contextlib.suppress(ImportError):

@@ -217,6 +217,6 @@ def srtp_pair(rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str, theirs:
     """The fastest way that there is here. `cipher` is the name of the profile that both sessions have; `theirs` are the
     master key and salt of `rx`, `ours` those of `tx`.
     """
-    if native.aead is not None and cipher == _AES_128_GCM:
+    if IN_PLACE and native.aead is not None and cipher == _AES_128_GCM:
         return AeadSrtp(rx, tx, cipher, theirs, ours)
     return InPlaceSrtp(rx, tx, cipher) if IN_PLACE else PublicSrtp(rx, tx, cipher)

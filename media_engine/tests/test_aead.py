@@ -6,6 +6,7 @@ import ctypes
 import random
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -14,8 +15,9 @@ import pylibsrtp
 import pytest
 
 from media_engine import native
+from media_engine import srtp as srtp_module
 from media_engine.native import Memory
-from media_engine.srtp import RECEIVED_WINDOW, SENT_WINDOW, AeadSrtp, InPlaceSrtp, session_keys, srtp_pair
+from media_engine.srtp import RECEIVED_WINDOW, SENT_WINDOW, AeadSrtp, InPlaceSrtp, PublicSrtp, session_keys, srtp_pair
 from media_engine.tests.in_c import build, in_c
 from media_engine.tests.interpreted import interpreted
 
@@ -250,6 +252,24 @@ def test_it_takes_no_key_of_another_length_and_no_function_that_is_nowhere(aead:
         aead.bind(*(0 for _ in native.CIPHER_FUNCTIONS))
     with pytest.raises(TypeError, match="number of functions"):
         aead.bind(1)
+
+
+@pytest.mark.usefixtures("aead")
+def test_its_memory_is_not_python_s() -> None:
+    """It is called without the interpreter: Python's own allocator would be used by two threads at a time."""
+    assert "PyMem_" not in native_source("aead").replace("PyMem_Raw", "")
+
+
+def native_source(name: str) -> str:
+    return Path(native.__file__).with_name(f"{name}.c").read_text()
+
+
+@pytest.mark.usefixtures("aead")
+def test_what_can_not_be_called_in_place_is_left_to_pylibsrtp() -> None:
+    inbound, outbound = pylibsrtp.Policy.SSRC_ANY_INBOUND, pylibsrtp.Policy.SSRC_ANY_OUTBOUND
+    with patch.object(srtp_module, "IN_PLACE", False):
+        pair = srtp_pair(session(inbound), session(outbound), GCM, MASTER, MASTER)
+    assert type(pair) is PublicSrtp
 
 
 def test_without_openssl_s_functions_libsrtp_does_it() -> None:
