@@ -38,11 +38,8 @@ length: Final[Any] = native.ffi.new("int *") if IN_PLACE else [0]
 """The number that libsrtp reads a size from and writes one to: `length[0]`. One thread, one call at a time."""
 
 
-_unprotect: Final[Any] = native.srtp_unprotect if IN_PLACE else None
-
-
 class SrtpPair:
-    """The two directions of one transport. Sizes are in bytes; a result of 0 means refused, and nothing was written.
+    """The two directions of one transport. Sizes are in bytes; a result of 0 means refused, and what lies there is of no use.
 
     `cipher` is the name of its profile (RFC 5764, RFC 7714), `overhead` how many bytes `protect` adds to an RTP packet:
     the profile's tag. What the fan-out calls itself is `seal(tx, place, length)`: it encrypts the packet of `length[0]`
@@ -53,10 +50,10 @@ class SrtpPair:
     seal: Any
     context = 0
     protector = 0
-    """For the inner loops in C: the addresses of what encrypts what is sent, and of what that wants first; 0 where they
-    can't."""
+    """For the inner loops in C, which encrypt what is sent by the function at the address `protector`, and give it
+    `context` first; 0 where they can't."""
     opener: tuple[int, int] | None = None
-    """And of what decrypts what is received, and of what that wants first; None where they can't."""
+    """The same two for what is received, the function first; None where they can't decrypt."""
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
         self._rx_session, self._tx_session = rx, tx  # holding them keeps what pointers into them point at
@@ -91,21 +88,22 @@ _report = Memory(DATAGRAM_BYTES + TRAILER_BYTES)
 
 
 class InPlaceSrtp(SrtpPair):
-    """libsrtp on the engine's own memory."""
+    """libsrtp on the engine's own memory. As `seal(tx, …)` encrypts what is sent, `open(rx, …)` decrypts it."""
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, cipher: str) -> None:
         super().__init__(rx, tx, cipher)
-        self._rx: Any = rx._srtp[0]  # noqa: SLF001
+        self._rx_reports: Any = rx._srtp[0]  # noqa: SLF001
         self._tx_reports: Any = tx._srtp[0]  # noqa: SLF001
+        self.rx, self.open = self._rx_reports, native.srtp_unprotect
         self.tx, self.seal = self._tx_reports, native.srtp_protect
         self.context, self.protector = native.address_of(self.tx), native.srtp_function("srtp_protect")
         unprotector = native.srtp_function("srtp_unprotect")
-        self.opener = (unprotector, native.address_of(self._rx)) if unprotector else None
+        self.opener = (unprotector, native.address_of(self.rx)) if unprotector else None
 
     def unprotect(self, place: Any, size: int) -> int:
         """See SrtpPair."""
         length[0] = size
-        if _unprotect(self._rx, place, length):
+        if self.open(self.rx, place, length):
             return 0
         plain: int = length[0]
         return plain
@@ -113,7 +111,7 @@ class InPlaceSrtp(SrtpPair):
     def unprotect_rtcp(self, place: Any, size: int) -> int:
         """See SrtpPair."""
         length[0] = size
-        if native.srtp_unprotect_rtcp(self._rx, place, length):
+        if native.srtp_unprotect_rtcp(self._rx_reports, place, length):
             return 0
         plain: int = length[0]
         return plain
@@ -141,17 +139,11 @@ class AeadSrtp(InPlaceSrtp):
         self.context, self.protector = self._sent.address, native.aead.PROTECT
         self.opener = (native.aead.UNPROTECT, self._received.address)
         signature = "int (*)(void *, void *, int *)"
+        self.rx, self.open = (
+            native.ffi.cast("void *", self._received.address),
+            native.ffi.cast(signature, self.opener[0]),
+        )
         self.tx, self.seal = native.ffi.cast("void *", self.context), native.ffi.cast(signature, self.protector)
-        self._place_received: Any = native.ffi.cast("void *", self._received.address)
-        self._open: Any = native.ffi.cast(signature, native.aead.UNPROTECT)
-
-    def unprotect(self, place: Any, size: int) -> int:
-        """See SrtpPair."""
-        length[0] = size
-        if self._open(self._place_received, place, length):
-            return 0
-        plain: int = length[0]
-        return plain
 
     def retire(self, ssrcs: Iterable[int]) -> None:
         """See SrtpPair."""
