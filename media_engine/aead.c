@@ -38,7 +38,8 @@ enum { GET_TAG = 0x10, SET_TAG = 0x11 }; /* EVP_CTRL_AEAD_GET_TAG and _SET_TAG *
 
 typedef struct {
     uint32_t ssrc;
-    int64_t newest; /* index of a packet: the rollover counter and, in the last 16 bits, the number (RFC 3711, section 3.3.1) */
+    /* The index of a packet: the rollover counter and, in the last 16 bits, the number (RFC 3711, section 3.3.1). */
+    int64_t newest;
     uint64_t *seen; /* of what is received: a bit for each of the newest indices, at its place modulo RECEIVED_WINDOW */
 } Stream;
 

@@ -3,10 +3,10 @@
    Each does to the byte what the Python beside its only call does, which runs where this is not there: `FanOut._send`,
    `Inbox.read`, `PacketReader.open` and `read`, `PublishLink._canonical` and `_take_slot`, `Outbox._send_first`. Nothing
    is decided here: which packet, for whom and whether at all comes as an argument or stands in the records of
-   `records.py` and `numbered.py`, and what is out of the ordinary is left to Python. No call is trusted with an index: what does not fit
-   the memory it is given raises ValueError. Addresses have to be believed: libsrtp's contexts, a destination's name, and
-   those that `Inbox` and `Outbox` have written into their tables. The interpreter is not let go of meanwhile: media
-   waits for nobody. */
+   `records.py` and `numbered.py`, and what is out of the ordinary is left to Python. No call is trusted with an index:
+   what does not fit the memory it is given raises ValueError. Addresses have to be believed: what encrypts and decrypts,
+   a destination's name, and those that `Inbox` and `Outbox` have written into their tables. The interpreter is not let
+   go of meanwhile: media waits for nobody. */
 
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
@@ -171,6 +171,13 @@ typedef struct {
 
 static PyTypeObject SlotType, PacketType, EpochType, OutletType, LaneType, NumberedType;
 
+/* Refer to `object` there from now on, and to what was there no more. */
+static void keep(PyObject **there, PyObject *object)
+{
+    Py_INCREF(object);
+    Py_XSETREF(*there, object);
+}
+
 static int is_set(PyObject *object) { return object != NULL && object != Py_None; }
 
 /* The attribute `name` of `object` as a number; -1 with an exception where it is none. */
@@ -182,8 +189,8 @@ static long long number_of(PyObject *object, PyObject *name)
     return number;
 }
 
-static PyObject *of_context, *of_protector, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_first, *of_count,
-    *of_came;
+static PyObject *of_context, *of_protector, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_first,
+    *of_count, *of_came;
 
 /* The attribute `name` of `object` as an address; NULL, with an exception, where it is none. */
 static void *address_in(PyObject *object, PyObject *name)
@@ -225,12 +232,9 @@ static int slot_init(Slot *self, PyObject *args, PyObject *named)
     PyObject *sources, *view, *place;
     if (!PyArg_ParseTupleAndKeywords(args, named, "OLOO", names, &sources, &self->number, &view, &place))
         return -1;
-    Py_INCREF(sources);
-    Py_XSETREF(self->sources, sources);
-    Py_INCREF(view);
-    Py_XSETREF(self->view, view);
-    Py_INCREF(place);
-    Py_XSETREF(self->place, place);
+    keep(&self->sources, sources);
+    keep(&self->view, view);
+    keep(&self->place, place);
     return 0;
 }
 
@@ -277,12 +281,9 @@ static int packet_init(Packet *self, PyObject *args, PyObject *named)
                                      &self->payload_start, &codec, &red))
         return -1;
     self->video = (char)is_picture_in(codec);
-    Py_INCREF(data);
-    Py_XSETREF(self->data, data);
-    Py_INCREF(codec);
-    Py_XSETREF(self->codec, codec);
-    Py_INCREF(red);
-    Py_XSETREF(self->red, red);
+    keep(&self->data, data);
+    keep(&self->codec, codec);
+    keep(&self->red, red);
     return 0;
 }
 
@@ -318,8 +319,7 @@ static int epoch_init(Epoch *self, PyObject *args, PyObject *named)
                                      &self->sequence_offset, &self->timestamp_offset, &self->picture_id_offset,
                                      &self->tl0_offset, &is_red))
         return -1;
-    Py_INCREF(upstream);
-    Py_XSETREF(self->upstream, upstream);
+    keep(&self->upstream, upstream);
     self->is_red = (char)is_red;
     return 0;
 }
@@ -374,11 +374,11 @@ static int outlet_set_srtp(Outlet *self, PyObject *srtp, void *closure)
         bad("encryption takes nothing away");
     if (PyErr_Occurred())
         return -1;
-    Py_INCREF(srtp);
-    Py_XSETREF(self->srtp, srtp); /* to read attributes may have set another */
     self->context = protect ? context : NULL;
     self->protect = (srtp_function)protect;
     self->overhead = (long)overhead;
+    /* To read attributes may have set another, and that it goes may set one once more: nothing is written after this. */
+    keep(&self->srtp, srtp);
     return 0;
 }
 
@@ -398,9 +398,8 @@ static int outlet_set_destination(Outlet *self, PyObject *destination, void *clo
         return -1;
     if (is_stream)
         Py_CLEAR(name);
-    Py_INCREF(destination);
     Py_XSETREF(self->name, name); /* to read attributes may have set others */
-    Py_XSETREF(self->destination, destination);
+    keep(&self->destination, destination);
     return 0;
 }
 
@@ -892,10 +891,8 @@ static void count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long newest, Nu
     if (newest > lane->last_sequence) {
         lane->last_sequence = newest;
         lane->last_at = fan->now;
-        Py_INCREF(fan->newest);
-        Py_XSETREF(lane->last_packet, fan->newest);
-        Py_INCREF(epoch);
-        Py_XSETREF(lane->last_epoch, (PyObject *)epoch);
+        keep(&lane->last_packet, fan->newest);
+        keep(&lane->last_epoch, (PyObject *)epoch);
     }
 }
 
@@ -1488,7 +1485,8 @@ static int take_slot(Taking *taking, const Slot *slot)
     if (taking->refused)
         return 0;
     PyObject *made = make_packet(taking, packet, &of);
-    int is_lost = !made || PyList_Append(taking->taken, made) || !note_packet(taking, &of, taking->now - slot->waited_seconds);
+    int is_lost = !made || PyList_Append(taking->taken, made) ||
+                  !note_packet(taking, &of, taking->now - slot->waited_seconds);
     Py_XDECREF(made); /* the list has it */
     taking->octets += of.end - of.start;
     taking->sequence++;
@@ -1498,9 +1496,9 @@ static int take_slot(Taking *taking, const Slot *slot)
 PyDoc_STRVAR(take_doc,
 "take(opener, slots, at, ssrc, payload_type, sequence, sequence_id, level_id, second, codec, now, timestamp, arrivals,\n"
 "following): decrypt the packets in slots from at on, as far as they follow on each other from sequence on, see\n"
-"PublishLink._take_run. The packets; the octets of their payloads; how many have a transport-wide number that followed on following, and an arrival time in arrivals now; of\n"
-"those of which more is to be noted timestamp, transport-wide number, level (or -1) and arrival; and as what the one\n"
-"behind them was dropped (Link.dropped), or None.");
+"PublishLink._take_run. The packets; the octets of their payloads; how many have a transport-wide number that followed\n"
+"on following, and an arrival time in arrivals now; of those of which more is to be noted timestamp, transport-wide\n"
+"number, level (or -1) and arrival; and as what the one behind them was dropped (Link.dropped), or None.");
 
 static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -1563,9 +1561,9 @@ PyMODINIT_FUNC PyInit_inner(void)
     _Static_assert(sizeof(struct mmsghdr) == 64 && sizeof(struct sockaddr_in6) <= NAME_BYTES, "see datagrams.py");
     _Static_assert(CMSG_LEN(0) == SEGMENT_AT && CMSG_LEN(sizeof(struct timespec)) <= CONTROL_BYTES, "see datagrams.py");
     PyObject *module = intern_names() ? PyModule_Create(&definition) : NULL;
-    if (module && (PyModule_AddType(module, &SlotType) || PyModule_AddType(module, &PacketType) || PyModule_AddType(module, &EpochType) ||
-                   PyModule_AddType(module, &OutletType) || PyModule_AddType(module, &LaneType) ||
-                   PyModule_AddType(module, &NumberedType)))
-        Py_CLEAR(module);
+    PyTypeObject *records[] = {&SlotType, &PacketType, &EpochType, &OutletType, &LaneType, &NumberedType};
+    for (size_t index = 0; module && index < sizeof records / sizeof *records; index++)
+        if (PyModule_AddType(module, records[index]))
+            Py_CLEAR(module);
     return module;
 }

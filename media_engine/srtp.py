@@ -39,7 +39,7 @@ length: Final[Any] = native.ffi.new("int *") if IN_PLACE else [0]
 
 
 class SrtpPair:
-    """The two directions of one transport. Sizes are in bytes; a result of 0 means refused, and what lies there is of no use.
+    """The two directions of one transport. Sizes are in bytes; 0 means refused, and what lies there is of no use.
 
     `cipher` is the name of its profile (RFC 5764, RFC 7714), `overhead` how many bytes `protect` adds to an RTP packet:
     the profile's tag. What the fan-out calls itself is `seal(tx, place, length)`: it encrypts the packet of `length[0]`
