@@ -62,13 +62,20 @@ export class SharedFiles {
         row.done(gettext("Passed on, end-to-end encrypted."), gettext("Withdraw"), () => void this.#withdraw(row, shared));
       } catch (error) {
         if (cancel.signal.aborted) row.over(gettext("Cancelled. Nobody got it."));
-        else {
-          console.debug("file", codeOf(error), error);
-          row.failed(words(codeOf(error), this.#largest), begin);
-        }
+        else this.#failed(row, error, begin);
       }
     };
     void begin();
+  }
+
+  /**
+   * @param {Row} row
+   * @param {unknown} error
+   * @param {() => void} again
+   */
+  #failed(row, error, again) {
+    console.debug("file", codeOf(error), error);
+    row.failed(words(codeOf(error), this.#largest), again);
   }
 
   /**
@@ -98,10 +105,7 @@ export class SharedFiles {
         row.done(gettext("Saved by your browser. Open it only if you trust its sender."), gettext("Save again"), fetchIt);
       } catch (error) {
         if (cancel.signal.aborted) row.done(gettext("Not saved."), gettext("Save"), fetchIt);
-        else {
-          console.debug("file", codeOf(error), error);
-          row.failed(words(codeOf(error), this.#largest), fetchIt);
-        }
+        else this.#failed(row, error, fetchIt);
       }
     };
     row.done("", gettext("Save"), fetchIt);
