@@ -165,6 +165,7 @@ class Participant(models.Model):
         "meetings.RoomDevice", null=True, blank=True, on_delete=models.CASCADE, help_text="A machine, not a person."
     )
     name = models.CharField(max_length=120)
+    revision = models.PositiveIntegerField(default=0, help_text="How often they gave another name outside.")
     network = models.CharField(max_length=45, blank=True, help_text="Truncated: /24 or /48.")
     knocked_at = models.DateTimeField(null=True, blank=True)
     let_in_at = models.DateTimeField(null=True, blank=True, help_text="A host's Let in, valid for this occurrence.")

@@ -189,8 +189,8 @@ async def _link_answer(turn: Turn) -> Fields:
 
 
 async def _door_admit(turn: Turn) -> Fields:
-    word, bulk = turn.message["word"], turn.message["bulk"]
-    await hosting.admit(turn.live, turn.room.id, turn.actor, turn.target, word=word, bulk=bulk)
+    how = {name: turn.message[name] for name in ("revision", "word", "bulk")}
+    await hosting.admit(turn.live, turn.room.id, turn.actor, turn.target, **how)
     return None
 
 

@@ -282,6 +282,7 @@ def _person(seat: Participant, row: door.Row, register: Register, now: datetime)
         host_message=seat.host_message,
         note=seat.note,
         refused_by=seat.refused_by,
+        revision=seat.revision,
         link=_link_use(seat, register, now),
         unproved=invitation is not None and not signed_in and register.has_failed_mail(invitation, seat.device),
         asked=_asked(seat, register, now),

@@ -20,10 +20,18 @@ from meetings.signaling.protocol import ProtocolError
 
 
 async def admit(
-    live: Live, occurrence_id: str, actor: Actor, target_id: str, *, word: str | None = None, bulk: bool = False
+    live: Live,
+    occurrence_id: str,
+    actor: Actor,
+    target_id: str,
+    *,
+    revision: int = 0,
+    word: str | None = None,
+    bulk: bool = False,
 ) -> None:
     """Lets somebody in who waits: stored first, granted after. `word`: for the group of an encrypted meeting.
 
+    `revision`: of what the host saw, as the list of who waits has it; whoever is shown otherwise by now stays outside.
     `bulk`: together with others, without a look at each. Then whoever should be looked at is left at the door.
     """
     room, seat = acting.find(live, occurrence_id, target_id)
@@ -31,7 +39,8 @@ async def admit(
         raise ProtocolError("wrong_state", "they are inside")
     if bulk and (room is None or room.cautions().get(target_id) != []):
         raise ProtocolError("flagged", "a host looks at this one before letting them in")
-    done = await acting.store(live, room, door_services.let_in, occurrence_id, actor, target_id, word=word)
+    let_in, seen = door_services.let_in, {"revision": revision, "word": word}
+    done = await acting.store(live, room, let_in, occurrence_id, actor, target_id, **seen)
     if room is not None:
         room.forgive(target_id)
         if seat is not None:

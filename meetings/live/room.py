@@ -373,7 +373,8 @@ class Room:
         waiting = {seat.id: seat.person for seat in self.waiting()}
         hosts = self.meeting.hosts if self.meeting is not None else ()
         names = name_cautions(waiting, [*(seat.person.name for seat in self.inside()), *hosts], self.expected)
-        return {seat.id: [*names[seat.id], *views.cautions(seat)] for seat in self.waiting()}
+        renamed = {key: ["renamed"] if person.revision else [] for key, person in waiting.items()}
+        return {seat.id: [*names[seat.id], *renamed[seat.id], *views.cautions(seat)] for seat in self.waiting()}
 
     def tell_everybody_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now, the sender included."""

@@ -100,6 +100,7 @@ class Person:
     host_message: str
     note: str = ""
     refused_by: str = ""
+    revision: int = 0
     link: LinkUse | None = None
     unproved: bool = False
     asked: Asked | None = None

@@ -29,7 +29,7 @@ from meetings.signaling.protocol import ProtocolError
 
 log = logging.getLogger("lintel.live")
 
-TOLD_AS_THEY_ARE = frozenset({"suspended", "limited", "organiser", "conflict"})
+TOLD_AS_THEY_ARE = frozenset({"suspended", "limited", "organiser", "conflict", "changed"})
 """Codes of services that the protocol has too: people are told why, not only that it did not work."""
 
 FORGOTTEN_AFTER = timedelta(hours=1)

@@ -122,6 +122,7 @@ def waiting(seat: Seat, all_cautions: list[str]) -> dict[str, Any]:
     """Somebody at the door, as hosts see them."""
     return {
         "participant": seat.id,
+        "revision": seat.person.revision,
         "name": seat.person.name,
         "kind": seat.person.kind,
         "device": seat.person.is_device,

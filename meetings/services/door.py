@@ -51,6 +51,7 @@ __all__ = [
     "mute_recorded",
     "put_out",
     "remove",
+    "rename",
     "require_host",
     "resume",
     "suspend",
@@ -84,21 +85,25 @@ def arrive(
     already; `entered` makes it INSIDE once their program is in the room. Refuse makes no seat; it closes the one that
     there is, if any, and returns it or None.
     """
+    name = name[:NAME_LENGTH]
     # Only a guest is known by a link; an account is known by itself, whatever link its browser also opened.
     shown = invitation if row == Row.GUEST else None
     if isinstance(decision, Refuse):
-        return _refused(occurrence, user, shown, device, name[:NAME_LENGTH], network, decision, row, now)
+        return _refused(occurrence, user, shown, device, name, network, decision, row, now)
     with occurrence_locked(occurrence) as locked:
         seat = _seat(locked, user, shown, device)
         if seat is None:
-            seat = Participant(occurrence=locked, user=user, device=device, room_device=room_device, state="new")
+            made = {"room_device": room_device, "state": "new", "name": name}
+            seat = Participant(occurrence=locked, user=user, device=device, **made)
         before = seat.state
         move(seat, Event.ARRIVE)
         seat.kind = Participant.Kind(row)
         seat.invitation = shown
-        if user is not None or not (before == Participant.State.INSIDE or seat.let_in_at):
-            # A host let in who was shown by a name: coming again under another would be somebody the host never saw.
-            seat.name = name[:NAME_LENGTH]
+        if before != Participant.State.INSIDE and not seat.let_in_at:
+            _take_name(seat, name, now)
+        elif user is not None:
+            # A host let in who was shown by a name: typing another would make somebody of them whom the host never saw.
+            seat.name = name
         seat.network = network
         seat.session_key = session_key
         if seat.refused_until is None or seat.refused_until <= now:
@@ -114,6 +119,26 @@ def arrive(
             kind = "door.knocked"
         write(kind, locked, seat, reason=decision.reason, because=written(decision.because))
     return seat
+
+
+def _take_name(seat: Participant, name: str, now: datetime) -> None:
+    """Hosts haven't seen them by another name: with it they knock anew, and a yes to an earlier revision is no yes."""
+    if seat.name != name:
+        seat.name = name
+        seat.revision += 1
+        seat.knocked_at = now
+        seat.host_message = ""
+
+
+def rename(user: Any, now: datetime) -> None:
+    """An account has another name now. Where it waits that is a new knock, as if the name had been typed."""
+    waiting = Participant.objects.filter(user=user, state=Participant.State.WAITING, let_in_at=None)
+    for seat in waiting.order_by("occurrence"):
+        with occurrence_locked(seat.occurrence_id):
+            seat.refresh_from_db()
+            if seat.state == Participant.State.WAITING and seat.let_in_at is None:
+                _take_name(seat, user.name, now)
+                seat.save(update_fields=["name", "revision", "knocked_at", "host_message"])
 
 
 def _seat(occurrence: Occurrence, user: Any, invitation: Invitation | None, device: str) -> Participant | None:
@@ -160,9 +185,9 @@ def _refused(
     return seat
 
 
-def let_in(by: Any, target: Participant, *, word: str | None = None) -> Participant:
+def let_in(by: Any, target: Participant, *, revision: int = 0, word: str | None = None) -> Participant:
     """A host's yes. Holds for this occurrence, until a lock, a removal or a block. Raises `Wrong` while all is
-    suspended.
+    suspended, and where the host saw somebody else: `revision` is of what was seen.
 
     `word`: in an encrypted meeting, what the host's device signed about the other's; kept for whoever adds them.
     """
@@ -170,6 +195,8 @@ def let_in(by: Any, target: Participant, *, word: str | None = None) -> Particip
         if occurrence.suspended_at is not None:
             raise Wrong("participant", "suspended", "nobody comes in while the meeting is suspended")
         move(target, Event.LET_IN)
+        if target.revision != revision:
+            raise Wrong("participant", "changed", "they gave another name since: look who it is now")
         now = timezone.now()
         moves.by_host(account, occurrence, target, now)
         target.let_in_at = now

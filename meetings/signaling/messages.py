@@ -53,7 +53,12 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "chat": {"text": Field(prose(1, MAX_CHAT_LENGTH))},
         "record": {"on": Field(boolean)},
         "record.answer": {"participant": PARTICIPANT, "agrees": Field(boolean)},
-        "door.admit": {"participant": PARTICIPANT, "bulk": Field(boolean, default=False), "word": WORD},
+        "door.admit": {
+            "participant": PARTICIPANT,
+            "revision": Field(whole(0, 2**31), default=0),
+            "bulk": Field(boolean, default=False),
+            "word": WORD,
+        },
         "door.refuse": {"participant": PARTICIPANT, "block": Field(boolean, default=False), "note": NOTE},
         "door.message": {"participant": PARTICIPANT, "text": Field(prose(0, MAX_NOTE_LENGTH))},
         "door.lock": {"locked": Field(boolean)},
@@ -134,10 +139,10 @@ PERSON_FIELDS: Final = frozenset(
 )
 WAITING_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}
-    | {"identity", "place", "device"}
+    | {"identity", "place", "device", "revision"}
 )
 ERROR_CODES: Final = frozenset(
     {"bad_json", "bad_type", "bad_field", "too_large", "too_many", "not_inside", "not_a_host", "not_allowed"}
     | {"no_such_participant", "wrong_state", "suspended", "limited", "organiser", "bad_sdp", "no_grant", "busy"}
-    | {"try_again", "conflict", "flagged", "full", "no_such_file", "other_account"}
+    | {"try_again", "conflict", "flagged", "full", "no_such_file", "other_account", "changed"}
 )

@@ -77,7 +77,7 @@ class ArrivalTests(DomainCase, TestCase):
         guest = self.invitation(board)
         seat = self.come(board, invitation=guest, name="Peter")
         self.assertEqual(self.come(board, invitation=guest, name="Peter Lindqvist").name, "Peter Lindqvist")
-        services.let_in(self.ingrid, seat)
+        services.let_in(self.ingrid, seat, revision=1)
         self.assertEqual(self.come(board, invitation=guest, name="Ingrid Sæther").name, "Peter Lindqvist")
         services.entered(seat)
         self.assertEqual(self.come(board, invitation=guest, name="Ingrid Sæther").name, "Peter Lindqvist")

@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings.audit import record
+from meetings.services import door
 from meetings.signaling import protocol
 from portal.models import ApiToken, SetupLink, User
 
@@ -208,6 +209,7 @@ def change_profile(user: User, *, name: str, time_zone: str) -> None:
     with transaction.atomic():
         user.save(update_fields=["name", "time_zone"])
         if user.name != was:
+            door.rename(user, timezone.now())
             record("account.renamed", actor=user, target=user.name, account=user.pk, was=was)
 
 

@@ -58,7 +58,7 @@ async def list_participants(request: HttpRequest, meeting_id: UUID, page: PageQu
     scope="door",
     answer=Done,
     also=202,
-    problems=(*ACTIONS, "flagged"),
+    problems=(*ACTIONS, "flagged", "changed"),
     tag=TAG,
 )
 async def admit_participant(
@@ -66,15 +66,18 @@ async def admit_participant(
 ) -> Status[dict[str, Any]]:
     """Let somebody in who is at the door
 
+    Name the `revision` with which they are listed. Whoever has given another name since is answered `changed` and left
+    at the door; without `revision` that is everybody who ever gave another one there.
+
     A program that lets in everybody who is there sets `bulk`: then whoever has `cautions` (a look-alike name, a link
     that is used twice) is answered `flagged` and left at the door, for a host to look at.
 
     In an end-to-end encrypted meeting a program can't hand out keys: the answer is 202 and `permitted`, and they see
     and hear others once a host in the room has confirmed them.
     """
-    bulk = data is not None and data.bulk
+    how = (data or AdmitIn()).model_dump()
     target = await target_of(request, meeting_id, participant_id)
-    await told(hosting.admit(live_now(), str(target.occurrence_id), actor_of(request), str(target.pk), bulk=bulk))
+    await told(hosting.admit(live_now(), str(target.occurrence_id), actor_of(request), str(target.pk), **how))
     is_open = target.occurrence.meeting.encryption == Encryption.TRANSPORT
     status, state = (200, "inside") if is_open else (202, "permitted")
     return Status(status, {"participant": str(participant_id), "state": state})
@@ -184,6 +187,7 @@ def _row(one: dict[str, Any], state: str) -> dict[str, Any]:
     """One object of `live`, with every field of `ParticipantOut`; who waits sends nothing."""
     return {
         "id": one["participant"],
+        "revision": one.get("revision"),
         "name": one["name"],
         "kind": one["kind"],
         "state": state,

@@ -26,6 +26,7 @@ PROBLEM_OF: Final = {
     "no_such_participant": "not_found",
     "wrong_state": "wrong_state",
     "flagged": "flagged",
+    "changed": "changed",
     "not_inside": "wrong_state",
     "suspended": "wrong_state",
     "try_again": "try_again",

@@ -44,6 +44,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
             _("The meeting is end-to-end encrypted, and the server can’t read what is said in it."),
         ),
         "already_invited": (409, _("This address is invited already.")),
+        "changed": (409, _("They gave another name since. Look who is at the door now.")),
         "flagged": (409, _("A host looks at this person before they are let in.")),
         "too_large": (413, _("The body is larger than the API takes.")),
         "not_json": (415, _("The body must be application/json.")),

@@ -81,6 +81,20 @@ class AtTheDoor(Speaks, LiveCase):
             assert await self.act(plain, "admit", {"bulk": True}) == (200, "inside")
             assert await self.act(alike, "admit", {"bulk": False}) == (200, "inside")
 
+    async def test_a_programs_yes_is_about_whom_it_saw(self) -> None:
+        await self.prepared()
+        async with running_live() as live:
+            await self.second_inside(live)
+            browser, _, who = await self.knocking(live, "Anna")
+            anna = (await self.people())["Anna"]
+            await browser.arrive(self.code, "Boris")
+            await live.reconcile(self.id)
+            for body in ({"revision": anna["revision"]}, {"revision": anna["revision"], "bulk": False}, {}, None):
+                assert await self.act(who, "admit", body) == (409, "changed")
+            boris = (await self.people())["Boris"]
+            assert (boris["id"], boris["cautions"]) == (who, ["renamed"])
+            assert await self.act(who, "admit", {"revision": boris["revision"]}) == (200, "inside")
+
     async def test_a_program_permits_and_a_host_confirms_where_the_server_has_no_keys(self) -> None:
         await sync_to_async(Meeting.objects.update)(encryption="e2ee")
         await self.prepared()

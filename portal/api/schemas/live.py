@@ -25,6 +25,7 @@ class ParticipantOut(Output):
     """Somebody inside or at the door. `id` is what pages carry as `data-participant`."""
 
     id: str
+    revision: int | None = Field(description="Of who waits: `admit` names it, so that it is about whom you saw.")
     name: str
     kind: Literal["host", "listed", "colleague", "guest", "anyone"]
     state: Literal["waiting", "inside"]
@@ -52,6 +53,9 @@ class Participants(Output):
 
 
 class AdmitIn(Input):
+    revision: Annotated[StrictInt, Field(ge=0, le=2**31)] = Field(
+        0, description="`revision` of whom you saw at the door. Who has another name by now stays there."
+    )
     bulk: StrictBool = Field(
         False, description="One of many, without a look at each: whoever has `cautions` is left at the door."
     )

@@ -97,7 +97,7 @@ export class DoorQueue {
       (waiter) => waiter.participant,
       () => h("li"),
       (row, waiter) => {
-        const state = `${waiter.name}|${waiter.cautions.join()}|${JSON.stringify(waiter.link)}|${waiter.connected}|${waiter.provenance}|${waiter.reason}|${waiter.place}|${this.#busy.has(waiter.participant)}|${this.#roster.suspended}`;
+        const state = `${waiter.revision}|${waiter.name}|${waiter.cautions.join()}|${JSON.stringify(waiter.link)}|${waiter.connected}|${waiter.provenance}|${waiter.reason}|${waiter.place}|${this.#busy.has(waiter.participant)}|${this.#roster.suspended}`;
         if (row.dataset.drawn === state) return;
         row.dataset.drawn = state;
         const focused = row.contains(document.activeElement);
@@ -243,11 +243,11 @@ export class DoorQueue {
 
   /** @param {Waiter} waiter */
   #letIn(waiter) {
-    return this.#answer(waiter, () => this.#hosting.letIn(waiter.participant));
+    return this.#answer(waiter, () => this.#hosting.letIn(waiter));
   }
 
   #letInUnflagged() {
-    for (const waiter of this.#roster.waiting.filter(mayComeAtOnce)) void this.#answer(waiter, () => this.#hosting.letIn(waiter.participant, { bulk: true }));
+    for (const waiter of this.#roster.waiting.filter(mayComeAtOnce)) void this.#answer(waiter, () => this.#hosting.letIn(waiter, { bulk: true }));
   }
 
   /** @param {Waiter} waiter */

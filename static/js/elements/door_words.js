@@ -60,6 +60,7 @@ export function cautionWords(caution, link = null) {
       link_in_use: gettext("This personal link is being used on another device too."),
       name_at_door: gettext("Somebody else at the door has this name, or one that looks like it."),
       name_expected: gettext("Somebody else who is invited has this name, or one that looks like it."),
+      renamed: gettext("They gave another name before, at this door."),
       not_verified: gettext("The code that proves their address couldn’t be mailed."),
       two_networks: gettext("This personal link was opened from two networks."),
     }[caution] ?? gettext("Something about this request is unusual.")

@@ -159,6 +159,7 @@ export class Notices {
         suspended: gettext("The meeting is suspended. Wait until a host resumes it."),
         no_such_participant: gettext("They aren’t here any more."),
         flagged: gettext("Somebody at the door needs a look of their own first."),
+        changed: gettext("They gave another name since. Look who it is now."),
         link_key: gettext("That has the key of a sealed link in it, and the server would read it. It wasn’t sent."),
         too_many: gettext("Too fast. Wait a moment."),
       }[code] ?? gettext("That didn’t work. Try again.");

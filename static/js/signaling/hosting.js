@@ -11,11 +11,11 @@ export class Hosting {
   }
 
   /**
-   * @param {string} participant
+   * @param {import("./protocol.js").Waiter} seen as the host saw them: whoever has another name by now stays outside
    * @param {{bulk?: boolean}} [how] bulk: one of several, without a look at each; the server leaves out whoever needs one
    */
-  letIn(participant, { bulk = false } = {}) {
-    return this.#request("door.admit", { participant, ...(bulk && { bulk }) });
+  letIn({ participant, revision }, { bulk = false } = {}) {
+    return this.#request("door.admit", { participant, revision, ...(bulk && { bulk }) });
   }
 
   /**

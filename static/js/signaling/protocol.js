@@ -23,7 +23,7 @@
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
  *   hand: string | null, recording?: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,
  *   capabilities?: Capabilities | null, unseen?: UnseenSource[] | null}} Person
- * @typedef {{participant: string, name: string, kind: string, device?: boolean, provenance: string, email: string | null,
+ * @typedef {{participant: string, revision: number, name: string, kind: string, device?: boolean, provenance: string, email: string | null,
  *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, identity?: string | null, link?: LinkUse | null}} Waiter
  * @typedef {{participant: string, name: string, by: string | null, answer: string}} Answered
  *

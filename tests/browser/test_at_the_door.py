@@ -1,0 +1,50 @@
+"""What hosts and people at the door read when something there is not as it was a moment ago."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.conftest import Portal
+from tests.browser.test_room_looks import looks_right
+from tests.browser.test_room_main_job import INGRID, PETER, Seat, personal_link, schedule
+
+Visitor = Callable[..., BrowserContext]
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def portal(server: Portal) -> Portal:
+    server.create_people((INGRID, "Ingrid Sæther", "admin"))
+    return server
+
+
+def test_who_gives_another_name_while_waiting_is_looked_at_again(
+    portal: Portal, visitor: Visitor, artifacts: Path
+) -> None:
+    host, guests = Seat(visitor().new_page()), visitor()
+    schedule(portal, host, "Trial safety board", PETER)
+    host.button("Continue without").click()
+    host.button("Join").click()
+    host.state("connected")
+    link = personal_link(portal, PETER)
+    for name in ("Anna Berg", "Boris Berg"):
+        guest = Seat(guests.new_page())  # a tab of its own: a page that is loaded again keeps seat and name
+        guest.page.goto(link)
+        guest.page.get_by_role("textbox", name="Your name").fill(name)
+        guest.button("Knock to join").click()
+        guest.state("waiting")
+        expect(host.page.get_by_role("button", name=f"Let in {name}")).to_be_visible()
+    expect(host.page.get_by_text("They gave another name before, at this door.")).to_be_visible()
+    looks_right(host.page, "renamed", artifacts)
+    host.tool("People").click()
+    looks_right(host.page, "renamed-people", artifacts)
+    host.button("Let in Boris Berg, let in anyway…").click()
+    expect(host.page.get_by_role("dialog", name="Let in Boris Berg anyway?")).to_be_visible()
+    looks_right(host.page, "renamed-anyway", artifacts)
+    host.page.get_by_role("dialog").get_by_role("button", name="Let in Boris Berg").click()
+    guest.state("connected")
+    assert [one.wrong for one in (host, guest)] == [[], []]
