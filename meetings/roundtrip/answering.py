@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -35,6 +35,8 @@ from meetings.services.roles import require_host_of
 SHORTEST_PASS_SECONDS: Final = 30
 LONGEST_PASS_SECONDS: Final = 3600
 MOST_PASSES: Final = 1_000
+MOST_OWN_PASSES: Final = 100
+"""Of those that somebody made for themselves, in one occurrence: whoever is listed uses up nobody else's."""
 MOST_NETWORKS: Final = 20
 PASSES_KEPT: Final = timedelta(days=1)
 
@@ -155,7 +157,13 @@ def mint(
         user, invitation, name = _whom(by, participant, invitation)
         now = timezone.now()
         StreamPass.objects.filter(expires_at__lt=now - PASSES_KEPT).delete()
-        if occurrence.stream_passes.filter(expires_at__gt=now, ended_at=None).count() >= MOST_PASSES:
+        valid = occurrence.stream_passes.filter(expires_at__gt=now, ended_at=None)
+        is_own = Q(participant=None, invitation=None)
+        if participant is None and invitation is None:
+            is_full = valid.filter(is_own, user=by).count() >= MOST_OWN_PASSES
+        else:
+            is_full = valid.exclude(is_own).count() >= MOST_PASSES
+        if is_full:
             raise Wrong("meeting", "too_many", _("Too many passes of this meeting are valid."))
         password, token = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
         row = StreamPass.objects.create(

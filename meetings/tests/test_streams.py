@@ -382,13 +382,15 @@ class Minting(StreamCase):
         StreamPass.objects.update(expires_at=timezone.now() - timedelta(days=2))
         answering.mint(self.host, self.occurrence, may_publish=False, seconds=30)
         assert not StreamPass.objects.filter(pk=made.row.pk).exists()
+        peter, _ = make_link(self.occurrence, "peter@medreg.example")
         StreamPass.objects.bulk_create(
             StreamPass(
-                occurrence=self.occurrence, username="u", password_digest="p", token_digest=str(number),
+                occurrence=self.occurrence, invitation=peter,
+                username="u", password_digest="p", token_digest=str(number),
                 expires_at=timezone.now() + timedelta(minutes=1),
             )
             for number in range(answering.MOST_PASSES)
         )  # fmt: skip
         with self.assertRaises(Wrong) as caught:
-            answering.mint(self.host, self.occurrence, may_publish=False, seconds=30)
+            answering.mint(self.host, self.occurrence, invitation=peter, may_publish=False, seconds=30)
         assert caught.exception.code == "too_many"

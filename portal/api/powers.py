@@ -112,7 +112,7 @@ async def change_participant_rights(
     router,
     "POST",
     "/meetings/{meeting_id}/participants/{participant_id}/make-host",
-    scope="door",
+    scope="write",
     answer=Done,
     problems=ACTIONS,
     tag=TAG,
@@ -120,8 +120,8 @@ async def change_participant_rights(
 async def make_participant_host(request: HttpRequest, meeting_id: UUID, participant_id: UUID) -> dict[str, Any]:
     """Make somebody a host
 
-    Only people with an account can be. They host the meeting here, on its pages and through the API, until the role is
-    taken back.
+    Only people with an account can be. It changes the meeting, as naming them in it does: they host it here, on its
+    pages and through the API, until the role is taken back.
     """
     return await _set_host(request, meeting_id, participant_id, host=True)
 
@@ -130,7 +130,7 @@ async def make_participant_host(request: HttpRequest, meeting_id: UUID, particip
     router,
     "POST",
     "/meetings/{meeting_id}/participants/{participant_id}/take-host",
-    scope="door",
+    scope="write",
     answer=Done,
     problems=ACTIONS,
     tag=TAG,

@@ -23,7 +23,7 @@ TAG: Final = "Streams"
     router,
     "POST",
     "/meetings/{meeting_id}/stream-passes",
-    scope="door",
+    scope="write",
     answer=StreamPassMade,
     status=201,
     problems=("not_found", "not_a_host"),

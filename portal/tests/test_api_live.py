@@ -207,6 +207,21 @@ class AtTheDoor(Speaks, LiveCase):
             assert await self.act(me, "take-host") == (409, "wrong_state")
             assert (await self.people())["Ingrid Sæther"]["organiser"] is True
 
+    async def test_who_only_answers_the_door_makes_and_unmakes_no_host_and_is_told_which_scope_does(self) -> None:
+        await self.prepared()
+        async with running_live() as live:
+            await self.second_inside(live)
+            talk = await (await Browser(live).sign_in(await sync_to_async(make_user)("Ada Colleague"))).join(self.code)
+            ada = (await talk.message("room"))["you"]
+            marcus = (await self.people())["Marcus Bell"]["id"]
+            token = await token_of(self.host, "read", "door")
+            for who, action in ((ada, "make-host"), (marcus, "take-host")):
+                answer = await self.call("POST", f"{self.path}/participants/{who}/{action}", token)
+                assert (answer.status, answer.code) == (403, "scope_missing")
+                assert "“write”" in answer.body["detail"]
+            hosts = self.occurrence.meeting.hosts.order_by("name")
+            assert [host.name async for host in hosts] == ["Ingrid Sæther", "Marcus Bell"]
+
     async def test_everything_is_suspended_before_it_is_answered_and_resumed_the_same_way(self) -> None:
         await self.prepared()
         async with running_live() as live:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
 from meetings.models import Participant
+from meetings.roundtrip import answering
 from meetings.roundtrip.models import StreamPass
 from portal.api.v1 import api
 from portal.tests.api_case import ApiCase, invited, meeting_of, occurrence_of, person, seat, token_of
@@ -86,5 +89,23 @@ class Passes(ApiCase):
             assert answer.status == 422
             assert [one["field"] for one in answer.body["errors"]] == [field]
 
-    async def test_it_needs_the_scope_of_the_door(self) -> None:
-        assert (await self.make({}, await token_of(self.host, "read", "write"))).code == "scope_missing"
+    async def test_who_only_answers_the_door_makes_none_and_is_told_which_scope_does(self) -> None:
+        answer = await self.make({}, await token_of(self.host, "read", "door"))
+        assert (answer.status, answer.code) == (403, "scope_missing")
+        assert "“write”" in answer.body["detail"]
+        assert not await StreamPass.objects.aexists()
+        assert (await self.make({}, await token_of(self.host, "write"))).status == 201
+
+    async def test_listed_people_use_up_no_passes_but_their_own(self) -> None:
+        token = await token_of(self.listed)
+        there = await sync_to_async(occurrence_of)(self.meeting)
+        until = timezone.now() + timedelta(hours=1)
+        known = {"occurrence": there, "created_by": self.listed, "user": self.listed, "expires_at": until}
+        await StreamPass.objects.abulk_create(
+            StreamPass(**known, username="u", password_digest="p", token_digest=str(number))
+            for number in range(answering.MOST_OWN_PASSES - 1)
+        )
+        assert (await self.make({}, token)).status == 201
+        assert (await self.make({}, token)).body["errors"][0]["field"] == "meeting"
+        assert (await self.make({})).status == 201
+        assert (await self.make({"invitation": str(self.invitation)})).status == 201
