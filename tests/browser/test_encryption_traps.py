@@ -1,7 +1,7 @@
 """What browsers do with frame transforms that nobody expects, shown on two connections in one page.
 
 Each trap is reproduced first, so that the test of its cure can fail. Where a browser no longer has a trap, the test
-says so and shows nothing.
+says so and shows nothing. Nothing of ours runs in it: only another browser can change what comes of it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.conftest import Portal
+
+pytestmark = pytest.mark.extra
 
 # Turns every bit behind the clear bytes of VP8 while it has leave to; drops everything before.
 WORKER = """
