@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.browser.conftest import Portal
-from tests.browser.test_room_looks import looks_right
+from tests.browser.test_room_looks import every_look, looks_right
 from tests.browser.test_room_main_job import INGRID, PETER, Seat, eventually, personal_link, schedule
 
 Visitor = Callable[..., BrowserContext]
@@ -36,8 +36,9 @@ def mailed_code(portal: Portal) -> str:
     return code
 
 
+@every_look
 def test_a_link_moves_to_a_second_device_by_approval_and_by_the_mailed_code(
-    portal: Portal, visitor: Visitor, artifacts: Path
+    portal: Portal, visitor: Visitor, artifacts: Path, looks: str
 ) -> None:
     host, laptop, phone = (Seat(visitor().new_page()) for _ in range(3))
     schedule(portal, host, "Trial safety board", PETER)
@@ -54,30 +55,30 @@ def test_a_link_moves_to_a_second_device_by_approval_and_by_the_mailed_code(
 
     phone.page.goto(link)
     expect(phone.page.get_by_role("heading", name="Your link is already inside")).to_be_visible()
-    looks_right(phone.page, "link-in-use", artifacts)
+    looks_right(phone.page, "link-in-use", artifacts, looks)
     phone.button("Move here").click()
     expect(phone.page.get_by_text("Nobody gets in by holding a link.")).to_be_visible()
-    looks_right(phone.page, "link-move", artifacts)
+    looks_right(phone.page, "link-move", artifacts, looks)
     phone.button("Ask on the other device").click()
     phone.state("waiting")
     expect(phone.page.get_by_role("status", name="You asked for your link")).to_be_visible()
     question = laptop.page.get_by_role("region", name="Another device asks for your link")
     expect(question).to_be_visible()
-    looks_right(laptop.page, "link-asked", artifacts)
+    looks_right(laptop.page, "link-asked", artifacts, looks)
     host.tool("People").click()
     expect(host.page.get_by_role("region", name="At the door").get_by_text("on a second device from")).to_be_visible()
-    looks_right(host.page, "second-device-asks", artifacts)
+    looks_right(host.page, "second-device-asks", artifacts, looks)
     question.get_by_role("button", name="Yes, move there").click()
     phone.state("connected")
     expect(laptop.page.get_by_role("heading", name="Your link moved to another device")).to_be_visible()
-    looks_right(laptop.page, "link-moved", artifacts)
+    looks_right(laptop.page, "link-moved", artifacts, looks)
 
     laptop.button("Try again").click()
     laptop.button("Move here").click()
     laptop.page.get_by_role("button", name="Send a code to p•••@medreg.example").click()
     field = laptop.page.get_by_label("Code from the email")
     expect(field).to_be_focused()
-    looks_right(laptop.page, "link-code", artifacts)
+    looks_right(laptop.page, "link-code", artifacts, looks)
     digits = mailed_code(portal)
     field.fill("000000" if digits != "000000" else "111111")
     field.press("Enter")
@@ -89,7 +90,8 @@ def test_a_link_moves_to_a_second_device_by_approval_and_by_the_mailed_code(
     assert [seat.wrong for seat in (host, laptop, phone)] == [[], [], []]
 
 
-def test_a_named_guest_types_the_mailed_code(portal: Portal, visitor: Visitor, artifacts: Path) -> None:
+@every_look
+def test_a_named_guest_types_the_mailed_code(portal: Portal, visitor: Visitor, artifacts: Path, looks: str) -> None:
     host, guest = Seat(visitor().new_page()), Seat(visitor().new_page())
     schedule(portal, host, "Closed session", "leila@haddad.example", preset="Named people only")
     host.button("Continue without").click()
@@ -102,7 +104,7 @@ def test_a_named_guest_types_the_mailed_code(portal: Portal, visitor: Visitor, a
     expect(field).to_be_focused()
     expect(guest.page.get_by_text("We sent six digits to l•••@haddad.example")).to_be_visible()
     expect(guest.page.get_by_role("button", name="Send a new code in")).to_have_attribute("aria-disabled", "true")
-    looks_right(guest.page, "mailed-code", artifacts)
+    looks_right(guest.page, "mailed-code", artifacts, looks)
     digits = mailed_code(portal)
     field.fill("000000" if digits != "000000" else "111111")
     field.press("Enter")
@@ -113,7 +115,10 @@ def test_a_named_guest_types_the_mailed_code(portal: Portal, visitor: Visitor, a
     assert [host.wrong, guest.wrong] == [[], []]
 
 
-def test_an_invited_address_opens_a_door_that_asks_for_it(portal: Portal, visitor: Visitor, artifacts: Path) -> None:
+@every_look
+def test_an_invited_address_opens_a_door_that_asks_for_it(
+    portal: Portal, visitor: Visitor, artifacts: Path, looks: str
+) -> None:
     host, guest = Seat(visitor().new_page()), Seat(visitor().new_page())
     others = ("Knocks", "after a code mailed to the invited address")
     url = schedule(portal, host, "Hearing", PETER, others=others)
@@ -127,7 +132,7 @@ def test_an_invited_address_opens_a_door_that_asks_for_it(portal: Portal, visito
     guest.button("Send me a code").click()
     expect(guest.page.get_by_role("alert").get_by_text("Enter an email address")).to_be_visible()
     expect(address).to_be_focused()
-    looks_right(guest.page, "asked-address", artifacts)
+    looks_right(guest.page, "asked-address", artifacts, looks)
     address.fill("stranger@elsewhere.example")
     address.press("Enter")
     expect(guest.page.get_by_text("If stranger@elsewhere.example can be used here")).to_be_visible()
@@ -147,7 +152,7 @@ def test_an_invited_address_opens_a_door_that_asks_for_it(portal: Portal, visito
     held[0].continue_()
     expect(field).to_be_focused()
     expect(field).to_have_attribute("autocomplete", "one-time-code")
-    looks_right(guest.page, "given-address-code", artifacts)
+    looks_right(guest.page, "given-address-code", artifacts, looks)
     field.fill(mailed_code(portal))
     guest.button("Knock to join").click()
     guest.state("waiting")
