@@ -51,6 +51,8 @@ expect.set_options(timeout=60_000)  # of a slow machine that runs other tests be
 class Portal(portal.Portal):
     """A portal as people use it. `url` has no slash at its end."""
 
+    _forgotten: frozenset[Path] = frozenset()
+
     @property
     def url(self) -> str:
         return f"http://localhost:{self.server.port}"
@@ -63,9 +65,16 @@ class Portal(portal.Portal):
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/meetings/")
 
+    def forget_mails(self) -> None:
+        """What was mailed until now is about other meetings: whoever waits for a mail waits for a new one."""
+        self._forgotten = frozenset(self._outbox())
+
+    def _outbox(self) -> list[Path]:
+        return sorted((self.data_dir / "outbox").glob("[!.]*.eml"))
+
     def mails(self) -> list[EmailMessage]:
-        """What the portal mailed so far, oldest first."""
-        found = sorted((self.data_dir / "outbox").glob("[!.]*.eml"))
+        """What the portal mailed and nobody forgot, oldest first."""
+        found = [path for path in self._outbox() if path not in self._forgotten]
         return [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in found]  # type: ignore[misc]
 
     def personal_links(self, address: str) -> list[str]:

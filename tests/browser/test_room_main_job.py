@@ -310,6 +310,7 @@ def schedule(
         page.locator("#row-anyone").get_by_text(others[0], exact=True).click()
         page.get_by_role("combobox", name="Others with the link").select_option(others[1])
     page.get_by_role("radio", name=encryption, exact=True).check()
+    portal.forget_mails()
     page.get_by_role("button", name="Schedule and send invitations").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     page.get_by_role("button", name="Open the room").or_(page.get_by_role("link", name="Open the room")).click()
