@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.conftest import Portal
-from tests.browser.test_room_looks import looks_right
+from tests.browser.test_room_looks import every_look, looks_right
 from tests.browser.test_room_main_job import INGRID, PETER, Seat, personal_link, schedule
 
 Visitor = Callable[..., BrowserContext]
@@ -22,8 +22,9 @@ def portal(server: Portal) -> Portal:
     return server
 
 
+@every_look
 def test_who_gives_another_name_while_waiting_is_looked_at_again(
-    portal: Portal, visitor: Visitor, artifacts: Path
+    portal: Portal, visitor: Visitor, artifacts: Path, looks: str
 ) -> None:
     host, guests = Seat(visitor().new_page()), visitor()
     schedule(portal, host, "Trial safety board", PETER)
@@ -39,12 +40,12 @@ def test_who_gives_another_name_while_waiting_is_looked_at_again(
         guest.state("waiting")
         expect(host.page.get_by_role("button", name=f"Let in {name}")).to_be_visible()
     expect(host.page.get_by_text("They gave another name before, at this door.")).to_be_visible()
-    looks_right(host.page, "renamed", artifacts)
+    looks_right(host.page, "renamed", artifacts, looks)
     host.tool("People").click()
-    looks_right(host.page, "renamed-people", artifacts)
+    looks_right(host.page, "renamed-people", artifacts, looks)
     host.button("Let in Boris Berg, let in anyway…").click()
     expect(host.page.get_by_role("dialog", name="Let in Boris Berg anyway?")).to_be_visible()
-    looks_right(host.page, "renamed-anyway", artifacts)
+    looks_right(host.page, "renamed-anyway", artifacts, looks)
     host.page.get_by_role("dialog").get_by_role("button", name="Let in Boris Berg").click()
     guest.state("connected")
     assert [one.wrong for one in (host, guest)] == [[], []]

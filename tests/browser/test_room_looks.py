@@ -30,7 +30,7 @@ def portal(server: Portal) -> Portal:
     return server
 
 
-def looks_right(page: Page, name: str, artifacts: Path, looks: str) -> None:
+def looks_right(page: Page, name: str, artifacts: Path, looks: str = "across") -> None:
     """Nothing is cut off at any size, and axe finds nothing. Pictures of this state stay in the artefacts."""
     for look in (*LOOKS["across"], *LOOKS["the other way"]):
         width, height, theme = look
