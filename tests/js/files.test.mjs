@@ -205,3 +205,9 @@ test("a name is only a name, and a size is said in words", () => {
   assert.ok(fileName(`${"a".repeat(300)}.pdf`).endsWith(".pdf"));
   assert.deepEqual([0, 999, 1500, 25 * 1024 * 1024].map(sizeText), ["0 B", "999 B", "1.5 kB", "26.2 MB"]);
 });
+
+test("who withdraws a file hears when it could not be, and not when it was gone already", async () => {
+  const answering = (code) => new Store().files({ "file.withdraw": () => Promise.reject(failure(code)) });
+  await assert.rejects(answering("not_allowed").withdraw(ID), { code: "not_allowed" });
+  await answering("no_such_file").withdraw(ID);
+});

@@ -15,6 +15,8 @@ export class SharedFiles {
   #append;
   /** Files of others that have a row: their senders say it again where they can't know whether it was heard. @type {Set<string>} */
   #shown = new Set();
+  /** The row that waits for the file which is chosen next. @type {Row | null} */
+  #waiting = null;
   #input = h("input", { type: "file", class: "vh", id: "chat-file", multiple: true, tabindex: -1, "aria-hidden": "true" });
   button = h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Pass on a file"), title: gettext("Pass on a file") }, icon("paperclip"));
   node = h("span", { class: "attach", hidden: true }, this.button, this.#input);
@@ -29,9 +31,11 @@ export class SharedFiles {
     this.#roster = roster;
     this.#files = files;
     this.#append = append;
-    this.button.onclick = () => this.#input.click();
+    this.button.onclick = () => this.#choose(null);
     this.#input.onchange = () => {
-      for (const file of this.#input.files ?? []) this.send(file);
+      const rows = [this.#waiting];
+      this.#waiting = null;
+      for (const file of this.#input.files ?? []) this.#send(file, rows.shift() ?? this.#own());
       this.#input.value = "";
     };
   }
@@ -46,36 +50,50 @@ export class SharedFiles {
     return this.#roster.meeting?.largest_file ?? 0;
   }
 
-  /** @param {File} file */
-  send(file) {
-    const row = new Row(file.name, file.size);
+  /** @param {Row | null} row where the chosen file is shown; without one it gets a row of its own */
+  #choose(row) {
+    this.#waiting = row;
+    this.#input.click();
+  }
+
+  /** A row of one’s own, at the end. */
+  #own() {
+    const row = new Row();
     this.#append({ participant: this.#roster.you, name: "", at: new Date().toISOString() }, row.node);
-    const begin = async () => {
-      if (file.size > this.#largest) {
-        row.failed(words("too_large", this.#largest), null);
-        return;
-      }
-      const cancel = new AbortController();
-      row.working(gettext("Passing on…"), () => cancel.abort());
-      try {
-        const shared = await this.#files.send(file, { onProgress: (done) => row.progress(done), signal: cancel.signal });
-        row.done(gettext("Passed on, end-to-end encrypted."), gettext("Withdraw"), () => void this.#withdraw(row, shared));
-      } catch (error) {
-        if (cancel.signal.aborted) row.over(gettext("Cancelled. Nobody got it."));
-        else this.#failed(row, error, begin);
-      }
-    };
-    void begin();
+    return row;
+  }
+
+  /**
+   * @param {File} file
+   * @param {Row} row
+   */
+  async #send(file, row) {
+    row.of(file.name, file.size);
+    const choose = act(gettext("Choose a file…"), () => this.#choose(row));
+    if (file.size > this.#largest) {
+      row.failed(words("too_large", this.#largest), choose);
+      return;
+    }
+    const cancel = new AbortController();
+    row.working(gettext("Passing on…"), act(gettext("Cancel"), () => cancel.abort()));
+    try {
+      const shared = await this.#files.send(file, { onProgress: (done) => row.progress(done), signal: cancel.signal });
+      const withdraw = act(gettext("Withdraw"), () => void this.#withdraw(row, shared));
+      row.done(gettext("Passed on, end-to-end encrypted."), withdraw);
+    } catch (error) {
+      if (cancel.signal.aborted) row.done(gettext("Cancelled. Nobody got it."));
+      else this.#failed(row, error, codeOf(error) === "unreadable" ? choose : act(gettext("Try again"), () => void this.#send(file, row)));
+    }
   }
 
   /**
    * @param {Row} row
    * @param {unknown} error
-   * @param {() => void} again
+   * @param {HTMLElement | null} way out of it
    */
-  #failed(row, error, again) {
+  #failed(row, error, way) {
     console.debug("file", codeOf(error), error);
-    row.failed(words(codeOf(error), this.#largest), again);
+    row.failed(words(codeOf(error), this.#largest), way);
   }
 
   /**
@@ -83,8 +101,14 @@ export class SharedFiles {
    * @param {SharedFile} shared
    */
   async #withdraw(row, shared) {
-    await this.#files.withdraw(shared.file);
-    row.over(gettext("Withdrawn. Who has saved it keeps it."));
+    row.working(gettext("Withdrawing…"));
+    try {
+      await this.#files.withdraw(shared.file);
+      row.done(gettext("Withdrawn. Who has saved it keeps it."));
+    } catch (error) {
+      console.debug("file", codeOf(error), error);
+      row.failed(gettext("Not withdrawn: others can still save it."), act(gettext("Try again"), () => void this.#withdraw(row, shared)));
+    }
   }
 
   /**
@@ -95,44 +119,59 @@ export class SharedFiles {
   show(sender, shared) {
     if (this.#shown.has(shared.file)) return;
     this.#shown.add(shared.file);
-    const row = new Row(shared.name, shared.size);
+    const row = new Row();
+    row.of(shared.name, shared.size);
     this.#append(sender, row.node);
+    /** @param {string} label */
+    const saving = (label) => act(label, () => void fetchIt());
     const fetchIt = async () => {
       const cancel = new AbortController();
-      row.working(gettext("Fetching…"), () => cancel.abort());
+      row.working(gettext("Fetching…"), act(gettext("Cancel"), () => cancel.abort()));
       try {
         save(await this.#files.fetch(shared, { onProgress: (done) => row.progress(done), signal: cancel.signal }), shared.name);
-        row.done(gettext("Saved by your browser. Open it only if you trust its sender."), gettext("Save again"), fetchIt);
+        row.done(gettext("Saved by your browser. Open it only if you trust its sender."), saving(gettext("Save again")));
       } catch (error) {
-        if (cancel.signal.aborted) row.done(gettext("Not saved."), gettext("Save"), fetchIt);
-        else this.#failed(row, error, fetchIt);
+        if (cancel.signal.aborted) row.done(gettext("Not saved."), saving(gettext("Save")));
+        else this.#failed(row, error, codeOf(error) === "no_such_file" ? null : saving(gettext("Try again")));
       }
     };
-    row.done("", gettext("Save"), fetchIt);
+    row.done("", saving(gettext("Save")));
   }
 }
 
+/**
+ * A button of a row.
+ * @param {string} label
+ * @param {() => void} onclick
+ */
+const act = (label, onclick) => h("button", { class: "btn btn-sm", type: "button", onclick }, label);
+
 /** One file, and what is happening to it. */
 class Row {
+  #name = h("b", { dir: "auto" });
+  #weight = h("span", { class: "meta num" });
   #said = h("span", { class: "meta", role: "status" });
-  #bar;
+  #bar = h("progress", { value: 0, hidden: true });
   #acts = h("span", { class: "row" });
-  #size;
-  node;
+  #size = 0;
+  node = h(
+    "div",
+    { class: "file" },
+    icon("file"),
+    h("div", { class: "stack gap-2" }, h("span", {}, this.#name, " ", this.#weight), this.#bar, this.#said, this.#acts),
+  );
 
   /**
+   * Which file it is, from now on.
    * @param {string} name
    * @param {number} size
    */
-  constructor(name, size) {
+  of(name, size) {
     this.#size = size;
-    this.#bar = h("progress", { max: Math.max(1, size), value: 0, hidden: true, "aria-label": name });
-    this.node = h(
-      "div",
-      { class: "file" },
-      icon("file"),
-      h("div", { class: "stack gap-2" }, h("span", {}, h("b", { dir: "auto" }, name), " ", h("span", { class: "meta num" }, sizeText(size))), this.#bar, this.#said, this.#acts),
-    );
+    setText(this.#name, name);
+    setText(this.#weight, sizeText(size));
+    this.#bar.max = Math.max(1, size);
+    setAttr(this.#bar, "aria-label", name);
   }
 
   /** @param {number} done bytes */
@@ -142,47 +181,49 @@ class Row {
 
   /**
    * @param {string} text
-   * @param {() => void} cancel
+   * @param {HTMLElement} [cancel] without it nothing tells how far this is
    */
   working(text, cancel) {
     this.#bar.value = 0;
-    this.#show(text, true, h("button", { class: "btn btn-sm", type: "button", onclick: cancel }, gettext("Cancel")));
+    this.#show(text, { busy: true, measured: Boolean(cancel), way: cancel });
   }
 
   /**
    * @param {string} text
-   * @param {string} label
-   * @param {() => void} run
+   * @param {HTMLElement} [way] what can be done now
    */
-  done(text, label, run) {
-    this.#show(text, false, h("button", { class: "btn btn-sm", type: "button", onclick: run }, label));
-  }
-
-  /** @param {string} text */
-  over(text) {
-    this.#show(text, false, null);
+  done(text, way) {
+    this.#show(text, { way });
   }
 
   /**
    * @param {string} text
-   * @param {(() => void) | null} again
+   * @param {HTMLElement | null} way out of it
    */
-  failed(text, again) {
-    this.#show(text, false, again && h("button", { class: "btn btn-sm", type: "button", onclick: again }, gettext("Try again")));
+  failed(text, way) {
+    this.#show(text, { way });
     this.#said.classList.add("error");
   }
 
   /**
+   * The focus stays in the row when the button that had it goes.
    * @param {string} text
-   * @param {boolean} working
-   * @param {HTMLElement | null} act
+   * @param {{busy?: boolean, measured?: boolean, way?: HTMLElement | null}} how
    */
-  #show(text, working, act) {
+  #show(text, { busy = false, measured = false, way = null }) {
+    const focused = this.node.contains(document.activeElement);
     this.#said.classList.remove("error");
     setText(this.#said, text);
-    this.#bar.hidden = !working;
-    setAttr(this.node, "aria-busy", working ? "true" : null);
-    put(this.#acts, act);
+    this.#bar.hidden = !measured;
+    setAttr(this.node, "aria-busy", busy ? "true" : null);
+    put(this.#acts, way);
+    if (focused) this.#focus(way);
+  }
+
+  /** @param {HTMLElement | null} way */
+  #focus(way) {
+    setAttr(this.node, "tabindex", way ? null : "-1");
+    (way ?? this.node).focus();
   }
 }
 

@@ -66,7 +66,7 @@ export class Files {
       await this.#insist(() => this.#announce(said), signal, GROUP_PASSING);
       return shared;
     } catch (error) {
-      void this.withdraw(file);
+      this.withdraw(file).catch(() => undefined); // who was told nothing of it can't ask for it
       throw error;
     }
   }
@@ -93,9 +93,14 @@ export class Files {
     return new Blob(parts, { type: "application/octet-stream" });
   }
 
-  /** Nobody gets it from now on. @param {string} file */
+  /**
+   * Nobody gets it from now on, or this rejects with an error that has a `code`.
+   * @param {string} file
+   */
   async withdraw(file) {
-    await this.#insist(() => this.#request("file.withdraw", { file })).catch(() => undefined);
+    await this.#insist(() => this.#request("file.withdraw", { file })).catch((error) => {
+      if (error?.code !== "no_such_file") throw error;
+    });
   }
 
   /**
