@@ -224,6 +224,8 @@ LOOKS: dict[str, tuple[tuple[int, Literal["dark", "light"]], ...]] = {
     "across": ((1440, "light"), (390, "dark")),
     "the other way": ((1440, "dark"), (390, "light")),
 }
+AT_400_PERCENT = 320
+"""As wide as a page is for who reads one of 1280 pixels at four times its size: WCAG 1.4.10."""
 
 
 @pytest.mark.parametrize("looks", ["across", pytest.param("the other way", marks=pytest.mark.extra)])
@@ -245,6 +247,9 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(portal: Portal, visitor:
             found.extend(f"{what}, {width} {theme}: {said}" for said in _violations(page))
             if page.evaluate("document.documentElement.scrollWidth") > width:
                 found.append(f"{what}, {width}: scrolls sideways")
+        page.set_viewport_size({"width": AT_400_PERCENT, "height": 640})
+        if page.evaluate("document.documentElement.scrollWidth") > AT_400_PERCENT:
+            found.append(f"{what}, {AT_400_PERCENT}: scrolls sideways")
 
     for path in PAGES:
         page.goto(portal.url + path.replace("MEETING", meeting))

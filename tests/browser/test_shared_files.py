@@ -1,4 +1,4 @@
-"""What a file's row in the chat offers when something of it failed, in a real page, with answers that a server could give."""
+"""What a file’s row in the chat offers when something of it failed, in a real page, answered as a server could."""
 
 from __future__ import annotations
 

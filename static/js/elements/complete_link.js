@@ -1,16 +1,7 @@
 // The complete link of a sealed meeting, inside the room: to copy, as a QR code, and for hosts a new key.
-import { h, icon, put, setText } from "../lib/h.js";
+import { h, icon, put } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
-
-/**
- * @param {() => string} href of this moment
- * @param {string} label
- * @param {string} [look]
- */
-export function copyButton(href, label, look = "btn") {
-  const word = h("span", {}, label);
-  return h("button", { class: look, type: "button", "data-does": "copy-link", onclick: () => void navigator.clipboard?.writeText(href()).then(() => setText(word, gettext("Copied"))) }, icon("copy"), word);
-}
+import { copyButton } from "./copy_button.js";
 
 /** @param {string} href */
 export async function showLinkAsQr(href) {

@@ -2,6 +2,7 @@
 import { h, icon, keyed, put, setText } from "../lib/h.js";
 import { gettext, initials } from "../lib/i18n.js";
 import { deviceUnseenWords } from "./codec_words.js";
+import { copyButton } from "./copy_button.js";
 import { cautionWords } from "./door_words.js";
 
 /** @typedef {import("../signaling/protocol.js").Person} Person */
@@ -14,6 +15,9 @@ export class PeoplePanel {
   #openMenu;
   #lock;
   #mute;
+  #address;
+  /** @type {HTMLElement | null} */
+  #copy = null;
   /** @type {Map<string, HTMLLIElement>} */
   #rows = new Map();
   /** They stay while their rows are drawn anew, or whoever reaches for one would miss it. @type {WeakMap<HTMLLIElement, HTMLElement>} */
@@ -23,7 +27,8 @@ export class PeoplePanel {
   #search = h("input", { class: "input", type: "search", "aria-label": gettext("Search people"), placeholder: gettext("Search people"), oninput: () => this.render() });
   #lockWord = h("span");
   #lockButton = h("button", { class: "btn btn-sm", type: "button", onclick: () => this.#lock() }, icon("lock"), this.#lockWord);
-  #quick = h("div", { class: "quick" }, h("button", { class: "btn btn-sm", type: "button", onclick: () => this.#mute() }, icon("mic-off"), gettext("Mute everyone")), this.#lockButton);
+  #muteButton = h("button", { class: "btn btn-sm", type: "button", onclick: () => this.#mute() }, icon("mic-off"), gettext("Mute everyone"));
+  #quick = h("div", { class: "quick" }, this.#muteButton, this.#lockButton);
   body = h("div", { class: "body" }, this.queueSlot, this.#count, this.#quick, this.#search, this.#list);
   /** @type {ReadonlySet<string>} */
   #speaking = new Set();
@@ -31,14 +36,15 @@ export class PeoplePanel {
   /**
    * @param {{
    *   roster: import("../signaling/roster.js").Roster, openMenu: (person: Person, button: HTMLElement) => void,
-   *   lock: () => void, muteEveryone: () => void,
-   * }} parts
+   *   lock: () => void, muteEveryone: () => void, address: () => string,
+   * }} parts `address` of the meeting, as it is passed on
    */
-  constructor({ roster, openMenu, lock, muteEveryone }) {
+  constructor({ roster, openMenu, lock, muteEveryone, address }) {
     this.#roster = roster;
     this.#openMenu = openMenu;
     this.#lock = lock;
     this.#mute = muteEveryone;
+    this.#address = address;
   }
 
   /** @param {ReadonlySet<string>} speaking */
@@ -51,8 +57,9 @@ export class PeoplePanel {
   render() {
     const { people, capabilities, meeting } = this.#roster;
     setText(this.#count, gettext("Inside, {count}", { count: people.size }));
-    this.#quick.hidden = !capabilities.host;
+    for (const button of [this.#muteButton, this.#lockButton]) button.hidden = !capabilities.host;
     setText(this.#lockWord, meeting?.locked ? gettext("Unlock the door") : gettext("Lock the door"));
+    if (meeting && !this.#copy) this.#quick.append((this.#copy = copyButton(this.#address, meeting.encryption === "sealed" ? gettext("Copy complete link") : gettext("Copy link"), "btn btn-sm")));
     this.#search.hidden = people.size <= SEARCH_ABOVE;
     const wanted = this.#search.hidden ? "" : this.#search.value.trim().toLocaleLowerCase();
     keyed(

@@ -1,4 +1,5 @@
 // The right column of the join page: the question, and the door's answers. One is shown at a time; the wait draws itself.
+import { copyButton } from "../elements/copy_button.js";
 import { h, icon, put, setAttr, setText } from "../lib/h.js";
 import { countdown, gettext } from "../lib/i18n.js";
 import { MoveCard } from "./move_card.js";
@@ -117,11 +118,8 @@ export class DoorCard {
         return urls.calendar ? h("a", { class: look, href: urls.calendar, download: true }, gettext("Add to calendar")) : null;
       case "leave":
         return h("button", { class: look, type: "button", onclick: () => this.#act.leave() }, gettext("Leave"));
-      case "copy": {
-        const copy = h("button", { class: look, type: "button" }, gettext("Copy link for another browser"));
-        copy.onclick = () => void navigator.clipboard?.writeText(this.#act.address()).then(() => setText(copy, gettext("Copied")));
-        return copy;
-      }
+      case "copy":
+        return copyButton(() => this.#act.address(), gettext("Copy link for another browser"), look);
       case "reload":
         return h("button", { class: look, type: "button", onclick: () => location.reload() }, gettext("Load again"));
       case "move": {

@@ -128,7 +128,7 @@ export class Inside {
     const openMenu = personMenu({ roster, hosting: this.#hosting, talk, stage: this.#stage, failed, say: (text) => announcer.say(text), lowerOwnHand: () => void deeds.raiseHand(false) });
     this.#panels = new Panels(byId("panel"), () => this.#render());
     this.#queue = new DoorQueue({ roster, hosting: this.#hosting, toast: byId("toast"), openPeople: () => this.#panels.open("people"), failed });
-    this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => void deeds.muteEveryone() });
+    this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => void deeds.muteEveryone(), address: () => this.#address() });
     this.#chat = new ChatPanel({ roster, isSealed: () => Boolean(securing.encryption?.isOn), send: (text) => talk.chat(text), onUnread: () => this.#render(), files: new Files({ request: (type, fields, withinMs) => client.request(type, fields, withinMs), announce: (content) => talk.tellOfFile(content) }) });
     this.#suspended = new SuspendedCard({
       roster, participation,

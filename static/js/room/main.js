@@ -27,6 +27,7 @@ const MAIL_LOOKS_MS = [4_000, 20_000];
 const door = readDoor();
 const preferences = new Preferences();
 const announcer = new Announcer(byId("say"), byId("alert"));
+addEventListener("said", (event) => announcer.say(/** @type {CustomEvent<string>} */ (event).detail));
 const device = new Device();
 const devices = new Devices();
 const ownView = new OwnView(devices);

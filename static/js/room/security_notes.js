@@ -1,5 +1,6 @@
 // What happens to the encryption of the room, put into words at the moment: over the stage, between the messages, and said.
 import { showLinkAsQr } from "../elements/complete_link.js";
+import { copyLink } from "../elements/copy_button.js";
 import { gettext } from "../lib/i18n.js";
 import { newKeyWords, overdueWords } from "./security_words.js";
 
@@ -29,7 +30,7 @@ function tellNewLink({ securing, banners, announcer, chat, failed }) {
     banners.show("link", {
       icon: "key-round", title, text: gettext("Earlier complete links open nothing any more. Pass the new one on to whoever still has to come."), closable: true,
       actions: [
-        { label: gettext("Copy complete link"), run: () => void navigator.clipboard?.writeText(securing.link.href).then(() => announcer.say(gettext("Copied"))) },
+        { label: gettext("Copy complete link"), run: () => void copyLink(securing.link.href) },
         { label: gettext("QR code"), run: () => void showLinkAsQr(securing.link.href) },
       ],
     });

@@ -1,7 +1,7 @@
 // Two things drawn over the stage: that nobody else is here, and that this person's screen is being shared.
 import { byId, h, put } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
-import { copyButton } from "../elements/complete_link.js";
+import { copyButton } from "../elements/copy_button.js";
 import { doorPromise } from "../elements/door_words.js";
 
 /** What the door will do and the link to copy, while one is alone. */
