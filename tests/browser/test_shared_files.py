@@ -21,7 +21,7 @@ PAGE = """async ([file, largest]) => {
     return type === "file.begin" ? { file } : {};
   };
   const files = new Files({ request, announce: async () => undefined, pause: async () => undefined });
-  const roster = { you: "you", meeting: { largest_file: largest } };
+  window.roster = { you: "you", meeting: { largest_file: largest }, capabilities: { host: false } };
   const main = document.querySelector("main");
   window.shared = new SharedFiles({ roster, files, append: (sender, row) => main.append(row) });
   shared.render(true);
@@ -92,15 +92,30 @@ def test_nothing_is_called_withdrawn_that_others_can_still_save(page: Page) -> N
     expect(offered(row(page, "salaries.txt"))).to_have_count(0)
 
 
+SHOWN = """(file) => shared.show({ participant: "p", name: "Peter", at: "" },
+  { file, name: "old.txt", size: 5, key: new Uint8Array(32), digest: new Uint8Array(32) })"""
+
+
+def test_hosts_withdraw_what_others_passed_on_once_they_are_sure(page: Page) -> None:
+    page.evaluate(SHOWN, FILE)
+    withdraw = offered(row(page, "old.txt")).filter(has_text="Withdraw")
+    expect(withdraw).to_be_hidden()
+    page.evaluate("() => { roster.capabilities.host = true; shared.render(true); }")
+    withdraw.press("Enter")
+    question = page.get_by_role("dialog", name="Withdraw old.txt?")
+    expect(question).to_contain_text("Peter passed it on.")
+    question.get_by_role("button", name="Cancel").click()
+    expect(withdraw).to_be_focused()
+    withdraw.press("Enter")
+    question.get_by_role("button", name="Withdraw").click()
+    expect(row(page, "old.txt")).to_contain_text("Withdrawn. Who has saved it keeps it.")
+    expect(row(page, "old.txt")).to_be_focused()
+    expect(offered(row(page, "old.txt"))).to_have_count(0)
+
+
 def test_a_file_that_is_gone_is_not_asked_for_again(page: Page) -> None:
-    page.evaluate(
-        """(file) => {
-          answers["file.read"] = "no_such_file";
-          shared.show({ participant: "p", name: "Peter", at: "" },
-            { file, name: "old.txt", size: 5, key: new Uint8Array(32), digest: new Uint8Array(32) });
-        }""",
-        FILE,
-    )
+    page.evaluate("() => { answers['file.read'] = 'no_such_file'; }")
+    page.evaluate(SHOWN, FILE)
     page.get_by_role("button", name="Save").click()
     expect(row(page, "old.txt")).to_contain_text("It isn’t there any more")
     expect(offered(row(page, "old.txt"))).to_have_count(0)

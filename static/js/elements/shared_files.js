@@ -2,6 +2,7 @@
 import { h, icon, put, setAttr, setText } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
 import { sizeText } from "../lib/words.js";
+import { ask } from "./dialog.js";
 import { codeOf, words } from "./file_words.js";
 
 /**
@@ -17,6 +18,8 @@ export class SharedFiles {
   #shown = new Set();
   /** The row that waits for the file which is chosen next. @type {Row | null} */
   #waiting = null;
+  /** Buttons under files of others that only hosts have. @type {Set<HTMLElement>} */
+  #forHosts = new Set();
   #input = h("input", { type: "file", class: "vh", id: "chat-file", multiple: true, tabindex: -1, "aria-hidden": "true" });
   button = h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Pass on a file"), title: gettext("Pass on a file") }, icon("paperclip"));
   node = h("span", { class: "attach", hidden: true }, this.button, this.#input);
@@ -44,6 +47,7 @@ export class SharedFiles {
   render(may) {
     this.node.hidden = !this.#roster.meeting?.largest_file;
     this.button.disabled = !may;
+    for (const button of this.#forHosts) button.hidden = !this.#roster.capabilities.host;
   }
 
   get #largest() {
@@ -97,6 +101,30 @@ export class SharedFiles {
   }
 
   /**
+   * Hosts withdraw what others passed on, too, after they were asked: only its sender can pass it on again.
+   * @param {Row} row
+   * @param {Sender} sender
+   * @param {SharedFile} shared
+   */
+  #offerToHosts(row, { name }, shared) {
+    const question = {
+      title: gettext("Withdraw {file}?", { file: shared.name }),
+      body: gettext("{name} passed it on. Nobody can save it any more; who has saved it keeps it.", { name }),
+      answers: [{ value: "withdraw", label: gettext("Withdraw"), danger: true }],
+    };
+    const button = act(gettext("Withdraw…"), async () => {
+      if (!(await ask(question))) return;
+      this.#forHosts.delete(button);
+      void this.#withdraw(row, shared);
+      button.remove();
+    });
+    button.dataset.does = "withdraw";
+    button.hidden = !this.#roster.capabilities.host;
+    this.#forHosts.add(button);
+    row.offers(button);
+  }
+
+  /**
    * @param {Row} row
    * @param {SharedFile} shared
    */
@@ -136,6 +164,7 @@ export class SharedFiles {
       }
     };
     row.done("", saving(gettext("Save")));
+    this.#offerToHosts(row, sender, shared);
   }
 }
 
@@ -153,13 +182,19 @@ class Row {
   #said = h("span", { class: "meta", role: "status" });
   #bar = h("progress", { value: 0, hidden: true });
   #acts = h("span", { class: "row" });
+  #foot = h("span", { class: "row row-wrap" }, this.#acts);
   #size = 0;
   node = h(
     "div",
     { class: "file" },
     icon("file"),
-    h("div", { class: "stack gap-2" }, h("span", {}, this.#name, " ", this.#weight), this.#bar, this.#said, this.#acts),
+    h("div", { class: "stack gap-2" }, h("span", {}, this.#name, " ", this.#weight), this.#bar, this.#said, this.#foot),
   );
+
+  /** @param {HTMLElement} button there whatever happens to the file */
+  offers(button) {
+    this.#foot.append(button);
+  }
 
   /**
    * Which file it is, from now on.
