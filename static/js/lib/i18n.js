@@ -51,6 +51,16 @@ export function clockTime(at) {
 }
 
 /**
+ * The zone of a clock time, as people there call it where that is known: "CET", else "GMT+8".
+ * @param {string | number | Date} at
+ * @param {string} [zone] the viewer's own otherwise
+ */
+export function zoneName(at, zone) {
+  const parts = new Intl.DateTimeFormat(language() === "en" ? "en-GB" : language(), { timeZone: zone, timeZoneName: "short" }).formatToParts(new Date(at));
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
+}
+
+/**
  * "Today", "Tomorrow" or "Tuesday 24 November".
  * @param {string | Date} at
  * @param {Date} [now]

@@ -1,6 +1,6 @@
 // The question at the door: who are you, and the one button whose text is the truth. Above it what, when and with whom.
 import { h, icon, put } from "../lib/h.js";
-import { clockTime, dayName, gettext, listOf } from "../lib/i18n.js";
+import { clockTime, dayName, gettext, listOf, zoneName } from "../lib/i18n.js";
 import { LONGEST_NAME } from "../signaling/protocol.js";
 import { CodeField } from "./code_field.js";
 import { wayOf } from "./door_data.js";
@@ -179,6 +179,6 @@ function pageHead({ meeting, organisation }) {
  * @param {string} organisation
  */
 export function whenAndWith({ starts_at: startsAt, ends_at: endsAt, hosts }, organisation) {
-  const values = { day: dayName(startsAt), start: clockTime(startsAt), end: clockTime(endsAt), hosts: listOf(hosts), org: organisation };
-  return hosts.length ? gettext("{day}, {start} to {end}. Hosted by {hosts}, {org}.", values) : gettext("{day}, {start} to {end}. {org}.", values);
+  const values = { day: dayName(startsAt), start: clockTime(startsAt), end: clockTime(endsAt), zone: zoneName(startsAt), hosts: listOf(hosts), org: organisation };
+  return hosts.length ? gettext("{day}, {start} to {end} {zone}. Hosted by {hosts}, {org}.", values) : gettext("{day}, {start} to {end} {zone}. {org}.", values);
 }
