@@ -55,10 +55,8 @@ def looks_right(page: Page, name: str, artifacts: Path, looks: str = "across") -
 
 @every_look
 @pytest.mark.timeout(300)
-def test_every_state_of_the_door_and_the_room_looks_right(
-    portal: Portal, visitor: Visitor, artifacts: Path, looks: str
-) -> None:
-    host, guest = Seat(visitor().new_page()), Seat(visitor().new_page())
+def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visitor: Visitor, artifacts: Path) -> None:
+    host, guest = Seat(visitor().new_page()), Seat(visitor(timezone_id="Europe/Oslo").new_page())
     guest.shows_no("vp9")
     schedule(portal, host, "A meeting whose title is longer than a phone is wide", PETER)
     expect(host.button("Join")).to_be_visible()
@@ -69,6 +67,7 @@ def test_every_state_of_the_door_and_the_room_looks_right(
 
     guest.page.goto(personal_link(portal, PETER))
     expect(guest.button("Knock to join")).to_be_visible()
+    expect(guest.page.get_by_text(re.compile(r"\d\d:\d\d to \d\d:\d\d CES?T\."))).to_be_visible()
     looks_right(guest.page, "prejoin", artifacts, looks)
     assert scripts(guest.page) == modules("js/room/main.js"), "before anybody touches the page"
     guest.page.route("**/js/room/visit.*.js", lambda route: route.abort())
@@ -112,7 +111,14 @@ def test_every_state_of_the_door_and_the_room_looks_right(
     looks_right(guest.page, "suspended", artifacts, looks)
     host.button("Resume").click()
     host.page.keyboard.press("Shift+Slash")
-    expect(host.page.get_by_role("dialog", name="Settings")).to_be_visible()
+    settings = host.page.get_by_role("dialog", name="Settings")
+    expect(settings).to_be_visible()
+    hand = host.page.locator("#bar-hand")
+    expect(hand).to_have_attribute("title", "Raise your hand (Alt+Shift+H)")
+    settings.get_by_role("checkbox", name="Use these keys").uncheck()
+    expect(hand).to_have_attribute("title", "Raise your hand")
+    expect(hand).not_to_have_attribute("aria-keyshortcuts", re.compile("."))
+    settings.get_by_role("checkbox", name="Use these keys").check()
     looks_right(host.page, "settings", artifacts, looks)
     host.page.keyboard.press("Escape")
     host.tool("Leave").click()

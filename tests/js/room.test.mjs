@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { withLinks } from "../../static/js/lib/links.js";
-import { countdown, gettext, initials, listOf, ngettext, useCatalogue } from "../../static/js/lib/i18n.js";
+import { countdown, gettext, initials, listOf, ngettext, useCatalogue, zoneName } from "../../static/js/lib/i18n.js";
 import { litSegments, SpeechDetector } from "../../static/js/media/levels.js";
 import { judge } from "../../static/js/media/quality.js";
 import { between, counted, ServerView } from "../../static/js/media/server_view.js";
@@ -11,7 +11,7 @@ import { cameraEncodings } from "../../static/js/media/publisher.js";
 import { CLOSE } from "../../static/js/signaling/protocol.js";
 import { triedWords, warningWords } from "../../static/js/elements/turned_away_words.js";
 import { Roster } from "../../static/js/signaling/roster.js";
-import { commandOf } from "../../static/js/elements/shortcuts.js";
+import { commandOf, keysOf } from "../../static/js/elements/shortcuts.js";
 import { ordinal } from "../../static/js/elements/tile.js";
 import { describe } from "../../static/js/room/refusals.js";
 import { waitsLong } from "../../static/js/room/waiting.js";
@@ -238,4 +238,16 @@ test("after ten minutes it is said that they still wait, while a host is there t
   assert.equal(waitsLong(waits, at(10)), true);
   assert.equal(waitsLong(waits, at(600)), true);
   for (const other of [{ host_here: false }, { reason: "no_host" }, { reason: "full" }, { reason: "early" }, { knocked_at: null }]) assert.equal(waitsLong({ ...waits, ...other }, at(60)), false);
+});
+
+test("a zone is called as people there call it, in summer and in winter", () => {
+  assert.deepEqual([zoneName("2026-01-15T12:00Z", "Europe/Oslo"), zoneName("2026-07-15T12:00Z", "Europe/Oslo")], ["CET", "CEST"]);
+  assert.deepEqual([zoneName("2026-01-15T12:00Z", "UTC"), zoneName("2026-01-15T12:00Z", "Asia/Shanghai")], ["UTC", "GMT+8"]);
+});
+
+test("a button's hint names the keys that do the same", () => {
+  for (const command of ["share", "hand", "react", "people", "chat", "host"]) {
+    const { words } = keysOf(command);
+    assert.equal(commandOf({ code: `Key${words.slice(-1)}`, key: "", ctrlKey: false, metaKey: false, altKey: true, shiftKey: true }, false), command);
+  }
 });

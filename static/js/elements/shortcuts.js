@@ -31,6 +31,20 @@ export function commandOf({ code, key, ctrlKey, metaKey, altKey, shiftKey }, inT
 
 const apple = () => /Mac|iPhone|iPad/.test(navigator.platform);
 
+/** Which letter a command has with Alt and Shift. @param {Command} command */
+const letterOf = (command) => Object.entries(WITH_ALT_SHIFT).find(([, one]) => one === command)?.[0].slice(-1);
+
+/**
+ * What to press for a command, to read and as `aria-keyshortcuts` has it.
+ * @param {Command} command one with keys of its own
+ * @returns {{words: string, keys: string}}
+ */
+export function keysOf(command) {
+  const plain = { microphone: "D", camera: "E" }[/** @type {string} */ (command)];
+  if (!plain) return { words: `Alt+Shift+${letterOf(command)}`, keys: `Alt+Shift+${letterOf(command)}` };
+  return apple() ? { words: `⌘${plain}`, keys: `Meta+${plain}` } : { words: `Ctrl+${plain}`, keys: `Control+${plain}` };
+}
+
 /** What to press, and what it does. @returns {[string, string][]} */
 export function keyList() {
   const control = apple() ? "⌘" : "Ctrl";

@@ -4,6 +4,7 @@ import { gettext, ngettext } from "../lib/i18n.js";
 import { EMOJI } from "../signaling/protocol.js";
 import { showMenu } from "../elements/menu.js";
 import { whyNot } from "../elements/rights_words.js";
+import { keysOf } from "../elements/shortcuts.js";
 import { rovingToolbar } from "../elements/toolbar.js";
 
 /** @typedef {import("../elements/menu.js").Entry} Entry */
@@ -16,9 +17,12 @@ import { rovingToolbar } from "../elements/toolbar.js";
  *   toggleMicrophone: () => void, toggleCamera: () => void, toggleShare: () => void, toggleHand: () => void,
  *   react: (emoji: string) => void, leave: () => void, openSettings: (section: "sound" | "video" | "keyboard") => void,
  *   openPanel: (name: string) => void, setView: (view: "grid" | "speaker") => void, view: () => "grid" | "speaker",
- *   fullScreen: () => void, recording: import("./recording.js").Recording,
+ *   fullScreen: () => void, keys: () => boolean, recording: import("./recording.js").Recording,
  * }} BarParts
  */
+
+/** Which of the bar’s buttons have keys. @type {Record<string, import("../elements/shortcuts.js").Command>} */
+const KEYS = { mic: "microphone", camera: "camera", share: "share", hand: "hand", react: "react", people: "people", chat: "chat", host: "host" };
 
 const canShare = () => Boolean(navigator.mediaDevices && "getDisplayMedia" in navigator.mediaDevices);
 
@@ -27,6 +31,7 @@ export class Bar {
   #toolbar = rovingToolbar(byId("toolbar"));
   #peopleBadge = h("span", { class: "badge badge-lamp num", "aria-hidden": "true", hidden: true });
   #chatBadge = h("span", { class: "badge num", "aria-hidden": "true", hidden: true });
+  #opens = [["react", gettext("React")], ["people", gettext("People")], ["chat", gettext("Chat")], ["host", gettext("Host controls")]];
 
   /** @param {BarParts} parts */
   constructor(parts) {
@@ -59,9 +64,11 @@ export class Bar {
     this.#device("camera", participation.camera, "video", "video-off", capabilities.show && (participation.camera || !roster.suspended), devices.trouble.camera);
     const mic = participation.microphone ? gettext("Turn off microphone") : gettext("Turn on microphone");
     const camera = participation.camera ? gettext("Turn off camera") : gettext("Turn on camera");
-    this.#may("mic", "speak", `${mic} (Ctrl+D)`);
-    this.#may("camera", "show", `${camera} (Ctrl+E)`);
-    this.#may("share", "share", null);
+    this.#may("mic", "speak", mic);
+    this.#may("camera", "show", camera);
+    this.#may("share", "share", participation.sharing ? gettext("Stop sharing") : gettext("Share your screen"));
+    this.#hint("hand", roster.self?.hand ? gettext("Lower your hand") : gettext("Raise your hand"));
+    for (const [name, text] of this.#opens) this.#hint(name, text);
     setAttr(byId("bar-share"), "aria-pressed", String(participation.sharing));
     setAttr(byId("bar-share"), "aria-disabled", capabilities.share && !roster.suspended ? null : "true");
     setAttr(byId("bar-hand"), "aria-pressed", String(Boolean(roster.self?.hand)));
@@ -110,17 +117,30 @@ export class Bar {
    * The name of a button never changes: what stands in its way is a lock on it, and said with it.
    * @param {"mic" | "camera" | "share"} name
    * @param {import("../signaling/protocol.js").Right} right
-   * @param {string | null} title where nothing does
+   * @param {string} title where nothing does
    */
   #may(name, right, title) {
     const { roster } = this.#parts;
     const button = byId(`bar-${name}`);
     const why = roster.capabilities[right] ? "" : `${whyNot(roster, right)} ${gettext("Raise your hand to ask.")}`;
-    setAttr(button, "title", why || title);
+    this.#hint(name, title);
+    if (why) setAttr(button, "title", why);
     setAttr(button, "aria-description", why || null);
     let lock = button.querySelector(".badge");
     if (!why) lock?.remove();
     else if (!lock) button.append((lock = h("span", { class: "badge", "aria-hidden": "true" }, icon("lock"))));
+  }
+
+  /**
+   * What a button does, and what to press instead while keys are on.
+   * @param {string} name
+   * @param {string} text
+   */
+  #hint(name, text) {
+    const { words, keys } = keysOf(KEYS[name]);
+    const on = this.#parts.keys();
+    setAttr(byId(`bar-${name}`), "title", on ? `${text} (${words})` : text);
+    setAttr(byId(`bar-${name}`), "aria-keyshortcuts", on ? keys : null);
   }
 
   /** @returns {Entry[]} */

@@ -165,6 +165,7 @@ export class Inside {
       toggleHand: () => void deeds.raiseHand(!roster.self?.hand), react: (emoji) => deeds.react(emoji),
       leave: () => void deeds.leave(), openSettings: (section) => this.#settings.open(section), openPanel: (name) => this.#panels.open(name),
       setView: (view) => this.#setView(view), view: () => this.#stage.view,
+      keys: () => preferences.get("shortcuts"),
       fullScreen: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()).catch(() => undefined),
     });
     this.#run = commands({
@@ -310,7 +311,7 @@ export class Inside {
     });
     this.#preferences.on("change", () => {
       this.#stage.ownView = this.#preferences.get("ownView");
-      if (this.#open) this.#stage.render();
+      this.#render();
     });
   }
 
