@@ -71,8 +71,13 @@ export class Stage {
     );
     list.addEventListener("keydown", (event) => this.#onKey(event));
     list.addEventListener("focusin", (event) => this.#onFocus(event));
+    list.addEventListener("dblclick", (event) => this.#onTwice(event));
     new ResizeObserver(() => this.layOut()).observe(stage);
-    for (const change of ["visibilitychange", "fullscreenchange"]) document.addEventListener(change, () => this.layOut());
+    document.addEventListener("visibilitychange", () => this.layOut());
+    document.addEventListener("fullscreenchange", () => {
+      for (const tile of this.#tiles.values()) tile.tellFullScreen();
+      this.layOut();
+    });
   }
 
   /** @param {boolean} mirrored whether the own camera faces this person */
@@ -262,7 +267,8 @@ export class Stage {
     const places = new Map();
     if (corner) places.set(corner, cornerRect(width, height, phone));
     const now = performance.now();
-    if (screens.length || (this.view === "speaker" && cameras.length > 1)) {
+    const large = this.view === "speaker" || (this.pinned && cameras.includes(trackKey(this.pinned, "camera")));
+    if (screens.length || (large && cameras.length > 1)) {
       const main = this.#main(screens, cameras, own);
       const rest = [...screens, ...cameras].filter((key) => key !== main);
       const below = innerWidth < STRIP_BELOW_PX;
@@ -331,6 +337,15 @@ export class Stage {
     const at = tiles.indexOf(/** @type {Element} */ (event.target));
     /** @type {HTMLElement} */ (tiles[(at + step + tiles.length) % tiles.length]).focus();
     event.preventDefault();
+  }
+
+  /** As other meetings have it: a person twice pins, a screen twice fills one's own. @param {MouseEvent} event */
+  #onTwice(event) {
+    const target = /** @type {Element} */ (event.target);
+    const tile = [...this.#tiles.values()].find(({ node }) => node.contains(target));
+    if (!tile || target.closest("button")) return;
+    if (tile.node.dataset.source === "screen") void tile.fullScreen();
+    else this.pin(String(tile.node.dataset.participant));
   }
 
   /** @param {FocusEvent} event */

@@ -33,6 +33,7 @@ export class Tile {
   #lostPill;
   #unreadablePill;
   #pinPill;
+  #fullWord = h("span");
   #note;
   #noteShort;
   #noteTitle;
@@ -67,9 +68,8 @@ export class Tile {
     );
     this.#corner = h("span", { class: "corner" }, this.#pinPill, this.#lostPill, this.#unreadablePill, this.#handPill);
     if (source === "screen") {
-      this.#corner.append(
-        h("button", { class: "pill pill-btn", type: "button", onclick: () => void this.fullScreen() }, icon("maximize"), gettext("Full screen")),
-      );
+      this.#corner.append(h("button", { class: "pill pill-btn", type: "button", onclick: () => void this.fullScreen() }, icon("maximize"), this.#fullWord));
+      this.tellFullScreen();
     } else this.#corner.prepend(actions);
     this.actions = actions;
     this.node = h(
@@ -143,6 +143,11 @@ export class Tile {
     const bubble = h("span", { class: "reaction", "aria-hidden": "true" }, emoji);
     this.node.append(bubble);
     setTimeout(() => bubble.remove(), REACTION_MS);
+  }
+
+  /** What its button does now. */
+  tellFullScreen() {
+    setText(this.#fullWord, document.fullscreenElement === this.node ? gettext("Leave full screen") : gettext("Full screen"));
   }
 
   async fullScreen() {
