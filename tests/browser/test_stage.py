@@ -20,7 +20,7 @@ PAGE = """async (sheet) => {
   document.body.replaceChildren(root);
   const names = ["Ingrid", "Peter", "Leila", "Yuki", "Marcus"];
   const people = new Map(names.map((name, index) => [name, { participant: name, name, connected: true, microphone: true,
-    camera: false, screen: false, hand: null, entered_at: `2026-01-01T00:00:0${index}Z` }]));
+    camera: false, screen: false, guest: false, host: false, hand: null, entered_at: `2026-01-01T00:00:0${index}Z` }]));
   const call = { incoming: new Map(), unplayable: new Map(), show: () => undefined };
   window.people = people;
   window.stage = new Stage({ stage: root, list, pager, call, ownStream: () => null, openMenu: () => undefined,

@@ -58,7 +58,7 @@ function tellOfTheDoor({ roster, announcer, banners, notices, chat }) {
     const title = warningWords(tried);
     const { replace } = tried;
     const actions = replace ? [{ label: gettext("Replace link"), run: () => void open(replace, "_blank", "noopener") }] : [];
-    banners.show("tried", { icon: "shield-alert", title, text: gettext("Somebody may have passed it on. Nobody of them is inside."), actions, closable: true });
+    banners.show("tried", { icon: "shield-alert", title, text: gettext("Somebody may have passed it on. None of them is inside."), actions, closable: true });
     announcer.alert(title);
   });
   roster.on("meeting", ({ meeting, was, by }) => {
