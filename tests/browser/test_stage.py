@@ -21,7 +21,7 @@ PAGE = """async (sheet) => {
   const names = ["Ingrid", "Peter", "Leila", "Yuki", "Marcus"];
   const people = new Map(names.map((name, index) => [name, { participant: name, name, connected: true, microphone: true,
     camera: false, screen: false, guest: false, host: false, hand: null, entered_at: `2026-01-01T00:00:0${index}Z` }]));
-  const call = { incoming: new Map(), unplayable: new Map(), show: () => undefined };
+  const call = { incoming: new Map(), unplayable: new Map(), show: (tiles) => (window.asked = tiles) };
   window.people = people;
   window.stage = new Stage({ stage: root, list, pager, call, ownStream: () => null, openMenu: () => undefined,
     isUnreadable: () => false, roster: { you: "Ingrid", hands: [], people } });
@@ -69,3 +69,17 @@ def test_a_shared_screen_fills_ones_own_and_its_button_says_the_way_back(page: P
     shared.get_by_role("button", name="Leave full screen").click()
     expect(shared.get_by_role("button", name="Full screen", exact=True)).to_be_visible()
     assert page.evaluate("document.fullscreenElement") is None
+
+
+def test_cameras_of_others_are_not_asked_for_while_this_person_hides_them_and_screens_are(page: Page) -> None:
+    page.evaluate("() => { people.get('Peter').camera = people.get('Yuki').screen = true; stage.render(); }")
+    sources = "asked.map(({ participant, source }) => `${participant} ${source}`)"
+    assert "Peter camera" in page.evaluate(sources)
+    page.evaluate("() => { stage.othersCameras = false; stage.render(); }")
+    assert page.evaluate(sources) == ["Yuki screen"]
+    expect(tile(page, "Peter").get_by_text("Hidden by you")).to_be_visible()
+    expect(tile(page, "Peter")).to_have_attribute("aria-label", "Peter, camera hidden by you")
+    expect(tile(page, "Leila").get_by_text("Hidden by you")).to_be_hidden()
+    page.evaluate("() => { stage.othersCameras = true; stage.render(); }")
+    assert "Peter camera" in page.evaluate(sources)
+    expect(tile(page, "Peter").get_by_text("Hidden by you")).to_be_hidden()

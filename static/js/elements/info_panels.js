@@ -18,6 +18,10 @@ export const networkWord = (word) => WORDS()[word];
 
 export class NetworkPanel {
   #turnOffCamera;
+  #camerasShown = true;
+  #showCameras;
+  #camerasWord = h("span");
+  #cameras = h("button", { class: "btn", type: "button", onclick: () => this.#showCameras(!this.#camerasShown) }, icon("video"), this.#camerasWord);
   #sentence = h("p", { class: "lead" });
   #act = h("button", { class: "btn", type: "button", onclick: () => this.#turnOffCamera() }, icon("video-off"), gettext("Turn off my camera"));
   #numbers = h("dl", { class: "numbers num" });
@@ -26,12 +30,21 @@ export class NetworkPanel {
     { class: "body stack gap-3" },
     this.#sentence,
     this.#act,
+    this.#cameras,
     h("details", { class: "more" }, h("summary", {}, gettext("Details")), this.#numbers),
   );
 
-  /** @param {{turnOffCamera: () => void}} parts */
-  constructor({ turnOffCamera }) {
+  /** @param {{turnOffCamera: () => void, showCameras: (shown: boolean) => void}} parts `showCameras`: those of others */
+  constructor({ turnOffCamera, showCameras }) {
     this.#turnOffCamera = turnOffCamera;
+    this.#showCameras = showCameras;
+    this.camerasShown(true);
+  }
+
+  /** @param {boolean} shown whether the cameras of others are */
+  camerasShown(shown) {
+    this.#camerasShown = shown;
+    setText(this.#camerasWord, shown ? gettext("Hide other people’s cameras") : gettext("Show other people’s cameras"));
   }
 
   /**

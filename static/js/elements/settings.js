@@ -136,6 +136,7 @@ export class Settings {
           ),
         ),
       ),
+      this.#tick("othersCameras", gettext("Show other people’s cameras")),
       this.#codec(),
     ];
   }
@@ -186,7 +187,7 @@ export class Settings {
   }
 
   /**
-   * @param {"chimeKnock" | "chimeEnter" | "holdToTalk" | "shortcuts" | "notify" | "sayChat" | "lessMotion"} name
+   * @param {"chimeKnock" | "chimeEnter" | "holdToTalk" | "shortcuts" | "notify" | "sayChat" | "lessMotion" | "othersCameras"} name
    * @param {string} label
    */
   #tick(name, label) {

@@ -22,6 +22,8 @@ export class Stage {
   view = "grid";
   /** @type {OwnView} */
   ownView = "auto";
+  /** Whether the cameras of others are asked for and shown: without them a narrow network carries sound and screens. */
+  othersCameras = true;
   /** @type {string | null} whom this person pinned */
   pinned = null;
   /** @type {ReadonlySet<string>} */
@@ -99,6 +101,8 @@ export class Stage {
       (_, item) => {
         const { person, source } = item;
         const self = person.participant === this.#roster.you;
+        const sends = source === "screen" ? person.screen : person.camera;
+        const hidden = !self && source === "camera" && !this.othersCameras;
         const incoming = self ? null : incomings.get(trackKey(person.participant, source));
         const stream = self ? this.#ownStream() : (incoming?.stream ?? null);
         this.#tiles.get(item.key)?.update({
@@ -113,11 +117,12 @@ export class Stage {
           microphone: person.microphone,
           hand: hands.indexOf(person.participant) + 1,
           lost: !person.connected && !self,
-          unreadable: Boolean(incoming && (source === "camera" ? person.camera : person.screen) && this.#isUnreadable(incoming.receiver)),
-          unplayable: (source === "camera" ? person.camera : person.screen) && !self ? (this.#call.unplayable.get(trackKey(person.participant, source))?.codec ?? "") : "",
+          hiddenByYou: sends && hidden,
+          unreadable: Boolean(incoming && sends && !hidden && this.#isUnreadable(incoming.receiver)),
+          unplayable: sends && !self && !hidden ? (this.#call.unplayable.get(trackKey(person.participant, source))?.codec ?? "") : "",
           pinned: this.pinned === person.participant,
           mirrored: this.#mirrored,
-          stream: self || (source === "camera" ? person.camera : person.screen) ? stream : null,
+          stream: self || (sends && !hidden) ? stream : null,
         });
       },
     );
@@ -181,7 +186,8 @@ export class Stage {
       const source = /** @type {"camera" | "screen"} */ (key.slice(colon + 1));
       const full = document.fullscreenElement && this.#tiles.get(key)?.node.contains(document.fullscreenElement) ? screen.height : 0;
       const height = Math.min(8192, Math.max(1, Math.round(Math.max(full, rect.h) * devicePixelRatio)));
-      return participant === this.#roster.you ? [] : [{ participant, source, height }];
+      const wanted = participant !== this.#roster.you && (source === "screen" || this.othersCameras);
+      return wanted ? [{ participant, source, height }] : [];
     });
     const place = (/** @type {import("../media/call.js").Tile} */ { participant, source }) =>
       ["screen", this.pinned, this.#lastSpeaker].indexOf(source === "screen" ? source : participant) + 1 || 4;

@@ -8,7 +8,7 @@ import { codecName, unplayableWords } from "./codec_words.js";
  * @typedef {import("../lib/tiles.js").Rect} Rect
  * @typedef {{
  *   participant: string, source: "camera" | "screen", name: string, self: boolean, guest: boolean, device: boolean, host: boolean,
- *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, unreadable: boolean, pinned: boolean, mirrored: boolean,
+ *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, hiddenByYou: boolean, unreadable: boolean, pinned: boolean, mirrored: boolean,
  *   stream: MediaStream | null, unplayable: string,
  * }} TileState
  *
@@ -31,6 +31,7 @@ export class Tile {
   #handPill;
   #handRank;
   #lostPill;
+  #hiddenPill = h("span", { class: "pill", hidden: true }, icon("video-off"), gettext("Hidden by you"));
   #unreadablePill;
   #pinPill;
   #fullWord = h("span");
@@ -66,7 +67,7 @@ export class Tile {
       { class: "pill pill-btn tile-actions", type: "button", tabindex: -1, onclick: () => openMenu(actions) },
       icon("ellipsis"),
     );
-    this.#corner = h("span", { class: "corner" }, this.#pinPill, this.#lostPill, this.#unreadablePill, this.#handPill);
+    this.#corner = h("span", { class: "corner" }, this.#pinPill, this.#lostPill, this.#hiddenPill, this.#unreadablePill, this.#handPill);
     if (source === "screen") {
       this.#corner.append(h("button", { class: "pill pill-btn", type: "button", onclick: () => void this.fullScreen() }, icon("maximize"), this.#fullWord));
       this.tellFullScreen();
@@ -109,6 +110,7 @@ export class Tile {
     this.#lostPill.hidden = !state.lost;
     this.#unreadablePill.hidden = !state.unreadable || state.lost;
     this.#pinPill.hidden = !state.pinned;
+    this.#hiddenPill.hidden = !state.hiddenByYou || state.lost;
     setAttr(this.actions, "aria-label", gettext("Actions for {name}", { name: state.name }));
     this.#tellUnplayable(state);
     this.#show(state.unplayable ? null : state.stream);
@@ -194,7 +196,7 @@ function label(state) {
     state.lost && gettext("lost connection"),
     state.unreadable && gettext("can’t be opened yet"),
     !state.microphone && gettext("microphone off"),
-    unplayable || (!state.stream && gettext("camera off")),
+    unplayable || (state.hiddenByYou ? gettext("camera hidden by you") : !state.stream && gettext("camera off")),
     state.hand && gettext("hand raised {place}", { place: placeWord(state.hand) }),
     state.pinned && gettext("pinned"),
   ]

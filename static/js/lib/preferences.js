@@ -6,7 +6,7 @@ const KEY = "lintel:preferences";
 /**
  * @typedef {{
  *   chimeKnock: boolean, chimeEnter: boolean, chimeAdmitted: boolean, sayChat: boolean, notify: boolean,
- *   shortcuts: boolean, holdToTalk: boolean, ownView: "auto" | "grid" | "corner" | "hidden", lessMotion: boolean, name: string,
+ *   shortcuts: boolean, holdToTalk: boolean, ownView: "auto" | "grid" | "corner" | "hidden", lessMotion: boolean, name: string, othersCameras: boolean,
  *   codec: "auto" | import("../media/codecs.js").Codec,
  * }} Choices
  */
@@ -14,7 +14,7 @@ const KEY = "lintel:preferences";
 /** @type {Choices} */
 const DEFAULTS = {
   chimeKnock: true, chimeEnter: false, chimeAdmitted: true, sayChat: true, notify: false,
-  shortcuts: true, holdToTalk: true, ownView: "auto", lessMotion: false, name: "", codec: "auto",
+  shortcuts: true, holdToTalk: true, ownView: "auto", lessMotion: false, name: "", othersCameras: true, codec: "auto",
 };
 
 /** @extends {Emitter<{change: null}>} */

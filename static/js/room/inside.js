@@ -150,7 +150,7 @@ export class Inside {
         this.#people.hear(speaking);
       },
     });
-    this.#network = new NetworkPanel({ turnOffCamera: () => void participation.turn("camera", false) });
+    this.#network = new NetworkPanel({ turnOffCamera: () => void participation.turn("camera", false), showCameras: (shown) => preferences.set("othersCameras", shown) });
     this.#settings = new Settings({ devices, preferences, codecs: () => (roster.meeting?.encryption === "transport" ? sendable() : []) });
     this.#top = new TopBar({ roster, security: this.#security, organisation });
     this.#audio = new AudioOut(byId("sounds"), () => this.#notices.soundBlocked(() => this.#audio.resume()));
@@ -212,7 +212,7 @@ export class Inside {
     });
     this.#awake.start();
     this.#ownTracks();
-    this.#stage.ownView = this.#preferences.get("ownView");
+    this.#takePreferences();
     this.#render();
     byId("room-title").focus({ preventScroll: true });
     const count = this.#roster.people.size;
@@ -310,9 +310,15 @@ export class Inside {
       if (this.#panels.current === "network") void this.#server.look().then((server) => this.#network.show(verdict, server));
     });
     this.#preferences.on("change", () => {
-      this.#stage.ownView = this.#preferences.get("ownView");
+      this.#takePreferences();
       this.#render();
     });
+  }
+
+  #takePreferences() {
+    this.#stage.ownView = this.#preferences.get("ownView");
+    this.#stage.othersCameras = this.#preferences.get("othersCameras");
+    this.#network.camerasShown(this.#stage.othersCameras);
   }
 
   // ---- drawing
