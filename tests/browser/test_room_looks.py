@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from portal.tests.first_view import modules
 from tests.browser.axe import violations
 from tests.browser.conftest import Portal
-from tests.browser.test_room_main_job import INGRID, PETER, Seat, personal_link, schedule
+from tests.browser.test_room_main_job import INGRID, PETER, Seat, eventually, personal_link, schedule
 
 Visitor = Callable[..., BrowserContext]
 LOOKS: dict[str, tuple[tuple[int, int, Literal["dark", "light"]], ...]] = {
@@ -96,6 +96,12 @@ def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visito
     host.button("Let in Peter Lindqvist").click()
     guest.state("connected")
 
+    host.page.locator("#chip-network").click()
+    host.button("Hide other people’s cameras").click()
+    eventually(lambda: not host.asks_for("Peter Lindqvist"), "hidden camera")
+    host.button("Show other people’s cameras").click()
+    eventually(lambda: host.asks_for("Peter Lindqvist"), "shown camera")
+    looks_right(host.page, "network", artifacts)
     host.sends_as("VP9")
     expect(guest.tile("Ingrid Sæther")).to_contain_text("it is sent as VP9")
     looks_right(guest.page, "cant-show", artifacts, looks)
