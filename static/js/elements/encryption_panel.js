@@ -56,7 +56,10 @@ export class EncryptionPanel {
       ...this.#limits(status),
       h("p", { class: "mt-4" }, h("a", { href: "/help/encryption/", target: "_blank", rel: "noopener" }, gettext("More about encryption"))),
     );
-    if (focused) /** @type {HTMLElement | null} */ (this.body.querySelector(`[data-does="${focused}"]`))?.focus();
+    if (!focused) return;
+    // What had the focus may be gone by what it did: then it is with what there is to do now.
+    const next = this.body.querySelector(`[data-does="${focused}"]`) ?? this.body.querySelector("button");
+    /** @type {HTMLElement | null} */ (next)?.focus();
   }
 
   /** @param {import("../room/security.js").Status} status */
