@@ -55,7 +55,9 @@ def looks_right(page: Page, name: str, artifacts: Path, looks: str = "across") -
 
 @every_look
 @pytest.mark.timeout(300)
-def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visitor: Visitor, artifacts: Path) -> None:
+def test_every_state_of_the_door_and_the_room_looks_right(
+    portal: Portal, visitor: Visitor, artifacts: Path, looks: str
+) -> None:
     host, guest = Seat(visitor().new_page()), Seat(visitor(timezone_id="Europe/Oslo").new_page())
     guest.shows_no("vp9")
     schedule(portal, host, "A meeting whose title is longer than a phone is wide", PETER)
@@ -101,7 +103,7 @@ def test_every_state_of_the_door_and_the_room_looks_right(portal: Portal, visito
     eventually(lambda: not host.asks_for("Peter Lindqvist"), "hidden camera")
     host.button("Show other people’s cameras").click()
     eventually(lambda: host.asks_for("Peter Lindqvist"), "shown camera")
-    looks_right(host.page, "network", artifacts)
+    looks_right(host.page, "network", artifacts, looks)
     host.sends_as("VP9")
     expect(guest.tile("Ingrid Sæther")).to_contain_text("it is sent as VP9")
     looks_right(guest.page, "cant-show", artifacts, looks)
