@@ -36,6 +36,9 @@ class Invitation(models.Model):
     standing = models.BooleanField(default=True, help_text="To the later occurrences of its series too.")
     by_mail = models.BooleanField(default=True, help_text="Their links are mailed to them.")
     awaits_link = models.BooleanField(default=False, help_text="Mail the link when this occurrence comes near.")
+    link_withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its last link was withdrawn with the role of the host who had copied it."
+    )
     asked_again_at = models.DateTimeField(null=True, blank=True, help_text="When they last asked for a newer link.")
 
     class Meta:
@@ -56,6 +59,14 @@ class InvitationToken(models.Model):
 
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="tokens")
     digest = models.CharField(max_length=64, unique=True)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The host to whom it was shown; empty where it was only mailed.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     killed_at = models.DateTimeField(null=True, blank=True)
 

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from meetings import calendars, recurrence, recurrencewords
 from meetings.audit.words import link_words, tries_words
-from meetings.models import Encryption, Occurrence
+from meetings.models import Encryption, Meeting, Occurrence
 from meetings.readers import Reader
 from meetings.seriesmodels import Series
 
@@ -120,6 +121,19 @@ def tell_turned_away(occurrence: Occurrence, lines: list[Any]) -> None:
         title=meeting.title,
         lines=[triedwords.said(line) for line in lines],
         history=settings.LINTEL.public_url + triedwords.history_path(meeting),
+    )
+
+
+def tell_of_withdrawn_links(meeting: Meeting, host: Any, former: Any, guests: list[str]) -> None:
+    """Mail a host whose links ended because the one who had copied them hosts no more. Raises OSError (SMTP too)."""
+    _plain(
+        host.email,
+        _("Guests of “%(title)s” need new links") % {"title": meeting.title},
+        "meetings/mail/links_withdrawn.txt",
+        title=meeting.title,
+        former=former.name,
+        guests=guests,
+        page=f"{settings.LINTEL.public_url}{reverse('meetings:meeting', args=[meeting.pk])}#invitations",
     )
 
 

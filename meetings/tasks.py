@@ -16,8 +16,9 @@ from django.utils import timezone
 from django_tasks import task
 
 from meetings import audit, changes, mail
-from meetings.models import EmailCode, Invitation, Occurrence
+from meetings.models import EmailCode, Invitation, Meeting, Occurrence
 from meetings.readers import Reader
+from meetings.selectors import takes_place_no_more
 from meetings.seriesmodels import Series
 
 log = logging.getLogger("lintel.mail")
@@ -126,6 +127,27 @@ def tell_turned_away(occurrence_id: str, attempt: int = 0) -> None:
     lines = report(occurrence)
     if lines and not _delivered(lambda: mail.tell_turned_away(occurrence, lines)) and attempt < len(PAUSES):
         _again(tell_turned_away, attempt, occurrence_id)
+
+
+@task()
+def tell_of_withdrawn_links(meeting_id: str, user_id: str, former_id: str, attempt: int = 0) -> None:
+    """Mail a host that links ended with the role of another host, while guests have no other one."""
+    meeting = Meeting.objects.filter(pk=meeting_id, cancelled_at=None).first()
+    former = get_user_model().objects.filter(pk=former_id).first()
+    host = meeting.hosts.filter(pk=user_id, is_active=True).first() if meeting is not None else None
+    if meeting is None or former is None or host is None:
+        return
+    left = Invitation.objects.filter(occurrence__meeting=meeting, revoked_at=None).exclude(link_withdrawn_at=None)
+    now = timezone.now()
+    to_come = [
+        one
+        for one in left.select_related("user", "occurrence__meeting")
+        if not takes_place_no_more(one.occurrence, now)
+    ]
+    guests = {one.email: _name(one) or one.email for one in to_come}
+    told = not guests or _delivered(lambda: mail.tell_of_withdrawn_links(meeting, host, former, list(guests.values())))
+    if not told and attempt < len(PAUSES):
+        _again(tell_of_withdrawn_links, attempt, meeting_id, user_id, former_id)
 
 
 def _occurrence_of_host(occurrence_id: str, user_id: str) -> tuple[Occurrence | None, Any]:

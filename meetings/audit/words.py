@@ -62,6 +62,9 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "invitation.move_refused": gettext_lazy("{actor} kept the personal link of {target} where it is"),
     "invitation.moved": gettext_lazy("The personal link of {target} moved to a second device"),
     "invitation.link_replaced": gettext_lazy("{actor} replaced the personal link of {target}"),
+    "invitation.links_withdrawn": gettext_lazy(
+        "Personal links that {target}, who hosts no more, had copied ended unused"
+    ),
     "invitation.address_changed": gettext_lazy("{actor} changed the address of {target}"),
     "invitation.asked_again": gettext_lazy("{target} asked for the newest link"),
     "invitation.renamed": gettext_lazy("{actor} changed the name of {target}"),
@@ -369,6 +372,9 @@ def why(entry: AuditEntry) -> str:
     if entry.kind == "meeting.files_passed" and isinstance(facts.get("count"), int):
         said = ngettext("{count} file, {megabytes} MB", "{count} files, {megabytes} MB", facts["count"])
         parts.append(said.format(count=facts["count"], megabytes=facts.get("megabytes", 0)))
+    if entry.kind == "invitation.links_withdrawn" and isinstance(facts.get("count"), int):
+        count = facts["count"]
+        parts.append(ngettext("{count} guest", "{count} guests", count).format(count=count))
     if entry.kind in {"door.refusals_counted", "account.sign_in_refused"} and isinstance(facts.get("count"), int):
         count = facts["count"]
         parts.append(ngettext("{count} time", "{count} times", count).format(count=count))

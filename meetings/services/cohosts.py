@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings.models import Meeting, Participant
+from meetings.services.copied_links import end_hosting
 from meetings.services.errors import Wrong
 from meetings.services.seats import answering, write
 
@@ -28,12 +29,13 @@ def make_host(by: Any, target: Participant) -> Participant:
 
 
 def unmake_host(by: Any, target: Participant) -> Participant:
-    """They host no longer, at once, and stay inside as a member. Raises `Wrong` for the organiser."""
+    """They host no longer, at once, and stay inside as a member; links that they copied and nobody used end with it.
+
+    Raises `Wrong` for the organiser.
+    """
     with answering(by, target) as (account, occurrence):
         refuse_organiser(occurrence.meeting, target, account)
-        hosts = occurrence.meeting.hosts
-        if hosts.filter(pk=target.user_id).exists():
-            hosts.remove(target.user)
+        if take_role(account, occurrence.meeting, target):
             # Whatever the table says about who they are now: losing the role is not being put out.
             occurrence.participants.filter(user=target.user_id, state=Participant.State.INSIDE).update(
                 let_in_at=timezone.now()
@@ -50,9 +52,9 @@ def refuse_organiser(meeting: Meeting, target: Participant, account: Any) -> Non
         raise Wrong("participant", "organiser", _("They made this meeting: only they can leave it."))
 
 
-def take_role(meeting: Meeting, target: Participant) -> bool:
-    """Part of a removal: a host who is removed hosts no longer. Says whether they did."""
+def take_role(by: Any, meeting: Meeting, target: Participant) -> bool:
+    """Also a part of a removal: a host who is removed hosts no longer. Says whether they did."""
     hosted = target.user_id is not None and meeting.hosts.filter(pk=target.user_id).exists()
     if hosted:
-        meeting.hosts.remove(target.user)
+        end_hosting(by, meeting, [target.user])
     return hosted

@@ -32,7 +32,7 @@ def remove(by: Any, target: Participant, *, note: str = "", block: bool = True) 
         _not_oneself(by, account, target)
         cohosts.refuse_organiser(occurrence.meeting, target, account)
         move(target, Event.REMOVE)
-        hosted = cohosts.take_role(occurrence.meeting, target)
+        hosted = cohosts.take_role(account, occurrence.meeting, target)
         target.left_at = timezone.now()
         target.let_in_at = None
         target.must_knock = True

@@ -137,7 +137,8 @@ def mint_link(invitation: Invitation, *, by: Any = None, via: str = "copy") -> s
         if locked.revoked_at is not None:
             raise Wrong("invitation", "revoked", _("This invitation is revoked. Restore it first."))
         secret = codes.new_secret()
-        InvitationToken.objects.create(invitation=locked, digest=codes.digest(secret))
+        InvitationToken.objects.create(invitation=locked, digest=codes.digest(secret), made_by=account)
+        Invitation.objects.filter(pk=locked.pk).update(link_withdrawn_at=None)
         _keep_newest(locked)
         _write("invitation.link_made", locked, by=account, reason=via)
     return f"{public_url()}/i/{secret}"
@@ -313,7 +314,7 @@ def claim(
             return False
         free = Invitation.objects.filter(pk=invitation.pk, claimed_device="", revoked_at=None)
         # One statement decides the race: the database lets only one of them match the empty device.
-        if free.update(claimed_device=device, claimed_at=now, claimed_network=network):
+        if free.update(claimed_device=device, claimed_at=now, claimed_network=network, link_withdrawn_at=None):
             links.exclude(pk=token.pk if token is not None else None).update(killed_at=now)
             invitation.refresh_from_db()
             _write("invitation.claimed", invitation, network=network)

@@ -19,6 +19,7 @@ from meetings.models import Encryption, Meeting, Occurrence, RetiredCode
 from meetings.register import blocks_in
 from meetings.selectors import limits_now, rules_of
 from meetings.services import hosting, invitations, occurrences, retiming, series, values
+from meetings.services.copied_links import end_hosting
 from meetings.services.doorrules import check_choice, set_rules
 from meetings.services.errors import NotAHost, Wrong
 from meetings.services.exceptions import change_exceptions
@@ -256,7 +257,8 @@ def _change_hosts(
     after = set(values.accounts([by, *hosts])) | {host for host in before if host.pk == meeting.created_by_id}
     if before == after:
         return {}
-    meeting.hosts.set(after)
+    end_hosting(by, meeting, before - after)
+    meeting.hosts.add(*(after - before))
     if tell:
         _tell_hosts(by, occurrence, after - before, "invitation")
     return {"hosts": True}

@@ -28,6 +28,7 @@ JOBS = {
     "meetings.tasks.send_cancellation": tasks.send_cancellation,
     "meetings.tasks.tell_host": tasks.tell_host,
     "meetings.tasks.tell_member": tasks.tell_member,
+    "meetings.tasks.tell_of_withdrawn_links": tasks.tell_of_withdrawn_links,
 }
 
 

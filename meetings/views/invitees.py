@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from meetings import listing
 from meetings.door import Row
@@ -33,9 +33,16 @@ def region(occurrence: Occurrence, door: DoorOf, now: datetime) -> dict[str, Any
         "invited": words.people_and_guests(people, len(rows) - people),
         "invitations": shown,
         "has_guest_links": any(row["guest"] and not row["revoked"] for row in shown),
+        "without_link": _without_link(sum(1 for row in shown if row["without_link"])),
         "has_live": any(not row["revoked"] for row in shown),
         "has_revoked": any(row["revoked"] and not row["erased"] for row in shown),
     }
+
+
+def _without_link(count: int) -> str:
+    """What hosts read above the list when guests have nothing left to come by; "" where everybody has."""
+    told = ngettext("%(count)d guest has no link that opens.", "%(count)d guests have no link that opens.", count)
+    return told % {"count": count} if count else ""
 
 
 def name_of(invitation: Invitation) -> str:
@@ -67,6 +74,7 @@ def _row(row: listing.Invited, door: DoorOf, now: datetime) -> dict[str, Any]:
         **door.for_invited(kind, invitation),
         "state": _state(row, now),
         "second_use": _second_use(row, now),
+        "without_link": invitation.link_withdrawn_at is not None and invitation.revoked_at is None,
         "revoked": invitation.revoked_at is not None,
         "erased": invitation.is_erased,
     }

@@ -64,6 +64,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "invitation.move_refused": ("laptop", "bad"),
     "invitation.moved": ("laptop", ""),
     "invitation.link_replaced": ("link", ""),
+    "invitation.links_withdrawn": ("link", "bad"),
     "meeting.link_replaced": ("link", ""),
     "meeting.link_key_made": ("key-round", ""),
     "meeting.files_passed": ("paperclip", ""),

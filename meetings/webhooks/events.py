@@ -84,6 +84,7 @@ EVENT_OF: Final[Mapping[str, str]] = MappingProxyType(
         "invitation.renamed": "invitation.changed",
         "invitation.address_changed": "invitation.changed",
         "invitation.link_replaced": "invitation.changed",
+        "invitation.links_withdrawn": "invitation.changed",
         "invitation.moved": "invitation.changed",
         "door.locked": "meeting.locked",
         "door.locked_by_rule": "meeting.locked",

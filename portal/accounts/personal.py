@@ -141,7 +141,7 @@ def _empty_account(user: User) -> None:
     user.people_groups.clear()
     for meeting in Meeting.objects.filter(hosts=user):
         if meeting.hosts.count() > 1:
-            meeting.hosts.remove(user)
+            meeting.hosts.remove(user)  # deactivated by now: the links that they copied are withdrawn
     user.email = f"{user.pk}@{ERASED_DOMAIN}"
     user.name, user.time_zone, user.last_login = _("Erased person"), "", None
     user.is_active = False

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings.audit import record
-from meetings.services import door
+from meetings.services import copied_links, door
 from meetings.signaling import protocol
 from portal.models import ApiToken, SetupLink, User
 
@@ -167,6 +167,7 @@ def deactivate(user: User, by: User | None, *, label: str = "") -> None:
         user.save(update_fields=["is_active"])
         SetupLink.objects.filter(user=user, used_at=None).delete()
         ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+        copied_links.withdraw_everywhere(by, user, label=label)
         record("account.deactivated", actor=by, actor_label=label, target=user.name, account=user.pk)
     # What the account opens is shut by now. To find its sessions, everybody's are read: meetings don't wait for that.
     with transaction.atomic():

@@ -167,6 +167,7 @@ def shown(invitation: Invitation, hosts: set[UUID]) -> dict[str, Any]:
         "opened_at": invitation.opened_at,
         "claimed_at": invitation.claimed_at,
         "revoked_at": invitation.revoked_at,
+        "link_withdrawn_at": invitation.link_withdrawn_at,
     }
 
 

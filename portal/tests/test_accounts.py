@@ -19,6 +19,7 @@ from django_tasks_db.management.commands.db_worker import Worker
 
 from meetings.audit import sentence
 from meetings.models import AuditEntry
+from meetings.services import invitations, scheduling
 from portal.accounts import services
 from portal.models import ApiToken, SetupLink, User
 
@@ -279,6 +280,18 @@ class Invited(AccountsCase):
             services.deactivate(other, by=staff)
         with pytest.raises(PermissionError):
             services.change_role(staff, "admin", by=staff)
+
+    def test_links_that_a_deactivated_host_had_copied_open_nothing(self) -> None:
+        admin, host = person("admin@example.org", role="admin"), person()
+        board = scheduling.start_now(host)
+        guest = invitations.invite(host, board.occurrences.get(), "peter@medreg.example", send=False)
+        secret = invitations.mint_link(guest, by=host).rpartition("/")[2]
+        assert invitations.open_link(secret) is not None
+        services.deactivate(host, by=admin)
+        assert invitations.open_link(secret) is None
+        services.reactivate(host, by=admin)
+        assert invitations.open_link(secret) is None
+        assert "invitation.links_withdrawn" in kinds()
 
     def test_an_administrator_who_lost_the_role_a_moment_ago_does_nothing(self) -> None:
         admin = person("admin@example.org", role="admin")

@@ -14,6 +14,7 @@ from meetings import selectors
 from meetings.door import PRESETS
 from meetings.models import Invitation, Meeting
 from meetings.services import invitations as links
+from meetings.services import scheduling
 from meetings.services.hosting import let_anyone_knock
 from portal.api import access
 from portal.api.paging import cursor_of
@@ -336,6 +337,22 @@ class Invitations(ApiCase):
         answer = await self.call("POST", self.path, token, {"email": "second@example.org", "role": "host"})
         assert (answer.status, answer.body["role"]) == (201, "host")
         assert (await self.call("GET", self.path, await token_of(second))).status == 200
+
+    async def test_a_link_that_a_former_host_was_given_is_dead_and_who_has_no_other_is_listed_so(self) -> None:
+        second = await sync_to_async(person)("second")
+        await sync_to_async(self.meeting.hosts.add)(second)
+        theirs = {"email": "guest@elsewhere.example", "notify": False}
+        made = (await self.call("POST", self.path, await token_of(second), theirs)).body
+        secret = made["join_url"].rpartition("/i/")[2]
+        assert await sync_to_async(links.open_link)(secret) is not None
+        change = sync_to_async(scheduling.change_meeting)
+        await change(self.host, self.meeting, hosts=[self.host], tell=False)
+        assert await sync_to_async(links.open_link)(secret) is None
+        token = await token_of(self.host)
+        (listed,) = (await self.call("GET", self.path, token)).body["items"]
+        assert listed["link_withdrawn_at"] is not None
+        again = await self.call("POST", f"{self.path}/{made['id']}/resend", token)
+        assert again.body["link_withdrawn_at"] is None
 
     async def test_a_revoked_link_is_dead_and_restoring_gives_a_way_back(self) -> None:
         token = await token_of(self.host)

@@ -41,6 +41,9 @@ class InvitationOut(Output):
     opened_at: datetime | None
     claimed_at: datetime | None = Field(description="First Join or Knock with a link of it.")
     revoked_at: datetime | None
+    link_withdrawn_at: datetime | None = Field(
+        description="They have no link that opens: a host had copied their last one, and hosts no more."
+    )
 
 
 class InvitationMade(InvitationOut):
