@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -82,6 +82,30 @@ class StrangerTests(LiveCase):
             self.assertEqual(answers, [{"outcome": "refuse", "reason": "closed", "until": None}] * 4)
             self.assertGreaterEqual(min(spent), 0.08)
             self.assertEqual(await Participant.objects.acount(), 0)
+
+    async def test_a_spent_budget_has_words_of_its_own_that_say_how_long_and_nothing_about_a_link(self) -> None:
+        _, secret = await sync_to_async(make_link)(self.occurrence, "peter@medreg.example")
+        async with running_live() as live:
+            live.clock = lambda: 1_000.0
+            live.tries.refused._clock = live.clock
+            for _ in range(20):
+                await Browser(live).page(codes.new_meeting_code())
+            pages = []
+            for code in (self.code, codes.new_meeting_code()):
+                answer = await Browser(live).page(code)
+                look = door_data(answer)["look"]
+                self.assertEqual((look["outcome"], look["reason"]), ("refuse", "too_many"))
+                until = datetime.fromisoformat(look["until"]) - timezone.now()
+                self.assertLess(abs(until.total_seconds() - int(answer["Retry-After"])), 2)
+                pages.append(re.sub(r'"until": "[^"]*"', "", comparable(answer, code)))
+            self.assertEqual(pages[0], pages[1])
+            links = [await Browser(live).open_link(one) for one in (secret, codes.new_secret())]
+            for answer in links:
+                self.assertContains(answer, "says nothing about it", status_code=429)
+                self.assertContains(answer, f"Wait {answer['Retry-After']} second", status_code=429)
+            self.assertEqual(links[0].content, links[1].content)
+            problem = await Browser(live).arrive(self.code, "Peter")
+            self.assertEqual((problem["code"], "wait " in problem["detail"]), ("too_many", True))
 
     async def test_guessing_runs_out_whatever_is_guessed_and_proofs_of_identity_still_pass(self) -> None:
         _, secret = await sync_to_async(make_link)(self.occurrence, "peter@medreg.example")

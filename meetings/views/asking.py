@@ -52,8 +52,13 @@ class Problem(Exception):
             body["field"] = self.field
         response = JsonResponse(body, status=self.status, content_type="application/problem+json")
         if self.status == 429 or self.retry_after:
-            response["Retry-After"] = str(max(1, round(self.retry_after + 0.5)))
+            response["Retry-After"] = str(self.wait_seconds)
         return response
+
+    @property
+    def wait_seconds(self) -> int:
+        """After how many whole seconds it may be asked again."""
+        return max(1, round(self.retry_after + 0.5))
 
 
 View = Callable[..., Awaitable[HttpResponse]]
@@ -92,7 +97,9 @@ def asks_the_door(view: View) -> View:
 
 
 def too_many(seconds: float) -> Problem:
-    return Problem(429, "too_many", "Too many tries. Wait a moment, then try again.", retry_after=seconds)
+    problem = Problem(429, "too_many", "", retry_after=seconds)
+    problem.detail = f"Too many tries. Nothing was looked up: wait {problem.wait_seconds} s, then try again."
+    return problem
 
 
 def _check_origin(request: HttpRequest) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -63,13 +64,22 @@ async def page(request: HttpRequest, code: str) -> HttpResponse:
     try:
         seen = await look_at(live, code, visitor, "")
     except Problem as problem:
-        return await _rendered(request, code, visitor, arrivals.NOTHING_HERE, status=problem.status)
+        return await _rendered(request, code, visitor, arrivals.NOTHING_HERE, status=problem.status, problem=problem)
     return await _rendered(request, code, visitor, seen, status=404 if seen.is_closed else 200)
 
 
-async def _rendered(request: HttpRequest, code: str, visitor: Visitor, seen: Seen, *, status: int) -> HttpResponse:
+async def _rendered(
+    request: HttpRequest, code: str, visitor: Visitor, seen: Seen, *, status: int, problem: Problem | None = None
+) -> HttpResponse:
     context = await in_database(current_live(), _context, request, code, visitor, seen)
-    return await sync_to_async(render)(request, "meetings/door.html", context, status=status)
+    if problem is not None:
+        # Nothing was looked up, so the page says nothing about the link, not even that it opens nothing.
+        until = rfc3339(timezone.now() + timedelta(seconds=problem.wait_seconds))
+        context["door_data"]["look"] = {"outcome": "refuse", "reason": problem.code, "until": until}
+    response = await sync_to_async(render)(request, "meetings/door.html", context, status=status)
+    if problem is not None:
+        response["Retry-After"] = str(problem.wait_seconds)
+    return response
 
 
 def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -41,7 +43,7 @@ async def personal_link(request: HttpRequest, secret: str) -> HttpResponse:
     stranger = replace(visitor, user=None, link=None)  # one link's secret is not proved by another's
     seconds = live.tries.seconds_to_wait(stranger) if live is not None else 0
     if seconds:
-        return too_many(seconds).response()
+        return await _too_many(request, too_many(seconds))
     token, code, tried = await in_database(live, _open, secret)
     if token is None and live is not None:
         live.tries.refuse(stranger)
@@ -58,6 +60,14 @@ async def personal_link(request: HttpRequest, secret: str) -> HttpResponse:
         secure=request.is_secure(),
         samesite="Lax",
     )
+    return response
+
+
+async def _too_many(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """For people, who open links: what happened, and when to open theirs again. It was not looked up."""
+    context = {"seconds": problem.wait_seconds}
+    response = await sync_to_async(render)(request, "meetings/too_many.html", context, status=problem.status)
+    response["Retry-After"] = str(problem.wait_seconds)
     return response
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.conftest import Portal
 from tests.browser.test_room_looks import every_look, looks_right
-from tests.browser.test_room_main_job import INGRID, PETER, Seat, personal_link, schedule
+from tests.browser.test_room_main_job import INGRID, PETER, Seat, eventually, personal_link, schedule
 
 Visitor = Callable[..., BrowserContext]
 pytestmark = pytest.mark.timeout(300)
@@ -49,3 +49,38 @@ def test_who_gives_another_name_while_waiting_is_looked_at_again(
     host.page.get_by_role("dialog").get_by_role("button", name="Let in Boris Berg").click()
     guest.state("connected")
     assert [one.wrong for one in (host, guest)] == [[], []]
+
+
+def test_where_too_much_was_tried_people_read_so_and_how_long_and_not_that_their_link_is_wrong(
+    portal: Portal, visitor: Visitor, artifacts: Path
+) -> None:
+    host, guests = Seat(visitor().new_page()), visitor()
+    schedule(portal, host, "Trial safety board", PETER)
+    guest, link = Seat(guests.new_page()), personal_link(portal, PETER)
+
+    def opens_too_late(address: str) -> bool:
+        while guests.request.get(f"{portal.url}/m/2222-3333-4444").status != 429:
+            pass
+        answer = guest.page.goto(address)
+        return answer is not None and answer.status == 429
+
+    eventually(lambda: opens_too_late(link), "answer that too much was tried")
+    expect(guest.page.get_by_role("heading", name="Too many tries")).to_be_visible()
+    looks_right(guest.page, "too-many-links", artifacts)
+    unknown = f"{portal.url}/m/2222-3333-4445"
+    eventually(lambda: opens_too_late(unknown), "answer that too much was tried")
+    expect(guest.page.get_by_role("heading", name="Too many tries")).to_be_visible()
+    expect(guest.page.locator("main")).to_have_attribute("data-reason", "too_many")
+    expect(guest.page.get_by_text("this says nothing about it")).to_be_visible()
+    looks_right(guest.page, "too-many", artifacts)
+    guest.button("Try again").click()
+    expect(guest.page.get_by_role("heading", name="This link doesn’t open a meeting")).to_be_visible()
+    eventually(lambda: opens_too_late(link), "answer that too much was tried")
+    expect(guest.page.get_by_role("heading", name="Too many tries")).to_be_visible()
+
+    def opened() -> bool:
+        guest.page.get_by_role("link", name="Open it again").click()
+        return guest.page.url.startswith(f"{portal.url}/m/")
+
+    eventually(opened, "the link opens")
+    expect(guest.button("Knock to join")).to_be_visible()

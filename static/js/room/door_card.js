@@ -135,27 +135,31 @@ export class DoorCard {
       case "paste_link":
         return this.#pasteLink();
       case "knock":
-        return this.#knockAgain(look, refusal);
+        return this.#whenItIsTime(look, refusal, { ready: gettext("Knock again"), before: (time) => gettext("Knock again in {time}", { time }), then: () => this.#act.again() });
+      case "retry": // the page was made without looking anything up, so another one has to be
+        return this.#whenItIsTime(look, refusal, { ready: gettext("Try again"), before: (time) => gettext("Try again in {time}", { time }), then: () => location.reload() });
       default:
         return h("button", { class: look, type: "button", onclick: () => this.#act.again() }, refusal.reason === "left" ? gettext("Join again") : refusal.reason === "moved" ? gettext("Move here") : gettext("Try again"));
     }
   }
 
   /**
+   * A button that does nothing before a moment comes, and says how long that is.
    * @param {string} look
    * @param {Refusal} refusal
+   * @param {{ready: string, before: (time: string) => string, then: () => void}} how
    */
-  #knockAgain(look, { until }) {
+  #whenItIsTime(look, { until }, { ready, before, then }) {
     const button = h("button", { class: look, type: "button" });
     const left = () => (until ? (Date.parse(until) - Date.now()) / 1000 : 0);
     button.onclick = () => {
-      if (left() <= 0) this.#act.again();
+      if (left() <= 0) then();
     };
     this.#tick(() => {
       const seconds = left();
       if (seconds > 0) button.setAttribute("aria-disabled", "true");
       else button.removeAttribute("aria-disabled");
-      setText(button, seconds > 0 ? gettext("Knock again in {time}", { time: countdown(seconds) }) : gettext("Knock again"));
+      setText(button, seconds > 0 ? before(countdown(seconds)) : ready);
       if (seconds <= 0) this.#still();
     });
     return button;

@@ -78,7 +78,7 @@ function setState(state, reason = null) {
 
 /** @param {import("../signaling/client.js").Refusal} refusal */
 function showRefusal(refusal) {
-  kept.forget();
+  if (refusal.reason !== "too_many") kept.forget();
   letGo();
   const told = card.refused(refusal);
   setState(told.state, told.state === "left" && refusal.reason === "left" ? null : refusal.reason);
@@ -130,10 +130,10 @@ async function knock(who, { resumed = false } = {}) {
  * @param {ArrivalFailed} failed
  * @param {import("../signaling/client.js").Who} who
  */
-function cameNowhere({ code, field, verdict, emailCode: stands }, who) {
+function cameNowhere({ code, field, verdict, retryAfterMs, emailCode: stands }, who) {
   const aboutCode = field === "email_code";
   if (aboutCode) emailCode = stands;
-  const problem = aboutCode && verdict ? verdictWords(verdict, stands) : problemWords(code, field, verdict);
+  const problem = aboutCode && verdict ? verdictWords(verdict, stands) : problemWords(code, field, verdict, retryAfterMs);
   if (!who.move) {
     askedForCode ||= aboutCode;
     showQuestion({ problem, field, tell: who.tell });
@@ -220,8 +220,10 @@ async function lookAgain() {
     const { outcome, reason, until, link, at, may_tell, asks_address: asked } = await askDoor(door.urls.look, door.csrf, await device.prove(door.code));
     door.look = { outcome, reason, until, link, at, may_tell };
     asksAddress = asked ?? null;
-  } catch {
-    // What the page was told stands; Join asks again in any case.
+  } catch (error) {
+    // What the page was told stands; Join asks again in any case. But that a link opens nothing isn’t said where it may be another.
+    if (!(error instanceof ArrivalFailed) || error.code !== "too_many" || door.look.reason !== "closed") return;
+    door.look = { outcome: "refuse", reason: "too_many", until: new Date(Date.now() + (error.retryAfterMs ?? 60_000)).toISOString() };
   }
 }
 
@@ -287,6 +289,10 @@ async function start() {
   const obstacle = await promised.obstacle();
   if (obstacle && door.look.outcome !== "refuse") {
     showRefusal({ reason: obstacle });
+    return;
+  }
+  if (door.look.reason === "too_many") {
+    showRefusal(door.look);
     return;
   }
   const seat = kept.read();

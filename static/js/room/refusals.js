@@ -1,9 +1,9 @@
 // Every way of not being in the room, in words: what happened, who decided, what to do. Pure.
-import { clockTime, gettext, listOf } from "../lib/i18n.js";
+import { clockTime, gettext, listOf, ngettext } from "../lib/i18n.js";
 
 /**
  * @typedef {import("../signaling/client.js").Refusal} Refusal
- * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link" | "ask_link" | "tell" | "paste_link"} Action
+ * @typedef {"again" | "knock" | "sign_in" | "switch" | "calendar" | "leave" | "meetings" | "copy" | "reload" | "move" | "new_link" | "ask_link" | "tell" | "paste_link" | "retry"} Action
  * @typedef {{
  *   kind: "" | "bad" | "ok" | "lamp", icon: string, heading: string, body: string, why?: string, actions: Action[],
  *   state: "refused" | "removed" | "ended" | "left",
@@ -126,7 +126,8 @@ export function describe({ reason, by, at, note, until, link, may_tell: mayTell 
     case "too_many":
       return {
         kind: "", icon: "hourglass", state: "refused", heading: gettext("Too many tries"),
-        body: gettext("Many requests came from your network. Wait a minute, then try again."), actions: ["again"],
+        body: gettext("More links and codes that open nothing were tried from your network than we look up. Yours was not looked up, so this says nothing about it. Wait until you can try again."),
+        actions: ["retry"],
       };
     case "insecure":
       return {
@@ -220,10 +221,11 @@ function answered(by, time) {
  * @param {string} code
  * @param {string | null} field
  * @param {string | null} [verdict]
+ * @param {number | null} [retryAfterMs]
  */
-export function problemWords(code, field, verdict = null) {
+export function problemWords(code, field, verdict = null, retryAfterMs = null) {
   if (code === "offline") return gettext("You’re offline. Check your network, then try again.");
-  if (code === "too_many") return gettext("Too many tries from your network. Wait a minute, then try again.");
+  if (code === "too_many") return tooManyWords(Math.ceil((retryAfterMs ?? 60_000) / 1000));
   if (code === "csrf" || code === "origin") return gettext("This page is too old. Load it again.");
   if (code === "proof") return gettext("The clock of this device is wrong. Set it, then try again.");
   if (field === "email_code") return gettext("That code doesn’t match, or it is too old.");
@@ -231,4 +233,10 @@ export function problemWords(code, field, verdict = null) {
   if (field === "email") return gettext("Enter an email address, such as name@example.org.");
   if (field === "name") return gettext("Enter your name with up to 60 characters.");
   return gettext("The server didn’t answer. Try again.");
+}
+
+/** @param {number} seconds */
+function tooManyWords(seconds) {
+  if (seconds > 90) return ngettext("Too many tries. Wait {count} minute, then try again.", "Too many tries. Wait {count} minutes, then try again.", Math.ceil(seconds / 60));
+  return ngettext("Too many tries. Wait {count} second, then try again.", "Too many tries. Wait {count} seconds, then try again.", seconds);
 }
