@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.conftest import Portal
 from tests.browser.test_room_looks import every_look, looks_right
-from tests.browser.test_room_main_job import INGRID, PETER, Seat, eventually, personal_link, schedule
+from tests.browser.test_room_main_job import INGRID, MARCUS, PETER, Seat, eventually, personal_link, schedule
 
 Visitor = Callable[..., BrowserContext]
 pytestmark = pytest.mark.timeout(300)
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
-    server.create_people((INGRID, "Ingrid Sæther", "admin"))
+    server.create_people((INGRID, "Ingrid Sæther", "admin"), (MARCUS, "Marcus Bell", "staff"), tokens=(INGRID, MARCUS))
     return server
 
 
@@ -84,3 +86,36 @@ def test_where_too_much_was_tried_people_read_so_and_how_long_and_not_that_their
 
     eventually(opened, "the link opens")
     expect(guest.button("Knock to join")).to_be_visible()
+
+
+def test_hosts_read_who_needs_a_new_link_since_another_hosts_no_more(
+    portal: Portal, visitor: Visitor, artifacts: Path
+) -> None:
+    page = visitor().new_page()
+
+    def call(who: str, method: str, path: str, body: Any) -> Any:
+        headers = {"Authorization": f"Bearer {portal.tokens[who]}"}
+        answer = page.request.fetch(f"{portal.url}/api/v1{path}", method=method, headers=headers, data=body)
+        assert answer.ok, answer.text()
+        return answer.json()
+
+    portal.forget_mails()
+    start = datetime.now(UTC).isoformat()
+    made = call(INGRID, "POST", "/meetings", {"title": "Trial safety board", "starts_at": start, "hosts": [MARCUS]})
+    for name, email in (("Peter Lindqvist", PETER), ("Leila Haddad", "leila@haddad.example")):
+        body = {"email": email, "name": name, "notify": email != PETER}
+        call(MARCUS, "POST", f"/meetings/{made['id']}/invitations", body)
+    personal_link(portal, "leila@haddad.example")
+    call(INGRID, "PATCH", f"/meetings/{made['id']}", {"hosts": [INGRID]})
+    portal.sign_in(page, INGRID)
+    page.goto(f"{portal.url}/meetings/{made['id']}/")
+    expect(page.get_by_text("1 guest has no link that opens.")).to_be_visible()
+    row = page.get_by_role("row", name="Peter Lindqvist")
+    expect(row.get_by_text("No link that opens. Send a new one.")).to_be_visible()
+    looks_right(page, "links-withdrawn", artifacts)
+    told = eventually(lambda: [mail for mail in portal.mails() if "need new links" in str(mail["Subject"])], "mail")
+    assert [mail["To"] for mail in told] == [INGRID]
+    row.get_by_role("button", name="Send again").click()
+    personal_link(portal, PETER)
+    page.reload()
+    expect(page.get_by_text("no link that opens", exact=False)).to_have_count(0)
