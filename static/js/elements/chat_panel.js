@@ -10,6 +10,7 @@ import { SharedFiles } from "./shared_files.js";
 
 /** Older messages leave the page, so that a long meeting does not fill its memory. */
 const MOST_SHOWN = 500;
+const NEAR_THE_END_PX = 80;
 
 export class ChatPanel {
   unread = 0;
@@ -25,7 +26,9 @@ export class ChatPanel {
   #off = h("p", { class: "meta", hidden: true });
   /** Where the button for files goes. */
   #attach = h("span");
-  body = h("div", { class: "body" }, this.#log);
+  /** For who reads further up. */
+  #newer = h("button", { class: "btn btn-sm newer", type: "button", hidden: true, onclick: () => (this.#log.focus({ preventScroll: true }), this.#toEnd()) }, icon("chevron-down"), gettext("New messages"));
+  body = h("div", { class: "body", onscroll: () => this.#isAtEnd && (this.#newer.hidden = true) }, this.#log, this.#newer);
   foot = h(
     "form",
     { class: "foot", onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
@@ -119,6 +122,7 @@ export class ChatPanel {
         ),
         content,
       ),
+      own,
     );
     if (!own && !this.body.isConnected) {
       this.unread += 1;
@@ -150,26 +154,48 @@ export class ChatPanel {
    * @param {HTMLElement | null} failed the message as it stands there unsent
    */
   async #deliver(text, failed) {
+    /** @type {HTMLElement} */
+    let next = this.#text;
     try {
       await this.#send(text);
-      failed?.remove();
     } catch {
-      if (failed) return;
-      const again = h("button", { class: "btn btn-sm", type: "button", onclick: () => void this.#deliver(text, unsent) }, gettext("Try again"));
-      const unsent = h("div", { class: "msg unsent" }, h("header", {}, h("b", {}, gettext("You")), h("span", { class: "error" }, icon("circle-alert"), gettext("Not sent."))), h("p", {}, text), again);
-      this.#append(unsent);
+      const unsent = this.#unsent(text);
+      this.#append(unsent, true);
+      next = unsent.querySelector("button") ?? next;
     }
+    if (failed?.contains(document.activeElement)) next.focus();
+    failed?.remove();
   }
 
-  /** @param {HTMLElement} node */
-  #append(node) {
-    const { body } = this;
-    const atEnd = body.scrollHeight - body.scrollTop - body.clientHeight < 80;
+  /** @param {string} text */
+  #unsent(text) {
+    const again = h("button", { class: "btn btn-sm", type: "button" }, gettext("Try again"));
+    const node = h("div", { class: "msg unsent" }, h("header", {}, h("b", {}, gettext("You")), h("span", { class: "error" }, icon("circle-alert"), gettext("Not sent."))), h("p", {}, text), again);
+    again.onclick = () => {
+      if (again.getAttribute("aria-disabled")) return; // or two presses would send it twice
+      again.setAttribute("aria-disabled", "true");
+      void this.#deliver(text, node);
+    };
+    return node;
+  }
+
+  get #isAtEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.body;
+    return scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
+  }
+
+  /**
+   * @param {HTMLElement} node
+   * @param {boolean} own one’s own is always shown
+   */
+  #append(node, own = false) {
+    const follows = own || this.#isAtEnd;
     this.#empty.remove();
     this.#log.append(node);
     const entries = this.#log.querySelectorAll(".msg, .sys");
     for (let extra = 0; extra < entries.length - MOST_SHOWN; extra++) entries[extra].remove();
-    if (atEnd) this.#toEnd();
+    if (follows) this.#toEnd();
+    else if (node.matches(".msg")) this.#newer.hidden = false;
   }
 
   #toEnd() {
