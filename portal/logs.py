@@ -11,9 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 
+_SECRET_PLACE = re.compile(r"/+(i|setup|password/+reset/+key|rta(?!/+revoke\b))/+.+", re.IGNORECASE | re.DOTALL)
+"""A whole path that begins where secrets are, however often its slashes are written."""
 _SECRET_PATHS = re.compile(r"/(i|setup|password/reset/key|rta(?!/revoke\b))/[^/\s\"'?#]+")
 _QUERY = re.compile(r"\?[^\s\"']+")
 _NAMED = re.compile(
@@ -26,8 +29,14 @@ LONGEST_LINE = 4000
 
 
 def redact_path(path: str) -> str:
-    """The path of a request as a log may hold it: no query string, no secret that opens something."""
-    return _SECRET_PATHS.sub(r"/\1/[secret]", path.split("?", 1)[0])
+    """The path of a request as a log may hold it: no query string, no secret that opens something.
+
+    `/%69/…` opens what `/i/…` does: what is looked at is what the path means, not how it is written.
+    """
+    written = path.split("?", 1)[0]
+    # Three times: who forwards a link may write it so again, and a secret that was not found is one all the same.
+    place = _SECRET_PLACE.fullmatch(unquote(unquote(unquote(written))))
+    return f"/{place[1]}/[secret]" if place else _SECRET_PATHS.sub(r"/\1/[secret]", written)
 
 
 def scrub(text: str) -> str:

@@ -11,6 +11,7 @@ from django.core.management import get_commands
 
 from portal.api.v1 import api
 from portal.config import known_settings
+from portal.logs import redact_path
 from portal.models import ApiToken
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +74,18 @@ def test_what_nginx_takes_on_its_top_level_alone_stands_there() -> None:
     deep = [text[: found.start()].count("{") - text[: found.start()].count("}") for found in HTTP_ONLY.finditer(text)]
     assert deep
     assert set(deep) == {0}
+
+
+@pytest.mark.parametrize("place", ["i", "setup", "password/reset/key", "rta"])
+def test_the_log_of_nginx_leaves_out_what_ours_leaves_out(place: str) -> None:
+    path = f"/{place}/s3cr3t/validateCredentials"
+    assert "s3cr3t" not in redact_path(path)
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    table = re.search(r"map \$uri \$lintel_path \{(.*?)\n\}", text, re.DOTALL)
+    assert table
+    shown = [written for rule, written in re.findall(r"~\*(\S+)\s+(\S+);", table[1]) if re.match(rule, path)]
+    assert shown == [f"/{place}/…"]
+    assert "access_log /var/log/nginx/lintel.log lintel;" in text
 
 
 def test_nginx_lets_a_browser_that_comes_for_the_first_time_have_all_of_the_room_at_once() -> None:

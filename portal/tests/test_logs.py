@@ -44,6 +44,30 @@ def test_no_secret_link_survives_whatever_its_letters(secret: str, place: str) -
     assert secret not in redact_path(f"{place}{secret}/?next={secret}")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/%69/{SECRET}",
+        f"/i%2F{SECRET}",
+        f"/%2569/{SECRET}",
+        f"//i//{SECRET}",
+        f"/I/{SECRET}",
+        f'/i/"{SECRET}',
+        f"/i/%0a{SECRET}",
+        f"/set%75p/{SECRET}/",
+        f"/password/%72eset/key/{SECRET}/",
+        f"/rt%61/{SECRET}/validateCredentials",
+    ],
+)
+def test_no_other_way_to_write_a_path_gets_its_secret_into_the_log(path: str) -> None:
+    assert SECRET not in redact_path(path)
+
+
+@pytest.mark.parametrize("path", ["/rta/revoke", "/m/7kqx-mwtz-p4xa", "/meetings/", "/i/", "/meetings/%C4%B1", "/"])
+def test_what_is_no_secret_stays_as_it_was_asked_for(path: str) -> None:
+    assert redact_path(path) == path
+
+
 @given(st.text(max_size=6000))
 def test_any_text_becomes_a_line_of_bounded_length(text: str) -> None:
     assert len(scrub(text)) <= 4100

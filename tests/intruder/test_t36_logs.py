@@ -25,12 +25,16 @@ class T36Logs(IntruderCase):
         self.assertNotIn(link.rsplit("/", 1)[1], written)
 
     async def test_what_is_asked_for_with_a_query_or_wrongly_is_in_no_log_either(self) -> None:
-        """Guard: `logs.redact_path`: no query string, whoever wrote a secret into it."""
+        """Guard: `logs.redact_path`: no query string, whoever wrote a secret into it, and a path is what it means."""
         secret = secrets.token_urlsafe(24)
         before = len(self.portal.server.log)
         client = self.client()
         for path in (
             f"/i/{secret}?x={secret}",
+            f"/%69/{secret}",
+            f"/i%2F{secret}",
+            f"//i/{secret}",
+            f"/i//{secret}",
             f"/setup/{secret}/",
             f"/m/2222-3333-4444?token={secret}",
             f"/password/reset/key/1-{secret}/",
