@@ -26,6 +26,31 @@ def normal(domain: str) -> str:
     return found
 
 
+def one_spelling(address: str) -> str:
+    """An address (lower case) in the one way in which addresses are stored and compared.
+
+    Raises ValueError for every other way to write it: mail goes to "example.org" where "ex\u00adample.org" or
+    "ｅxample.org" is written, and whoever is known, counted or turned away by their address would be somebody new with
+    each of them. Names that DNS has as "xn--…" are stored as people write them.
+    """
+    local, _, domain = address.rpartition("@")
+    if not local.isascii():
+        raise ValueError(address)
+    if domain.isascii() and "xn--" not in domain:
+        return address
+    in_dns = domain.encode("idna")
+    written = in_dns.decode("idna")
+    if domain not in {written, in_dns.decode("ascii")}:
+        raise ValueError(address)
+    return f"{local}@{written}"
+
+
+def as_in_dns(address: str) -> str:
+    """An address whose domain has no letters that look like those of another one: "x@xn--mller-kva.example"."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain.encode('idna').decode('ascii')}" if not domain.isascii() else address
+
+
 def domain_of(address: str) -> str:
     """The domain of an address, or "" where it has none that could be."""
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class Nonces:
     """Remembers the proofs that were used, for as long as their time stamp would be accepted again.
 
     `most` of strangers, and as many of people with an account or a personal link: a crowd keeps off nobody who is
-    known.
+    known. Any thread may ask: the door is asked in several.
     """
 
     def __init__(self, clock: Callable[[], float], *, life_seconds: float = 300.0, most: int = 50_000) -> None:
@@ -108,17 +109,19 @@ class Nonces:
         self._most = most
         self._used: OrderedDict[tuple[str, str], tuple[float, bool]] = OrderedDict()
         self._count = {True: 0, False: 0}
+        self._using = threading.Lock()
 
     def use(self, device: str, nonce: str, *, known: bool) -> bool:
         """Returns True the first time. Refuses everything while too many are remembered: forgetting early would allow
         a replay. known: by an account or a personal link.
         """
-        now = self._clock()
-        while self._used and next(iter(self._used.values()))[0] <= now:
-            _, (_, was_known) = self._used.popitem(last=False)
-            self._count[was_known] -= 1
-        if (device, nonce) in self._used or self._count[known] >= self._most:
-            return False
-        self._used[(device, nonce)] = (now + self._life_seconds, known)
-        self._count[known] += 1
-        return True
+        with self._using:
+            now = self._clock()
+            while self._used and next(iter(self._used.values()))[0] <= now:
+                _, (_, was_known) = self._used.popitem(last=False)
+                self._count[was_known] -= 1
+            if (device, nonce) in self._used or self._count[known] >= self._most:
+                return False
+            self._used[(device, nonce)] = (now + self._life_seconds, known)
+            self._count[known] += 1
+            return True

@@ -39,12 +39,14 @@ class NotNow(Exception):
 class Member:
     """A leaf of the group, as far as the server knows. `since` orders by age; `applied` is the newest epoch followed.
 
-    `lost_at`: since when nothing was heard of them. A stale member can't follow and has to come again.
+    `joined`: the place in the order at which they came; what was said before is not theirs. `lost_at`: since when
+    nothing was heard of them. A stale member can't follow and has to come again.
     """
 
     participant: str
     since: int
     applied: int
+    joined: int
     lost_at: float | None = None
     is_stale: bool = False
     is_leaving: bool = False
@@ -133,7 +135,7 @@ class Delivery:
         self._activated = -1
         self._refreshed_at = now
         self._may_nack.clear()
-        self.members = {participant: Member(participant, self._count, applied=0)}
+        self.members = {participant: Member(participant, self._count, applied=0, joined=self.seq)}
         self.arrivals.pop(participant, None)
         return self._look(now)
 
@@ -157,6 +159,8 @@ class Delivery:
         member = self.members.get(participant)
         if member is None or member.is_stale or member.is_leaving or group != self.group or not self._reaches(seq):
             raise NotNow("say hello")
+        if seq < member.joined:
+            raise NotNow("that was before you came")
         member.lost_at = None
         missed = [
             (participant, dict(kept.message))
@@ -207,7 +211,7 @@ class Delivery:
         for pid, _ in added:
             del self.arrivals[pid]
             self._count += 1
-            self.members[pid] = Member(pid, self._count, applied=-1)
+            self.members[pid] = Member(pid, self._count, applied=-1, joined=self.seq)
             outbox.append(
                 (
                     pid,

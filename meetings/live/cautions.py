@@ -1,9 +1,10 @@
 """Names that can be mistaken for one another. Pure, but for the table of look-alikes that it reads once.
 
-A name is typed by its bearer and proves nothing; hosts are warned when a waiting person's name looks like that of
-somebody who is inside, at the door too, or expected. Compared is a skeleton after Unicode TS #39: compatibility forms
-folded (NFKC), look-alikes of every script replaced by what they look like, case, accents, spacing and invisible
-characters dropped. Beyond TS #39 case doesn't count, and neither do shapes that only some typefaces tell apart.
+A name is typed by its bearer and proves nothing; hosts are warned when somebody's name, at the door or inside, looks
+like that of somebody else who is inside, at the door too, or expected. Compared is a skeleton after Unicode TS #39:
+compatibility forms folded (NFKC), look-alikes of every script replaced by what they look like, case, accents, spacing
+and invisible characters dropped. Beyond TS #39 case doesn't count, and neither do shapes that only some typefaces tell
+apart.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meetings.doortable import Row
 from meetings.signaling.fields import BLANK_LETTERS
 
 if TYPE_CHECKING:
@@ -67,26 +69,34 @@ class Named:
 
 
 def name_cautions(
-    waiting: Mapping[str, Person], inside: Iterable[str], expected: Iterable[Named]
+    waiting: Mapping[str, Person], inside: Mapping[str, Person], hosts: Iterable[str], expected: Iterable[Named]
 ) -> dict[str, list[str]]:
-    """For each who waits, by id, why their name should make a host look twice.
+    """For each who waits or is inside, by id, why their name should make a host look twice.
 
-    name_in_use: like that of somebody inside or of a host; name_at_door: like that of somebody else at the door;
-    name_expected: like that of somebody who is invited, and they didn't come by that invitation.
+    name_in_use: like that of somebody else inside or of a host; name_at_door: like that of somebody else at the door;
+    name_expected: like that of somebody who is invited, and they didn't come by that invitation. Whoever walks in has
+    stood at no door, so that hosts looked at nobody. A host's own name is theirs.
     """
-    known = skeletons(inside)
+    of_hosts = skeletons(hosts)
     at_door = Counter(skeleton(person.name) for person in waiting.values())
+    bearers: dict[str, set[str]] = {}
+    for key, person in inside.items():
+        bearers.setdefault(skeleton(person.name), set()).add(person.user_id or key)
     invited: dict[str, list[Named]] = {}
     for one in expected:
         invited.setdefault(skeleton(one.name), []).append(one)
     found: dict[str, list[str]] = {}
-    for key, person in waiting.items():
+    for key, person in (*waiting.items(), *inside.items()):
         shape = skeleton(person.name)
+        if not shape or person.kind == Row.HOST:
+            found[key] = []
+            continue
+        is_other = bool(bearers.get(shape, set()) - {person.user_id or key})
         others = [one for one in invited.get(shape, []) if not _is_theirs(one, person)]
         found[key] = [
-            *(["name_in_use"] if shape in known else []),
-            *(["name_at_door"] if shape and at_door[shape] > 1 else []),
-            *(["name_expected"] if shape and others and len(others) == len(invited[shape]) else []),
+            *(["name_in_use"] if is_other or shape in of_hosts else []),
+            *(["name_at_door"] if key in waiting and at_door[shape] > 1 else []),
+            *(["name_expected"] if others and len(others) == len(invited[shape]) else []),
         ]
     return found
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from meetings import door, selectors
 from meetings.admission import IllegalEvent
 from meetings.devices import arriving
+from meetings.domains import as_in_dns
 from meetings.doorlimits import RIGHTS
 from meetings.doortable import MOST_INSIDE
 from meetings.live.cautions import Named
@@ -245,7 +246,8 @@ def _meeting_facts(occurrence: Occurrence, register: Register, now: datetime) ->
 def _person(seat: Participant, row: door.Row, register: Register, now: datetime) -> Person:
     invitation = seat.invitation
     signed_in = seat.user is not None
-    given = register.given_address(seat.device) if invitation is None and not signed_in else ""
+    # A stranger's: one letter of another script makes it look like somebody else's.
+    given = as_in_dns(register.given_address(seat.device)) if invitation is None and not signed_in else ""
     if seat.room_device is not None:
         by = seat.room_device.created_by
         provenance = for_hosts = _("Device")

@@ -179,7 +179,7 @@ def participants(live: Live, occurrence_id: str) -> dict[str, list[dict[str, Any
         return {"inside": [], "waiting": []}
     cautions = room.cautions()
     return {
-        "inside": [views.person(seat, for_host=True) for seat in room.inside()],
+        "inside": [views.person(seat, cautions[seat.id]) for seat in room.inside()],
         "waiting": [views.waiting(seat, cautions[seat.id]) for seat in room.waiting()],
     }
 

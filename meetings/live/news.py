@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from meetings.live.room import Room
 
 Json = dict[str, Any]
+Cautions = Mapping[str, list[str]]
+"""What hosts should know about each, by id."""
 
 
 class News:
@@ -40,9 +42,10 @@ class News:
         room = self.room
         if room.meeting is None or room.is_over:
             return
-        people = {seat.id: views.person(seat, for_host=True) for seat in room.inside()}
+        cautions = room.cautions()
+        people = {seat.id: views.person(seat, cautions[seat.id]) for seat in room.inside()}
         changed = [pid for pid, view in people.items() if self._people.get(pid) != view]
-        waiting = self._waiting_views()
+        waiting = self._waiting_views(cautions)
         queue_changed = answered is not None or waiting != self._waiting
         meeting_changed = self._meeting is not None and self._meeting != room.meeting
         by = self.changed_by
@@ -57,9 +60,9 @@ class News:
                 self._tell_door(seat)
             elif not seat.told_room:
                 self._tell_capabilities(seat, by)
-                self._tell_room(seat, waiting)
+                self._tell_room(seat, waiting, cautions)
             else:
-                self._tell_differences(seat, changed, meeting_changed, by)
+                self._tell_differences(seat, changed, cautions, meeting_changed, by)
                 if queue_changed and seat.is_host:
                     seat.tell({"type": "waiting", "waiting": waiting, "answered": answered})
 
@@ -78,20 +81,23 @@ class News:
             seat.told_door = view
             seat.tell(view)
 
-    def _tell_room(self, seat: Seat, waiting: list[Json]) -> None:
+    def _tell_room(self, seat: Seat, waiting: list[Json], cautions: Cautions) -> None:
         seat.told_room = True
         seat.told_capabilities = seat.capabilities
         if self.room.meeting is not None:
-            seat.tell(views.room(seat, self.room.meeting, self.room.inside(), waiting))
+            seat.tell(views.room(seat, self.room.meeting, self.room.inside(), waiting, cautions))
         if seat.is_host and self.room.turned_away is not None and self.room.turned_away["tries"]:
             seat.tell(self.room.turned_away)
 
-    def _tell_differences(self, seat: Seat, changed: Iterable[str], meeting_changed: bool, by: str | None) -> None:
+    def _tell_differences(
+        self, seat: Seat, changed: Iterable[str], cautions: Cautions, meeting_changed: bool, by: str | None
+    ) -> None:
         if meeting_changed and self.room.meeting is not None:
             seat.tell({"type": "meeting", "meeting": views.meeting(self.room.meeting), "by": by})
         self._tell_capabilities(seat, by)
         for pid in changed:
-            seat.tell({"type": "person", "person": views.person(self.room.seats[pid], for_host=seat.is_host)})
+            person = views.person(self.room.seats[pid], cautions[pid] if seat.is_host else None)
+            seat.tell({"type": "person", "person": person})
 
     @staticmethod
     def _tell_capabilities(seat: Seat, by: str | None) -> None:
@@ -100,8 +106,7 @@ class News:
             seat.told_capabilities = seat.capabilities
             seat.tell({"type": "capabilities", "capabilities": views.capabilities(seat.capabilities), "by": by})
 
-    def _waiting_views(self) -> list[Json]:
-        cautions = self.room.cautions()
+    def _waiting_views(self, cautions: Cautions) -> list[Json]:
         waiting = sorted((seat for seat in self.room.waiting() if seat.waits_for_hosts), key=Seat.turn)
         return [views.waiting(seat, cautions[seat.id]) for seat in waiting]
 

@@ -369,12 +369,16 @@ class Room:
             self.group.follow()
 
     def cautions(self) -> dict[str, list[str]]:
-        """What hosts should know about everybody who waits, by their id. Who has any is let in alone, never in bulk."""
+        """What hosts should know about everybody who waits or is inside, by their id. Who has any at the door is let in
+        alone, never in bulk."""
+        inside = {seat.id: seat.person for seat in self.inside()}
         waiting = {seat.id: seat.person for seat in self.waiting()}
         hosts = self.meeting.hosts if self.meeting is not None else ()
-        names = name_cautions(waiting, [*(seat.person.name for seat in self.inside()), *hosts], self.expected)
+        names = name_cautions(waiting, inside, hosts, self.expected)
         renamed = {key: ["renamed"] if person.revision else [] for key, person in waiting.items()}
-        return {seat.id: [*names[seat.id], *renamed[seat.id], *views.cautions(seat)] for seat in self.waiting()}
+        return {
+            key: [*found, *renamed.get(key, []), *views.cautions(self.seats[key])] for key, found in names.items()
+        }
 
     def tell_everybody_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now, the sender included."""

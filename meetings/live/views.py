@@ -5,7 +5,7 @@ Decides what each kind of reader sees: people outside learn nothing about who is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,7 +54,7 @@ def meeting(facts: MeetingFacts) -> dict[str, Any]:
 
 
 def cautions(seat: Seat) -> list[str]:
-    """What hosts should know about a seat beside its name."""
+    """What hosts should know about a seat whatever its name is."""
     return [
         *(["link_in_use"] if seat.person.link is not None else []),
         *(["not_verified"] if seat.person.unproved else []),
@@ -89,8 +89,9 @@ def asked(wish: Asked | None) -> dict[str, Any]:
     }
 
 
-def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
-    """Somebody who is inside. Addresses and cautions are for hosts; the switches say what may be forwarded now."""
+def person(seat: Seat, all_cautions: list[str] | None) -> dict[str, Any]:
+    """Somebody who is inside. Cautions (None) and addresses are for hosts; the switches say what may be forwarded."""
+    for_host = all_cautions is not None
     sources = seat.open_sources()
     who = seat.person
     return {
@@ -110,7 +111,7 @@ def person(seat: Seat, *, for_host: bool) -> dict[str, Any]:
         "screen": Source.SCREEN in sources,
         "hand": time(seat.hand_at),
         "recording": time(seat.recording_at),
-        "cautions": cautions(seat) if for_host else None,
+        "cautions": all_cautions,
         "link": link_use(who.link) if for_host else None,
         "identity": seat.identity if for_host else None,
         "capabilities": capabilities(seat.capabilities) if for_host else None,
@@ -162,7 +163,13 @@ def door(seat: Seat, facts: MeetingFacts, *, host_here: bool, inside: int) -> di
     }
 
 
-def room(seat: Seat, facts: MeetingFacts, people: Iterable[Seat], queue: list[dict[str, Any]]) -> dict[str, Any]:
+def room(
+    seat: Seat,
+    facts: MeetingFacts,
+    people: Iterable[Seat],
+    queue: list[dict[str, Any]],
+    all_cautions: Mapping[str, list[str]],
+) -> dict[str, Any]:
     """Everything that somebody inside knows."""
     host = seat.is_host
     in_order = sorted(people, key=lambda other: (time(other.person.entered_at) or "", other.id))
@@ -171,7 +178,7 @@ def room(seat: Seat, facts: MeetingFacts, people: Iterable[Seat], queue: list[di
         "you": seat.id,
         "meeting": meeting(facts),
         "capabilities": capabilities(seat.capabilities),
-        "people": [person(other, for_host=host) for other in in_order],
+        "people": [person(other, all_cautions[other.id] if host else None) for other in in_order],
         "waiting": queue if host else None,
         "now": time(datetime.now(UTC)),
     }

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from meetings import audit, changes, codes, tasks
+from meetings.domains import one_spelling
 from meetings.door import Refuse
 from meetings.models import Invitation, InvitationToken, Occurrence, Participant
 from meetings.selectors import account_for, invitations_of, limits_now, takes_place_no_more
@@ -113,7 +114,8 @@ def address_of(email: str) -> str:
     address = email.strip().lower()
     try:
         validate_email(address)
-    except ValidationError:
+        address = one_spelling(address)
+    except (ValidationError, ValueError):
         raise Wrong(
             "email", "not_an_address", _("“%(text)s” is not an email address.") % {"text": email[:80]}
         ) from None

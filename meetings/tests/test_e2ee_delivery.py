@@ -282,6 +282,24 @@ class Following(TestCase):
                     **{"participant": "ben", "group": group, "seq": fakes.delivery.seq, "now": fakes.now} | wrong
                 )
 
+    def test_nobody_hears_what_was_said_before_they_came(self) -> None:
+        """They could not open it, and would learn of everybody how much they wrote to each other, and when."""
+        fakes = three()
+        group = str(fakes.delivery.group)
+        before = fakes.delivery.seq
+        fakes.delivery.message("anna", group, 1, "chat", "sealed", fakes.now)
+        fakes.present(dora=True)
+        fakes.hello("dora")
+        fakes.pass_time(0.2)
+        fakes.commit("anna")
+        came = fakes.last("dora", "e2ee.welcome")["seq"]
+        fakes.delivery.message("anna", group, 2, "chat", "sealed too", fakes.now)
+        for seq in range(before, came):
+            with self.assertRaises(NotNow, msg=str(seq)):
+                fakes.delivery.resume("dora", group, seq, fakes.now)
+        assert [message["seq"] for _, message in fakes.delivery.resume("dora", group, came, fakes.now)] == [came + 1]
+        assert fakes.delivery.resume("ben", group, before, fakes.now), "who was there hears all of it"
+
     def test_a_commit_that_half_of_the_others_refuse_ends_the_group(self) -> None:
         fakes = three()
         fakes.present(dora=True)

@@ -226,6 +226,25 @@ class AnyAddressTests(GivenCase):
         assert self.arrive().seen.decision == Refuse("verify_email")
 
 
+class ShownAddressTests(LiveCase):
+    def rules(self) -> dict[str, Any]:
+        return {"door_anyone": "knocks", "door_anyone_verified": "any_address"}
+
+    async def test_an_address_of_look_alike_letters_is_shown_to_hosts_as_dns_has_it(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            browser = Browser(live)
+            await browser.arrive(self.code, "Peter", email="ingrid@nordh\N{CYRILLIC SMALL LETTER A}vn.example")
+            digits = await sync_to_async(lambda: mailed_codes.mint(EmailCode.objects.get()))()
+            answer = await browser.arrive(self.code, "Peter", email_code=digits)
+            talk = await browser.socket()
+            await talk.send("hello", protocol=1, ticket=answer["ticket"])
+            await talk.message("door")
+            waiting = (await host.message("waiting"))["waiting"][0]
+            self.assertEqual(waiting["email"], "ingrid@xn--nordhvn-6fg.example")
+            self.assertIn(waiting["email"], waiting["provenance"])
+
+
 class RequestTests(LiveCase):
     def rules(self) -> dict[str, Any]:
         return {"door_anyone": "knocks", "door_anyone_verified": "invited_address"}
@@ -265,6 +284,14 @@ class RequestTests(LiveCase):
             self.assertEqual((await talk.message("refused"))["reason"], "closed")
             self.assertNotIn(answer["participant"], live.engine.stats(self.id))
             self.assertEqual((await browser.arrive(self.code, "Peter"))["reason"], "verify_email")
+
+    async def test_one_mailbox_is_one_address_however_it_is_written(self) -> None:
+        """Mail to any of these goes to one mailbox: each would be somebody new to budgets, exceptions and blocks."""
+        async with running_live() as live:
+            for address in ("x@else\N{SOFT HYPHEN}where.example", "x@ｅlsewhere.example", "ſ@elsewhere.example"):
+                answer = await Browser(live).arrive(self.code, "Peter", email=address)
+                self.assertEqual((answer["status"], answer.get("field")), (400, "email"), ascii(address))
+            self.assertEqual(await EmailCode.objects.acount(), 0)
 
     async def test_whoever_waits_by_a_proved_address_is_out_when_it_is_revoked(self) -> None:
         peter, _ = await sync_to_async(make_link)(self.occurrence, PETER)

@@ -373,6 +373,48 @@ def test_a_domain_that_is_one_stays_itself_and_nothing_else_is(typed: str) -> No
     assert set(found) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.")
 
 
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("x@example.org", "x@example.org"),
+        ("x@müller.example", "x@müller.example"),
+        ("x@xn--mller-kva.example", "x@müller.example"),
+        ("x@localhost", "x@localhost"),
+    ],
+)
+def test_an_address_is_stored_in_one_way(typed: str, stored: str) -> None:
+    assert domains.one_spelling(typed) == stored
+    assert domains.one_spelling(domains.as_in_dns(stored)) == stored
+
+
+OTHER_SPELLINGS = (
+    "x@exam\N{SOFT HYPHEN}ple.org",
+    "x@exam\N{ZERO WIDTH SPACE}ple.org",
+    "x@ｅxample.org",
+    "x@faß.example",
+    "x@xn--exmple-cua-.org",
+    "x@xn--a.org",
+    "ſteve@example.org",
+    "\N{LATIN SMALL LETTER DOTLESS I}@example.org",
+)
+
+
+@pytest.mark.parametrize("typed", OTHER_SPELLINGS)
+def test_another_way_to_write_an_address_is_none(typed: str) -> None:
+    with pytest.raises(ValueError, match=r"x|ſ|ı"):
+        domains.one_spelling(typed)
+
+
+@given(st.text(max_size=40).map(str.lower))
+def test_what_dns_takes_for_one_domain_is_one_address(typed: str) -> None:
+    try:
+        stored = domains.one_spelling(f"x@{typed}.example")
+        in_dns = f"{typed}.example".encode("idna").decode("ascii")
+    except ValueError:
+        return
+    assert domains.one_spelling(f"x@{in_dns}") == stored
+
+
 @given(st.sampled_from(["a.example", "b.a.example", "xa.example", "c.example"]), st.sampled_from(["only", "except"]))
 def test_only_and_except_are_opposites(domain: str, rule: str) -> None:
     some = GuestAddresses(rule, ("a.example",))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from meetings.live import cautions
-from meetings.live.cautions import is_confusable, skeleton, skeletons
+from meetings.live.cautions import Named, is_confusable, name_cautions, skeleton, skeletons
+from meetings.live.seats import Person
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,43 @@ def test_every_character_of_the_table_passes_for_what_it_looks_like() -> None:
 def test_a_name_without_letters_is_like_no_other() -> None:
     assert skeleton("👏👏") == ""
     assert not is_confusable("👏", skeletons(["🎉"]))
+
+
+def person(name: str, *, kind: str = "anyone", user_id: str | None = None, invitation_id: str | None = None) -> Person:
+    return Person(
+        participant_id="", name=name, kind=kind, is_guest=user_id is None, provenance="", provenance_for_hosts="",
+        email=None, network="", invitation_id=invitation_id, user_id=user_id, may_know=False, organiser=False,
+        knocked_at=None, entered_at=None, host_message="",
+    )  # fmt: skip
+
+
+def test_whose_name_looks_like_whose() -> None:
+    inside = {
+        "host": person("Ingrid Sæther", kind="host", user_id="1"),
+        "false host": person("lngrid Sæther"),
+        "Marcus": person("Marcus Bell", kind="colleague", user_id="2"),
+        "Marcus's tablet": person("Marcus Bell", kind="colleague", user_id="2"),
+        "Leila": person("Leila", kind="guest", invitation_id="L"),
+        "Peter": person("Peter"),
+        "👏": person("👏"),
+    }
+    waiting = {
+        "Marcus's phone": person("Marcus Bell", kind="colleague", user_id="2"),
+        "false Leila": person("Leila"),
+        "another false Leila": person("LEILA"),
+        "false Ada": person("Ada"),
+        "👏 too": person("👏"),
+    }
+    expected = [Named("Leila", "L", ""), Named("Ada", "A", ""), Named("Peter", "P", "")]
+    found = name_cautions(waiting, inside, ["Ingrid Sæther", "Ada"], expected)
+    assert {key: told for key, told in found.items() if told} == {
+        "false host": ["name_in_use"],
+        "Peter": ["name_expected"],
+        "false Leila": ["name_in_use", "name_at_door", "name_expected"],
+        "another false Leila": ["name_in_use", "name_at_door", "name_expected"],
+        "false Ada": ["name_in_use", "name_expected"],
+    }
+    assert found.keys() == waiting.keys() | inside.keys()
 
 
 def test_a_full_queue_is_compared_with_a_full_room_by_reading_each_name_once() -> None:

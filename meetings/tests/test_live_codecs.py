@@ -72,7 +72,7 @@ class CodecTests(DeviceCase):
             while not person["unseen"]:
                 person = await person_told(host, "Board room 3")
             self.assertEqual(person["unseen"], [{"source": "camera", "codec": "av1", "people": 1}])
-            self.assertIsNone(views.person(live.rooms[self.id].seats[str(seat.pk)], for_host=False)["unseen"])
+            self.assertIsNone(views.person(live.rooms[self.id].seats[str(seat.pk)], None)["unseen"])
             encoder.sender.send_audio()
             self.assertEqual([t["source"] for t in (await host.message("media.offer"))["tracks"]], ["microphone"])
             await encoder.close()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from meetings.tickets import Bearer, Nonces, Tickets, browser_digest, new_browser
@@ -72,6 +77,26 @@ def test_a_proof_is_used_once(clock: Clock) -> None:
     assert nonces.use("other device", "nonce", known=True)
     clock.now = 299.0
     assert not nonces.use("device", "nonce", known=True)
+
+
+def test_a_proof_is_used_once_whichever_thread_asks() -> None:
+    """The door is asked in several threads: each of these proofs is shown in two of them, as nearly at once as it
+    goes."""
+    many = 20_000
+    nonces = Nonces(time.monotonic)
+    together = threading.Barrier(2)
+
+    def show(_: int) -> int:
+        together.wait(10)
+        return sum(nonces.use("device", str(number), known=True) for number in range(many))
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            assert sum(threads.map(show, range(2))) == many
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def test_a_full_memory_refuses_instead_of_forgetting(clock: Clock) -> None:

@@ -43,6 +43,30 @@ class T10Names(IntruderCase):
             self.assertIn("name_in_use", seen["cautions"], name)
             self.assertEqual(seen["kind"], "guest")
 
+    async def test_whoever_walks_in_under_the_name_of_somebody_else_is_shown_with_a_warning(self) -> None:
+        """Guard: `cautions.name_cautions`: who walks in has stood at no door, so that nobody has looked at them."""
+        meeting = await self.portal.schedule(HOST, door="anyone_with_link")
+        host = await self.host_inside(meeting)
+        first = await self.join(self.client(), meeting["code"], "Peter")
+        of_host = await self.join(self.client(), meeting["code"], "Іngrid S\N{COMBINING GRAPHEME JOINER}æther")
+        of_peter = await self.join(self.client(), meeting["code"], "Ρeter")
+        other = await self.join(self.client(), meeting["code"], "Leila")
+        people = {one: (await one.message("room"))["you"] for one in (first, of_host, of_peter, other)}
+
+        async def cautions(one: Socket) -> Json:
+            found = await host.until(
+                lambda m: (
+                    m["type"] == "person" and m["person"]["participant"] == people[one] and m["person"]["cautions"]
+                )
+            )
+            return found["person"]["cautions"]  # type: ignore[no-any-return]
+
+        for one in (of_host, of_peter, first):
+            self.assertEqual(await cautions(one), ["name_in_use"])
+        told = [m["person"] for m in (*host.messages, *other.messages) if m["type"] == "person"]
+        self.assertEqual({str(m["cautions"]) for m in told if m["participant"] == people[other]}, {"[]"})
+        self.assertEqual({m["cautions"] for m in other.messages[0]["people"]}, {None})
+
     async def test_a_name_has_no_invisible_parts(self) -> None:
         """Guard: `protocol.clean_name`: nothing that turns, hides or breaks the line."""
         meeting = await self.portal.schedule(HOST)

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { withLinks } from "../../static/js/lib/links.js";
 import { countdown, gettext, initials, listOf, ngettext, useCatalogue, zoneName } from "../../static/js/lib/i18n.js";
+import { shownAs, withLinks } from "../../static/js/lib/links.js";
 import { litSegments, SpeechDetector } from "../../static/js/media/levels.js";
 import { judge } from "../../static/js/media/quality.js";
 import { between, counted, ServerView } from "../../static/js/media/server_view.js";
@@ -85,6 +85,16 @@ test("links are http or https, end before punctuation, and hide no host", () => 
   assert.deepEqual(hrefs("javascript:alert(1) data:text/html,x ftp://a.example file:///etc/passwd"), []);
   assert.deepEqual(hrefs("https://bank.example@evil.example/"), []);
   assert.deepEqual(withLinks("https://xn--80ak6aa92e.com/").map(({ host }) => host), ["xn--80ak6aa92e.com"]);
+});
+
+test("a link whose letters only look familiar is shown with the name of where it leads", () => {
+  const shown = (text) => withLinks(text).map(shownAs);
+  for (const text of ["https://nordhavn.example/x", "HTTPS://Nordhavn.example", "http://nordhavn.example:8080/?x"]) assert.deepEqual(shown(text), [text]);
+  const real = "xn--nordhvn-6fg.example";
+  for (const text of ["https://nordh\u0430vn.example/", `https://nordh\u0430vn.example/?${real}`, `https://nordh\u0430vn.example/#https://${real}`, "https://nordhavn\u3002example/"]) {
+    const { host } = new URL(text);
+    assert.deepEqual(shown(text), [`${text} (${host})`]);
+  }
 });
 
 test("no character of a message is lost between its links", () => {

@@ -1,7 +1,7 @@
 // Chat: kept nowhere but on this page, said once at the top. Text is text; links show their host in full.
 import { h, icon, put, setText } from "../lib/h.js";
 import { clockTime, gettext } from "../lib/i18n.js";
-import { withLinks } from "../lib/links.js";
+import { shownAs, withLinks } from "../lib/links.js";
 import { LONGEST_CHAT } from "../signaling/protocol.js";
 import { whyNot } from "./rights_words.js";
 import { SharedFiles } from "./shared_files.js";
@@ -208,8 +208,7 @@ function linked(text) {
   return withLinks(text).map((piece) => {
     if (!("href" in piece)) return piece.text;
     const link = h("a", { href: piece.href, target: "_blank", rel: "noopener noreferrer" });
-    // An address whose letters only look familiar is named by what it really is.
-    setText(link, piece.text.toLowerCase().includes(piece.host) ? piece.text : `${piece.text} (${piece.host})`);
+    setText(link, shownAs(piece));
     return link;
   });
 }

@@ -33,3 +33,12 @@ export function withLinks(text) {
   if (from < text.length) pieces.push({ text: text.slice(from) });
   return pieces;
 }
+
+/**
+ * How a link is shown: with the name of where it leads, unless that is how it begins. Letters of other scripts look familiar, and
+ * whoever writes the real name somewhere behind them has not shown where it leads.
+ * @param {{text: string, href: string, host: string}} piece
+ */
+export function shownAs({ text, href, host }) {
+  return text.toLowerCase().startsWith(`${new URL(href).protocol}//${host}`) ? text : `${text} (${host})`;
+}

@@ -10,7 +10,6 @@ const EXTENSIONS = new Set([
   "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
   "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", // how long received pictures are to wait for what is lost
   "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
-  "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
 ]);
 const CODEC = /^(opus|vp8)\//i;
 const REPAIR = /^rtx\//i;
