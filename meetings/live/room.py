@@ -376,9 +376,7 @@ class Room:
         hosts = self.meeting.hosts if self.meeting is not None else ()
         names = name_cautions(waiting, inside, hosts, self.expected)
         renamed = {key: ["renamed"] if person.revision else [] for key, person in waiting.items()}
-        return {
-            key: [*found, *renamed.get(key, []), *views.cautions(self.seats[key])] for key, found in names.items()
-        }
+        return {key: [*found, *renamed.get(key, []), *views.cautions(self.seats[key])] for key, found in names.items()}
 
     def tell_everybody_inside(self, message: Mapping[str, Any]) -> None:
         """Sends one message to everybody who is inside now, the sender included."""

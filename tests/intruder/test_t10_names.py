@@ -53,13 +53,14 @@ class T10Names(IntruderCase):
         other = await self.join(self.client(), meeting["code"], "Leila")
         people = {one: (await one.message("room"))["you"] for one in (first, of_host, of_peter, other)}
 
-        async def cautions(one: Socket) -> Json:
+        async def cautions(one: Socket) -> list[str]:
             found = await host.until(
                 lambda m: (
                     m["type"] == "person" and m["person"]["participant"] == people[one] and m["person"]["cautions"]
                 )
             )
-            return found["person"]["cautions"]  # type: ignore[no-any-return]
+            told: list[str] = found["person"]["cautions"]
+            return told
 
         for one in (of_host, of_peter, first):
             self.assertEqual(await cautions(one), ["name_in_use"])
