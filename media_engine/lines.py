@@ -63,6 +63,8 @@ class Lines(Link):
         self._places: dict[TrackKey, int] = {}
         self._offered: tuple[TrackKey | None, ...] = ()
         self._by_ssrc: dict[int, DownTrack] = {}
+        self._last_ssrc = self.ssrc
+        self._stride = secrets.randbits(32) | 1
         self._past: Counter[str] = Counter()
 
     def want(
@@ -147,12 +149,17 @@ class Lines(Link):
         self._by_ssrc[down.ssrc] = down
 
     def _new_ssrcs(self) -> tuple[int, int]:
-        ssrcs: list[int] = []
-        while len(ssrcs) < 2:
-            ssrc = secrets.randbits(32)
-            if ssrc and ssrc not in self._by_ssrc and ssrc not in ssrcs:
-                ssrcs.append(ssrc)
-        return ssrcs[0], ssrcs[1]
+        """For packets, and for those that are sent again. No SSRC is given twice on a transport, nor is its own.
+
+        Whatever counts for an SSRC is forgotten when it retires, so one that came again would have its packets
+        encrypted by keys and nonces of earlier ones, which gives AES-GCM away. A walk by an odd stride comes to each of
+        the 2^32 once before it comes to any again, and nothing has to be remembered.
+        """
+        return self._new_ssrc(), self._new_ssrc()
+
+    def _new_ssrc(self) -> int:
+        self._last_ssrc = (self._last_ssrc + self._stride) & 0xFFFFFFFF
+        return self._last_ssrc or self._new_ssrc()
 
     @property
     def needs_offer(self) -> bool:

@@ -52,6 +52,14 @@ CIPHER_FUNCTIONS: Final = (
 """OpenSSL's, which pylibsrtp's extension module brings with it, in the order of `aead.c`."""
 
 
+_KNOWN_PACKETS: Final = (
+    "8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e69732064697669736120696e207061727465732074726573",
+    "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f"
+    "42a5f47a51c7d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce",
+)
+"""A packet, and what it is encrypted: RFC 7714, section 16.1.1."""
+
+
 def address_of(place: Any) -> int:
     """The address of a function, or the one that a place of some `Memory` stands for."""
     return int(ffi.cast("uintptr_t", place)) if IN_PLACE else int(place)
@@ -64,14 +72,34 @@ def srtp_function(name: str) -> int:
 
 
 def bind_cipher(module: Any) -> Any:
-    """`aead.c`, having been told where OpenSSL is. Raises ImportError where pylibsrtp doesn't show it."""
+    """`aead.c`, having been told where OpenSSL is. Raises ImportError where pylibsrtp doesn't show it, or where it
+    doesn't encrypt: AES-128-GCM may be left out of OpenSSL, or not allowed, and then no transport could begin."""
     try:
         brought = ctypes.CDLL(_binding.__file__)
         functions = [ctypes.cast(getattr(brought, name), ctypes.c_void_p).value for name in CIPHER_FUNCTIONS]
     except (AttributeError, OSError) as missing:
         raise ImportError(f"pylibsrtp has another OpenSSL: {missing}") from None
     module.bind(*functions)
+    _try_cipher(module)
     return module
+
+
+def _try_cipher(module: Any) -> None:
+    """Encrypts and decrypts what RFC 7714 does (section 16.1.1). Raises ImportError where something else comes out."""
+    plain, sealed = (bytes.fromhex(text) for text in _KNOWN_PACKETS)
+    packet, length = (ctypes.c_ubyte * len(sealed)).from_buffer_copy(plain.ljust(len(sealed), b"\0")), ctypes.c_int()
+    for name, given, wanted in (("PROTECT", plain, sealed), ("UNPROTECT", sealed, plain)):
+        try:
+            context = module.Context(bytes(range(16)), b"Quid pro quo")
+        except ValueError as missing:
+            raise ImportError(str(missing)) from None
+        length.value = len(given)
+        function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(
+            getattr(module, name)
+        )
+        refused = function(context.address, ctypes.addressof(packet), ctypes.addressof(length))
+        if refused or bytes(packet[: length.value]) != wanted:
+            raise ImportError("OpenSSL's AES-128-GCM is not that of RFC 7714")
 
 
 inner: Any = None

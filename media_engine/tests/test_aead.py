@@ -282,6 +282,33 @@ def test_what_can_not_be_called_in_place_is_left_to_pylibsrtp() -> None:
     assert type(pair) is PublicSrtp
 
 
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        pytest.param("EVP_aes_128_gcm", "has no AES-128-GCM", id="a cipher that is not there"),
+        pytest.param("EVP_EncryptUpdate", "not that of RFC 7714", id="one that encrypts nothing"),
+        pytest.param("EVP_DecryptFinal_ex", "not that of RFC 7714", id="one that finds nothing authentic"),
+    ],
+)
+def test_an_openssl_that_does_not_encrypt_is_noticed_before_any_transport_begins(
+    tmp_path: Path, what: str, why: str
+) -> None:
+    """An operator's policy may leave a cipher out, or not allow it: functions are there, and refuse."""
+    module = build("aead", tmp_path)
+    brought = ctypes.CDLL(native._binding.__file__)
+    found = [ctypes.cast(getattr(brought, name), ctypes.c_void_p).value for name in native.CIPHER_FUNCTIONS]
+    nothing = ctypes.CFUNCTYPE(ctypes.c_void_p)(lambda: None)
+    found[native.CIPHER_FUNCTIONS.index(what)] = ctypes.cast(nothing, ctypes.c_void_p).value
+    refusing = SimpleNamespace(
+        bind=lambda *_: module.bind(*found),
+        Context=module.Context,
+        PROTECT=module.PROTECT,
+        UNPROTECT=module.UNPROTECT,
+    )
+    with pytest.raises(ImportError, match=why):
+        native.bind_cipher(refusing)
+
+
 def test_without_openssl_s_functions_libsrtp_does_it() -> None:
     module = SimpleNamespace(bind=lambda *functions: pytest.fail("bound to nothing"))
     with patch.object(native, "CIPHER_FUNCTIONS", ("EVP_of_tomorrow",)), pytest.raises(ImportError, match="OpenSSL"):

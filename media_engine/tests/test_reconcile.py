@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pylibsrtp
 
@@ -206,6 +207,23 @@ class ReconcileWalk(EngineTestCase):
         self.move(track, begins=False)
         self.assertIn(ben.subscribe, {down.link for down in track.downs})
         return track, ben
+
+    async def test_no_ssrc_is_given_twice_under_the_same_keys(self) -> None:
+        """Guard: `Lines._new_ssrc`. What is drawn is drawn from so few that most of it has been drawn before."""
+        draws = random.Random(0)
+        with patch("media_engine.lines.secrets.randbits", lambda _: draws.randint(1, 300)):
+            _, ben = await self.meeting()
+            link = ben.subscribe
+            assert link is not None
+            down = link.downs[0]
+            given = {link.ssrc} | {ssrc for one in link.downs for ssrc in (one.ssrc, one.rtx_ssrc)}
+            self.assertEqual(len(given), 1 + 2 * len(link.downs))
+            for _ in range(100):
+                link._renumber(down)
+                self.assertTrue(given.isdisjoint((down.ssrc, down.rtx_ssrc)) and down.ssrc != down.rtx_ssrc)
+                given |= {down.ssrc, down.rtx_ssrc}
+            link._last_ssrc = -link._stride & 0xFFFFFFFF
+            self.assertNotIn(0, link._new_ssrcs(), "0 is the SSRC of nobody")
 
     async def test_whose_microphone_was_off_when_its_grant_ended_is_not_heard_when_it_is_on(self) -> None:
         """Guard: `Shared.allowed`. Who is live doesn't change by it, and the packet is in nobody's way."""
