@@ -223,6 +223,17 @@ def _invitation(visitor: Visitor, occurrence: Occurrence, device: str, now: date
     return found if is_known or not selectors.takes_place_no_more(occurrence, now) else None
 
 
+def invited_as(visitor: Visitor, occurrence: Occurrence) -> str:
+    """Whose personal link this browser opened last, as the invitation that all links of theirs are for; "": nobody's.
+
+    By the link alone: whatever else is known of a device, or has become of the link, it is of the same person.
+    """
+    if visitor.link is None:
+        return ""
+    theirs = InvitationToken.objects.filter(pk=visitor.link, invitation__occurrence__meeting=occurrence.meeting_id)
+    return str(theirs.values_list("invitation", flat=True).first() or "")
+
+
 def _of_link(visitor: Visitor, occurrence: Occurrence) -> Invitation | None:
     if visitor.link is None:
         return None
@@ -276,7 +287,8 @@ class Wish:
     """What somebody brings beside their proofs. email: the address that they give, in lower case, where the door asks
     for one. new_code: mail another code, although one is out. move: "ask" (to take
     a link over that another device holds) or "code" (by the digits mailed to the invited address), else "".
-    tell_hosts: stand at a locked door, so that hosts see it.
+    tell_hosts: stand at a locked door, so that hosts see it. invitation: whose personal link their page was loaded
+    with, "" where with none, None where they don't say.
     """
 
     name: str = ""
@@ -285,6 +297,7 @@ class Wish:
     new_code: bool = False
     move: str = ""
     tell_hosts: bool = False
+    invitation: str | None = None
 
 
 def _told(seen: Seen, wish: Wish) -> Seen:

@@ -1,7 +1,8 @@
 """Every budget of the entrance in one list: how often, whose tries are counted together, and what happens beyond.
 
 Pure. Whoever keeps a budget takes its rate from here; docs/operations.md has the same list, and a test compares them.
-An address is an IPv4 address or the /64 of an IPv6 address.
+An address is an IPv4 address or the /64 of an IPv6 address. Whoever has a /48 has 65,536 of these: everything that is
+counted for each address is counted for each /48, too (`OF_A_SITE`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ class Rate:
     per_second: float
     burst: float
 
+    @property
+    def of_a_site(self) -> Rate:
+        return Rate(self.per_second * OF_A_SITE, self.burst * OF_A_SITE)
+
     @classmethod
     def per_minute(cls, count: int) -> Rate:
         return cls(count / 60, count)
@@ -24,6 +29,10 @@ class Rate:
     @classmethod
     def per_hour(cls, count: int) -> Rate:
         return cls(count / 3600, count)
+
+
+OF_A_SITE: Final = 10
+"""How many times the budget of an address all addresses of a /48 of IPv6 have together."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,6 @@ TRIES = Budget(
     Rate.per_minute(20),
     TOO_MANY + ", before anything is looked at",
 )
-TRIES_OF_A_SITE = Budget("the same, of people who bring no proof", "/48 of IPv6", Rate.per_minute(200), TOO_MANY)
 REQUESTS = Budget(
     "questions to the door (look, Join, Knock)",
     "account; personal link and address; else address",
@@ -115,6 +123,12 @@ CHAT = Budget("chat messages", "person", Rate(5, 10), "`too_many`")
 SIGNALS = Budget("hands, reactions, switches", "person", Rate(5, 15), "`too_many`")
 SPEECH = Budget("words that one speaks, or no longer does", "person", Rate(4, 12), "`too_many`")
 NEGOTIATIONS = Budget("beginnings of media, and offers of what one sends", "person", Rate(2, 20), "`too_many`")
+COMINGS = Budget(
+    "comings into the group of an encrypted meeting, and commits that one can't follow",
+    "person",
+    Rate(0.2, 10),
+    "`too_many`",
+)
 SHOWN = Budget("lists of the pictures that one shows", "person", Rate(5, 15), "`too_many`")
 WAITING = Budget("people at the door who have the meeting link alone", "meeting", 100, "close 4429")
 WAITING_OF_A_NETWORK = Budget("the same, of one network", "meeting and network", 50, "close 4429")
@@ -179,7 +193,6 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
         "The door",
         (
             TRIES,
-            TRIES_OF_A_SITE,
             REQUESTS,
             IN_LINE,
             KNOCKS,
@@ -202,7 +215,7 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
             MOVES,
         ),
     ),
-    ("Sockets", (OPENING_SOCKETS, SOCKETS, MESSAGES, STRIKES, CHAT, SIGNALS, SPEECH, NEGOTIATIONS, SHOWN)),
+    ("Sockets", (OPENING_SOCKETS, SOCKETS, MESSAGES, STRIKES, CHAT, SIGNALS, SPEECH, NEGOTIATIONS, COMINGS, SHOWN)),
     (
         "Accounts",
         (

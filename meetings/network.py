@@ -36,7 +36,7 @@ def source_of(address: str) -> str:
     return str(ip) if ip.version == 4 else str(ipaddress.ip_network((ip, 64), strict=False))
 
 
-def site_of(address: str) -> str:
-    """The /48 that an IPv6 address is in, which is what one customer usually gets; "" for every other."""
-    ip = _read(address)
+def site_of(source: str) -> str:
+    """The /48 that an IPv6 address, or a source, is in, which is what one customer usually gets; "" for every other."""
+    ip = _read(source.partition("/")[0])
     return "" if ip is None or ip.version == 4 else str(ipaddress.ip_network((ip, 48), strict=False))

@@ -24,6 +24,7 @@ class Bearer:
     """Whom a ticket is for. Ids are text; `user_id` and `session_key` are empty for people who are not signed in.
 
     browser: digest of the random cookie that came with the arrive request: an overheard ticket alone opens nothing.
+    account: who made the meeting. is_host: whether the bearer is a host of it.
     """
 
     occurrence_id: str
@@ -33,6 +34,8 @@ class Bearer:
     session_key: str
     browser: str
     network: str
+    account: str = ""
+    is_host: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from django.core import signing
 
 from meetings import codes
 from meetings.models import InvitationToken
-from meetings.network import site_of, source_of, truncate_network
+from meetings.network import source_of, truncate_network
 
 PROOF_SECONDS = 120
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
@@ -28,7 +28,7 @@ _LINK_SALT = "meetings.link"
 class Visitor:
     """Everything a request or handshake says about its sender. Text is empty where it says nothing.
 
-    `network` is what may be stored; `address` and `site` are finer and only for counting (see `network`).
+    `network` is what may be stored; `address` is finer and only for counting (`network.source_of`).
     """
 
     user: Any
@@ -37,19 +37,18 @@ class Visitor:
     link: int | None
     network: str
     address: str = "unknown"
-    site: str = ""
 
     @property
     def user_id(self) -> str:
         return str(self.user.pk) if self.user is not None else ""
 
     @property
-    def budget(self) -> str:
-        """Whose tries are counted together. Who brings a proof has tries that no neighbour can use up, and a link that
-        leaked has none that its owner elsewhere would miss."""
+    def budget(self) -> tuple[str, str]:
+        """Whose tries are counted together: an address, and whose apart from others there. Who brings a proof has tries
+        that no neighbour can use up, and a link that leaked has none that its owner elsewhere would miss."""
         if self.user is not None:
-            return f"account {self.user_id}"
-        return f"link {self.link} from {self.address}" if self.link is not None else f"address {self.address}"
+            return "", f"account {self.user_id}"
+        return self.address, f"link {self.link}" if self.link is not None else ""
 
     @property
     def brings_proof(self) -> bool:
@@ -124,7 +123,7 @@ async def visitor_of_scope(scope: Mapping[str, Any]) -> Visitor:
 
 
 def _from(address: str) -> dict[str, str]:
-    return {"network": truncated(address), "address": source_of(address), "site": site_of(address)}
+    return {"network": truncated(address), "address": source_of(address)}
 
 
 def prove(code: str, jwk: Mapping[str, Any], proof: Mapping[str, Any], now: datetime) -> Device | None:

@@ -89,6 +89,7 @@ class Config:
     node_id: str
     metrics_port: int
     organisation: str
+    live_meetings_per_account: int
     file_mb: int
     meeting_files_mb: int
     log_format: str
@@ -176,6 +177,12 @@ def _text(value: str) -> str:
 def _number(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
         raise Wrong(f"{value!r} is not a port; use a number from 1 to 65535")
+    return int(value)
+
+
+def _meetings(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", value) or not 1 <= int(value) <= 1000:
+        raise Wrong(f"{value!r} is not a number of meetings; use 1 to 1000")
     return int(value)
 
 
@@ -351,6 +358,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], Any]] = {
     "node_id": (_node, "one"),
     "metrics_port": (_number, 0),
     "organisation": (_organisation, "Lintel"),
+    "live_meetings_per_account": (_meetings, 25),
     "file_mb": (_megabytes, 25),
     "meeting_files_mb": (_megabytes, 200),
     "log_format": (_log_format, "text"),

@@ -10,7 +10,6 @@ import asyncio
 import ipaddress
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,6 +24,7 @@ from zope.interface import implementer
 
 from meetings import budgets
 from meetings.network import source_of
+from meetings.signaling.rates import AddressCounts
 from portal.pace import Pace
 
 
@@ -90,7 +90,7 @@ class GuardedChannel(http.HTTPChannel):
     requestFactory = GuardedRequest
     maxHeaders = 100
     limits: Limits
-    opening: Counter[str]
+    opening: AddressCounts
     pace: Pace | None
     # opening (first header) · headers · body · answering · idle · refused
     phase = "opening"
@@ -106,9 +106,10 @@ class GuardedChannel(http.HTTPChannel):
     def connectionMade(self) -> None:
         super().connectionMade()
         self._address = source_of(address_of(self.transport))
-        self.opening[self._address] += 1
+        is_one_too_many = not self.opening.has_room(self._address, self.limits.opening_per_address)
+        self.opening.come(self._address)
         self._expect_within(self.limits.header_deadline_s)
-        if self.opening[self._address] > self.limits.opening_per_address:
+        if is_one_too_many:
             self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
@@ -212,9 +213,7 @@ class GuardedChannel(http.HTTPChannel):
     def _opened(self) -> None:
         if self.phase == "opening":
             self.phase = "headers"
-            self.opening[self._address] -= 1
-            if self.opening[self._address] <= 0:
-                del self.opening[self._address]
+            self.opening.go(self._address)
 
     def _expect_within(self, seconds: float) -> None:
         self._expect_nothing()
@@ -240,7 +239,7 @@ class GuardedHTTPFactory(http.HTTPFactory):
         self.server = server
         self.limits = limits
         self.unlimited = unlimited
-        self.opening: Counter[str] = Counter()
+        self.opening = AddressCounts()
         self.pace = Pace(limits.requests)
 
     def buildProtocol(self, addr: Any) -> Any:
@@ -261,24 +260,21 @@ class AddressLimit(WrappingFactory):  # type: ignore[type-arg]
         super().__init__(wrapped)
         self.limits = limits
         self.unlimited = unlimited
-        self.held: Counter[str] = Counter()
+        self.held = AddressCounts()
 
     def buildProtocol(self, addr: Any) -> Any:
         host = str(getattr(addr, "host", ""))
-        if self.held[source_of(host)] >= self.limits.connections_per_address and not self.unlimited(host):
+        if not self.held.has_room(source_of(host), self.limits.connections_per_address) and not self.unlimited(host):
             return None
         return super().buildProtocol(addr)
 
     def registerProtocol(self, p: Any) -> None:
         super().registerProtocol(p)
-        self.held[source_of(address_of(p))] += 1
+        self.held.come(source_of(address_of(p)))
 
     def unregisterProtocol(self, p: Any) -> None:
         super().unregisterProtocol(p)
-        source = source_of(address_of(p))
-        self.held[source] -= 1
-        if self.held[source] <= 0:
-            del self.held[source]
+        self.held.go(source_of(address_of(p)))
 
 
 def address_of(transport: Any) -> str:

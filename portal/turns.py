@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from typing import Any, Final
 
 from meetings import budgets
-from meetings.network import source_of
+from meetings.network import site_of, source_of
+from meetings.signaling.rates import AddressCounts
 
 ENTRANCE: Final = ("/m/", "/i/", "/whip/", "/whep/")
 AT_A_TIME: Final = 1
@@ -39,36 +40,37 @@ HEADERS: Final = [
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-@dataclass
-class _Line:
-    """Those of one address: `people` are answered or wait for their turn."""
-
-    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_A_TIME))
-    people: int = 0
-
-
 class Turns:
-    """Wraps the application that answers HTTP."""
+    """Wraps the application that answers HTTP. A /48 of IPv6 is ten addresses at most, however many it has."""
 
     def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
         self._application = application
-        self._lines: dict[str, _Line] = {}
+        self._people = AddressCounts()
+        """Who is answered or waits for their turn."""
+        self._lines: dict[str, asyncio.Semaphore] = {}
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Send) -> None:
         if not scope["path"].startswith(ENTRANCE):
             await self._application(scope, receive, send)
             return
         address = source_of(str((scope.get("client") or ("",))[0]))
-        line = self._lines.setdefault(address, _Line())
-        if line.people >= budgets.IN_LINE.most:
+        site = site_of(address)
+        if not self._people.has_room(address, budgets.IN_LINE.most):
             await send({"type": "http.response.start", "status": 429, "headers": HEADERS})
             await send({"type": "http.response.body", "body": TOO_MANY})
             return
-        line.people += 1
+        self._people.come(address)
+        line = self._line(address, AT_A_TIME)
+        # After their own line: whoever still stands in that one takes up no turn of their neighbours.
+        line_of_site = self._line(site, AT_A_TIME * budgets.OF_A_SITE) if site else nullcontext()
         try:
-            async with line.turn:
+            async with line, line_of_site:
                 await self._application(scope, receive, send)
         finally:
-            line.people -= 1
-            if not line.people:
-                del self._lines[address]
+            self._people.go(address)
+            for key in (address, site):
+                if not self._people[key]:
+                    self._lines.pop(key, None)
+
+    def _line(self, key: str, at_a_time: int) -> asyncio.Semaphore:
+        return self._lines.setdefault(key, asyncio.Semaphore(at_a_time))

@@ -405,6 +405,12 @@ async def _in_group(turn: Turn) -> Fields:
     return turn.room.group.say(turn.seat, turn.message)
 
 
+async def _coming(turn: Turn) -> Fields:
+    """Whoever comes anew has somebody commit and everybody follow: 35 ms of each member for one small message."""
+    _spend(turn.seat.coming_bucket, turn.live.clock())
+    return await _in_group(turn)
+
+
 async def _sealed(turn: Turn) -> Fields:
     """A message that only members read. Its class says which right and which rate it needs."""
     if turn.message["class"] != "control":
@@ -421,7 +427,7 @@ async def _sealed(turn: Turn) -> Fields:
 async def _file_begin(turn: Turn) -> Fields:
     files = _files_to_write(turn)
     _spend(turn.seat.chat_bucket, turn.live.clock())
-    return {"file": files.begin(turn.seat.id, turn.message["size"])}
+    return {"file": await files.begin(turn.seat.id, turn.message["size"])}
 
 
 async def _file_chunk(turn: Turn) -> Fields:
@@ -516,13 +522,13 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "e2ee.identify": (ANYWHERE, _identify),
     "e2ee.word": (HOSTS, _word),
     "e2ee.link": (HOSTS, _link),
-    "e2ee.hello": (INSIDE, _in_group),
+    "e2ee.hello": (INSIDE, _coming),
     "e2ee.created": (INSIDE, _in_group),
     "e2ee.commit": (INSIDE, _in_group),
     "e2ee.decline": (INSIDE, _in_group),
     "e2ee.applied": (INSIDE, _in_group),
-    "e2ee.nack": (INSIDE, _in_group),
-    "e2ee.resume": (INSIDE, _in_group),
+    "e2ee.nack": (INSIDE, _coming),
+    "e2ee.resume": (INSIDE, _coming),
     "e2ee.app": (INSIDE, _sealed),
     "file.begin": (INSIDE, _file_begin),
     "file.chunk": (INSIDE, _file_chunk),

@@ -33,12 +33,13 @@ T = TypeVar("T")
 
 @dataclass
 class SealedFile:
-    """`stored`: bytes that have come; it is whole when they are `size`. `touched`: when the last of them came."""
+    """`stored`: bytes that have come; it is whole when they are `size`. `touched`: when the last of them came.
+    `content` is None before `open`."""
 
     owner: str
     size: int
-    content: BinaryIO
     touched: float
+    content: BinaryIO | None = None
     stored: int = 0
     is_withdrawn: bool = False
     _busy: int = 0
@@ -47,9 +48,19 @@ class SealedFile:
     def is_whole(self) -> bool:
         return self.stored == self.size
 
+    async def open(self, place: Path) -> None:
+        """Raises OSError, and then `withdraw` it. Until this returns nobody may `use` it."""
+        self._busy += 1
+        try:
+            self.content = await asyncio.to_thread(_without_a_name, place, self.size)
+        finally:
+            self._busy -= 1
+            self._close_if_idle()
+
     async def use(self, work: Callable[[int], T]) -> T:
         """Calls `work` with the open file's number, in a thread. It is not closed meanwhile: its number would be given
         to the next file that anything here opens."""
+        assert self.content is not None  # noqa: S101 - for the type checker
         self._busy += 1
         try:
             return await asyncio.to_thread(work, self.content.fileno())
@@ -62,7 +73,7 @@ class SealedFile:
         self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self.is_withdrawn and not self._busy:
+        if self.is_withdrawn and not self._busy and self.content is not None:
             self.content.close()
 
 
@@ -88,8 +99,11 @@ class Files:
     def taken(self) -> int:
         return sum(one.size for one in self._files.values())
 
-    def begin(self, owner: str, size: int) -> str:
-        """Keeps room for a file of this person's. Returns its id, which nobody can guess."""
+    async def begin(self, owner: str, size: int) -> str:
+        """Keeps room for a file of this person's. Returns its id, which nobody can guess.
+
+        Everything is counted before the wait for the disk: two that begin at once don't take the same room.
+        """
         if size > self.largest:
             raise ProtocolError("too_large", f"at most {self.largest} bytes", field="size")
         self._drop_stale()
@@ -97,11 +111,16 @@ class Files:
             raise ProtocolError("too_many", "finish or withdraw another file first")
         if self.taken + size > self.room_for or len(self._files) >= MOST_FILES:
             raise ProtocolError("full", "no room for another file in this meeting")
-        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if shutil.disk_usage(self.place).free < size + LEFT_FOR_OTHERS:
-            raise ProtocolError("full", "the server has no room for another file")
         file = str(uuid.uuid4())
-        self._files[file] = SealedFile(owner, size, _without_a_name(self.place), self.clock())
+        begun = self._files[file] = SealedFile(owner, size, self.clock())
+        try:
+            await begun.open(self.place)
+        except OSError:
+            raise ProtocolError("full", "the server has no room for another file") from None
+        finally:
+            if begun.content is None:  # or nobody waits for it any more
+                self.withdraw(file)
+        self._find(file)  # the meeting may have ended meanwhile
         return file
 
     async def add(self, owner: str, file: str, number: int, data: bytes) -> None:
@@ -169,7 +188,11 @@ class Files:
         return found
 
 
-def _without_a_name(place: Path) -> BinaryIO:
+def _without_a_name(place: Path, size: int) -> BinaryIO:
+    """Raises OSError also where the disk has no room for that many bytes."""
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if shutil.disk_usage(place).free < size + LEFT_FOR_OTHERS:
+        raise OSError("no room is left")
     return cast("BinaryIO", tempfile.TemporaryFile(dir=place, buffering=0))
 
 

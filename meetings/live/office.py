@@ -31,7 +31,7 @@ from media_engine import (
 )
 from meetings import changes
 from meetings.door import Admit, Refuse
-from meetings.live import facts, storing, views
+from meetings.live import allotment, facts, storing, views
 from meetings.live.authorization import Authorization
 from meetings.live.departures import Departures
 from meetings.live.devices import Devices
@@ -180,6 +180,9 @@ class Live:
         returned may already be gone again (the door said no): then the socket has been told and closed.
         """
         async with self._at_rest(bearer.occurrence_id) as room:
+            if not allotment.may_enter(self.rooms, room, bearer):
+                self.forget(room)
+                raise ProtocolError("busy", f"at most {allotment.most_of_one_account()} live meetings of one account")
             present = self._present(room) | {bearer.participant_id}
             asked_at = self.clock()
             verdicts = await self._ask(room, set(room.seats) | present, present)

@@ -50,6 +50,8 @@ class Room:
     ) -> None:
         self.id = occurrence_id
         self.engine = engine
+        # Whose meeting it is; "" before somebody came by a ticket.
+        self.account = ""
         # An authorization service must agree to everything here: new seats begin with nothing.
         self.needs_agreement = False
         # Called when somebody's seat, or what they want to publish, may be different now.

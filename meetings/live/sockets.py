@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from meetings import budgets
 from meetings.live.seats import Connection
+from meetings.signaling.rates import AddressCounts
 
 
 class Sockets:
@@ -17,21 +16,21 @@ class Sockets:
     def __init__(self) -> None:
         self._open: dict[Connection, str] = {}
         self._opening: dict[Connection, str] = {}
-        self._per_address: Counter[str] = Counter()
-        self._opening_per_address: Counter[str] = Counter()
+        self._per_address = AddressCounts()
+        self._opening_per_address = AddressCounts()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def count_in(self, connection: Connection, address: str) -> bool:
-        """Registers a socket; False, and nothing registered, when its address has too many."""
-        if self._per_address[address] >= budgets.SOCKETS.most:
+        """Registers a socket; False, and nothing registered, when its address, or its /48, has too many."""
+        if not self._per_address.has_room(address, budgets.SOCKETS.most):
             return False
-        if self._opening_per_address[address] >= budgets.OPENING_SOCKETS.most:
+        if not self._opening_per_address.has_room(address, budgets.OPENING_SOCKETS.most):
             return False
         self._open[connection] = self._opening[connection] = address
-        self._per_address[address] += 1
-        self._opening_per_address[address] += 1
+        self._per_address.come(address)
+        self._opening_per_address.come(address)
         return True
 
     def said_hello(self, connection: Connection) -> None:
@@ -47,9 +46,7 @@ class Sockets:
             connection.close(code)
 
 
-def _take(connection: Connection, where: dict[Connection, str], counter: Counter[str]) -> None:
+def _take(connection: Connection, where: dict[Connection, str], counts: AddressCounts) -> None:
     address = where.pop(connection, None)
     if address is not None:
-        counter[address] -= 1
-        if not counter[address]:
-            del counter[address]
+        counts.go(address)

@@ -5,12 +5,13 @@ A bucket refuses rather than delays, so that nothing queues up behind it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 
-from meetings.budgets import Rate
+from meetings.budgets import OF_A_SITE, Rate
+from meetings.network import site_of
 
-__all__ = ["Bucket", "Budgets", "Rate"]
+__all__ = ["AddressBudgets", "AddressCounts", "Bucket", "Budgets", "Rate"]
 
 
 class Bucket:
@@ -75,3 +76,60 @@ class Budgets:
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+
+class AddressBudgets:
+    """One bucket for each address (`network.source_of`), and a larger one for each /48 of IPv6.
+
+    `what` is counted apart: the same address has a bucket for each. What is refused counts in neither.
+    """
+
+    def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
+        self._addresses = Budgets(rate, clock)
+        self._sites = Budgets(rate.of_a_site, clock)
+
+    def take(self, source: str, what: Hashable = "") -> bool:
+        if not self.has(source, what):
+            return False
+        for budgets, key in self._kept(source, what):
+            budgets.take(key)
+        return True
+
+    def seconds_until(self, source: str, what: Hashable = "") -> float:
+        return max(budgets.seconds_until(key) for budgets, key in self._kept(source, what))
+
+    def has(self, source: str, what: Hashable = "") -> bool:
+        """Says whether one is left, without taking it."""
+        return all(budgets.has(key) for budgets, key in self._kept(source, what))
+
+    def _kept(self, source: str, what: Hashable) -> list[tuple[Budgets, Hashable]]:
+        kept: list[tuple[Budgets, Hashable]] = [(self._addresses, (what, source))]
+        if site := site_of(source):
+            kept.append((self._sites, (what, site)))
+        return kept
+
+
+class AddressCounts:
+    """How many an address holds at once, and all of its /48 together."""
+
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+
+    def has_room(self, source: str, most: int) -> bool:
+        site = site_of(source)
+        return self._held[source] < most and (not site or self._held[site] < most * OF_A_SITE)
+
+    def come(self, source: str) -> None:
+        self._held.update(filter(None, (source, site_of(source))))
+
+    def go(self, source: str) -> None:
+        for key in filter(None, (source, site_of(source))):
+            self._held[key] -= 1
+            if self._held[key] <= 0:
+                del self._held[key]
+
+    def __getitem__(self, source: str) -> int:
+        return self._held.get(source, 0)
+
+    def __len__(self) -> int:
+        return len(self._held)

@@ -14,6 +14,7 @@ from meetings.budgets import Budget, Rate
 from meetings.live.sockets import Sockets
 from meetings.live.tries import Tries
 from meetings.network import site_of, source_of
+from meetings.signaling.rates import AddressBudgets
 from meetings.visitors import Visitor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,11 +65,26 @@ def test_words(limit: Rate | int, said: str) -> None:
     ],
 )
 def test_whose_tries_are_counted_together(address: str, source: str, site: str) -> None:
-    assert (source_of(address), site_of(address)) == (source, site)
+    assert (source_of(address), site_of(address), site_of(source)) == (source, site, site)
+
+
+def test_what_is_refused_by_one_of_the_two_counts_in_neither() -> None:
+    now = 0.0
+    counted = AddressBudgets(Rate.per_minute(2), lambda: now)
+    first, sources = "2001:db8:1::/64", [f"2001:db8:1:{number:x}::/64" for number in range(1, 20)]
+    assert [counted.take(first) for _ in range(4)] == [True, True, False, False]
+    taken = [counted.take(source) for source in sources]
+    assert sum(taken) == 2 * budgets.OF_A_SITE - 2
+    assert counted.seconds_until(sources[-1]) > 0
+    assert counted.take(sources[-1], "something else")
+    assert counted.take("2001:db8:2::/64")
+    assert counted.take("203.0.113.7")
+    now = 30.0  # a tenth of a /48's is as much as an address has
+    assert [counted.take(sources[-1]) for _ in range(3)] == [True, True, False]
 
 
 def visitor(address: str = "203.0.113.7", *, user: Any = None, link: int | None = None) -> Visitor:
-    return Visitor(user, "", "", link, "", address=source_of(address), site=site_of(address))
+    return Visitor(user, "", "", link, "", address=source_of(address))
 
 
 class TriesTests(TestCase):
@@ -109,7 +125,7 @@ class TriesTests(TestCase):
         self.assertEqual(self.tries.seconds_to_wait(visitor("2001:db8:1:3::1")), 0)
 
     def test_somebody_with_a_whole_site_of_ipv6_runs_out_too(self) -> None:
-        for number in range(budgets.TRIES_OF_A_SITE.most):
+        for number in range(budgets.TRIES.most * budgets.OF_A_SITE):
             self.tries.refuse(visitor(f"2001:db8:1:{number:x}::1"))
         self.assertGreater(self.tries.seconds_to_wait(visitor("2001:db8:1:ffff::1")), 0)
         self.assertEqual(self.tries.seconds_to_wait(visitor("2001:db8:1:ffff::1", link=7)), 0)
@@ -130,8 +146,35 @@ class TriesTests(TestCase):
         self.assertTrue(self.tries.may_be_mailed("invitation", owner))
         self.assertLess(budgets.MAILED_CODES.most, budgets.MAILED_CODES_OF_ALL.most)
 
+    def test_nor_does_somebody_with_a_whole_site_ask_or_come_or_have_mailed_more_than_ten_do(self) -> None:
+        def everywhere(do: Any) -> int:
+            return sum(bool(do(visitor(f"2001:db8:1:{number:x}::1"))) for number in range(4_000))
+
+        tries = self.tries
+        self.assertEqual(everywhere(lambda one: not tries.ask(one)), budgets.REQUESTS.most * budgets.OF_A_SITE)
+        self.assertFalse(tries.ask(visitor("203.0.113.7")))
+
+        def give(one: Visitor) -> bool:
+            if wait := tries.seconds_to_give(f"{one.address}@example.org", one):
+                return not wait
+            tries.gave(f"{one.address}@example.org", one)
+            return True
+
+        self.assertEqual(everywhere(give), budgets.GIVEN_CODES.most * budgets.OF_A_SITE)
+
 
 class SocketsTests(TestCase):
+    def test_a_whole_site_of_ipv6_has_ten_times_of_what_an_address_has(self) -> None:
+        sockets: Any = Sockets()
+        most = budgets.OPENING_SOCKETS.most * budgets.OF_A_SITE
+        opening = [object() for _ in range(most)]
+        at = [f"2001:db8:1:{number:x}::/64" for number in range(most + 1)]
+        self.assertTrue(all(sockets.count_in(one, source) for one, source in zip(opening, at, strict=False)))
+        self.assertFalse(sockets.count_in(object(), at[-1]))
+        self.assertTrue(sockets.count_in(object(), "2001:db8:2::/64"))
+        sockets.count_out(opening[0])
+        self.assertTrue(sockets.count_in(object(), at[-1]))
+
     def test_few_may_wait_for_their_first_message_and_many_may_be_open(self) -> None:
         sockets: Any = Sockets()
         opening = [object() for _ in range(budgets.OPENING_SOCKETS.most)]

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from meetings import codes
+from meetings.live.tries import Tries
 from meetings.models import AuditEntry, EmailCode, Invitation, InvitationToken, Participant
 from meetings.services import invitations, mailed_codes
 from meetings.tests.live_case import Browser, Json, LiveCase, make_link, make_meeting, make_user, running_live
@@ -111,8 +112,7 @@ class StrangerTests(LiveCase):
         _, secret = await sync_to_async(make_link)(self.occurrence, "peter@medreg.example")
         async with running_live() as live:
             live.clock = lambda: 1_000.0
-            for budget in (live.tries.refused, live.tries.requests):
-                budget._clock = live.clock
+            live.tries = Tries(live.clock)
             invited = Browser(live)
             await invited.open_link(secret)
             statuses = [(await Browser(live).page(codes.new_meeting_code())).status_code for _ in range(22)]
@@ -263,6 +263,38 @@ class RequestTests(LiveCase):
                 self.assertEqual((answer["status"], answer["code"]), (409, "other_account"))
             self.assertEqual(await Participant.objects.acount(), 0)
             self.assertEqual((await signed_in.arrive(self.code, account=str(colleague.pk)))["outcome"], "wait")
+
+    async def test_a_tab_comes_back_by_no_link_that_was_opened_in_another_one(self) -> None:
+        anna, bo = [
+            (await sync_to_async(make_link)(self.occurrence, f"{name}@medreg.example", name=name))[1]
+            for name in ("anna", "bo")
+        ]
+        async with running_live() as live:
+            browser = Browser(live)
+            tabs = []
+            for opens in (None, anna, bo):
+                if opens is not None:
+                    await browser.open_link(opens)
+                tabs.append(door_data(await browser.page(self.code))["invitation"])
+            self.assertEqual((tabs[0], len(set(tabs))), ("", 3))
+            for older in tabs[:2]:
+                answer = await browser.arrive(self.code, "Anna", invitation=older)
+                self.assertEqual((answer["status"], answer["code"]), (409, "other_link"))
+            self.assertEqual(await Participant.objects.acount(), 0)
+            self.assertEqual((await browser.arrive(self.code, "Bo", invitation=tabs[2]))["outcome"], "wait")
+            await browser.open_link(anna)  # her way on
+            self.assertEqual((await browser.arrive(self.code, "Anna", invitation=tabs[1]))["outcome"], "wait")
+            self.assertEqual(await Participant.objects.values("invitation").distinct().acount(), 2)
+
+    async def test_a_page_says_of_whose_link_it_is_only_where_the_door_knows_them(self) -> None:
+        invitation, secret = await sync_to_async(make_link)(self.occurrence, "peter@medreg.example")
+        async with running_live() as live:
+            browser = Browser(live)
+            await browser.open_link(secret)
+            self.assertEqual(door_data(await browser.page(self.code))["invitation"], str(invitation.pk))
+            await browser.sign_in(self.host)
+            self.assertIsNone(door_data(await browser.page(self.code))["invitation"])
+            self.assertIsNone(door_data(await Browser(live).page(codes.new_meeting_code()))["invitation"])
 
     async def answer(self, live: Any, body: Any, path: str = "arrive", **headers: Any) -> tuple[int, str, str]:
         browser = Browser(live)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -198,7 +200,7 @@ def test_a_file_is_not_closed_while_it_is_read(tmp_path: Path) -> None:
 
 async def read_while_it_is_withdrawn(tmp_path: Path) -> None:
     kept = Files(tmp_path, largest=100, room_for=100)
-    file = kept.begin("anna", 20)
+    file = await kept.begin("anna", 20)
     await kept.add("anna", file, 0, b"a" * 20)
     found = kept._files[file]
 
@@ -207,6 +209,68 @@ async def read_while_it_is_withdrawn(tmp_path: Path) -> None:
         return os.pread(opened, 20, 0)
 
     assert await found.use(reading) == b"a" * 20
+    assert found.content is not None
     assert found.content.closed
     with pytest.raises(ProtocolError, match="no such file"):
         await kept.read(file, 0)
+
+
+class SlowDisk:
+    """Makes files when it is told to. `made_by`: the threads that waited for it."""
+
+    def __init__(self) -> None:
+        self.asked, self.turns = threading.Event(), threading.Event()
+        self.made: list[Any] = []
+        self.made_by: set[int] = set()
+        self._really = tempfile.TemporaryFile
+
+    def __call__(self, **how: Any) -> Any:
+        self.made_by.add(threading.get_ident())
+        self.asked.set()
+        assert self.turns.wait(20)
+        self.made.append(self._really(**how))
+        return self.made[-1]
+
+
+def test_everybody_is_served_while_the_disk_makes_a_file(tmp_path: Path) -> None:
+    asyncio.run(begin_on_a_slow_disk(tmp_path))
+
+
+async def begin_on_a_slow_disk(tmp_path: Path) -> None:
+    kept, disk = Files(tmp_path, largest=100, room_for=100), SlowDisk()
+    with mock.patch("tempfile.TemporaryFile", disk):
+        beginning = asyncio.create_task(kept.begin("anna", 60))
+        assert await asyncio.to_thread(disk.asked.wait, 20)
+        with pytest.raises(ProtocolError, match="no room"):  # what is being made is counted
+            await kept.begin("bo", 60)
+        disk.turns.set()
+        file = await beginning
+    assert threading.get_ident() not in disk.made_by
+    await kept.add("anna", file, 0, b"a" * 60)
+    assert await kept.read(file, 0) == b"a" * 60
+
+
+def test_a_file_that_was_being_made_as_the_meeting_ended_is_closed(tmp_path: Path) -> None:
+    asyncio.run(end_while_a_file_is_made(tmp_path))
+
+
+async def end_while_a_file_is_made(tmp_path: Path) -> None:
+    kept, disk = Files(tmp_path, largest=100, room_for=100), SlowDisk()
+    with mock.patch("tempfile.TemporaryFile", disk):
+        beginning = asyncio.create_task(kept.begin("anna", 60))
+        assert await asyncio.to_thread(disk.asked.wait, 20)
+        kept.close()
+        disk.turns.set()
+        with pytest.raises(ProtocolError, match="no such file"):
+            await beginning
+    assert [made.closed for made in disk.made] == [True]
+    assert kept.taken == 0
+
+
+def test_where_no_file_can_be_made_none_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    kept = Files(tmp_path / "file", largest=100, room_for=100)
+    for _ in range(3):
+        with pytest.raises(ProtocolError, match="the server has no room"):
+            asyncio.run(kept.begin("anna", 60))
+    assert kept.taken == 0

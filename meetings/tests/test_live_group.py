@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.test import override_settings
 
+from meetings import budgets
 from meetings.e2ee import attestations
 from meetings.models import AuditDetail, Participant
 from meetings.tests.live_case import Browser, Json, LiveCase, Talk, running_live
@@ -87,6 +88,25 @@ class ComingTests(GroupCase):
                 (app["from"], app["class"], app["message"], app["seq"]), (who, "chat", "AAAA", answer["seq"])
             )
             self.assertFalse([m for m in guest.heard if m["type"] == "e2ee.app"])
+
+    async def test_nobody_makes_the_others_work_by_coming_anew_without_end(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _who = await self.added(live, host)
+            once = [
+                {"type": "e2ee.hello", "version": 1, "key_package": "AA"},
+                {"type": "e2ee.nack", "group": GROUP, "epoch": 1, "code": "commit"},
+                {"type": "e2ee.resume", "group": GROUP, "epoch": 1, "seq": 0},
+            ]
+            said = 1  # as they came in
+            while True:
+                message = dict(once[said % 3])
+                answer = await guest.ask(message.pop("type"), **message)
+                if answer.get("code") == "too_many":
+                    break
+                said += 1
+            self.assertLess(said, budgets.COMINGS.most + 5)  # it is refilled meanwhile
+            self.assertEqual((await host.ask("e2ee.hello", version=1, key_package="AA"))["type"], "ok")
 
     async def test_somebody_at_the_door_hears_nothing_and_says_nothing(self) -> None:
         async with running_live() as live:

@@ -32,7 +32,7 @@ from meetings.roundtrip.protocol import (
     is_signed,
     read_object,
 )
-from meetings.signaling.rates import Budgets
+from meetings.signaling.rates import AddressBudgets, Budgets
 
 MOST_BODY_BYTES: Final = 8 * 1024
 FIELDS: Final = {"username": 254, "token": LONGEST_TOKEN, "streamID": 200, "room": 36, "reason": LONGEST_REASON}
@@ -43,7 +43,7 @@ class Limits:
     """Per address before anything is checked, per service after. One loop uses it."""
 
     def __init__(self) -> None:
-        self.wrong = Budgets(budgets.FALSE_REVOCATIONS.rate, time.monotonic)
+        self.wrong = AddressBudgets(budgets.FALSE_REVOCATIONS.rate, time.monotonic)
         self.right = Budgets(budgets.REVOCATIONS.rate, time.monotonic)
 
 

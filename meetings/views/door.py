@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods
 
 from meetings import arrivals, calendars, codes, door, selectors, visitors
 from meetings.arrivals import Seen, Wish
-from meetings.live import Live, current_live
+from meetings.live import Live, allotment, current_live
 from meetings.roundtrip.protocol import LONGEST_TOKEN, is_token
 from meetings.services import given_addresses, invitations, link_keys, mailed_codes
 from meetings.services.errors import Wrong
@@ -96,6 +96,9 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
     signed_in = None
     if visitor.user is not None:
         signed_in = {"id": visitor.user_id, "name": visitor.user.name, "email": visitor.user.email}
+    invited_as = None
+    if seen.occurrence is not None and signed_in is None:
+        invited_as = arrivals.invited_as(visitor, seen.occurrence)
     data = {
         "code": shown,
         "look": looked(seen),
@@ -106,6 +109,7 @@ def _context(request: HttpRequest, code: str, visitor: Visitor, seen: Seen) -> d
         "invited_email": words.masked(seen.invitation.email)
         if seen.invitation is not None and signed_in is None
         else None,
+        "invitation": invited_as,
         "suggested_name": seen.invitation.name if seen.invitation is not None and signed_in is None else "",
         "sign_in_url": f"{reverse('account_login')}?{urlencode({'next': reverse('door', args=[shown])})}",
         "sign_in_helps": signed_in is None and _sign_in_helps(seen),
@@ -191,7 +195,7 @@ async def arrive(request: HttpRequest, code: str, live: Live, visitor: Visitor, 
     """Join or Knock: asks the door, stores the answer, and hands out a ticket for the socket unless it is no."""
     known_fields(
         body, "name", "device", "proof", "email", "email_code", "new_code", "move", "tell_hosts", "authorization",
-        "account",
+        "account", "invitation",
     )  # fmt: skip
     # A page outlives its sign-in: before anybody is seated, or loses their seat to it.
     if (account := text(body, "account", 64)) and account != visitor.user_id:
@@ -260,6 +264,7 @@ def _wish(body: dict[str, Any]) -> Wish:
         new_code=flag(body, "new_code"),
         move=move,
         tell_hosts=flag(body, "tell_hosts"),
+        invitation=text(body, "invitation", 64) if "invitation" in body else None,
     )
 
 
@@ -277,14 +282,30 @@ def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live)
     seen = arrivals.look(code, visitor, device.thumbprint, live.host_inside, now)
     if seen.occurrence is None:
         return arrivals.Arrival(seen)
+    # All tabs of a browser bring the link that was opened last: none of them comes, or comes back, as somebody else.
+    is_guest = wish.invitation is not None and visitor.user is None
+    if is_guest and wish.invitation != arrivals.invited_as(visitor, seen.occurrence):
+        raise Problem(409, "other_link", "Another personal link was opened in this browser since.")
     # Only now, so that strangers can't fill the memory of used proofs.
     if not live.nonces.use(device.thumbprint, device.nonce, known=visitor.brings_proof):
         raise Problem(403, "proof", "This proof was used before.")
     has_name = wish.name or wish.move or (seen.invitation is not None and seen.invitation.name)
     if visitor.user is None and not has_name:
         raise Problem(400, "bad_request", "name: 1 to 60 visible characters.", field="name")
+    _find_room(seen, live)
     _count(seen, visitor, wish, live)
     return arrivals.arrive(code, visitor, device.thumbprint, wish, live.host_inside, now, seen)
+
+
+def _find_room(seen: Seen, live: Live) -> None:
+    """Nobody is seated in a meeting that can't go live. Raises Problem, which names the limit."""
+    if seen.occurrence is None or isinstance(seen.decision, door.Refuse):
+        return
+    account, is_host = str(seen.occurrence.meeting.created_by_id), seen.row is door.Row.HOST
+    if not allotment.has_room(live.rooms, str(seen.occurrence.pk), account, is_host=is_host):
+        most = allotment.most_of_one_account()
+        told = f"Whoever made this meeting has {most} live ones, and no more are taken. One of them has to end first."
+        raise Problem(409, "too_many_meetings", told, most=most)
 
 
 def _count(seen: Seen, visitor: Visitor, wish: Wish, live: Live) -> None:
@@ -359,6 +380,8 @@ def _ticket(
             session_key=visitor.session_key,
             browser=browser_digest(browser),
             network=visitor.network,
+            account=str(seen.occurrence.meeting.created_by_id),
+            is_host=seen.row is door.Row.HOST,
         )
     )
     scheme = "wss" if request.is_secure() else "ws"

@@ -19,7 +19,7 @@ from meetings.live import current_live
 from meetings.network import source_of
 from meetings.roundtrip import answering
 from meetings.roundtrip.answering import Inside, Question
-from meetings.signaling.rates import Budgets
+from meetings.signaling.rates import AddressBudgets
 from meetings.visitors import truncated
 
 MOST_BODY_BYTES: Final = 8 * 1024
@@ -32,8 +32,8 @@ class Limits:
     """Questions per address, and tries of those who may not ask. One loop uses it."""
 
     def __init__(self) -> None:
-        self.questions = Budgets(budgets.STREAM_QUESTIONS.rate, time.monotonic)
-        self.strangers = Budgets(budgets.STREAM_STRANGERS.rate, time.monotonic)
+        self.questions = AddressBudgets(budgets.STREAM_QUESTIONS.rate, time.monotonic)
+        self.strangers = AddressBudgets(budgets.STREAM_STRANGERS.rate, time.monotonic)
 
 
 limits = Limits()

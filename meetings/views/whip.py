@@ -27,7 +27,7 @@ from meetings.live import Live, current_live
 from meetings.live.devices import MAX_FRAGMENT_BYTES, PUBLISH, SUBSCRIBE, Answered, Rejected, Session, Waits
 from meetings.models import Encryption
 from meetings.network import source_of
-from meetings.signaling.rates import Budgets
+from meetings.signaling.rates import AddressBudgets, Budgets
 from meetings.tickets import Bearer
 from meetings.views.asking import Problem, log, too_many
 from meetings.visitors import truncated
@@ -56,7 +56,7 @@ class Limits:
     """Requests of each device, and wrong tokens of each address. One loop uses it."""
 
     def __init__(self) -> None:
-        self.strangers = Budgets(budgets.DEVICE_STRANGERS.rate, time.monotonic)
+        self.strangers = AddressBudgets(budgets.DEVICE_STRANGERS.rate, time.monotonic)
         self.requests = Budgets(budgets.DEVICE_REQUESTS.rate, time.monotonic)
         self.arrivals = Budgets(budgets.DEVICE_ARRIVALS.rate, time.monotonic)
 
@@ -234,6 +234,7 @@ async def _arrive(request: HttpRequest, live: Live, device: RoomDevice) -> Beare
         session_key="",
         browser="",
         network=network,
+        account=str(device.occurrence.meeting.created_by_id),
     )
 
 

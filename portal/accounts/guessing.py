@@ -13,30 +13,52 @@ from django.http import HttpRequest
 
 from meetings import budgets
 from meetings.budgets import Budget
-from meetings.network import source_of
+from meetings.network import site_of, source_of
 from portal.accounts import browsers
 
 APP: Final = "portal"
 
 
-def _rate(budget: Budget, each: str) -> str:
+def _rate(budget: Budget, each: str, times: int = 1) -> str:
     """As allauth writes rates: "5/300s/key"."""
     rate = budget.rate
-    return f"{budget.most}/{round(rate.burst / rate.per_second)}s/{each}"
+    return f"{times * budget.most}/{round(rate.burst / rate.per_second)}s/{each}"
 
 
 def take(request: HttpRequest, budget: Budget, *, key: str | None = None) -> Any:
     """Counts one, for this key or else for the address. None where there were too many; else give it to `give_back`."""
-    each = "ip" if key is None else "key"
-    config = {budget.name: _rate(budget, each)}
-    return ratelimit.consume(request, app=APP, action=budget.name, config=config, key=key, limit_get=True)
+    if key is not None:
+        config = {budget.name: _rate(budget, "key")}
+        return ratelimit.consume(request, app=APP, action=budget.name, config=config, key=key, limit_get=True)
+    return _take_for_address(request, budget)
+
+
+def _take_for_address(request: HttpRequest, budget: Budget, *, dry_run: bool = False) -> Any:
+    config = {budget.name: _rate(budget, "ip")}
+    own = ratelimit.consume(request, app=APP, action=budget.name, config=config, limit_get=True, dry_run=dry_run)
+    if own is None:
+        return None
+    of_a_site = take_for_site(request, budget, dry_run=dry_run)
+    if of_a_site is None:
+        if not dry_run:
+            own.rollback()
+        return None
+    own.usage += of_a_site.usage
+    return own
+
+
+def take_for_site(request: HttpRequest, budget: Budget, *, dry_run: bool = False) -> Any:
+    """Counts one for the /48 of an IPv6 address alone, where allauth counts for the address. None: too many."""
+    site = site_of(request.META.get("REMOTE_ADDR", ""))
+    config = {budget.name: _rate(budget, "key", budgets.OF_A_SITE)} if site else {}
+    return ratelimit.consume(
+        request, app=APP, action=budget.name, config=config, key=site, limit_get=True, dry_run=dry_run
+    )
 
 
 def may(request: HttpRequest, budget: Budget) -> bool:
     """Whether this address has one left; counts nothing."""
-    config = {budget.name: _rate(budget, "ip")}
-    usage = ratelimit.consume(request, app=APP, action=budget.name, config=config, limit_get=True, dry_run=True)
-    return usage is not None
+    return _take_for_address(request, budget, dry_run=True) is not None
 
 
 def take_for_sign_in(request: HttpRequest, email: str) -> list[Any] | None:

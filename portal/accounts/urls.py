@@ -12,7 +12,7 @@ urlpatterns = [
     path("sign-out/", allauth_views.logout, name="account_logout"),
     path("sign-up/", allauth_views.signup, name="account_signup"),
     path("sign-in/inactive/", allauth_views.account_inactive, name="account_inactive"),
-    path("password/reset/", allauth_views.password_reset, name="account_reset_password"),
+    path("password/reset/", views.Forgotten.as_view(), name="account_reset_password"),
     path("password/reset/done/", allauth_views.password_reset_done, name="account_reset_password_done"),
     path(
         "password/reset/key/done/",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.views import LoginView, PasswordResetFromKeyView
+from allauth.account.views import LoginView, PasswordResetFromKeyView, PasswordResetView
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from meetings import budgets
 from meetings.audit import record
+from meetings.budgets import Budget
 from portal.accounts import browsers, guessing, services
 from portal.accounts.forms import ChangePasswordForm, ProfileForm, SetupForm
 from portal.models import User
@@ -25,8 +26,24 @@ from portal.views import too_many
 BACKEND = "portal.accounts.adapter.Backend"
 
 
-class SignIn(LoginView):  # type: ignore[misc]
+class _CountedForSite:
+    """allauth counts these forms for each address; a /48 of IPv6 has 65,536 of those."""
+
+    budget: Budget
+    counts_looks = False
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        is_counted = self.counts_looks or request.method == "POST"
+        if is_counted and guessing.take_for_site(request, self.budget) is None:
+            return too_many(request)
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+
+class SignIn(_CountedForSite, LoginView):  # type: ignore[misc]
     """allauth's, which tells too many tries apart from wrong ones in words only."""
+
+    budget = budgets.SIGN_INS
 
     def form_invalid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_invalid(form)
@@ -36,8 +53,17 @@ class SignIn(LoginView):  # type: ignore[misc]
         return response
 
 
-class NewPassword(PasswordResetFromKeyView):  # type: ignore[misc]
+class Forgotten(_CountedForSite, PasswordResetView):  # type: ignore[misc]
+    """allauth's."""
+
+    budget = budgets.RESETS
+
+
+class NewPassword(_CountedForSite, PasswordResetFromKeyView):  # type: ignore[misc]
     """allauth's. Whoever reads the account's mailbox may try its new password whatever others try."""
+
+    budget = budgets.RESET_KEYS
+    counts_looks = True
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)

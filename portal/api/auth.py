@@ -16,7 +16,7 @@ from ninja.security import HttpBearer
 
 from meetings import budgets
 from meetings.network import source_of
-from meetings.signaling.rates import Budgets
+from meetings.signaling.rates import AddressBudgets, Budgets
 from portal.accounts.services import token_holder
 from portal.api import requests
 from portal.api.problems import Problem
@@ -30,15 +30,15 @@ class Limits:
         self._lock = threading.Lock()
         self.requests = Budgets(budgets.API_REQUESTS.rate, clock)
         self.writes = Budgets(budgets.API_WRITES.rate, clock)
-        self.failures = Budgets(budgets.API_FAILURES.rate, clock)
+        self.failures = AddressBudgets(budgets.API_FAILURES.rate, clock)
 
-    def take(self, kept: Budgets, key: object) -> None:
+    def take(self, kept: Budgets | AddressBudgets, key: Any) -> None:
         """Takes one request, or raises Problem("too_many") with the time to wait."""
         with self._lock:
             if not kept.take(key):
                 raise Problem("too_many", retry_after_seconds=kept.seconds_until(key))
 
-    def check(self, kept: Budgets, key: object) -> None:
+    def check(self, kept: Budgets | AddressBudgets, key: Any) -> None:
         with self._lock:
             if not kept.has(key):
                 raise Problem("too_many", retry_after_seconds=kept.seconds_until(key))

@@ -44,6 +44,8 @@ def test_all_problems_are_told_in_one_go_each_on_one_line() -> None:
         ("LINTEL_OUTGOING_ALLOW", "10.0.0.0/8,everything"),
         ("LINTEL_OUTGOING_ALLOW", "169.254.169.254"),
         ("LINTEL_OUTGOING_ALLOW", "https://auth.example.org"),
+        ("LINTEL_LIVE_MEETINGS_PER_ACCOUNT", "0"),
+        ("LINTEL_LIVE_MEETINGS_PER_ACCOUNT", "1001"),
         ("LINTEL_PORT", "0"),
         ("LINTEL_PORT", "65536"),
         ("LINTEL_PORT", "-1"),

@@ -48,6 +48,12 @@ class SigningIn(AccountsCase):
         assert sign_in(from_("2001:db8:1:2:ffff::9"), EMAIL).status_code == 429
         assert sign_in(from_("2001:db8:1:3::1"), EMAIL).status_code == 302
 
+    def test_a_guesser_with_a_whole_site_of_ipv6_runs_out(self) -> None:
+        most = budgets.FAILED_SIGN_INS.most * budgets.OF_A_SITE
+        tried = [self.guess(f"2001:db8:1:{number:x}::1", 1, f"{number}@example.org")[0] for number in range(most + 1)]
+        assert tried == [200] * most + [429]
+        assert sign_in(from_("2001:db8:2::1"), EMAIL).status_code == 302
+
     def test_a_guesser_with_many_addresses_runs_out_and_a_browser_of_the_owner_does_not(self) -> None:
         mine = from_("203.0.113.7")
         assert sign_in(mine, EMAIL).status_code == 302

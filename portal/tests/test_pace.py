@@ -27,6 +27,13 @@ def test_beyond_the_pace_each_waits_longer_and_nobody_elsewhere_waits() -> None:
     assert pace.seconds_to_wait(FLOODER, 101.0) == 0
 
 
+def test_all_addresses_of_a_site_are_read_as_ten_are() -> None:
+    pace = Pace(Rate(10, 3))
+    waits = [pace.seconds_to_wait(f"2001:db8:1:{number:x}::/64", 100.0) for number in range(35)]
+    assert [round(wait, 6) for wait in waits] == [0] * 30 + [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert pace.seconds_to_wait("2001:db8:2::/64", 100.0) == 0
+
+
 def test_who_was_refused_is_listened_to_ten_times_as_seldom() -> None:
     pace = Pace(Rate(10, 1))
     assert pace.seconds_to_wait(FLOODER, 100.0) == 0
@@ -112,6 +119,27 @@ async def _come(entrance: Entrance) -> None:
     assert entrance.asked[-1] == "next"
     assert entrance.statuses == [429, *[200] * (len(line) + len(others))]
     assert not entrance.turns._lines
+
+
+async def _come_from_a_site(entrance: Entrance) -> None:
+    line = [entrance.ask(str(number), f"2001:db8:1:{number:x}::1") for number in range(40)]
+    await asyncio.sleep(0)
+    assert len(entrance.asked) == AT_A_TIME * budgets.OF_A_SITE
+    elsewhere = entrance.ask("neighbour", "2001:db8:2::1")
+    await asyncio.sleep(0)
+    assert entrance.asked[-1] == "neighbour"
+    entrance.let_go.set()
+    await asyncio.gather(*line, elsewhere)
+    assert len(entrance.asked) == 41
+    assert not entrance.turns._lines
+    assert not entrance.turns._people
+
+
+def test_a_site_of_ipv6_is_answered_as_ten_addresses_are() -> None:
+    async def run() -> None:
+        await _come_from_a_site(Entrance())
+
+    asyncio.run(run())
 
 
 def test_an_address_is_answered_by_turns_and_nobody_waits_for_another_one() -> None:

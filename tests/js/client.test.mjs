@@ -12,6 +12,10 @@ const WAIT = { ...ADMIT, outcome: "wait", reason: "knock" };
 const json = (body, status = 200, headers = {}) => new Response(JSON.stringify(body), { status, headers });
 
 function visitor(...answers) {
+  return visitorOf({ account: "a" }, ...answers);
+}
+
+function visitorOf(who, ...answers) {
   const clock = new Clock();
   const sockets = [];
   const asked = [];
@@ -21,7 +25,7 @@ function visitor(...answers) {
     code: "7kqx-mwtz-p4xa",
     arriveUrl: "/m/7kqx-mwtz-p4xa/arrive",
     csrf: "token",
-    account: "a",
+    ...who,
     device: { prove: async () => ({ device: { kty: "EC" }, proof: { at: asked.length } }) },
     fetch: async (url, options) => {
       asked.push({ url, headers: options.headers, body: JSON.parse(options.body) });
@@ -106,6 +110,24 @@ test("whoever signed in since the page was loaded comes in by no older page, nei
     await settled();
     assert.deepEqual([later.client.state, later.client.refusal.reason], ["refused", "other_account"]);
   }
+});
+
+test("a tab that was loaded with one personal link comes back by no other one", async () => {
+  const other = json({ code: "other_link" }, 409);
+  for (const invitation of ["", "peter"]) {
+    const { client, sockets, asked, clock } = visitorOf({ invitation }, ADMIT, other);
+    await client.knock({ name: "Peter" });
+    sockets[0].open();
+    sockets[0].say({ type: "room", people: [] });
+    sockets[0].drop();
+    await clock.pass(0);
+    await settled();
+    assert.deepEqual(asked.map((one) => one.body.invitation), [invitation, invitation]);
+    assert.deepEqual([client.state, client.refusal.reason, sockets.length], ["refused", "other_link", 1]);
+  }
+  const { client, asked } = visitorOf({ invitation: null }, ADMIT);
+  await client.knock({ name: "Peter" });
+  assert.ok(!("invitation" in asked[0].body));
 });
 
 test("no network is said as offline", async () => {

@@ -179,7 +179,7 @@ const known = { organisation: "Nordhavn", title: "Board", hosts: ["Ingrid"], ema
 test("every refusal of the protocol has words of its own, and only unknown ones share the closed door's", () => {
   const reasons = /\| refuse \| (.+) \|/.exec(protocol)[1].match(/`(\w+)`/g).map((word) => word.slice(1, -1)).filter((word) => word !== "until" && !["email_code", "field", "bad_request", "code"].includes(word));
   const closed = describe({ reason: "closed" }, known).heading;
-  for (const reason of [...reasons.filter((word) => word !== "closed" && word !== "verify_email"), "other_account"]) {
+  for (const reason of [...reasons.filter((word) => word !== "closed" && word !== "verify_email"), "other_account", "other_link"]) {
     assert.notEqual(describe({ reason }, known).heading, closed, reason);
   }
   assert.equal(describe({ reason: "something new" }, known).heading, closed);

@@ -35,7 +35,7 @@ const title = door.meeting?.title ?? gettext("Meeting");
 const tab = new TabTitle(title);
 const link = new CompleteLink(door.code);
 const promised = new Promised(door, link);
-const kept = new KeptSeat(door.code, () => ({ ...devices.wanted, open: devices.asked === "ready" }));
+const kept = new KeptSeat(door.code, door.signed_in?.id ?? door.invitation, () => ({ ...devices.wanted, open: devices.asked === "ready" }));
 
 const card = new DoorCard(byId("door"), door, preferences, {
   knock,
@@ -130,10 +130,10 @@ async function knock(who, { resumed = false } = {}) {
  * @param {ArrivalFailed} failed
  * @param {import("../signaling/client.js").Who} who
  */
-function cameNowhere({ code, field, verdict, retryAfterMs, emailCode: stands }, who) {
+function cameNowhere({ code, field, verdict, retryAfterMs, emailCode: stands, most }, who) {
   const aboutCode = field === "email_code";
   if (aboutCode) emailCode = stands;
-  const problem = aboutCode && verdict ? verdictWords(verdict, stands) : problemWords(code, field, verdict, retryAfterMs);
+  const problem = aboutCode && verdict ? verdictWords(verdict, stands) : problemWords(code, field, verdict, { retryAfterMs, most });
   if (!who.move) {
     askedForCode ||= aboutCode;
     showQuestion({ problem, field, tell: who.tell });

@@ -190,6 +190,12 @@ export function describe({ reason, by, at, note, until, link, may_tell: mayTell 
         body: gettext("Somebody signed in or out in this browser after this page was loaded, so it can’t say any more who you are. Load it again to go on."),
         actions: ["reload"],
       };
+    case "other_link":
+      return {
+        kind: "", icon: "link", state: "refused", heading: gettext("Another personal link was opened"),
+        body: gettext("Somebody opened another link to this meeting in this browser after this page was loaded, so you would come in as them. Open your own link again to come as yourself, or load this page again to come by the other one. Two people at one browser need a window each: make one of them private."),
+        actions: ["reload", "leave"],
+      };
     case "protocol":
       return {
         kind: "bad", icon: "refresh-cw", state: "left", heading: gettext("This page is out of date"),
@@ -221,9 +227,10 @@ function answered(by, time) {
  * @param {string} code
  * @param {string | null} field
  * @param {string | null} [verdict]
- * @param {number | null} [retryAfterMs]
+ * @param {{retryAfterMs?: number | null, most?: number | null}} [limit]
  */
-export function problemWords(code, field, verdict = null, retryAfterMs = null) {
+export function problemWords(code, field, verdict = null, { retryAfterMs = null, most = null } = {}) {
+  if (code === "too_many_meetings") return gettext("Whoever made this meeting has {count} others going on, and no more fit. One of them has to end first.", { count: most ?? 0 });
   if (code === "offline") return gettext("You’re offline. Check your network, then try again.");
   if (code === "too_many") return tooManyWords(Math.ceil((retryAfterMs ?? 60_000) / 1000));
   if (code === "csrf" || code === "origin") return gettext("This page is too old. Load it again.");

@@ -61,7 +61,7 @@ export class Visit {
     this.#devices = devices;
     this.#preferences = preferences;
     const roster = this.#roster;
-    const client = (this.#client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive, csrf: door.csrf, account: door.signed_in?.id, device, token: () => ownToken(door.code) }));
+    const client = (this.#client = new MeetingClient({ code: door.code, arriveUrl: door.urls.arrive, csrf: door.csrf, account: door.signed_in?.id, invitation: door.invitation, device, token: () => ownToken(door.code) }));
     const call = (this.#call = new Call({ request: (type, fields) => client.request(type, fields) }));
     const participation = (this.#participation = new Participation({ devices, call, capabilities: () => roster.capabilities, suspended: () => roster.suspended }));
     const securing = (this.#securing = new Securing({ client, roster, door, link, promised, Encryption, broken: (reason) => void this.#notSecured(reason) }));

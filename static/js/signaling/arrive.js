@@ -10,10 +10,10 @@ export class ArrivalFailed extends Error {
    * @param {string} code
    * @param {{
    *   field?: string | null, retryAfterMs?: number | null, detail?: string, verdict?: string | null,
-   *   emailCode?: import("./protocol.js").EmailCode | null,
-   * }} [more] verdict, emailCode: what was wrong with a mailed code, and where it stands
+   *   emailCode?: import("./protocol.js").EmailCode | null, most?: number | null,
+   * }} [more] most: a limit that was reached; verdict, emailCode: what was wrong with a mailed code, and where it stands
    */
-  constructor(code, { field = null, retryAfterMs = null, detail = "", verdict = null, emailCode = null } = {}) {
+  constructor(code, { field = null, retryAfterMs = null, detail = "", verdict = null, emailCode = null, most = null } = {}) {
     super(detail || code);
     this.name = "ArrivalFailed";
     this.code = code;
@@ -21,6 +21,7 @@ export class ArrivalFailed extends Error {
     this.retryAfterMs = retryAfterMs;
     this.verdict = verdict;
     this.emailCode = emailCode;
+    this.most = most;
   }
 }
 
@@ -76,5 +77,6 @@ async function post(url, csrf, body, send) {
     detail: answer?.detail ?? "",
     verdict: answer?.verdict ?? null,
     emailCode: answer?.email_code ?? null,
+    most: answer?.most ?? null,
   });
 }

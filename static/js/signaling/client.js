@@ -29,6 +29,7 @@ import { closeMeaning, RequestFailed } from "./protocol.js";
  *   arriveUrl: string,
  *   csrf: string,
  *   account?: string | null,
+ *   invitation?: string | null,
  *   device: {prove: (code: string) => Promise<object>},
  *   token?: () => string | null,
  *   fetch?: typeof fetch,
@@ -120,11 +121,12 @@ export class MeetingClient extends Emitter {
   /** @param {Who} [who] */
   async #arrive({ email, emailCode, newCode, move, tell } = {}) {
     const round = ++this.#round;
-    const { code, arriveUrl, csrf, account, device, token } = this.#options;
+    const { code, arriveUrl, csrf, account, invitation, device, token } = this.#options;
     /** @type {Record<string, unknown>} */
     const body = { ...(await device.prove(code)) };
     if (this.#name) body.name = this.#name;
     if (account) body.account = account;
+    if (invitation != null) body.invitation = invitation;
     if (email) body.email = email;
     if (emailCode) body.email_code = emailCode;
     const own = token?.();
@@ -133,6 +135,7 @@ export class MeetingClient extends Emitter {
     if (move) body.move = move;
     if (tell) body.tell_hosts = true;
     const arrival = await askDoor(arriveUrl, csrf, body, this.#options.fetch).catch((error) => {
+      if (error instanceof ArrivalFailed && error.code === "other_link") return /** @type {Arrival} */ ({ outcome: "refuse", reason: "other_link" });
       // Whoever signs in voids the tokens of all pages that were loaded before, whoever signs out doesn't. Asking again helps with neither.
       if (error instanceof ArrivalFailed && ["csrf", "other_account"].includes(error.code)) return /** @type {Arrival} */ ({ outcome: "refuse", reason: "other_account" });
       throw error;
