@@ -133,7 +133,7 @@ def _take_name(seat: Participant, name: str, now: datetime) -> None:
 def rename(user: Any, now: datetime) -> None:
     """An account has another name now. Where it waits that is a new knock, as if the name had been typed."""
     waiting = Participant.objects.filter(user=user, state=Participant.State.WAITING, let_in_at=None)
-    for seat in waiting.order_by("occurrence"):
+    for seat in waiting.order_by("occurrence_id"):
         with occurrence_locked(seat.occurrence_id):
             seat.refresh_from_db()
             if seat.state == Participant.State.WAITING and seat.let_in_at is None:
