@@ -89,7 +89,7 @@ def test_every_state_of_the_door_and_the_room_looks_right(
     expect(queue).to_have_count(1)
     looks_right(host.page, "queue", artifacts, looks)
     host.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    host.button("Copy link").click()
+    host.page.locator("#panel").get_by_role("button", name="Copy link").click()
     expect(host.page.locator("#say")).to_have_text("Link copied")
     assert host.page.evaluate("navigator.clipboard.readText()") == host.page.url
     host.button("Not now Peter Lindqvist").click()
