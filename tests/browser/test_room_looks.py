@@ -91,7 +91,7 @@ def test_every_state_of_the_door_and_the_room_looks_right(
     host.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     host.page.locator("#panel").get_by_role("button", name="Copy link").click()
     expect(host.page.locator("#say")).to_have_text("Link copied")
-    assert host.page.evaluate("navigator.clipboard.readText()") == host.page.url
+    assert host.page.evaluate("navigator.clipboard.readText()") == host.page.url.rstrip("?")
     host.button("Not now Peter Lindqvist").click()
     looks_right_once(host.page, "not-now")
     host.page.keyboard.press("Escape")
