@@ -131,12 +131,11 @@ class FanOut:
                 if newest.sequence + epoch.sequence_offset > lane.last_sequence + _FURTHEST:
                     self._leap(burst, down, epoch)
                     continue
-                pace = outlet.pace
-                if is_picture and pace is not None:
-                    if lump > pace.left:
+                if is_picture:
+                    if lump > outlet.left:
                         self._hold(burst, down, epoch)
                         continue
-                    pace.left -= lump
+                    outlet.left -= lump
                 start = outbox.reserve(room, count)
                 overhead, numbered = srtp.overhead, lane.numbered
                 end = write(outbox, start, burst, lane, epoch, srtp)
@@ -165,19 +164,20 @@ class FanOut:
     ) -> Sequence[DownTrack]:
         """Have the loop in C write a burst for everybody for whom nothing is to be decided. For whom something is."""
         outbox, left, at = self._outbox, list[DownTrack](), 0
+        lanes = tuple([down.forwarder for down in downs])
         while at < len(downs):
             before, was_empty = at, not outbox.used
             try:
                 # fmt: off
                 outbox.used, outbox.entries, at, others = _inner.fan_out(
                     outbox.table, outbox.view, outbox.used, outbox.entries, len(outbox.runs), outbox.entered,
-                    downs, at, packets, upstream, packets[0].video, is_red, self._now, pictures_of,
+                    lanes, at, packets, upstream, packets[0].video, is_red, self._now, pictures_of,
                 )
                 # fmt: on
             except Exception:  # noqa: BLE001 - whatever is wrong with one burst, what else is to be sent is
                 self.failures += len(downs) - at
                 break
-            left += others
+            left += [downs[number] for number in others]
             if at < len(downs):
                 if was_empty and at == before:  # there will never be room
                     return [*left, *downs[at:]]

@@ -84,6 +84,21 @@ static int has_numbers(PyObject *tuple, Py_ssize_t size, int first, int last)
     return 1;
 }
 
+/* A tuple of these references, which are its own from now on. NULL where one of them is. */
+static PyObject *tuple_of(Py_ssize_t size, PyObject *const *items)
+{
+    PyObject *made = PyTuple_New(size);
+    for (Py_ssize_t index = 0; index < size; index++) {
+        if (made && items[index])
+            PyTuple_SET_ITEM(made, index, items[index]);
+        else {
+            Py_CLEAR(made);
+            Py_XDECREF(items[index]);
+        }
+    }
+    return made;
+}
+
 /* What decrypts a packet, and what that wants. */
 typedef struct {
     srtp_function unprotect;
@@ -155,7 +170,8 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *srtp, *destination, *pace;
+    PyObject *srtp, *destination;
+    double left;
     srtp_function protect;
     void *context; /* what `protect` wants, as long as there is `srtp`, whose it is; NULL where Python has to encrypt */
     long overhead;
@@ -189,8 +205,7 @@ static long long number_of(PyObject *object, PyObject *name)
     return number;
 }
 
-static PyObject *of_context, *of_protector, *of_overhead, *of_stream, *of_name, *of_forwarder, *of_left, *of_first,
-    *of_count, *of_came;
+static PyObject *of_context, *of_protector, *of_overhead, *of_stream, *of_name, *of_first, *of_count, *of_came;
 
 /* The attribute `name` of `object` as an address; NULL, with an exception, where it is none. */
 static void *address_in(PyObject *object, PyObject *name)
@@ -205,8 +220,7 @@ static int intern_names(void)
 {
     struct { PyObject **kept; const char *name; } names[] = {
         {&of_context, "context"}, {&of_protector, "protector"}, {&of_overhead, "overhead"}, {&of_stream, "stream"},
-        {&of_name, "name"}, {&of_forwarder, "forwarder"}, {&of_left, "left"}, {&of_first, "first"}, {&of_count, "count"},
-        {&of_came, "came"},
+        {&of_name, "name"}, {&of_first, "first"}, {&of_count, "count"}, {&of_came, "came"},
     };
     for (size_t index = 0; index < sizeof names / sizeof *names; index++)
         if (!*names[index].kept && !(*names[index].kept = PyUnicode_InternFromString(names[index].name)))
@@ -339,11 +353,18 @@ static PyMemberDef epoch_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyObject *outlet_new(PyTypeObject *type, PyObject *args, PyObject *named)
+{
+    Outlet *self = (Outlet *)type->tp_alloc(type, 0);
+    if (self)
+        self->left = Py_HUGE_VAL;
+    return (PyObject *)self;
+}
+
 static int outlet_traverse(Outlet *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->srtp);
     Py_VISIT(self->destination);
-    Py_VISIT(self->pace);
     return 0;
 }
 
@@ -352,7 +373,6 @@ static int outlet_clear(Outlet *self)
     self->context = NULL;
     Py_CLEAR(self->srtp);
     Py_CLEAR(self->destination);
-    Py_CLEAR(self->pace);
     Py_CLEAR(self->name);
     return 0;
 }
@@ -404,7 +424,7 @@ static int outlet_set_destination(Outlet *self, PyObject *destination, void *clo
 }
 
 static PyMemberDef outlet_members[] = {
-    {"pace", T_OBJECT, offsetof(Outlet, pace), 0, NULL},
+    {"left", T_DOUBLE, offsetof(Outlet, left), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -500,7 +520,7 @@ static PyTypeObject EpochType = {
 
 static PyTypeObject OutletType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "media_engine.inner.Outlet",
-    .tp_basicsize = sizeof(Outlet), .tp_flags = RECORD, .tp_new = PyType_GenericNew,
+    .tp_basicsize = sizeof(Outlet), .tp_flags = RECORD, .tp_new = outlet_new,
     .tp_dealloc = record_dealloc, .tp_traverse = (traverseproc)outlet_traverse, .tp_clear = (inquiry)outlet_clear,
     .tp_members = outlet_members, .tp_getset = outlet_attributes,
 };
@@ -898,16 +918,10 @@ static void count_burst(Fan *fan, Lane *lane, Epoch *epoch, long long newest, Nu
 
 enum { FAILED = -1, LEFT_TO_PYTHON = 0, DONE = 1, FULL = 2 };
 
-/* One receiver's packets, as `FanOut._send` has them where nothing is to be decided. To read an attribute of Python's
-   may run anything, which may end a grant: they are read first, and what is asked then holds until all is entered. */
-static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObject *pace, Numbered *numbered)
+/* One receiver's packets, as `FanOut._send` has them where nothing is to be decided. To ask for pictures may run anything,
+   which may end a grant: it is done first, and what is asked then holds until all is entered. */
+static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, Numbered *numbered)
 {
-    double left = Py_HUGE_VAL;
-    if (pace) {
-        PyObject *found = PyObject_GetAttr(pace, of_left);
-        left = found ? PyFloat_AsDouble(found) : -1.0;
-        Py_XDECREF(found);
-    }
     if (epoch && moves_pictures(epoch) && !fan->pictures)
         fan->pictures = PyObject_CallOneArg(fan->pictures_of, fan->packets);
     if (PyErr_Occurred() || lane->outlet != (PyObject *)outlet)
@@ -926,7 +940,7 @@ static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObjec
         fan->run_count > fan->table_size - fan->entries)
         return FULL;
     long long number = numbered ? numbered->following : 0;
-    if (fan->lump > left || number < 0 || number > MOST_NUMBERED ||
+    if ((fan->is_picture && fan->lump > outlet->left) || number < 0 || number > MOST_NUMBERED ||
         !write_burst(fan, lane, epoch, outlet, number))
         return LEFT_TO_PYTHON;
     for (Py_ssize_t index = 0; index < fan->run_count; index++) {
@@ -937,13 +951,8 @@ static int send_held(Fan *fan, Lane *lane, Outlet *outlet, Epoch *epoch, PyObjec
         enter(fan->table + fan->entries++, outlet->name, fan->memory + fan->used, size, run->largest + outlet->overhead);
         fan->used += size;
     }
-    if (pace && left < Py_HUGE_VAL) {
-        PyObject *rest = PyFloat_FromDouble(left - fan->lump);
-        int is_lost = !rest || PyObject_SetAttr(pace, of_left, rest);
-        Py_XDECREF(rest);
-        if (is_lost)
-            return FAILED;
-    }
+    if (fan->is_picture)
+        outlet->left -= fan->lump;
     count_burst(fan, lane, epoch, newest, numbered, number);
     return DONE;
 }
@@ -954,49 +963,60 @@ static int send_on(Fan *fan, Lane *lane)
     if (!outlet || !Py_IS_TYPE(outlet, &OutletType))
         return LEFT_TO_PYTHON;
     Epoch *epoch = lane->epoch && Py_IS_TYPE(lane->epoch, &EpochType) ? (Epoch *)lane->epoch : NULL;
-    PyObject *pace = fan->is_picture && is_set(outlet->pace) ? outlet->pace : NULL;
     Numbered *numbered = is_set(lane->numbered) ? (Numbered *)lane->numbered : NULL;
     if (numbered && !Py_IS_TYPE(lane->numbered, &NumberedType))
         return LEFT_TO_PYTHON;
-    PyObject *held[] = {(PyObject *)outlet, (PyObject *)epoch, pace, (PyObject *)numbered};
+    PyObject *held[] = {(PyObject *)outlet, (PyObject *)epoch, (PyObject *)numbered};
     for (size_t index = 0; index < sizeof held / sizeof *held; index++)
         Py_XINCREF(held[index]);
-    int done = send_held(fan, lane, outlet, epoch, pace, numbered);
+    int done = send_held(fan, lane, outlet, epoch, numbered);
     for (size_t index = 0; index < sizeof held / sizeof *held; index++)
         Py_XDECREF(held[index]);
     return done;
 }
 
-/* Send to `downs` from `at` on: to all of them, or as far as there is room. */
-static PyObject *fan_out_to(Fan *fan, PyObject *downs, Py_ssize_t at)
+/* Whether this is a lane. Most often all are of one type, `known`, which is kept by the one that was asked about. */
+static int is_lane(PyObject *lane, PyTypeObject **known)
 {
-    if (!PyList_Check(fan->entered) || !(PyTuple_Check(downs) || PyList_Check(downs)) || at < 0)
+    if (Py_IS_TYPE(lane, *known))
+        return 1;
+    int is_one = PyObject_TypeCheck(lane, &LaneType);
+    if (is_one)
+        *known = Py_TYPE(lane);
+    return is_one;
+}
+
+/* Send on `lanes` from `at` on: on all of them, or as far as there is room. */
+static PyObject *fan_out_to(Fan *fan, PyObject *lanes, Py_ssize_t at)
+{
+    if (!PyList_Check(fan->entered) || !PyTuple_Check(lanes) || at < 0)
         return bad("nobody to send to");
     if (fan->used < 0 || fan->used > fan->memory_size || fan->entries < 0 || fan->entries > fan->table_size ||
         fan->entries != PyList_GET_SIZE(fan->entered))
         return bad("more is used than there is");
     Py_ssize_t before = fan->entries;
+    PyTypeObject *known = &LaneType;
     PyObject *others = take_burst(fan) ? PyList_New(0) : NULL;
     long long between;
     int is_apart = __builtin_sub_overflow(fan->newest_sequence, fan->first_sequence, &between) || between > FURTHEST_APART;
     int done = DONE;
-    while (others && at < PySequence_Fast_GET_SIZE(downs) && done == DONE) {
-        PyObject *down = PySequence_Fast_GET_ITEM(downs, at);
-        Py_INCREF(down);
-        PyObject *lane = is_apart ? NULL : PyObject_GetAttr(down, of_forwarder);
-        done = lane && PyObject_TypeCheck(lane, &LaneType) ? send_on(fan, (Lane *)lane) : LEFT_TO_PYTHON;
-        Py_XDECREF(lane);
+    while (others && at < PyTuple_GET_SIZE(lanes) && done == DONE) {
+        PyObject *lane = PyTuple_GET_ITEM(lanes, at);
+        done = !is_apart && is_lane(lane, &known) ? send_on(fan, (Lane *)lane) : LEFT_TO_PYTHON;
         if (done == LEFT_TO_PYTHON) {
             PyErr_Clear(); /* Python runs into it once more, and counts it */
-            done = PyList_Append(others, down) ? FAILED : DONE;
+            PyObject *number = PyLong_FromSsize_t(at);
+            done = !number || PyList_Append(others, number) ? FAILED : DONE;
+            Py_XDECREF(number);
         }
-        Py_DECREF(down);
         if (done == FAILED)
             Py_CLEAR(others);
         at += done == DONE;
     }
-    if (others)
-        return Py_BuildValue("(nnnN)", fan->used, fan->entries, at, others);
+    if (others) {
+        PyObject *found[] = {PyLong_FromSsize_t(fan->used), PyLong_FromSsize_t(fan->entries), PyLong_FromSsize_t(at), others};
+        return tuple_of(4, found);
+    }
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     if (PyList_SetSlice(fan->entered, before, PyList_GET_SIZE(fan->entered), NULL)) /* nothing was entered, then */
@@ -1006,9 +1026,9 @@ static PyObject *fan_out_to(Fan *fan, PyObject *downs, Py_ssize_t at)
 }
 
 PyDoc_STRVAR(fan_out_doc,
-"fan_out(table, view, used, entries, waiting, entered, downs, at, packets, upstream, is_picture, is_red, now,\n"
+"fan_out(table, view, used, entries, waiting, entered, lanes, at, packets, upstream, is_picture, is_red, now,\n"
 "pictures_of): see FanOut._send. waiting: runs that have to find room in the table as well. How far the view is used\n"
-"then, how many entries the table has, how far it has got in downs, and the list of those that are left to Python.");
+"then, how many entries the table has, how far it has got in lanes, and which of them are left to Python, by number.");
 
 static PyObject *fan_out(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -1026,7 +1046,7 @@ static PyObject *fan_out(PyObject *module, PyObject *const *args, Py_ssize_t cou
     fan.now = PyFloat_AsDouble(args[12]);
     if (PyErr_Occurred())
         return NULL;
-    PyObject *downs = args[6];
+    PyObject *lanes = args[6];
     fan.entered = args[5], fan.upstream = args[9], fan.pictures_of = args[13];
     /* Attributes are read on the way, which may run anything: these can't be let go of or changed meanwhile. */
     if (PyObject_GetBuffer(args[0], &table, PyBUF_WRITABLE))
@@ -1042,7 +1062,7 @@ static PyObject *fan_out(PyObject *module, PyObject *const *args, Py_ssize_t cou
         bad("more runs than there are messages");
     else if ((fan.packets = PySequence_Tuple(args[8]))) {
         fan.table_size -= waiting;
-        found = fan_out_to(&fan, downs, at);
+        found = fan_out_to(&fan, lanes, at);
         for (Py_ssize_t index = 0; index < fan.count; index++)
             Py_XDECREF(fan.parts[index].kept);
         Py_XDECREF(fan.pictures);
@@ -1124,12 +1144,12 @@ static PyObject *group(PyObject *slots, int came, PyObject *by_key, long apart, 
                 break;
             Py_CLEAR(sender);
         }
-        PyObject *whole = is_lost || PyErr_Occurred() ? NULL : Py_BuildValue("(OOL)", receiver, together, octets);
+        PyObject *one[] = {receiver, together, PyLong_FromLongLong(octets)}, *whole = tuple_of(3, one);
+        if (is_lost || PyErr_Occurred())
+            Py_CLEAR(whole);
         if (!whole || PyList_Append(groups, whole))
             Py_CLEAR(groups);
         Py_XDECREF(whole);
-        Py_XDECREF(together);
-        Py_DECREF(receiver);
     }
     Py_XDECREF(sender);
     if (groups && PyErr_Occurred())
@@ -1178,7 +1198,8 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
         slot->waited_seconds = waited_seconds(control + index * CONTROL_BYTES, &now);
     }
     PyObject *groups = group(slots, came, by_key, apart, &grouped);
-    return groups ? Py_BuildValue("(iNi)", came > 0 ? came : 0, groups, grouped) : NULL;
+    PyObject *found[] = {PyLong_FromLong(came > 0 ? came : 0), groups, PyLong_FromLong(grouped)};
+    return tuple_of(3, found);
 }
 
 /* Write `runs` of the outbox into its table of messages, see Outbox._fill, and keep the addresses in `names`. Where not
@@ -1436,7 +1457,9 @@ static int note_packet(Taking *taking, const Outline *of, double arrived_at)
     if (is_lost || (number < 0 && taking->is_picture && of->timestamp == taking->timestamp))
         return !is_lost;
     taking->timestamp = of->timestamp;
-    PyObject *noted = Py_BuildValue("(llld)", of->timestamp, number, of->audio_level, arrived_at);
+    PyObject *of_it[] = {PyLong_FromLong(of->timestamp), PyLong_FromLong(number), PyLong_FromLong(of->audio_level),
+                         PyFloat_FromDouble(arrived_at)};
+    PyObject *noted = tuple_of(4, of_it);
     is_lost = !noted || PyList_Append(taking->noted, noted);
     Py_XDECREF(noted);
     return !is_lost;
@@ -1534,11 +1557,13 @@ static PyObject *take(PyObject *module, PyObject *const *args, Py_ssize_t count)
         goes_on = goes_on && take_slot(&taking, (Slot *)slot);
         Py_DECREF(slot);
     }
-    if (!PyErr_Occurred())
-        return Py_BuildValue("(NLLNz)", taking.taken, taking.octets, taking.recorded, taking.noted, taking.refused);
-    Py_XDECREF(taking.taken);
-    Py_XDECREF(taking.noted);
-    return NULL;
+    PyObject *refused = taking.refused ? PyUnicode_InternFromString(taking.refused) : kept(NULL);
+    PyObject *found[] = {taking.taken, PyLong_FromLongLong(taking.octets), PyLong_FromLongLong(taking.recorded),
+                         taking.noted, refused};
+    PyObject *all = tuple_of(5, found);
+    if (PyErr_Occurred())
+        Py_CLEAR(all);
+    return all;
 }
 
 static PyMethodDef functions[] = {

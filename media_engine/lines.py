@@ -51,7 +51,7 @@ class Lines(Link):
         self.offer_id = 0
         self.in_flight: tuple[TrackKey | None, ...] | None = None
         self.way = Way()
-        self.outlet.pace = self.pace = Pace()
+        self.pace = Pace(self.outlet)
         self.redundancy = Redundancy()
         self.tiles: Mapping[TrackKey, int] | None = None
         """Height in device pixels of each picture shown, most important first; None before the client has said."""

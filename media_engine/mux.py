@@ -30,6 +30,8 @@ _REASONS: Final = (
 )
 _MOST_READS: Final = 4
 """Before the loop has its turn."""
+_LAST_OF_A_PICTURE: Final = 128
+"""In the second byte of RTP: the marker (RFC 3550, section 5.1). Reports have it as well, in their type."""
 
 
 _log = logging.getLogger(__name__)
@@ -195,12 +197,14 @@ class UdpMux:
     def _drain(self) -> None:
         """Read what there is, and what comes meanwhile, and send what came of it together.
 
-        A picture comes as a burst. While its first packets are decrypted the others arrive, and leave with them.
+        A picture comes as a burst. While its first packets are decrypted the others arrive, and leave with them. Behind
+        its last packet, which is marked, nothing is expected; nor behind a report.
         """
         began = perf_counter()
         try:
             for _ in range(_MOST_READS):
-                if not self._read_batch():
+                count = self._read_batch()
+                if not count or self._inbox.slots[count - 1].second >= _LAST_OF_A_PICTURE:
                     break
         finally:
             self.after_batch()

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from media_engine.burst import MOST_TOGETHER
-from media_engine.records import Epoch, Packet
+from media_engine.records import Epoch, Outlet, Packet
 from media_engine.tracks import DownTrack
 
 _LUMP_SECONDS: Final = 0.05
@@ -36,14 +36,14 @@ class Turn(NamedTuple):
 
 
 class Pace:
-    """One transport's pictures. `left` are the octets that may leave at once; below 0 while something waits."""
+    """One transport's pictures."""
 
-    __slots__ = ("_at", "_budget", "_packets", "_repairs", "_waiting_octets", "dropped", "left", "rate")
+    __slots__ = ("_at", "_budget", "_outlet", "_packets", "_repairs", "_waiting_octets", "dropped", "rate")
 
-    def __init__(self) -> None:
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
         self.rate = math.inf
         """In octets per second."""
-        self.left = math.inf
         self.dropped = 0
         """Packets for which there was no room. Whoever misses them asks for them again."""
         self._packets: deque[tuple[DownTrack, Epoch, Packet]] = deque()
@@ -51,6 +51,15 @@ class Pace:
         self._waiting_octets = 0
         self._budget = 0.0
         self._at = 0.0
+
+    @property
+    def left(self) -> float:
+        """The octets that may leave at once; below 0 while something waits."""
+        return self._outlet.left
+
+    @left.setter
+    def left(self, octets: float) -> None:
+        self._outlet.left = octets
 
     @property
     def is_waiting(self) -> bool:

@@ -4,6 +4,7 @@
 them, decides it here as there: `forwarder.py` the numbers, `link.py` and `ice.py` whether and where anything leaves.
 """
 
+import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 from media_engine import native
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from media_engine.datagrams import Address, Destination
     from media_engine.descriptor import PictureDescriptor
     from media_engine.numbered import Numbered
-    from media_engine.pacing import Pace
     from media_engine.receive_log import ReceiveLog
     from media_engine.srtp import SrtpPair
 
@@ -106,15 +106,16 @@ class Epoch:
 class Outlet:
     """Where what is sent on one transport leaves: how it is encrypted, where it goes, how fast its pictures may.
 
-    Without `srtp` or `destination`, None, nothing leaves. Without `pace` pictures leave as they come.
+    Without `srtp` or `destination`, None, nothing leaves. `left` are the octets of pictures that may leave at once, see
+    `Pace`, which keeps it; without one they leave as they come.
     """
 
-    __slots__ = ("destination", "pace", "srtp")
+    __slots__ = ("destination", "left", "srtp")
 
     def __init__(self) -> None:
         self.srtp: SrtpPair | None = None
         self.destination: Destination | None = None
-        self.pace: Pace | None = None
+        self.left = math.inf
 
 
 class Lane:

@@ -102,8 +102,8 @@ class Receiver:
     def __init__(self, records: Any, seed: int, burst: Burst) -> None:
         chance = random.Random(seed)
         self.video, self.up, self.next_up, self.refused = burst.newest.video, None, None, 0
-        self.link = SimpleNamespace(pace=Pace())
         self.forwarder = lane = self.made(records)
+        self.link = SimpleNamespace(pace=Pace(lane.outlet))
         lane.ssrc, lane.payload_type = chance.randrange(1, 1 << 32), chance.choice((0, 0, 99))
         lane.wait = chance.choice((None, b"", b"\x52\x00\x10\x00"))
         if chance.random() < 0.5:
@@ -115,8 +115,7 @@ class Receiver:
         lane.last_sequence = burst.first_sequence + offset + chance.choice((-1, -1, 3, 90))
         lane.outlet.srtp = sealing(by_libsrtp=seed % 2 == 0)
         lane.outlet.destination = Destination(chance.choice((("127.0.0.1", 9), ("::1", 10))))
-        lane.outlet.pace = self.link.pace if chance.random() < 0.8 else None
-        self.link.pace.left = chance.choice((math.inf, 1e6, 3000.0))
+        lane.outlet.left = chance.choice((math.inf, 1e6, 3000.0))
         if chance.random() < 0.3:
             self.spoil(records, chance.randrange(10))
 
@@ -143,7 +142,7 @@ class Receiver:
         elif how == 6:
             lane.last_sequence -= 1 << 15
         elif how == 7:
-            self.link.pace.left = 3.0
+            lane.outlet.left = 3.0
         elif how == 8:
             lane.wait = b"\x52\x00\x10"
         else:
@@ -357,7 +356,7 @@ def test_a_burst_that_can_not_be_sent_keeps_nobody_else_from_theirs(inner: Any) 
     for packet in burst.packets:
         track = SimpleNamespace(log=burst.upstream, plain_downs=receivers, red_downs=())
         fan_out.collect([packet], track, 5.0)  # type: ignore[arg-type]
-    fan_out._paced[Pace()] = SimpleNamespace()  # type: ignore[assignment]
+    fan_out._paced[Pace(inner.Outlet())] = SimpleNamespace()  # type: ignore[assignment]
     with (
         patch.object(fanout, "_inner", inner),
         patch.object(fan_out._outbox, "_send_all", lambda runs: sent.append(fan_out._outbox.entries)),
@@ -398,7 +397,7 @@ def test_records_keep_and_let_go(inner: Any) -> None:
         empty = [getattr(lane, name) for name in ("wait", "numbered", "epoch", "last_packet", "last_epoch")]
         numbers = [getattr(lane, name) for name in ("ssrc", "payload_type", "packets", "octets", "last_sequence")]
         assert (empty, numbers, lane.last_at) == ([None] * 5, [0] * 5, 0.0)
-        assert (lane.outlet.srtp, lane.outlet.destination, lane.outlet.pace) == (None,) * 3
+        assert (lane.outlet.srtp, lane.outlet.destination, lane.outlet.left) == (None, None, math.inf)
         assert type(lane.outlet) is records.Outlet
         epoch = records.Epoch(lane, 1, 2, 3, -4, 5)
         assert (epoch.upstream, epoch.is_red, epoch.picture_id_offset) == (lane, False, -4)
@@ -407,7 +406,8 @@ def test_records_keep_and_let_go(inner: Any) -> None:
     held = Numbered()
     lane = type("Held", (inner.Lane,), {})()
     lane.epoch = inner.Epoch(lane, 0, 0, 0, 0, 0)
-    lane.numbered, lane.outlet.pace = held, lane
+    lane.numbered = held
+    lane.outlet.srtp = SimpleNamespace(context=0, protector=0, overhead=0, lane=lane)
     before = sys.getrefcount(held)
     del lane
     gc.collect()
@@ -943,7 +943,7 @@ class Fanning:
         outbox._forget()
         named: dict[str, object] = {
             "table": outbox.table, "view": outbox.view, "used": 0, "entries": 0, "waiting": 0,
-            "entered": outbox.entered, "downs": (self.receiver,), "at": 0, "packets": burst.packets,
+            "entered": outbox.entered, "lanes": (self.receiver.forwarder,), "at": 0, "packets": burst.packets,
             "upstream": burst.upstream, "video": True, "red": False, "now": 1.5,
             "pictures_of": self.pictures_of,
         }  # fmt: skip
@@ -987,7 +987,8 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         {"waiting": -1},
         {"waiting": 161},
         {"entered": ()},
-        {"downs": fan.receiver},
+        {"lanes": fan.receiver.forwarder},
+        {"lanes": [fan.receiver.forwarder]},
         {"at": -1},
         {"packets": []},
         {"packets": burst.newest},
@@ -1016,7 +1017,7 @@ def test_sizes_that_do_not_fit_are_refused(inner: Any) -> None:
         setattr(lane, attribute, value)
         assert fan(), (attribute, value)
         setattr(lane, attribute, before)
-    lane.numbered, lane.outlet.pace, lane.epoch = inner.Numbered(), None, inner.Epoch(burst.upstream, 0, 0, 0, 0, 0)
+    lane.numbered, lane.epoch = inner.Numbered(), inner.Epoch(burst.upstream, 0, 0, 0, 0, 0)
     for following, is_left in ((-1, True), (1 << 62, True), (-1 << 63, True), ((1 << 62) - 1, False)):
         lane.numbered.following = following
         assert fan() is is_left, following
@@ -1114,11 +1115,11 @@ def test_memory_that_is_let_go_of_meanwhile_is_not_touched(inner: Any) -> None:
             call(memoryview(bytearray(3000)))
     fan = Fanning(inner)
     kept = memoryview(fan.outbox.view)
-    letting_go = type("LettingGo", (), {"forwarder": property(lambda _: kept.release())})()
     with pytest.raises(ValueError, match="released"):
         fan(view=kept, now=Releasing(kept))
     kept = memoryview(fan.outbox.view)
-    assert fan(view=kept, downs=(letting_go,))
+    fan.receiver.forwarder.epoch = inner.Epoch(fan.burst.upstream, 0, 0, 0, 1, 1)
+    assert fan(view=kept, pictures_of=lambda _: kept.release())
 
 
 class Reading:
@@ -1135,54 +1136,25 @@ class Reading:
         vars(self)["does"]()
 
 
-@pytest.mark.parametrize("read", ["left", "pictures"])
-def test_who_is_closed_while_attributes_are_read_is_sent_nothing(inner: Any, read: str) -> None:
-    """Whatever reading them runs. And nothing is used that goes away with it."""
-    for closed in ("srtp", "destination", "pace", "epoch", "outlet", "wait", "numbered"):
+def test_who_is_closed_while_pictures_are_asked_for_is_sent_nothing(inner: Any) -> None:
+    """Whatever that runs. And nothing is used that goes away with it."""
+    for closed in ("srtp", "destination", "epoch", "outlet", "wait", "numbered"):
         fan = Fanning(inner)
         lane, outlet, burst = fan.receiver.forwarder, fan.receiver.forwarder.outlet, fan.burst
-        moves = read == "pictures"
-        lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, moves, moves)
-        lane.wait, outlet.pace, lane.numbered = bytes(bytearray(b"\x52\x00\x10\x00")), None, None
-        of = outlet if closed in ("srtp", "destination", "pace") else lane
-        reading = Reading(
-            lambda of=of, name=closed: setattr(of, name, None),
-            left=1e9, pictures=[None] * len(burst.parts),
-        )  # fmt: skip
-        if read == "left":
-            outlet.pace = reading
-        else:
-            fan.pictures_of = lambda _, reading=reading: reading.pictures
+        lane.epoch = inner.Epoch(burst.upstream, 0, 0, 0, 1, 1)
+        lane.wait, lane.numbered = bytes(bytearray(b"\x52\x00\x10\x00")), None
+        of = outlet if closed in ("srtp", "destination") else lane
+
+        def asked_for(_: object, of: Any = of, name: str = closed, count: int = len(burst.parts)) -> list[None]:
+            setattr(of, name, None)
+            return [None] * count
+
+        fan.pictures_of = asked_for
         used, entries, _, others = fan.call()
-        is_sent = closed in ("pace", "wait", "numbered")
+        is_sent = closed in ("wait", "numbered")
         assert (used > 0, entries > 0) == (is_sent, is_sent), closed
         assert bool(others) is (closed in ("epoch", "outlet"))
         assert (lane.packets > 0) is is_sent
-
-
-def test_what_is_counted_is_counted_where_it_was_sent(inner: Any) -> None:
-    """Also where noting it makes something else of the lane."""
-    fan, others = Fanning(inner), list[Any]()
-    lane = fan.receiver.forwarder
-    lane.epoch = inner.Epoch(fan.burst.upstream, 0, 7, 0, 0, 0)
-    numbered = lane.numbered = inner.Numbered()
-    numbered.following = 5
-
-    class Noting:
-        @property
-        def left(self) -> float:
-            return 1e9
-
-        @left.setter
-        def left(self, _: float) -> None:
-            lane.epoch = lane.numbered = None
-            others.append(inner.Epoch(None, 0, 99, 0, 0, 0))
-            numbered.following = 1000
-
-    lane.outlet.pace = Noting()
-    assert not fan()
-    assert lane.last_epoch.sequence_offset == 7
-    assert (lane.last_sequence, numbered.following) == (fan.burst.newest.sequence + 7, 5 + len(fan.burst.parts))
 
 
 def test_an_outlet_that_is_set_while_it_is_set_has_what_came_last(inner: Any) -> None:

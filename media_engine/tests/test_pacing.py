@@ -2,6 +2,7 @@
 
 from media_engine import EngineConfig, Grants, Source, rtcp
 from media_engine.pacing import Pace
+from media_engine.records import Outlet
 from media_engine.subscribe import SubscribeLink
 from media_engine.tests.client import EVERYTHING, Client, EngineTestCase, eventually, vp8
 
@@ -102,7 +103,7 @@ class PacingTests(EngineTestCase):
         down = next(down for down in link.downs if down.video)
         epoch, newest = down.forwarder.epoch, down.forwarder.last_packet
         assert epoch is not None and newest is not None
-        pace, now = Pace(), self.clock()
+        pace, now = Pace(Outlet()), self.clock()
         pace.refill(1e6, now)
         pace.put(down, epoch, [newest] * 300, now)
         self.assertEqual([len(turn.packets) for turn in pace.due(now + 1)], [64, 64, 64, 64, 44])
