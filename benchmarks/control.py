@@ -29,7 +29,7 @@ class Server:
 
     def __init__(self, *command: str, log: IO[bytes] | None = None, **environment: str) -> None:
         self.command = command
-        self._environment = os.environ | {"MEDIA_ENGINE_COMPILED": "no"} | environment
+        self._environment = os.environ | process.AS_RUN_STARTS_IT | {"MEDIA_ENGINE_COMPILED": "no"} | environment
         self.log = log  # where the server's standard error goes; None: where ours goes
         self.on_event: dict[str, Any] = {}
         self._numbers = itertools.count(1)

@@ -44,6 +44,10 @@ def leave_the_last_core() -> None:
         atexit.register(Path("/proc/self/autogroup").write_text, "0")
 
 
+AS_RUN_STARTS_IT = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""What `./run` sets for the process that serves."""
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of all threads of a process, in the scheduler's nanoseconds and not in clock ticks."""
     spent = 0

@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
+
+from benchmarks.process import AS_RUN_STARTS_IT
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = "print('managed')\n"
@@ -55,3 +59,31 @@ def test_a_first_start_that_was_killed_is_made_up_for_once_by_two_that_come_toge
     assert everything.count("Making .venv") == 1, everything
     assert everything.count("Installing the packages") == 1, everything
     assert start(checkout).communicate(timeout=60) == ("managed\n", "")
+
+
+def test_the_server_gets_its_memory_as_it_is_measured_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loader = SourceFileLoader("lintel_run", str(ROOT / "run"))
+    spec = spec_from_loader("lintel_run", loader)
+    assert spec is not None
+    made = module_from_spec(spec)
+    loader.exec_module(made)
+    started: list[tuple[str, ...]] = []
+    monkeypatch.setattr(made, "ensure_environment", lambda *_: None)
+    monkeypatch.setattr(made, "become", lambda *command: started.append(command))
+    for name in AS_RUN_STARTS_IT:
+        monkeypatch.delenv(name, raising=False)
+    made.main(["manage", "check"])
+    assert not AS_RUN_STARTS_IT.keys() & os.environ.keys()
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=3")
+    made.main([])
+    assert started == [("manage.py", "check"), ("manage.py", "serve")]
+    assert {name: os.environ[name] for name in AS_RUN_STARTS_IT} == AS_RUN_STARTS_IT | {
+        "GLIBC_TUNABLES": "glibc.malloc.check=3"
+    }
+    monkeypatch.delenv("GLIBC_TUNABLES")
+    made.main([])
+    assert {name: os.environ[name] for name in AS_RUN_STARTS_IT} == AS_RUN_STARTS_IT
+    for name in AS_RUN_STARTS_IT:
+        monkeypatch.delenv(name)
