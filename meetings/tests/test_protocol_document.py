@@ -111,6 +111,7 @@ def test_the_request_and_its_answer_are_json() -> None:
         "tell_hosts",
         "authorization",
         "account",
+        "invitation",
     }
     answer = json.loads(dict(examples("answer"))["arrive"])
     assert answer.keys() == {"outcome", "reason", "until", "participant", "ticket", "socket"}

@@ -15,7 +15,7 @@ from meetings.live.tries import Tries
 from meetings.models import Participant
 from meetings.services import door as door_services
 from meetings.signaling.protocol import Close
-from meetings.signaling.rates import Budgets
+from meetings.signaling.rates import AddressBudgets, Budgets
 from meetings.tests.live_case import Browser, Json, LiveCase, Talk, make_link, make_user, running_live
 
 
@@ -229,9 +229,9 @@ class CrowdTests(WaitingCase):
     async def test_knocks_of_one_address_run_out_and_nobody_elses_do(self) -> None:
         _, secret = await sync_to_async(make_link)(self.occurrence, "p.lindqvist@medreg.example")
         async with running_live() as live:
-            live.tries.knocks = standing_still(budgets.KNOCKS)
-            for _ in range(budgets.KNOCKS.most):
-                live.tries.knocks.take((self.occurrence.pk, "127.0.0.1"))
+            live.tries.knocks = AddressBudgets(budgets.KNOCKS.rate, lambda: 0.0)
+            while live.tries.knocks.take("127.0.0.1", self.occurrence.pk):
+                pass
             flood = Browser(live)
             answer = await flood.arrive(self.code, "Mallory")
             self.assertEqual((answer["status"], answer["code"]), (429, "too_many"))
@@ -259,11 +259,11 @@ class CrowdTests(WaitingCase):
     async def test_a_meetings_strangers_together_have_a_budget(self) -> None:
         async with running_live() as live:
             live.tries.knocks_of_all = standing_still(budgets.KNOCKS_OF_ALL)
-            for _ in range(budgets.KNOCKS_OF_ALL.most):
-                live.tries.knocks_of_all.take((self.occurrence.pk, ""))
+            while live.tries.knocks_of_all.take(self.occurrence.pk):
+                pass
             answer = await Browser(live, network="198.51.100.9").arrive(self.code, "Mallory")
             self.assertEqual(answer["code"], "too_many")
-            self.assertTrue(live.tries.knocks.has((self.occurrence.pk, "198.51.100.9")))
+            self.assertTrue(live.tries.knocks.has("198.51.100.9", self.occurrence.pk))
             await self.host_inside(live)
 
     async def test_whoever_walks_in_has_a_budget_too_and_whoever_has_a_seat_needs_none(self) -> None:
@@ -277,7 +277,7 @@ class CrowdTests(WaitingCase):
             known, omar = Browser(live), await Browser(live).sign_in(colleague)
             self.assertEqual((await known.arrive(self.code, "Peter"))["outcome"], "admit")
             self.assertEqual((await omar.arrive(self.code))["outcome"], "admit")
-            while live.tries.entries.take((key, "127.0.0.1")):
+            while live.tries.entries.take("127.0.0.1", key):
                 pass
             while live.tries.knocks_of_one.take((key, f"account {colleague.pk}")):
                 pass
@@ -289,7 +289,7 @@ class CrowdTests(WaitingCase):
             self.assertEqual((await omar.arrive(self.code))["outcome"], "admit")
             elsewhere = Browser(live, network="198.51.100.9")
             self.assertEqual((await elsewhere.arrive(self.code, "Leila"))["outcome"], "admit")
-            while live.tries.entries_of_all.take((key, "")):
+            while live.tries.entries_of_all.take(key):
                 pass
             another = Browser(live, network="203.0.113.9")
             self.assertEqual((await another.arrive(self.code, "Yuki")).get("code"), "too_many")

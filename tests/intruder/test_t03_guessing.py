@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 
 from meetings.budgets import TRIES
 from tests.intruder.case import HOST, TITLE, IntruderCase
+from tests.support.client import Answer, Client
 
 
 class T3Guessing(IntruderCase):
@@ -48,6 +50,17 @@ class T3Guessing(IntruderCase):
         self.assertEqual(answers[0], answers[1])
         self.assertNotIn(TITLE, pages[0][1])
 
+    @staticmethod
+    async def spent(client: Client, asks: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What is answered right after the last try was used up: on a slow machine one is back soon."""
+        for _ in range(20):
+            while (await client.get("/m/2222-3333-4444")).status != 429:
+                pass
+            answer = await asks()
+            if answer.status == 429:
+                break
+        return answer
+
     async def test_guessing_codes_runs_out(self) -> None:
         """Guard: `live.tries.Tries`, asked before the code is looked at."""
         meeting = await self.portal.schedule(HOST)
@@ -57,7 +70,7 @@ class T3Guessing(IntruderCase):
         self.assertEqual(set(statuses), {404, 429})
         regained = (time.monotonic() - began) * TRIES.rate.per_second
         self.assertLessEqual(statuses.count(404), TRIES.rate.burst + regained + 1)
-        self.assertEqual((await client.get(f"/m/{meeting['code']}")).status, 429)
-        answer = await client.arrive(meeting["code"], "Peter")
-        self.assertEqual((answer.status, answer.json["code"]), (429, "too_many"))
+        self.assertEqual((await self.spent(client, lambda: client.get(f"/m/{meeting['code']}"))).status, 429)
+        answer = await self.spent(client, lambda: client.arrive(meeting["code"], "Peter"))
+        self.assertEqual((answer.status, answer.json.get("code")), (429, "too_many"))
         self.assertGreater(int(answer.headers["Retry-After"]), 0)
