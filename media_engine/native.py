@@ -52,6 +52,8 @@ CIPHER_FUNCTIONS: Final = (
 """OpenSSL's, which pylibsrtp's extension module brings with it, in the order of `aead.c`."""
 
 
+CIPHER_FUNCTION: Final = "int (*)(void *, void *, int *)"
+"""What `aead.c` encrypts and decrypts by."""
 _KNOWN_PACKETS: Final = (
     "8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e69732064697669736120696e207061727465732074726573",
     "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f"
@@ -87,18 +89,15 @@ def bind_cipher(module: Any) -> Any:
 def _try_cipher(module: Any) -> None:
     """Encrypts and decrypts what RFC 7714 does (section 16.1.1). Raises ImportError where something else comes out."""
     plain, sealed = (bytes.fromhex(text) for text in _KNOWN_PACKETS)
-    packet, length = (ctypes.c_ubyte * len(sealed)).from_buffer_copy(plain.ljust(len(sealed), b"\0")), ctypes.c_int()
+    packet, length = ffi.new("unsigned char[]", plain.ljust(len(sealed), b"\0")), ffi.new("int *")
     for name, given, wanted in (("PROTECT", plain, sealed), ("UNPROTECT", sealed, plain)):
         try:
             context = module.Context(bytes(range(16)), b"Quid pro quo")
         except ValueError as missing:
             raise ImportError(str(missing)) from None
-        length.value = len(given)
-        function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(
-            getattr(module, name)
-        )
-        refused = function(context.address, ctypes.addressof(packet), ctypes.addressof(length))
-        if refused or bytes(packet[: length.value]) != wanted:
+        length[0] = len(given)
+        refused = ffi.cast(CIPHER_FUNCTION, getattr(module, name))(ffi.cast("void *", context.address), packet, length)
+        if refused or bytes(ffi.buffer(packet, length[0])) != wanted:
             raise ImportError("OpenSSL's AES-128-GCM is not that of RFC 7714")
 
 

@@ -138,12 +138,9 @@ class AeadSrtp(InPlaceSrtp):
         self._sent: Any = native.aead.Context(*session_keys(ours, *wanted))
         self.context, self.protector = self._sent.address, native.aead.PROTECT
         self.opener = (native.aead.UNPROTECT, self._received.address)
-        signature = "int (*)(void *, void *, int *)"
-        self.rx, self.open = (
-            native.ffi.cast("void *", self._received.address),
-            native.ffi.cast(signature, self.opener[0]),
-        )
-        self.tx, self.seal = native.ffi.cast("void *", self.context), native.ffi.cast(signature, self.protector)
+        cast, function = native.ffi.cast, native.CIPHER_FUNCTION
+        self.rx, self.open = cast("void *", self._received.address), cast(function, self.opener[0])
+        self.tx, self.seal = cast("void *", self.context), cast(function, self.protector)
 
     def retire(self, ssrcs: Iterable[int]) -> None:
         """See SrtpPair."""

@@ -227,9 +227,7 @@ def test_t14_what_reaches_c_loads_no_library_of_its_own() -> None:
                 used.add(node.attr)
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"ctypes.CDLL", "_libc_function"}:
                 loaded.add((file, ast.unparse(node)))
-    assert used == {
-        *("CDLL", "CFUNCTYPE", "addressof", "c_int", "c_ubyte", "c_void_p", "cast", "memmove", "string_at"),
-    }
+    assert used == {"CDLL", "addressof", "c_ubyte", "c_void_p", "cast", "memmove", "string_at"}
     assert loaded == {
         ("media_engine/native.py", "ctypes.CDLL(None)"),
         ("media_engine/native.py", "ctypes.CDLL(_binding.__file__)"),
