@@ -146,7 +146,7 @@ class PatientPortal(Portal):
 
 def _started(data_dir: Path, settings: dict[str, str]) -> PatientPortal:
     with process.on_the_core_left():
-        return PatientPortal(data_dir, **(REAL | settings))
+        return PatientPortal(data_dir, **(REAL | process.AS_RUN_STARTS_IT | settings))
 
 
 @contextlib.asynccontextmanager

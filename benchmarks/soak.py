@@ -132,7 +132,7 @@ async def measure_soak(minutes: float, warm_up: float, seed: int = 1) -> Soaked:
     soaked = Soaked(minutes)
     begun = time.monotonic()
     metrics = free_port()
-    async with meeting.portal_running(LINTEL_METRICS_PORT=str(metrics), **process.AS_RUN_STARTS_IT) as portal:
+    async with meeting.portal_running(LINTEL_METRICS_PORT=str(metrics)) as portal:
         pid, churn = portal.server.process.pid, Churn(portal, seed)
         async with meeting.of_eight(portal) as first:
             await churn.go_on(first, time.monotonic() + 30)

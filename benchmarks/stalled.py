@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import process
 from benchmarks.load import percentile
 from meetings.tests.answering_service import Request, answer, serving
 from tests.support.client import Closed, Socket
@@ -149,7 +150,7 @@ async def measure_stalled(seconds: float) -> StalledMeasured:
     async with serving(says) as service:
         with tempfile.TemporaryDirectory(prefix="lintel-bench-") as directory:
             portal = await asyncio.to_thread(
-                Portal, Path(directory) / "data", LINTEL_OUTGOING_ALLOW=service.url, **REAL
+                Portal, Path(directory) / "data", LINTEL_OUTGOING_ALLOW=service.url, **(REAL | process.AS_RUN_STARTS_IT)
             )
             try:
                 return await _measure(portal, service.url, says, seconds)

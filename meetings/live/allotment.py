@@ -20,8 +20,10 @@ def has_room(rooms: Mapping[str, Room], occurrence_id: str, account: str, *, is_
     Hosts are counted only what hosts hold: strangers who stand at the doors of all somebody's meetings keep that
     somebody out of none.
     """
-    if occurrence_id in rooms:
-        return True
+    return occurrence_id in rooms or _may_have_another(rooms, account, is_host=is_host)
+
+
+def _may_have_another(rooms: Mapping[str, Room], account: str, *, is_host: bool) -> bool:
     # A copy: the loop may make or drop a room meanwhile.
     theirs = [room for room in list(rooms.values()) if room.account == account]
     return sum(room.host_inside or not is_host for room in theirs) < most_of_one_account()
@@ -29,8 +31,8 @@ def has_room(rooms: Mapping[str, Room], occurrence_id: str, account: str, *, is_
 
 def may_enter(rooms: Mapping[str, Room], room: Room, bearer: Bearer) -> bool:
     """As `has_room`, for a room that was made for the bearer; from now on it counts for the meeting's account."""
-    others = {key: other for key, other in rooms.items() if other is not room}
-    if not room.seats and not room.account and not has_room(others, room.id, bearer.account, is_host=bearer.is_host):
+    is_new = not room.seats and not room.account
+    if is_new and not _may_have_another(rooms, bearer.account, is_host=bearer.is_host):
         return False
     room.account = bearer.account
     return True
