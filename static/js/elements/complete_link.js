@@ -2,6 +2,7 @@
 import { h, icon, put } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
 import { copyButton } from "./copy_button.js";
+import { showDialog } from "./show_dialog.js";
 
 /** @param {string} href */
 export async function showLinkAsQr(href) {
@@ -14,13 +15,7 @@ export async function showLinkAsQr(href) {
     qrCode(href, title),
     h("div", { class: "row" }, h("button", { class: "btn btn-primary", type: "button", onclick: () => dialog.close() }, gettext("Close"))),
   );
-  const back = /** @type {HTMLElement | null} */ (document.activeElement);
-  dialog.onclose = () => {
-    dialog.remove();
-    if (back?.isConnected) back.focus();
-  };
-  document.body.append(dialog);
-  dialog.showModal();
+  void showDialog(dialog);
 }
 
 /**

@@ -2,6 +2,7 @@
 // shown, to be copied by hand.
 import { h, icon, setText } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
+import { showDialog } from "./show_dialog.js";
 
 const SAID_MS = 2400;
 
@@ -52,12 +53,6 @@ function showToCopy(href) {
     field,
     h("div", { class: "row" }, h("button", { class: "btn btn-primary", type: "button", onclick: () => dialog.close() }, gettext("Close"))),
   );
-  const back = /** @type {HTMLElement | null} */ (document.activeElement);
-  dialog.onclose = () => {
-    dialog.remove();
-    if (back?.isConnected) back.focus();
-  };
-  document.body.append(dialog);
-  dialog.showModal();
+  void showDialog(dialog);
   field.select();
 }

@@ -1,6 +1,7 @@
 // Questions in a native <dialog>: focus on the safest control, given back on close.
 import { gettext } from "../lib/i18n.js";
 import { h } from "../lib/h.js";
+import { showDialog } from "./show_dialog.js";
 
 /**
  * @typedef {{id: string, label: string, longest?: number, hint?: string}} TextField
@@ -18,7 +19,7 @@ let count = 0;
  * }} question
  * @returns {Promise<{answer: string, text: string, choice: string, ticks: Record<string, boolean>} | null>} null: nothing was decided
  */
-export function ask({ title, body, answers, cancel, text, choice, ticks = [] }) {
+export async function ask({ title, body, answers, cancel, text, choice, ticks = [] }) {
   const id = `ask-${++count}`;
   const area = text
     ? h("textarea", { class: "input", id: `${id}-text`, rows: 3, maxlength: text.longest ?? 300, "aria-describedby": text.hint ? `${id}-hint` : null })
@@ -43,21 +44,12 @@ export function ask({ title, body, answers, cancel, text, choice, ticks = [] }) 
     ticks.length ? h("div", { class: "stack gap-2 mt-4" }, ...ticks.map(({ label }, index) => h("label", { class: "check" }, boxes[index], h("span", {}, label)))) : null,
     h("div", { class: "row row-wrap" }, cancelButton, ...buttons),
   );
-  const back = /** @type {HTMLElement | null} */ (document.activeElement);
-  document.body.append(dialog);
-  return new Promise((resolve) => {
-    for (const button of [cancelButton, ...buttons]) button.onclick = () => dialog.close(button.value);
-    dialog.onclose = () => {
-      const checked = /** @type {HTMLInputElement | null} */ (dialog.querySelector(`[name="${id}-choice"]:checked`));
-      const answer = dialog.returnValue;
-      dialog.remove();
-      if (back?.isConnected) back.focus();
-      const ticked = Object.fromEntries(boxes.map((box) => [box.name, box.checked]));
-      resolve(answer ? { answer, text: area?.value.trim() ?? "", choice: checked?.value ?? "", ticks: ticked } : null);
-    };
-    dialog.showModal();
-    (area ?? cancelButton).focus();
-  });
+  for (const button of [cancelButton, ...buttons]) button.onclick = () => dialog.close(button.value);
+  const answer = await showDialog(dialog, area ?? cancelButton);
+  if (!answer) return null;
+  const checked = /** @type {HTMLInputElement | null} */ (dialog.querySelector(`[name="${id}-choice"]:checked`));
+  const ticked = Object.fromEntries(boxes.map((box) => [box.name, box.checked]));
+  return { answer, text: area?.value.trim() ?? "", choice: checked?.value ?? "", ticks: ticked };
 }
 
 /** Closes every question, because what it was about is over. */

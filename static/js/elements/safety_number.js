@@ -28,16 +28,5 @@ export async function askSafetyNumber(self, other) {
     h("div", { class: "roomcode mt-4" }, h("ol", { class: "long", "aria-label": gettext("Safety number, twelve groups of five digits") }, ...groups.map((group) => h("li", {}, group)))),
     h("div", { class: "row row-wrap" }, h("button", { class: "btn", type: "button", onclick: close("") }, gettext("Cancel")), same),
   );
-  const back = /** @type {HTMLElement | null} */ (document.activeElement);
-  document.body.append(dialog);
-  return new Promise((resolve) => {
-    dialog.onclose = () => {
-      const answer = dialog.returnValue;
-      dialog.remove();
-      if (back?.isConnected) back.focus();
-      resolve(answer === "same");
-    };
-    dialog.showModal();
-    same.focus();
-  });
+  return (await showDialog(dialog, same)) === "same";
 }
