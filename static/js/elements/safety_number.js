@@ -3,6 +3,7 @@ import { fromBase64url } from "../e2ee/bytes.js";
 import { safetyNumber } from "../e2ee/code.js";
 import { h } from "../lib/h.js";
 import { gettext } from "../lib/i18n.js";
+import { showDialog } from "./show_dialog.js";
 
 /** @typedef {import("../e2ee/tree.js").Member} Member */
 
