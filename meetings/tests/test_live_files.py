@@ -8,6 +8,8 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -236,11 +238,18 @@ def test_everybody_is_served_while_the_disk_makes_a_file(tmp_path: Path) -> None
     asyncio.run(begin_on_a_slow_disk(tmp_path))
 
 
-async def begin_on_a_slow_disk(tmp_path: Path) -> None:
-    kept, disk = Files(tmp_path, largest=100, room_for=100), SlowDisk()
+@asynccontextmanager
+async def while_a_file_is_made(kept: Files, disk: SlowDisk) -> AsyncIterator[asyncio.Task[str]]:
+    """Anna's, of 60 bytes; the disk takes its time until it is let go on."""
     with mock.patch("tempfile.TemporaryFile", disk):
         beginning = asyncio.create_task(kept.begin("anna", 60))
         assert await asyncio.to_thread(disk.asked.wait, 20)
+        yield beginning
+
+
+async def begin_on_a_slow_disk(tmp_path: Path) -> None:
+    kept, disk = Files(tmp_path, largest=100, room_for=100), SlowDisk()
+    async with while_a_file_is_made(kept, disk) as beginning:
         with pytest.raises(ProtocolError, match="no room"):  # what is being made is counted
             await kept.begin("bo", 60)
         disk.turns.set()
@@ -256,9 +265,7 @@ def test_a_file_that_was_being_made_as_the_meeting_ended_is_closed(tmp_path: Pat
 
 async def end_while_a_file_is_made(tmp_path: Path) -> None:
     kept, disk = Files(tmp_path, largest=100, room_for=100), SlowDisk()
-    with mock.patch("tempfile.TemporaryFile", disk):
-        beginning = asyncio.create_task(kept.begin("anna", 60))
-        assert await asyncio.to_thread(disk.asked.wait, 20)
+    async with while_a_file_is_made(kept, disk) as beginning:
         kept.close()
         disk.turns.set()
         with pytest.raises(ProtocolError, match="no such file"):

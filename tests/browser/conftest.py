@@ -156,6 +156,14 @@ CONSOLE_LINES = 60
 
 
 @pytest.fixture
+def some_page(server: Portal, visitor: Callable[..., BrowserContext]) -> Page:
+    """A real page, on which a test draws a part of the room."""
+    opened = visitor().new_page()
+    opened.goto(f"{server.url}/help/keyboard/")
+    return opened
+
+
+@pytest.fixture
 def visitor(
     browser: Browser, artifacts: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., BrowserContext]]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
-
-from tests.browser.conftest import Portal
+from playwright.sync_api import Page, expect
 
 PAGE = """async (sheet) => {
   const { ChatPanel } = await import("/static/js/elements/chat_panel.js");
@@ -29,11 +25,9 @@ TO_THE_END = "() => chat.body.scrollHeight - chat.body.scrollTop - chat.body.cli
 
 
 @pytest.fixture
-def page(server: Portal, visitor: Callable[..., BrowserContext]) -> Page:
-    opened = visitor().new_page()
-    opened.goto(f"{server.url}/help/keyboard/")
-    opened.evaluate(PAGE, "/static/css/room.css")
-    return opened
+def page(some_page: Page) -> Page:
+    some_page.evaluate(PAGE, "/static/css/room.css")
+    return some_page
 
 
 def read_further_up(page: Page) -> None:

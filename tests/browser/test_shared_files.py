@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, FilePayload, Locator, Page, expect
-
-from tests.browser.conftest import Portal
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 FILE = "7b0e8f2c-93a8-4a53-9a0b-4f9f1c0f0a01"
 LARGEST = 1000
@@ -31,11 +28,9 @@ UNREADABLE = "Blob.prototype.arrayBuffer = () => Promise.reject(new DOMException
 
 
 @pytest.fixture
-def page(server: Portal, visitor: Callable[..., BrowserContext]) -> Page:
-    opened = visitor().new_page()
-    opened.goto(f"{server.url}/help/keyboard/")
-    opened.evaluate(PAGE, [FILE, LARGEST])
-    return opened
+def page(some_page: Page) -> Page:
+    some_page.evaluate(PAGE, [FILE, LARGEST])
+    return some_page
 
 
 def payload(name: str, size: int = 5) -> FilePayload:

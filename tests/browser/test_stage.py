@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
-
-from tests.browser.conftest import Portal
+from playwright.sync_api import Locator, Page, expect
 
 PAGE = """async (sheet) => {
   const { Stage } = await import("/static/js/elements/stage.js");
@@ -30,11 +26,9 @@ PAGE = """async (sheet) => {
 
 
 @pytest.fixture
-def page(server: Portal, visitor: Callable[..., BrowserContext]) -> Page:
-    opened = visitor().new_page()
-    opened.goto(f"{server.url}/help/keyboard/")
-    opened.evaluate(PAGE, "/static/css/room.css")
-    return opened
+def page(some_page: Page) -> Page:
+    some_page.evaluate(PAGE, "/static/css/room.css")
+    return some_page
 
 
 def tile(page: Page, name: str, source: str = "camera") -> Locator:
