@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { safetyNumber } from "../../static/js/e2ee/code.js";
 import { Pins } from "../../static/js/e2ee/pins.js";
 import { Securing } from "../../static/js/room/securing.js";
+import { Roster } from "../../static/js/signaling/roster.js";
 import { Liar, onTheWire } from "./liar.mjs";
 import { DOOR, Portal } from "./people.mjs";
 import { watched } from "./watched.mjs";
@@ -255,7 +256,7 @@ test("a removal that the server doesn't carry out is said on every device, whate
 test("a meeting that was encrypted is not entered when the server says that it isn't", async () => {
   const kept = new Map();
   Object.defineProperty(globalThis, "localStorage", { configurable: true, value: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) } });
-  const parts = (encryption) => ({ client: {}, roster: {}, door: { encryption, code: "abc" } });
+  const parts = (encryption) => ({ client: {}, roster: new Roster(), door: { encryption, code: "abc" } });
   const meeting = { code: "abc", encryption: "transport" };
   await assert.rejects(new Securing(parts("e2ee")).enter(meeting), { reason: "downgraded" });
   assert.deepEqual(await new Securing(parts("transport")).enter(meeting), { transforms: null, originOf: null });

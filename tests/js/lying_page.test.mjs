@@ -9,6 +9,7 @@ import { hardened } from "../../static/js/media/hardened.js";
 import { Recording } from "../../static/js/room/recording.js";
 import { Securing } from "../../static/js/room/securing.js";
 import { RequestFailed } from "../../static/js/signaling/protocol.js";
+import { Roster } from "../../static/js/signaling/roster.js";
 import { Liar } from "./liar.mjs";
 import { DOOR, Portal } from "./people.mjs";
 import { watched } from "./watched.mjs";
@@ -17,7 +18,7 @@ const plain = { getItem: () => null, setItem: () => undefined };
 Object.defineProperty(globalThis, "localStorage", { configurable: true, value: plain });
 globalThis.RTCRtpScriptTransform = class {};
 
-const securing = (encryption, more = {}) => new Securing({ client: {}, roster: { capabilities: {} }, door: { encryption, code: "abc", link_key: null }, ...more });
+const securing = (encryption, more = {}) => new Securing({ client: {}, roster: new Roster(), door: { encryption, code: "abc", link_key: null }, ...more });
 const roomOf = (encryption) => ({ type: "room", meeting: { code: "abc", encryption } });
 const OF_MEMBERS = [
   { type: "chat", participant: "anna", name: "Anna", text: "I never said that" }, { type: "reaction", participant: "anna", emoji: "👏" },
@@ -95,7 +96,7 @@ test("this device's key is shown as of the account that the page was loaded for,
     };
     const broken = [];
     const door = { encryption: "e2ee", code: "abc", link_key: null, signed_in: signedIn, workers: { group: "group", media: "media" } };
-    const page = new Securing({ client: { request }, roster: { capabilities: {} }, door, Encryption, broken: (why) => broken.push(why) });
+    const page = new Securing({ client: { request }, roster: new Roster(), door, Encryption, broken: (why) => broken.push(why) });
     t.after(() => page.close());
     page.atTheDoor();
     for (let looks = 0; looks < 10_000 && !broken.length; looks += 1) await new Promise((resolve) => setImmediate(resolve));

@@ -8,6 +8,7 @@ import { CompleteLink } from "../../static/js/room/complete_link.js";
 import { Promised } from "../../static/js/room/promised.js";
 import { Securing } from "../../static/js/room/securing.js";
 import { pathOf } from "../../static/js/lib/qr.js";
+import { Roster } from "../../static/js/signaling/roster.js";
 import { encode } from "../../static/js/vendor/uqr.js";
 import { linkStated } from "../../static/js/e2ee/statements.js";
 import { Liar, onTheWire } from "./liar.mjs";
@@ -364,7 +365,7 @@ test("a meeting whose link has a key is entered sealed or not at all", async () 
     link.take();
     return { door: { encryption, code: "abc", link_key: null }, link };
   };
-  const securing = (encryption, hash) => new Securing({ client: {}, roster: { capabilities: {} }, ...at(encryption, hash) });
+  const securing = (encryption, hash) => new Securing({ client: {}, roster: new Roster(), ...at(encryption, hash) });
   const obstacle = (encryption, hash) => {
     const { door, link } = at(encryption, hash);
     return new Promised(door, link).obstacle();
@@ -391,7 +392,7 @@ test("a meeting whose link has a key is entered sealed or not at all", async () 
 
 test("the key of a link is sent to nobody at the door, for the server reads what is", async () => {
   const sent = [];
-  const securing = new Securing({ client: { request: async (type) => sent.push(type) }, roster: {}, door: { encryption: "sealed", code: "abc" }, link: page("").link });
+  const securing = new Securing({ client: { request: async (type) => sent.push(type) }, roster: new Roster(), door: { encryption: "sealed", code: "abc" }, link: page("").link });
   const text = `Come by https://meet.example/m/abc#${fragmentOf(makeLinkKey(3))}, please`;
   for (const fields of [{ text }, { note: text, block: false }]) await assert.rejects(securing.asHost("door.message", fields), { code: "link_key" });
   await securing.asHost("door.message", { text: "Come by the link that you were given" });

@@ -14,6 +14,9 @@ import { Promised } from "./promised.js";
 /** What members say to each other. In a room with a group it comes from there, and from the server nothing of it is taken. */
 const OF_MEMBERS = new Set(["chat", "reaction", "record.answered", "record.lists"]);
 
+/** A host's *Let in* speaks for the key that somebody's device shows within this time of it; after that a host looks again. */
+const WORD_OWED_MS = 30_000;
+
 /** Why media can't flow here. `reason` is one of the page's refusals. */
 export class NotSecured extends Error {
   /** @param {import("./promised.js").Obstacle | "not_the_group" | "other_account"} reason */
@@ -41,18 +44,22 @@ export class Securing {
   #isPlain = false;
   /** @type {ReadonlyMap<string, import("../e2ee/tree.js").Member> | null} */
   #attested = null;
+  /** Whom this host let in before there was a key to sign, or before this device could sign, and until when that counts. @type {Map<string, number>} */
+  #owed = new Map();
+  #now;
 
   /**
    * @param {{
    *   client: import("../signaling/client.js").MeetingClient, roster: import("../signaling/roster.js").Roster,
    *   door: import("./door_data.js").DoorData, link?: CompleteLink, promised?: Promised,
-   *   Encryption?: typeof import("../e2ee/encryption.js").Encryption | null, broken?: (reason: NotSecured["reason"]) => void,
+   *   Encryption?: typeof import("../e2ee/encryption.js").Encryption | null, broken?: (reason: NotSecured["reason"]) => void, now?: () => number,
    * }} parts `Encryption`: null where the door says that nothing is encrypted; its code is fetched nowhere else.
    *   `broken`: what was promised no longer holds, in the middle of a stay
    */
-  constructor({ client, roster, door, link = new CompleteLink(door.code), promised = new Promised(door, link), Encryption = null, broken = () => undefined }) {
+  constructor({ client, roster, door, link = new CompleteLink(door.code), promised = new Promised(door, link), Encryption = null, broken = () => undefined, now = () => performance.now() }) {
     this.#client = client;
     this.#roster = roster;
+    this.#now = now;
     this.link = link;
     this.#promised = promised;
     this.#broken = broken;
@@ -61,6 +68,7 @@ export class Securing {
       account: door.signed_in?.id ?? null, participant: () => client.participant, workers: door.workers, link: () => link.key,
     }));
     if (door.encryption && door.encryption !== "transport") this.encryption?.prepare();
+    roster.on("change", () => this.#payOwed());
   }
 
   /** @param {Encryption} encryption */
@@ -68,6 +76,7 @@ export class Securing {
     encryption.on("link", ({ key }) => void this.#renewed(key));
     encryption.on("change", () => {
       this.#attest();
+      this.#payOwed();
       if (encryption.phase === "refused") this.#broken("not_the_group");
     });
     return encryption;
@@ -154,16 +163,67 @@ export class Securing {
   async asHost(type, fields = {}) {
     // Words for people at the door are the server's to read.
     if (Object.values(fields).some((field) => typeof field === "string" && holdsLinkKey(field))) throw new RequestFailed("link_key", "the key of a link stays here");
+    if (type === "door.admit") return this.#letIn(fields);
     const { encryption } = this;
     if (!encryption?.isOn) return this.#client.request(type, fields);
-    if (type === "door.admit") {
-      const identity = this.#roster.waiting.find(({ participant }) => participant === fields.participant)?.identity;
-      return this.#client.request(type, identity ? { ...fields, word: await encryption.word(fields.participant, identity) } : fields);
-    }
     const answer = await this.#client.request(type, fields);
-    if (type === "host.remove" || type === "host.to_door") await encryption.refuse(fields.participant);
+    if (type === "host.remove" || type === "host.to_door") {
+      this.#owed.delete(fields.participant);
+      await encryption.refuse(fields.participant);
+    }
     if (type === "host.remove") encryption.renewLinkWithout(fields.participant);
     return answer;
+  }
+
+  /**
+   * With a word for their key. Whoever knocked this moment has shown none, and whoever came in this moment can't sign: then it follows.
+   * @param {any} fields
+   */
+  async #letIn(fields) {
+    const { participant } = fields;
+    const shown = this.#roster.waiting.find((waiter) => waiter.participant === participant)?.identity;
+    const word = await this.#wordFor(participant, shown);
+    const answer = await this.#client.request("door.admit", word ? { ...fields, word } : fields);
+    if (!word && this.encryption && this.#roster.meeting?.encryption !== "transport") {
+      this.#owed.set(participant, this.#now() + WORD_OWED_MS);
+      this.#payOwed();
+    }
+    return answer;
+  }
+
+  /** The server takes a word alone for people who are inside. */
+  #payOwed() {
+    for (const [participant, until] of this.#owed) {
+      const key = this.#roster.people.get(participant)?.identity;
+      if (this.#now() > until) this.#owed.delete(participant);
+      else if (key && this.encryption?.isOn) {
+        this.#owed.delete(participant);
+        void this.#pay(participant, key, until);
+      }
+    }
+  }
+
+  /**
+   * @param {string} participant
+   * @param {string} key
+   * @param {number} until
+   */
+  async #pay(participant, key, until) {
+    const word = await this.#wordFor(participant, key);
+    if (!word) this.#owed.set(participant, until);
+    // Where it isn't taken, hosts are told that somebody is inside without the keys.
+    else await this.#client.request("e2ee.word", { participant, word }).catch(() => undefined);
+  }
+
+  /**
+   * Null while there is no key, or nothing here that signs.
+   * @param {string} participant
+   * @param {string | null | undefined} key
+   * @returns {Promise<string | null>}
+   */
+  async #wordFor(participant, key) {
+    const { encryption } = this;
+    return key && encryption?.isOn ? encryption.word(participant, key).catch(() => null) : null;
   }
 
   /**
@@ -184,6 +244,7 @@ export class Securing {
   close() {
     this.#mode = null;
     this.#isPlain = false;
+    this.#owed.clear();
     this.encryption?.close();
   }
 }
