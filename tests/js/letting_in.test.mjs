@@ -28,6 +28,7 @@ async function hostsPage(t) {
     postMessage({ type, id, participant, key }) {
       const done = (result) => this.onmessage({ data: { type: "done", id, ...result } });
       if (type === "begin") this.onmessage({ data: { type: "phase", phase: "in" } });
+      if (type === "refuse") done({});
       if (type === "word" && !worker.isBegun) done({ error: "failed" });
       else if (type === "word") void part.word(participant, key).then((result) => done({ result }));
     }
@@ -120,8 +121,33 @@ test("a press on Let in is no word for whoever shows a key much later, was put o
   await page.inside("late");
   page.atTheDoor(null);
   await page.letIn();
-  void page.securing.asHost("host.to_door", { participant: "peter" });
-  await turns();
+  await page.securing.asHost("host.to_door", { participant: "peter" });
   await page.inside("put out");
   assert.deepEqual(page.words(), []);
+});
+
+test("of two hosts whose clocks differ the last to speak about somebody has the last word", async () => {
+  const portal = await Portal.make();
+  const peter = await portal.person("guest");
+  const { backing } = await portal.person();
+  const hosts = [];
+  for (const ahead of [0, 300_000]) {
+    const identity = await portal.person("host");
+    hosts.push(new HostsPart({ identity, backing: identity.backing, send: (_, said) => Promise.all([backing, ...hosts.map(({ knows }) => knows)].map((one) => one.learn(said))), now: () => Date.now() + ahead }));
+    hosts.at(-1).knows = identity.backing;
+  }
+  const [slow, fast] = hosts;
+  const lets = async (host) => {
+    const word = JSON.parse(fromUtf8(fromBase64url(await host.word(peter.id, peter.key))));
+    for (const one of [backing, slow.knows, fast.knows]) assert.ok(await one.learnWord(word));
+  };
+  await lets(fast);
+  assert.equal(backing.backs(peter.member), true);
+  await slow.refuse(peter.id);
+  assert.equal(backing.backs(peter.member), false, "put out for good, although the other clock is ahead");
+  await fast.refuse(peter.id);
+  await lets(slow);
+  assert.equal(backing.backs(peter.member), true, "let in again");
+  await slow.refuse(peter.id);
+  assert.equal(backing.backs(peter.member), false, "in the same second");
 });

@@ -108,6 +108,12 @@ export class Backing {
     for (const no of nos) await this.learnNo(no);
   }
 
+  /** When a host last said yes or no about somebody, by that host's clock; 0: never. @param {string} participant */
+  lastAbout(participant) {
+    const words = [...this.#words.values()].filter((word) => word.participant === participant);
+    return Math.max(0, this.#nos.get(participant)?.at ?? 0, ...words.map(({ at }) => at));
+  }
+
   /**
    * Whether a host's no about this candidate stands.
    * @param {Candidate} candidate

@@ -63,7 +63,7 @@ export class HostsPart {
    * @param {string} key their identity key
    */
   async word(participant, key) {
-    const at = this.#seconds();
+    const at = this.#secondsAbout(participant);
     const given = { participant, key, at, until: at + WORD_LASTS_S };
     const word = { ...given, by: await this.sign(wordText({ room: this.#room, ...given })) };
     return base64url(utf8(JSON.stringify(word)));
@@ -74,7 +74,7 @@ export class HostsPart {
    * @param {string} participant
    */
   async refuse(participant) {
-    const said = { participant, at: this.#seconds() };
+    const said = { participant, at: this.#secondsAbout(participant) };
     await this.#backing.learnNo({ ...said, by: await this.sign(noText({ room: this.#room, ...said })) });
     await this.#tell();
   }
@@ -89,8 +89,9 @@ export class HostsPart {
     await this.#send("control", { t: "door", ...this.#backing.evidence([]) });
   }
 
-  #seconds() {
-    return Math.floor(this.#now() / 1000);
+  /** The last to speak about somebody has the last word, whoever's clock is behind. @param {string} participant */
+  #secondsAbout(participant) {
+    return Math.max(Math.floor(this.#now() / 1000), this.#backing.lastAbout(participant) + 1);
   }
 
   /** @param {Uint8Array} text @returns {Promise<Signed>} */
