@@ -24,8 +24,8 @@ HOT = (
     *("downlink", "draining", "engine", "estimator", "fanout", "feedback", "figures", "floor"),
     *("h264", "ice", "key_frames", "lacking", "lines", "link", "mux", "pacing", "packet"),
     *("packet_cache", "peer", "publish", "publish_lines", "receive_log", "red", "repairs", "rota", "rtcp", "rtp"),
-    *("seals", "session", "speaking", "srtp", "streams", "stun", "subscribe", "tracks", "tripwire", "turns"),
-    *("voices", "vp8", "vp9", "waiting", "watch", "way", "writing"),
+    *("seals", "session", "speaking", "srtp", "streams", "stun", "subscribe", "thinning", "tracks", "tripwire"),
+    *("turns", "voices", "vp8", "vp9", "waiting", "watch", "way", "writing"),
 )
 """What a packet passes through, what a session does with each of its turns, and what inherits from that: an interpreted
 class can't have a compiled parent.

@@ -82,6 +82,8 @@ class FanOut:
                     together = packets[start : start + MOST_TOGETHER]
                     self._send(upstream, together, track.plain_downs, is_red=False)
                     self._send(upstream, together, track.red_downs, is_red=True)
+                    for down in track.thinned_downs:
+                        self._send_thinned(upstream, together, down)
             if self._paced:
                 self.release(self._now)
         finally:  # whatever goes wrong: with the next it might leave to somebody who has been removed in between
@@ -106,6 +108,39 @@ class FanOut:
             return
         for packet in packets:
             self._send(upstream, (packet,), downs, is_red=is_red)
+
+    def _send_thinned(self, upstream: ReceiveLog, packets: Sequence[Packet], down: DownTrack) -> None:
+        """Send of `packets` what a receiver is sent that is not sent all pictures of this upstream."""
+        lane, thinning = down.forwarder, down.thinning
+        epoch = lane.epoch
+        if thinning is None or epoch is None or epoch.upstream is not upstream:
+            if thinning is not None:
+                thinning.begin()
+            self._send(upstream, packets, (down,), is_red=False)  # it begins with a key frame, or not at all
+            return
+        taken = []
+        for packet in packets:
+            if thinning.takes(packet):
+                taken.append(packet)
+            else:
+                lane.leave_out(packet)
+        if not taken:
+            return
+        if down.link.pace.is_waiting:
+            down.link.pace.put(down, epoch, taken, self._now)
+        else:
+            self._close_up(upstream, taken, down)
+
+    def _close_up(self, upstream: ReceiveLog, packets: Sequence[Packet], down: DownTrack) -> None:
+        """Send `packets` under numbers without gaps for what was left out between them."""
+        lane, start = down.forwarder, 0
+        for index, packet in enumerate(packets):
+            if lane.has_left_out(packet.sequence):
+                if index > start:
+                    self._send(upstream, packets[start:index], (down,), is_red=False)
+                lane.close_up(packet)
+                start = index
+        self._send(upstream, packets[start:], (down,), is_red=False)
 
     def _send_to_each(self, burst: Burst, downs: Sequence[DownTrack]) -> None:
         outbox, runs = self._outbox, burst.runs
@@ -206,7 +241,7 @@ class FanOut:
                 else:
                     if turns[0].epoch is None and self._outbox.runs:
                         self._outbox.send()  # repairs go first; what the loop in C enters would overtake them
-                    self._send(epoch.upstream, packets, (down,), is_red=False)
+                    self._close_up(epoch.upstream, packets, down)
             pace.left = left
             if not pace.is_waiting:
                 del self._paced[pace]

@@ -8,14 +8,18 @@ The hot path in `fanout.py` reads the offsets of the current epoch directly (`re
 """
 
 import random
+from collections import deque
 from typing import Final
 
+from media_engine.codecs import VP8
 from media_engine.packet import descriptor_of
 from media_engine.receive_log import ReceiveLog
 from media_engine.records import Epoch, Lane, Packet
 from media_engine.rtp import unwrap
 
-_MAX_EPOCHS: Final = 8
+_MAX_EPOCHS: Final = 64
+"""Where pictures are left out, one begins after each."""
+_MOST_LEFT_OUT: Final = 256
 
 
 class Forwarder(Lane):
@@ -25,7 +29,7 @@ class Forwarder(Lane):
     before `first_sequence`. `note` must be called for every packet sent; the inner loop does it itself.
     """
 
-    __slots__ = ("_clock_rate", "_epochs")
+    __slots__ = ("_clock_rate", "_epochs", "_left_out", "_newest_left_out")
 
     def __init__(self, clock_rate: int, first_sequence: int | None = None) -> None:
         super().__init__()
@@ -35,6 +39,9 @@ class Forwarder(Lane):
     def restart(self, first_sequence: int | None = None) -> None:
         """Count from a new start, as a new SSRC has to."""
         self._epochs: list[Epoch] = []
+        self._left_out: deque[tuple[int, int]] = deque()
+        """Sequence numbers of the upstream that are not sent, and of which another picture each is the first."""
+        self._newest_left_out: Packet | None = None
         self.epoch = self.last_epoch = self.last_packet = None
         # SRTP starts its rollover counter at zero on both sides: a start in the lower half keeps a loss at the very
         # beginning from being taken for a wrap (RFC 3711, section 3.3.1).
@@ -81,10 +88,61 @@ class Forwarder(Lane):
             tl0_offset,
             is_red,
         )
+        self._left_out.clear()
+        self._newest_left_out = None
+        return self._enter(epoch)
+
+    def _enter(self, epoch: Epoch) -> Epoch:
         self.epoch = epoch
         self._epochs.append(epoch)
-        del self._epochs[:-_MAX_EPOCHS]
+        if len(self._epochs) > _MAX_EPOCHS:
+            self._epochs.pop(0).first_sequence = _NEVER
         return epoch
+
+    def leave_out(self, packet: Packet) -> None:
+        """`packet` of the current epoch is not sent, and what comes behind it closes up."""
+        before = self._newest_left_out
+        if before is not None and packet.sequence <= before.sequence:
+            return  # it comes late, and those behind it may have been sent already
+        is_other = before is None or before.timestamp != packet.timestamp
+        self._newest_left_out = packet
+        self._left_out.append((packet.sequence, int(is_other)))
+        if len(self._left_out) > _MOST_LEFT_OUT:
+            self._left_out.popleft()  # a hole in the numbers, that the receiver asks for in vain
+
+    def has_left_out(self, sequence: int) -> bool:
+        """Whether something before `sequence` was left out behind which nothing has closed up yet."""
+        return bool(self._left_out) and self._left_out[0][0] < sequence
+
+    def close_up(self, packet: Packet) -> None:
+        """Have `packet` and what follows take the numbers of what was left out before it."""
+        epoch = self.epoch
+        if epoch is None:
+            return
+        packets = pictures = 0
+        while self.has_left_out(packet.sequence):
+            pictures += self._left_out.popleft()[1]
+            packets += 1
+        # Of VP9 the numbers of other pictures stand in the pictures themselves: there they have gaps.
+        shift = pictures if packet.codec == VP8 else 0
+        if epoch.sequence_offset - packets + packet.sequence <= self.last_sequence:
+            return  # it comes late
+        self._enter(
+            Epoch(
+                epoch.upstream,
+                packet.sequence,
+                epoch.sequence_offset - packets,
+                epoch.timestamp_offset,
+                epoch.picture_id_offset - shift,
+                epoch.tl0_offset,
+                epoch.is_red,
+            )
+        )
+
+    def goes_on(self, epoch: Epoch) -> bool:
+        """Whether what was to be sent in `epoch` may still be: nothing else has begun since, and nothing has ended."""
+        current = self.epoch
+        return current is not None and current.upstream is epoch.upstream and epoch.first_sequence < _NEVER
 
     def pause(self) -> None:
         """End the current epoch: until `begin`, nothing is forwarded, and nothing older is ever sent again."""

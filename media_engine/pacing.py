@@ -117,7 +117,7 @@ class Pace:
             down, epoch, packet = self._packets.popleft()
             size = len(packet.data)
             self._waiting_octets -= size
-            if down.forwarder.epoch is not epoch:
+            if not down.forwarder.goes_on(epoch):
                 continue  # who may not have it any more, or something else by now
             self._budget -= size
             last = turns[-1] if turns else None

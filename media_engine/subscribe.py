@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 from media_engine import feedback, rtcp
-from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
+from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, thinned, wanted_more
 from media_engine.allowance import Allowance
 from media_engine.doubling import Doubling
 from media_engine.grants import Source
 from media_engine.lines import Lines, SubscribeOwner
 from media_engine.repairs import Repairs
+from media_engine.thinning import ALL
 from media_engine.tracks import DownTrack, TrackKey
 from media_engine.waiting import Waiting, element
 from media_engine.wiring import Wiring
@@ -162,13 +163,18 @@ class SubscribeLink(Lines):
                 sounds.append((down, coming[0], down.up.redundant_bits_per_second))
         self._sound, changed = self._weigh_redundancy(sounds, now)
         sound = self._sound
+        left = self.downlink.available - sound
+        least = sum(min(filter(None, picture.rates), default=0.0) for picture in pictures)
+        if least > left or any([down.thinning is not None for down in downs]):
+            pictures = [_in_layers(picture, down) for picture, down in zip(pictures, downs, strict=True)]
         if self.way.is_paused(now):
             chosen = [PAUSED] * len(pictures)
         else:
             chosen = allocate(pictures, self.downlink.capacity - sound, self.downlink.loss_limit - sound)
-        self.way.probe(wanted_more(pictures, chosen), self._media, now)
-        for down, index in zip(downs, chosen, strict=True):
-            changed |= down.rank != index or down.switched
+        most = thinned(pictures, chosen, left)
+        self.way.probe(wanted_more(pictures, chosen, most), self._media, now)
+        for down, index, layer in zip(downs, chosen, most, strict=True):
+            changed |= down.rank != index or down.switched | down.thin(layer)
             down.rank, down.switched = index, False
         return changed
 
@@ -259,6 +265,14 @@ class SubscribeLink(Lines):
             if left > 0 and down.video and down.up is not None and down.rtx_payload_type >= 0:
                 left -= self.fan_out.repeat(down, left, now)
         self.way.padded(octets - left)
+
+
+def _in_layers(picture: Picture, down: DownTrack) -> Picture:
+    """The same, with how much of it is in which temporal layer."""
+    up, thinning = down.up, down.thinning
+    if up is None:
+        return picture
+    return picture._replace(shares=up.layer_shares(), most=thinning.most if thinning is not None else ALL)
 
 
 def _note_report(sent: dict[int, float], name: int, now: float) -> None:

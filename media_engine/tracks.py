@@ -18,6 +18,7 @@ from media_engine.packet_cache import PacketCache
 from media_engine.receive_log import ReceiveLog
 from media_engine.rtcp import ReportBlock, SenderReport
 from media_engine.sdp_write import RTX_PAYLOAD_TYPES
+from media_engine.thinning import ALL, Thinning, shares
 from media_engine.voices import Loudness
 from media_engine.waiting import Waiting
 
@@ -31,6 +32,8 @@ _VIDEO_CACHE_PACKETS = 512
 
 _LEAST_JUDGED = 20
 """Packets of which a share says something."""
+_LOOKED_AT = 64
+"""Of the latest packets, to tell how much of a picture is in which layer: seconds of one so small that it matters."""
 _NOT_COMING_SECONDS = 1.5
 """An encoding without a packet for so long, beside others that have some, was stopped by its sender."""
 
@@ -42,7 +45,8 @@ class UpTrack:
     """One encoding of a published m-line, named by its `rid` where there are several.
 
     `downs`, who has it, is replaced as a whole, by `feed` alone: a loop over it sees one state. Some of them take sound
-    with redundancy (`red_downs`), where it comes so, the others without (`plain_downs`). `bits_per_second` is what came
+    with redundancy (`red_downs`), where it comes so, and some not all of its pictures (`thinned_downs`); the others are
+    `plain_downs`. `bits_per_second` is what came
     lately, and `redundant_bits_per_second` what came with it a second time; `waiting` how long its losses are worth
     waiting for, `loudness` how loud it is, if its packets say so. `is_repeated` says whether lost packets are worth
     asking for.
@@ -88,6 +92,7 @@ class UpTrack:
         "rtx_payload_type",
         "sender_report",
         "ssrc",
+        "thinned_downs",
         "video",
         "waiting",
     )
@@ -124,7 +129,9 @@ class UpTrack:
         self.downs = downs
         is_red = self.red_payload_type >= 0
         self.red_downs = tuple(down for down in downs if down.is_red) if is_red else ()
-        self.plain_downs = tuple(down for down in downs if not down.is_red) if is_red else downs
+        self.thinned_downs = tuple(down for down in downs if down.thinning is not None)
+        special = (*self.red_downs, *self.thinned_downs)
+        self.plain_downs = tuple(down for down in downs if down not in special) if special else downs
 
     def bind(self, ssrc: int) -> None:
         """Take packets of `ssrc` from now on; what was known about an earlier SSRC no longer counts."""
@@ -160,6 +167,12 @@ class UpTrack:
         self._metered_octets, self._metered_redundant_octets = self.octets, self.redundant_octets
         self.bits_per_second = _halfway(self.bits_per_second, came)
         self.redundant_bits_per_second = _halfway(self.redundant_bits_per_second, again)
+
+    def layer_shares(self) -> tuple[float, ...]:
+        """Which share of what came lately is in its lowest temporal layer, in that and the next, and so on up to 1."""
+        newest = self.log.highest
+        found = [self.cache.get(sequence) for sequence in range(newest - _LOOKED_AT + 1, newest + 1)]
+        return shares([packet for packet in found if packet is not None])
 
 
 def _halfway(before: float, now: float) -> float:
@@ -209,8 +222,9 @@ class DownTrack:
     `up` is the encoding that flows or may begin; `next_up` the one that takes its place at its next key frame. `rank`
     is the index of the encoding that the receiver shall have, smallest first; `allocation.PAUSED` for none. `switched`
     says that one has taken the other's place, which the former's `downs` don't know yet. `takes_red` says that the
-    receiver knows redundancy, `is_red` that it is sent some. `doubled` is the last sequence
-    number that had its turn to be sent twice; `is_rejected` says whether the client has refused the m-line.
+    receiver knows redundancy, `is_red` that it is sent some. `thinning` says which pictures it is sent, where that is
+    not all of them. `doubled` is the last sequence number that had its turn to be sent twice; `is_rejected` says
+    whether the client has refused the m-line.
     """
 
     __slots__ = (
@@ -243,6 +257,7 @@ class DownTrack:
         "rtx_ssrc",
         "switched",
         "takes_red",
+        "thinning",
         "up",
         "video",
         "wants_report",
@@ -263,6 +278,7 @@ class DownTrack:
         self.freed = True
         self.is_rejected = self.takes_red = False
         self.is_red: bool = False
+        self.thinning: Thinning | None = None
         self.up: UpTrack | None = None
         self.next_up: UpTrack | None = None
         self.switched = False
@@ -298,6 +314,17 @@ class DownTrack:
         self.reports_sent: dict[int, float] = {}
         self.round_trips, self.round_trips_seconds, self.last_round_trip_seconds = 0, 0.0, 0.0
         self.wants_report = False
+
+    def thin(self, most: int) -> bool:
+        """Send its pictures up to temporal layer `most` from now on. Whether it begins to be thinned, or has ended."""
+        thinning = self.thinning
+        if thinning is None:
+            self.thinning = Thinning(most) if most != ALL else None
+        else:
+            thinning.most = most
+            if thinning.is_over:
+                self.thinning = None
+        return self.thinning is not thinning
 
     def disconnect(self) -> None:
         """Nothing flows until it is connected again, and nothing older is ever sent again."""

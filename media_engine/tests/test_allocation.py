@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, wanted_more
+from media_engine.allocation import PAUSED, Picture, allocate, largest_needed, thinned, wanted_more
+from media_engine.thinning import ALL
 
 LADDER = (100_000.0, 300_000.0, 1_000_000.0)
 
@@ -16,13 +17,20 @@ pictures = st.lists(
         st.lists(st.sampled_from((0.0, 1e5, 3e5, 1e6, 2.5e6)), min_size=1, max_size=3).map(tuple),
         st.integers(-1, 2),
         st.integers(-1, 2),
+        st.sampled_from(((1.0,), (0.4, 0.6, 1.0))),
+        st.just(ALL),
     ),
     max_size=12,
 )
 
 
-def _taken(some: list[Picture], chosen: list[int]) -> float:
-    return sum(picture.rates[index] for picture, index in zip(some, chosen, strict=True) if index != PAUSED)
+def _taken(some: list[Picture], chosen: list[int], left: float) -> float:
+    most = thinned(some, chosen, left)
+    return sum(
+        picture.rates[index] * picture.shares[min(layer, len(picture.shares) - 1)]
+        for picture, index, layer in zip(some, chosen, most, strict=True)
+        if index != PAUSED
+    )
 
 
 @given(pictures, st.floats(0, 2e7))
@@ -32,7 +40,7 @@ def test_never_more_than_there_is_but_for_the_first_never_what_is_not_shown_and_
     chosen = allocate(some, math.inf, bits_per_second)
     sent = [(picture, index) for picture, index in zip(some, chosen, strict=True) if index != PAUSED]
     if len(sent) > 1 or (sent and sent[0][1] != next(i for i, rate in enumerate(sent[0][0].rates) if rate)):
-        assert _taken(some, chosen) <= bits_per_second + 1e-3
+        assert _taken(some, chosen, bits_per_second) <= bits_per_second + 1e-3
     for picture, index in zip(some, chosen, strict=True):
         assert index == PAUSED or picture.rates[index] > 0
         if picture.largest == PAUSED:
@@ -43,10 +51,10 @@ def test_never_more_than_there_is_but_for_the_first_never_what_is_not_shown_and_
 def test_what_fits_stays(some: list[Picture], bits_per_second: float) -> None:
     """Asked again with what it answered, it answers the same: nothing swings without a cause."""
     chosen = allocate(some, bits_per_second, math.inf)
-    again = [Picture(picture.rates, picture.largest, index) for picture, index in zip(some, chosen, strict=True)]
+    again = [picture._replace(sent=index) for picture, index in zip(some, chosen, strict=True)]
     settled = allocate(again, bits_per_second, math.inf)
     assert settled == allocate(
-        [Picture(picture.rates, picture.largest, index) for picture, index in zip(some, settled, strict=True)],
+        [picture._replace(sent=index) for picture, index in zip(some, settled, strict=True)],
         bits_per_second,
         math.inf,
     )

@@ -122,7 +122,8 @@ class Receiver:
     @staticmethod
     def made(records: Any) -> Any:
         """A lane that notes by itself what it has sent, as a Forwarder does."""
-        return type("Noting", (records.Lane,), {"note": Forwarder.note})()
+        own = {"note": Forwarder.note, "goes_on": Forwarder.goes_on, "has_left_out": lambda *_: False}
+        return type("Noting", (records.Lane,), own)()
 
     def spoil(self, records: Any, how: int) -> None:
         """Make it one that Python has to see to, or nobody."""
@@ -351,10 +352,12 @@ def test_a_burst_that_can_not_be_sent_keeps_nobody_else_from_theirs(inner: Any) 
     """Nor does anything else that goes wrong; nor stays behind what has been written, to leave after who knows what."""
     burst, fan_out, sent = some_burst(random.Random(4), OPUS), FanOut(Outbox({})), list[int]()
     receivers = [Receiver(inner, 2, burst), Receiver(inner, 2, burst)]
-    nobodys = SimpleNamespace(log=ReceiveLog(48000, wants_nack=True), plain_downs=receivers, red_downs=())
+    nobodys = SimpleNamespace(
+        log=ReceiveLog(48000, wants_nack=True), plain_downs=receivers, red_downs=(), thinned_downs=()
+    )
     fan_out.collect([Packet(1, 1, b"no packet", 0, OPUS)], nobodys, 5.0)  # type: ignore[arg-type]
     for packet in burst.packets:
-        track = SimpleNamespace(log=burst.upstream, plain_downs=receivers, red_downs=())
+        track = SimpleNamespace(log=burst.upstream, plain_downs=receivers, red_downs=(), thinned_downs=())
         fan_out.collect([packet], track, 5.0)  # type: ignore[arg-type]
     fan_out._paced[Pace(inner.Outlet())] = SimpleNamespace()  # type: ignore[assignment]
     with (
@@ -632,7 +635,7 @@ class Publishing:
         for number, track in enumerate(self.tracks):
             self.link.tracks[track.mid, ""] = track
             track.payload_type, track.rtx_payload_type = 100 + number, 110
-            track.feed((SimpleNamespace(is_red=False),))  # type: ignore[arg-type]
+            track.feed((SimpleNamespace(is_red=False, thinning=None),))  # type: ignore[arg-type]
             self.link._bind(7 + number, track, is_rtx=False)
             self.link._bind(17 + number, track, is_rtx=True)
         self.srtp, self.heard = sealing(by_libsrtp=inner is None), list[int]()
