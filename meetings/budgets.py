@@ -129,6 +129,7 @@ COMINGS = Budget(
     Rate(0.2, 10),
     "`too_many`",
 )
+COMMITS = Budget("commits to that group", "person", Rate(2, 40), "`too_many`; somebody else is asked")
 SHOWN = Budget("lists of the pictures that one shows", "person", Rate(5, 15), "`too_many`")
 WAITING = Budget("people at the door who have the meeting link alone", "meeting", 100, "close 4429")
 WAITING_OF_A_NETWORK = Budget("the same, of one network", "meeting and network", 50, "close 4429")
@@ -215,7 +216,10 @@ ALL: Final[tuple[tuple[str, tuple[Budget, ...]], ...]] = (
             MOVES,
         ),
     ),
-    ("Sockets", (OPENING_SOCKETS, SOCKETS, MESSAGES, STRIKES, CHAT, SIGNALS, SPEECH, NEGOTIATIONS, COMINGS, SHOWN)),
+    (
+        "Sockets",
+        (OPENING_SOCKETS, SOCKETS, MESSAGES, STRIKES, CHAT, SIGNALS, SPEECH, NEGOTIATIONS, COMINGS, COMMITS, SHOWN),
+    ),
     (
         "Accounts",
         (

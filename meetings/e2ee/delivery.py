@@ -196,6 +196,9 @@ class Delivery:
             raise NotNow("they are not leaving")
         if bool(added) != (welcome is not None):
             raise NotNow("newcomers need a welcome, and only they")
+        if not added and not removed and not self._is_refresh_due(now):
+            # Everybody would follow, and the newcomers wait on: whoever is asked first could do so without end.
+            raise NotNow("it does nothing of what you were asked for")
         old = list(self.members)
         self.epoch += 1
         message = {

@@ -124,8 +124,7 @@ async def _record(turn: Turn) -> Fields:
     seat, on = turn.seat, turn.message["on"]
     _spend(seat.small_bucket, turn.live.clock())
     if on:
-        _not_while_suspended(turn.room)
-        _require_recording(seat)
+        _require_recording(turn)
     if on == (seat.recording_at is not None):
         return None
     if not on:
@@ -133,15 +132,16 @@ async def _record(turn: Turn) -> Fields:
         turn.room.tell_changes()
     await turn.live.database(storing.recording, seat.id, on=on)
     if on:
-        # Asked again: the right may have been taken meanwhile.
-        _require_recording(seat)
+        # Asked again: the right may have been taken meanwhile, or everything stopped.
+        _require_recording(turn)
         seat.recording_at = datetime.now(UTC)
         turn.room.tell_changes()
     return None
 
 
-def _require_recording(seat: Seat) -> None:
-    if not (seat.inside and seat.capabilities.record):
+def _require_recording(turn: Turn) -> None:
+    _not_while_suspended(turn.room)
+    if not (turn.seat.inside and turn.seat.capabilities.record):
         raise ProtocolError("not_allowed", "recording is off for you")
 
 
@@ -411,6 +411,12 @@ async def _coming(turn: Turn) -> Fields:
     return await _in_group(turn)
 
 
+async def _commit(turn: Turn) -> Fields:
+    """Commits are large, and everybody follows the one that counts."""
+    _spend(turn.seat.commit_bucket, turn.live.clock())
+    return await _in_group(turn)
+
+
 async def _sealed(turn: Turn) -> Fields:
     """A message that only members read. Its class says which right and which rate it needs."""
     if turn.message["class"] != "control":
@@ -524,7 +530,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "e2ee.link": (HOSTS, _link),
     "e2ee.hello": (INSIDE, _coming),
     "e2ee.created": (INSIDE, _in_group),
-    "e2ee.commit": (INSIDE, _in_group),
+    "e2ee.commit": (INSIDE, _commit),
     "e2ee.decline": (INSIDE, _in_group),
     "e2ee.applied": (INSIDE, _in_group),
     "e2ee.nack": (INSIDE, _coming),

@@ -182,7 +182,7 @@ class Live:
         async with self._at_rest(bearer.occurrence_id) as room:
             if not allotment.may_enter(self.rooms, room, bearer):
                 self.forget(room)
-                raise ProtocolError("busy", f"at most {allotment.most_of_one_account()} live meetings of one account")
+                raise ProtocolError("busy", "this meeting can’t begin now")
             present = self._present(room) | {bearer.participant_id}
             asked_at = self.clock()
             verdicts = await self._ask(room, set(room.seats) | present, present)

@@ -152,6 +152,7 @@ class Seat:
         self.speech_bucket = Bucket(budgets.SPEECH.rate, now)
         self.negotiation_bucket = Bucket(budgets.NEGOTIATIONS.rate, now)
         self.coming_bucket = Bucket(budgets.COMINGS.rate, now)
+        self.commit_bucket = Bucket(budgets.COMMITS.rate, now)
         self.shown_bucket = Bucket(budgets.SHOWN.rate, now)
         # Of encrypted meetings: the identity key of the device, and whether this socket has shown it.
         self.identity: str | None = None

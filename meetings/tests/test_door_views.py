@@ -14,7 +14,7 @@ from django.utils import timezone
 from meetings import codes
 from meetings.live.tries import Tries
 from meetings.models import AuditEntry, EmailCode, Invitation, InvitationToken, Participant
-from meetings.services import invitations, mailed_codes
+from meetings.services import invitations, links, mailed_codes
 from meetings.tests.live_case import Browser, Json, LiveCase, make_link, make_meeting, make_user, running_live
 
 
@@ -344,6 +344,30 @@ class RequestTests(LiveCase):
             ):
                 answer = await browser.arrive(self.code, "Peter", proof=bad)
                 self.assertEqual((answer.get("status"), answer.get("code")), (403, "proof"), bad)
+
+    async def test_a_proof_that_doesnt_fit_counts_as_a_try(self) -> None:
+        async with running_live() as live:
+            live.clock = lambda: 1_000.0
+            live.tries = Tries(live.clock)
+            browser = Browser(live)
+            bad = {**browser.prove(self.code), "signature": "A" * 86}
+            for _ in range(20):
+                self.assertEqual((await browser.arrive(self.code, "Peter", proof=bad))["code"], "proof")
+            # Whoever goes on is told nothing more, whatever they bring.
+            self.assertEqual((await browser.arrive(self.code, "Peter"))["code"], "too_many")
+            self.assertEqual(await Participant.objects.acount(), 0)
+
+    async def test_a_newer_link_is_mailed_for_a_proof_that_was_not_used_before(self) -> None:
+        marcus = await sync_to_async(make_user)("Marcus Bell")
+        await Invitation.objects.acreate(occurrence=self.occurrence, user=marcus)
+        await sync_to_async(links.replace_meeting_link)(self.host, self.occurrence.meeting)
+        async with running_live() as live:
+            browser = await Browser(live).sign_in(marcus)
+            self.assertEqual((await browser.arrive(self.code))["reason"], "link_replaced")
+            seen = {"device": browser.jwk, "proof": browser.prove(self.code)}
+            answers = [await browser.post(f"/m/{self.code}/new-link", seen) for _ in range(2)]
+            self.assertEqual([answer.status_code for answer in answers], [200, 403])
+            self.assertEqual(answers[1].json()["code"], "proof")
 
     async def test_looking_changes_nothing(self) -> None:
         async with running_live() as live:

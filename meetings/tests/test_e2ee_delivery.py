@@ -155,6 +155,7 @@ class Committing(TestCase):
         for changed in (
             {"epoch": 0}, {"epoch": 2}, {"group": "h" * 22}, {"welcome": None}, {"add": [("dora", offer + 1)]},
             {"add": [("erik", offer)]}, {"remove": ["ben"]}, {"remove": ["nobody"]}, {"add": []},
+            {"add": [], "welcome": None},
         ):  # fmt: skip
             with self.assertRaises(NotNow, msg=str(changed)):
                 fakes.commit("anna", **changed)
@@ -163,6 +164,18 @@ class Committing(TestCase):
             with self.assertRaises(NotNow, msg=person):
                 fakes.commit(person)
         assert repr(fakes.delivery) == before
+
+    def test_a_commit_that_does_nothing_of_what_was_asked_moves_nobody_and_the_next_member_is_asked(self) -> None:
+        fakes = three()
+        fakes.present(dora=True)
+        fakes.hello("dora")
+        fakes.pass_time(0.2)
+        for _ in range(5):
+            with self.assertRaises(NotNow):
+                fakes.commit("anna", add=[], welcome=None)
+        fakes.pass_time(1.2)
+        fakes.commit("ben")
+        assert fakes.has("dora", "e2ee.welcome")
 
     def test_a_committer_who_says_nothing_is_followed_by_the_next_then_by_anybody(self) -> None:
         fakes = three()

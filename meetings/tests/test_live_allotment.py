@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.test import override_settings
 
-from meetings.models import Participant
+from meetings.models import Meeting, Participant
 from meetings.signaling.protocol import Close
 from meetings.tests.live_case import Browser, LiveCase, make_meeting, make_user, running_live
 
@@ -38,7 +38,7 @@ class AllotmentTests(LiveCase):
             seats = await Participant.objects.acount()
             answer = await host.arrive(self.others[1])
             self.assertEqual((answer["status"], answer["code"], answer["most"]), (409, "too_many_meetings", 2))
-            self.assertIn("has 2 live ones", answer["detail"])
+            self.assertIn("have 2 live meetings", answer["detail"])
             self.assertEqual(await Participant.objects.acount(), seats)
             await self.enter(live, theirs, colleague)  # another account's
             self.assertEqual((await host.arrive(self.code))["outcome"], "admit")  # one that is live
@@ -66,5 +66,18 @@ class AllotmentTests(LiveCase):
             for code in (self.code, self.others[0]):
                 await (await Browser(live).join(code, "Mallory")).message("door")
             answer = await Browser(live, network="10.1.2.3").arrive(self.others[1], "Mallory")
-            self.assertEqual(answer["code"], "too_many_meetings")
+            self.assertEqual(answer["code"], "not_now")
             await self.enter(live, self.others[1], self.host)
+
+    async def test_nobody_but_the_one_who_made_a_meeting_learns_how_many_they_have_going_on(self) -> None:
+        cohost = await sync_to_async(make_user)("Marcus Bell")
+        last = await Meeting.objects.aget(code=self.others[1])
+        await last.hosts.aadd(cohost)
+        async with running_live() as live:
+            for code in (self.code, self.others[0]):
+                await self.enter(live, code, self.host)
+            for browser in (Browser(live), await Browser(live).sign_in(cohost)):
+                answer = await browser.arrive(self.others[1], "Mallory")
+                told = {"status": 409, "code": "not_now", "detail": "This meeting can’t begin now."}
+                self.assertEqual(told.items() & answer.items(), told.items())
+                self.assertEqual(answer.keys(), {*told, "type", "title"})

@@ -108,6 +108,19 @@ class ComingTests(GroupCase):
             self.assertLess(said, budgets.COMINGS.most + 5)  # it is refilled meanwhile
             self.assertEqual((await host.ask("e2ee.hello", version=1, key_package="AA"))["type"], "ok")
 
+    async def test_commits_have_a_budget_of_their_own(self) -> None:
+        async with running_live() as live:
+            host = await self.founded(live)
+            guest, _who = await self.added(live, host)
+            late = {"group": GROUP, "epoch": 0, "commit": "AA", "add": [], "remove": []}
+            codes = []
+            while "too_many" not in codes:
+                codes.append((await guest.ask("e2ee.commit", **late))["code"])
+            self.assertEqual(set(codes), {"conflict", "too_many"})
+            self.assertLess(abs(len(codes) - budgets.COMMITS.most), 10)
+            self.assertEqual((await guest.ask("ping"))["type"], "ok")
+            self.assertEqual((await host.ask("e2ee.commit", **late))["code"], "conflict")
+
     async def test_somebody_at_the_door_hears_nothing_and_says_nothing(self) -> None:
         async with running_live() as live:
             host = await self.founded(live)

@@ -241,6 +241,18 @@ class SocketTests(LiveCase):
             await talk.communicator.send_to(text_data=" " * 65_537)
             self.assertEqual(await talk.closed(), Close.TOO_LARGE)
 
+    async def test_what_may_be_large_inside_ends_the_socket_of_somebody_outside_unread(self) -> None:
+        async with running_live() as live:
+            await self.host_inside(live)
+            guest = await Browser(live).join(self.code, "Peter")
+            await guest.message("door")
+            commit = {"group": "AAECAwQFBgcICQoLDA0ODw", "epoch": 0, "commit": "A" * 100_000, "add": [], "remove": []}
+            for talk in (guest, await Browser(live).socket()):
+                await talk.send("e2ee.commit", **commit)
+                self.assertEqual(await talk.closed(), Close.TOO_LARGE)
+            inside = await self.host_inside(live)
+            self.assertEqual((await inside.ask("e2ee.commit", **commit))["code"], "wrong_state")
+
     async def test_a_flood_is_refused_and_then_closed_and_others_notice_nothing(self) -> None:
         async with running_live() as live:
             host = await self.host_inside(live)

@@ -72,6 +72,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "media.start, media.publish": budgets.NEGOTIATIONS,
         "media.show": budgets.SHOWN,
         "media.speaking": budgets.SPEECH,
+        "e2ee.commit": budgets.COMMITS,
     }
     said = re.findall(r"^\| (.+?) \| (\d+)/s with a burst of (\d+)", section, re.MULTILINE)
     assert {row: (int(rate), int(burst)) for row, rate, burst in said} == {

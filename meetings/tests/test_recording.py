@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from meetings.live import Live
-from meetings.models import AuditEntry
+import asyncio
+
+from django.db.models.signals import post_save
+from django.utils import timezone
+
+from meetings.live import Live, facts
+from meetings.live.room import Room
+from meetings.models import AuditEntry, Participant
+from meetings.rights import Right
+from meetings.services import rights
 from meetings.tests.live_case import Browser, LiveCase, Talk, running_live
 
 
@@ -56,6 +64,33 @@ class RecordingTests(LiveCase):
             self.assertEqual((await guest.ask("record", on=True))["code"], "not_allowed")
             # To stop is nobody's leave.
             self.assertEqual((await guest.ask("record", on=False))["type"], "ok")
+
+    async def test_whoever_loses_the_right_while_it_is_stored_that_they_record_records_nothing(self) -> None:
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            guest, who = await self.guest(live, host, "Peter")
+            await host.ask("host.person_rights", participant=who, record=True)
+            room, loop = live.rooms[self.id], asyncio.get_running_loop()
+            everybody = set(room.seats)
+
+            def take_it(instance: AuditEntry, **_: object) -> None:
+                # In the thread that stores it, as another host's request could be: before the loop goes on.
+                if instance.kind != "record.started":
+                    return
+                peter, ingrid = (Participant.objects.get(pk=pk) for pk in (who, room.hosts()[0].id))
+                rights.set_person_rights(ingrid, peter, words={Right.RECORD: False})
+                asked = (everybody, everybody, set(), timezone.now())
+                verdicts = facts.judge(self.id, *asked, agreed=live.authorization.agreed(self.id))
+                asyncio.run_coroutine_threadsafe(self._apply(room, live, verdicts), loop).result(5)
+
+            post_save.connect(take_it, sender=AuditEntry)
+            self.addCleanup(post_save.disconnect, take_it, sender=AuditEntry)
+            self.assertEqual((await guest.ask("record", on=True))["code"], "not_allowed")
+            self.assertIsNone(room.seats[who].recording_at)
+
+    @staticmethod
+    async def _apply(room: Room, live: Live, verdicts: facts.Verdicts) -> None:
+        room.apply(verdicts, lease_until=live.clock() + 5, at=timezone.now())
 
     async def test_it_ends_with_the_page_the_seat_and_at_the_door(self) -> None:
         async with running_live() as live:

@@ -292,20 +292,23 @@ def _arrive(code: str, visitor: Visitor, device: Device, wish: Wish, live: Live)
     has_name = wish.name or wish.move or (seen.invitation is not None and seen.invitation.name)
     if visitor.user is None and not has_name:
         raise Problem(400, "bad_request", "name: 1 to 60 visible characters.", field="name")
-    _find_room(seen, live)
+    _find_room(seen, visitor, live)
     _count(seen, visitor, wish, live)
     return arrivals.arrive(code, visitor, device.thumbprint, wish, live.host_inside, now, seen)
 
 
-def _find_room(seen: Seen, live: Live) -> None:
-    """Nobody is seated in a meeting that can't go live. Raises Problem, which names the limit."""
+def _find_room(seen: Seen, visitor: Visitor, live: Live) -> None:
+    """Nobody is seated in a meeting that can't go live. Raises Problem; why is for whoever made the meeting."""
     if seen.occurrence is None or isinstance(seen.decision, door.Refuse):
         return
     account, is_host = str(seen.occurrence.meeting.created_by_id), seen.row is door.Row.HOST
-    if not allotment.has_room(live.rooms, str(seen.occurrence.pk), account, is_host=is_host):
-        most = allotment.most_of_one_account()
-        told = f"Whoever made this meeting has {most} live ones, and no more are taken. One of them has to end first."
-        raise Problem(409, "too_many_meetings", told, most=most)
+    if allotment.has_room(live.rooms, str(seen.occurrence.pk), account, is_host=is_host):
+        return
+    if visitor.user_id != account:
+        raise Problem(409, "not_now", "This meeting can’t begin now.")
+    most = allotment.most_of_one_account()
+    told = f"You have {most} live meetings, and no more are taken. One of them has to end first."
+    raise Problem(409, "too_many_meetings", told, most=most)
 
 
 def _count(seen: Seen, visitor: Visitor, wish: Wish, live: Live) -> None:

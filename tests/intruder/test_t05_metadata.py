@@ -51,3 +51,21 @@ class T5Metadata(IntruderCase):
         told = json.dumps(guest.messages)
         self.assertNotIn("Peter", told)
         self.assertNotIn("medreg.example", told)
+
+    async def test_the_addresses_of_those_inside_are_for_hosts(self) -> None:
+        """Guard: `views.person`, by whether a host is told."""
+        meeting = await self.portal.schedule(HOST)
+        host = await self.host_inside(meeting)
+        inside = []
+        for name in ("Peter", "Leila"):
+            client, _ = await self.guest_with_link(meeting, f"{name.lower()}@medreg.example")
+            guest = await self.join(client, meeting["code"], name)
+            await self.let_in(host, guest)
+            inside.append(guest)
+        for guest in inside:
+            await guest.ask("ping")
+            told = json.dumps(guest.messages)
+            self.assertIn("Leila", told)
+            self.assertNotIn("medreg.example", told)
+            self.assertNotIn(HOST, told)
+        self.assertIn("leila@medreg.example", json.dumps(host.messages))

@@ -13,7 +13,7 @@ import { triedWords, warningWords } from "../../static/js/elements/turned_away_w
 import { Roster } from "../../static/js/signaling/roster.js";
 import { commandOf, keysOf } from "../../static/js/elements/shortcuts.js";
 import { ordinal } from "../../static/js/elements/tile.js";
-import { describe } from "../../static/js/room/refusals.js";
+import { describe, problemWords } from "../../static/js/room/refusals.js";
 import { waitsLong } from "../../static/js/room/waiting.js";
 
 const protocol = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
@@ -188,6 +188,11 @@ test("every refusal of the protocol has words of its own, and only unknown ones 
 test("a stranger is told nothing about the meeting", () => {
   const { heading, body } = describe({ reason: "closed" }, { ...known, signedIn: false });
   assert.ok(!/Board|Ingrid/.test(heading + body));
+});
+
+test("where a meeting can't begin only the one who made it reads how many they have", () => {
+  assert.equal(problemWords("not_now", null), "This meeting can’t begin now. Try again later, or ask whoever invited you.");
+  assert.match(problemWords("too_many_meetings", null, null, { most: 25 }), /^You have 25 other meetings/);
 });
 
 test("a host's words are quoted, and left out when there are none", () => {

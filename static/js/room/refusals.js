@@ -230,7 +230,8 @@ function answered(by, time) {
  * @param {{retryAfterMs?: number | null, most?: number | null}} [limit]
  */
 export function problemWords(code, field, verdict = null, { retryAfterMs = null, most = null } = {}) {
-  if (code === "too_many_meetings") return ngettext("Whoever made this meeting has {count} other going on, and no more fit. It has to end first.", "Whoever made this meeting has {count} others going on, and no more fit. One of them has to end first.", most ?? 0);
+  if (code === "too_many_meetings") return ngettext("You have {count} other meeting going on, and no more fit. It has to end first.", "You have {count} other meetings going on, and no more fit. One of them has to end first.", most ?? 0);
+  if (code === "not_now") return gettext("This meeting can’t begin now. Try again later, or ask whoever invited you.");
   if (code === "offline") return gettext("You’re offline. Check your network, then try again.");
   if (code === "too_many") return tooManyWords(Math.ceil((retryAfterMs ?? 60_000) / 1000));
   if (code === "csrf" || code === "origin") return gettext("This page is too old. Load it again.");
