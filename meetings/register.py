@@ -137,6 +137,11 @@ class Register:
         named = [(one, one.user.name if one.user is not None else one.name) for one in self._invitations]
         return [(one.pk, one.user_id, name) for one, name in named if name and one.revoked_at is None]
 
+    def without_link(self) -> tuple[str, ...]:
+        """Guests whose only link ended with the role of the host who had copied it, by name or else address."""
+        left = [one for one in self._invitations if one.link_withdrawn_at is not None and one.revoked_at is None]
+        return tuple(sorted(one.name or one.email for one in left if not one.is_erased))
+
     def is_verified(self, invitation: Invitation, device: str) -> bool:
         return (invitation.pk, device) in self._verified
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -63,6 +64,7 @@ class MeetingFacts:
     capacity: int = MOST_INSIDE
     link_key: Mapping[str, Any] | None = None
     largest_file: int = 0
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,15 @@ class Agreed:
 class Verdicts:
     """The door's answers about everybody asked for. `over` is the reason why the meeting takes place no more, if so.
 
-    invited: the names of everybody who is expected. round_trip: the service that must agree to each of them, None where
-    there is none.
+    invited: the names of everybody who is expected. without_link: of guests among them whose only link was withdrawn.
+    round_trip: the service that must agree to each of them, None where there is none.
     """
 
     meeting: MeetingFacts
     over: str | None
     judgements: Mapping[str, Judgement]
     invited: tuple[Named, ...] = ()
+    without_link: tuple[str, ...] = ()
     round_trip: RoundTrip | None = None
 
 
@@ -148,7 +151,8 @@ def judge(
     if somebody_entered:
         occurrence.refresh_from_db()
     expected = tuple(Named(name, str(key), str(user_id or "")) for key, user_id, name in register.expected())
-    return Verdicts(_meeting_facts(occurrence, register, now), _over(occurrence), judgements, expected, round_trip)
+    meeting, over = _meeting_facts(occurrence, register, now), _over(occurrence)
+    return Verdicts(meeting, over, judgements, expected, register.without_link(), round_trip)
 
 
 def _entered(seat: Participant, decision: door.Admit) -> tuple[Participant, door.Decision]:
@@ -239,6 +243,7 @@ def _meeting_facts(occurrence: Occurrence, register: Register, now: datetime) ->
         rights={name: str(getattr(rules, name)) for name in RIGHTS},
         hosts=tuple(sorted(host.name for host in register.hosts)),
         ended_by=occurrence.ended_by.name if occurrence.ended_by else None,
+        page=reverse("meetings:meeting", args=[meeting.pk]) + "#invitations",
         capacity=min(rules.capacity or MOST_INSIDE, MOST_INSIDE),
     )
 

@@ -63,6 +63,7 @@ class News:
                 self._tell_room(seat, waiting, cautions)
             else:
                 self._tell_differences(seat, changed, cautions, meeting_changed, by)
+                self._tell_without_link(seat)
                 if queue_changed and seat.is_host:
                     seat.tell({"type": "waiting", "waiting": waiting, "answered": answered})
 
@@ -88,6 +89,14 @@ class News:
             seat.tell(views.room(seat, self.room.meeting, self.room.inside(), waiting, cautions))
         if seat.is_host and self.room.turned_away is not None and self.room.turned_away["tries"]:
             seat.tell(self.room.turned_away)
+        self._tell_without_link(seat)
+
+    def _tell_without_link(self, seat: Seat) -> None:
+        """Tells hosts whose only link ended with the role of another host."""
+        room = self.room
+        if seat.is_host and room.meeting is not None and seat.told_without_link != room.without_link:
+            seat.told_without_link = room.without_link
+            seat.tell({"type": "without_link", "guests": list(room.without_link), "page": room.meeting.page})
 
     def _tell_differences(
         self, seat: Seat, changed: Iterable[str], cautions: Cautions, meeting_changed: bool, by: str | None

@@ -62,6 +62,7 @@ class Room:
         self.seats: dict[str, Seat] = {}
         self.meeting: MeetingFacts | None = None
         self.expected: tuple[Named, ...] = ()
+        self.without_link: tuple[str, ...] = ()
         self.is_over = False
         # Whoever stores something about this meeting, or asks the door about everybody in it, holds this lock: what was
         # asked first is applied first.
@@ -226,6 +227,7 @@ class Room:
         self.meeting = verdicts.meeting
         self.suspension_unread = False
         self.expected = verdicts.invited
+        self.without_link = verdicts.without_link
         if self.group is None and self.meeting.encryption != "transport":
             self.group = Group(self, self.clock)  # the mode never changes
             self.files = files_of(settings.LINTEL)

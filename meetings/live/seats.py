@@ -163,6 +163,7 @@ class Seat:
         self.told_capabilities: Capabilities | None = None
         self.told_asked: Asked | None = None
         self.told_held: frozenset[str] = frozenset()
+        self.told_without_link: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         place = "inside" if self.inside else "waiting"
@@ -221,6 +222,7 @@ class Seat:
         self.told_capabilities = None
         self.told_asked = None
         self.told_held = frozenset()
+        self.told_without_link = ()
         self.has_shown_identity = False
         return older
 

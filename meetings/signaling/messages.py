@@ -117,6 +117,7 @@ SERVER_MESSAGES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "host.asked": frozenset({"source", "by"}),
         "authorization": frozenset({"outcome", "reason", "participant", "name", "track", "of"}),
         "turned_away": frozenset({"tries", "history"}),
+        "without_link": frozenset({"guests", "page"}),
         "reaction": frozenset({"participant", "emoji"}),
         "chat": frozenset({"participant", "name", "text", "at"}),
         "record.answered": frozenset({"participant", "agrees"}),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from asgiref.sync import sync_to_async
+
 from meetings import audit
 from meetings.models import AuditEntry, Invitation, InvitationToken, Participant
 from meetings.services import cohosts, hosting, invitations, scheduling
+from meetings.tests.live_case import Browser, LiveCase, make_user, running_live
 from meetings.tests.pages_case import PagesCase
 from meetings.tests.test_links import LinksCase
 from meetings.tests.test_scheduling import run_jobs
@@ -110,3 +113,26 @@ class CopiedLinksPage(PagesCase):
         self.assertContains(page, "No link that opens. Send a new one.")
         self.client.post(f"{url}invitations/{guest.pk}/link/", headers={"accept": "application/json"})
         self.assertNotContains(self.client.get(url), "no link that opens")
+
+
+class InTheRoomTests(LiveCase):
+    async def test_hosts_inside_are_told_who_needs_a_new_link_until_they_have_one_and_nobody_else_is(self) -> None:
+        marcus = await sync_to_async(make_user)("Marcus Bell")
+        await self.occurrence.meeting.hosts.aadd(marcus)
+        leila = await Invitation.objects.acreate(occurrence=self.occurrence, email="leila@medreg.example")
+        await sync_to_async(invitations.mint_link)(leila, by=marcus)
+        async with running_live() as live:
+            host = await self.host_inside(live)
+            other = await (await Browser(live).sign_in(marcus)).join(self.code)
+            who = (await other.message("room"))["you"]
+            await host.ask("host.role", participant=who, host=False)
+            page = f"/meetings/{self.occurrence.meeting_id}/#invitations"
+            told = {"type": "without_link", "guests": ["leila@medreg.example"], "page": page}
+            self.assertEqual(host.last("without_link"), told)
+            again = await self.host_inside(live)
+            self.assertEqual(await again.message("without_link"), told, "who comes later is told as well")
+            await other.ask("ping")
+            await sync_to_async(invitations.mint_link)(leila, by=self.host)
+            await live.reconcile(self.id)
+            self.assertEqual((await again.message("without_link"))["guests"], [])
+            self.assertNotIn("without_link", [message["type"] for message in other.heard])

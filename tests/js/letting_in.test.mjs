@@ -8,15 +8,13 @@ import { Encryption } from "../../static/js/e2ee/encryption.js";
 import { HostsPart } from "../../static/js/e2ee/hosts_part.js";
 import { Securing } from "../../static/js/room/securing.js";
 import { Roster } from "../../static/js/signaling/roster.js";
+import { settled } from "./order.mjs";
 import { DOOR, Portal } from "./people.mjs";
 
 Object.defineProperty(globalThis, "localStorage", { configurable: true, value: { getItem: () => null, setItem: () => undefined } });
 globalThis.RTCRtpScriptTransform = class {};
 
 const MEETING = { code: "abc", encryption: "e2ee", link_key: null, door: DOOR };
-const turns = async () => {
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-};
 
 /** A host's page whose group's worker signs for the host; what it asks of the server is noted, and `answers` when a test says so. */
 async function hostsPage(t) {
@@ -57,7 +55,7 @@ async function hostsPage(t) {
     inside: async (identity) => {
       roster.take({ type: "waiting", waiting: [], answered: null });
       roster.take({ type: "person", person: { participant: "peter", name: "Peter", identity } });
-      await turns();
+      await settled();
     },
   };
 }
@@ -77,7 +75,7 @@ test("who is let in before they have shown a key gets the word as soon as they h
   page.atTheDoor(null);
   await page.letIn();
   page.atTheDoor("peters key");
-  await turns();
+  await settled();
   assert.deepEqual(page.said, [{ type: "door.admit", participant: "peter", revision: 0 }], "the server takes none for people outside");
   await page.inside(null);
   assert.deepEqual(page.words(), []);
@@ -92,7 +90,7 @@ test("they may show it before the answer to the host is there", async (t) => {
   const pressed = page.letIn();
   await page.inside("peters key");
   await pressed;
-  await turns();
+  await settled();
   assert.deepEqual(page.words(), [["e2ee.word", "peters key"]]);
 });
 
@@ -103,7 +101,7 @@ test("a host who has only just come in speaks for them once their own device can
   await page.letIn();
   await page.inside("peters key");
   await page.comesIn();
-  await turns();
+  await settled();
   assert.deepEqual(page.words(), [], "its worker has not begun");
   page.worker.isBegun = true;
   await page.inside("peters key");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { Emitter } from "../../static/js/lib/emitter.js";
 import { countdown, gettext, initials, listOf, ngettext, useCatalogue, zoneName } from "../../static/js/lib/i18n.js";
 import { shownAs, withLinks } from "../../static/js/lib/links.js";
 import { litSegments, SpeechDetector } from "../../static/js/media/levels.js";
@@ -13,6 +14,7 @@ import { triedWords, warningWords } from "../../static/js/elements/turned_away_w
 import { Roster } from "../../static/js/signaling/roster.js";
 import { commandOf, keysOf } from "../../static/js/elements/shortcuts.js";
 import { ordinal } from "../../static/js/elements/tile.js";
+import { tellHappenings } from "../../static/js/room/happenings.js";
 import { describe, problemWords } from "../../static/js/room/refusals.js";
 import { waitsLong } from "../../static/js/room/waiting.js";
 
@@ -235,6 +237,23 @@ test("what was turned away is told in words, and a warning once and only while i
   assert.equal(triedWords({ ...tried, link: null, count: 2, networks: 1 }), "2 tries were turned away.");
   roster.take({ type: "capabilities", capabilities: { speak: true, show: true, share: true, chat: true, host: false } });
   assert.equal(roster.turnedAway, null);
+});
+
+test("hosts read who needs a new link while that is so, and no longer than they host or hear of it", () => {
+  const [roster, shown, said] = [new Roster(), new Map(), []];
+  const banners = { show: (name, banner) => shown.set(name, banner), hide: (name) => shown.delete(name) };
+  const announcer = { alert: (text) => said.push(text), say: () => undefined, came: () => undefined };
+  const [call, devices, participation] = [new Emitter(), new Emitter(), new Emitter()];
+  tellHappenings({ roster, banners, announcer, call, devices, participation, preferences: { get: () => false }, notices: {}, chat: {}, securing: {} });
+  const tell = (...guests) => roster.take({ type: "without_link", guests, page: "/meetings/1/#invitations" });
+  const capabilities = { speak: true, show: true, share: true, chat: true, record: false, host: false };
+  for (const [end, gone] of [[() => tell(), true], [() => roster.take(room), true], [() => roster.take({ type: "capabilities", capabilities, by: null }), true], [() => tell("Leila"), false]]) {
+    tell("Leila", "Peter");
+    assert.equal(shown.get("without-link").title, "Leila and Peter need new personal links.");
+    end();
+    assert.equal(!shown.has("without-link"), gone);
+  }
+  assert.equal(said.at(-1), "Leila needs a new personal link.");
 });
 
 test("a locked door says since when, and lets whoever may tell the hosts do so", () => {

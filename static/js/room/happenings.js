@@ -1,7 +1,7 @@
 // What happens in the room, put into words: in a note over the stage, between the messages of the chat, and said.
 import { warningWords } from "../elements/turned_away_words.js";
 import { doorPromise } from "../elements/door_words.js";
-import { gettext } from "../lib/i18n.js";
+import { gettext, listOf, ngettext } from "../lib/i18n.js";
 import { chime } from "../elements/sounds.js";
 
 /**
@@ -59,6 +59,16 @@ function tellOfTheDoor({ roster, announcer, banners, notices, chat }) {
     const { replace } = tried;
     const actions = replace ? [{ label: gettext("Replace link"), run: () => void open(replace, "_blank", "noopener") }] : [];
     banners.show("tried", { icon: "shield-alert", title, text: gettext("Somebody may have passed it on. None of them is inside."), actions, closable: true });
+    announcer.alert(title);
+  });
+  roster.on("withoutLink", ({ guests, page }) => {
+    if (!guests.length) {
+      banners.hide("without-link");
+      return;
+    }
+    const title = ngettext("{names} needs a new personal link.", "{names} need new personal links.", guests.length, { names: listOf(guests) });
+    const actions = [{ label: gettext("Open the meeting’s page"), run: () => void open(page, "_blank", "noopener") }];
+    banners.show("without-link", { icon: "link", title, text: gettext("Theirs was copied by somebody who hosts no more, and nobody had used it."), actions, closable: true });
     announcer.alert(title);
   });
   roster.on("meeting", ({ meeting, was, by }) => {

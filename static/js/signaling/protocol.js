@@ -45,6 +45,7 @@
  * @typedef {{link: "meeting" | "former" | "personal" | null, name: string | null, count: number, networks: number, at: string,
  *   warned_at: string | null, replace: string | null}} Tried
  * @typedef {{type: "turned_away", tries: Tried[], history: string}} TurnedAwayMessage
+ * @typedef {{type: "without_link", guests: string[], page: string}} WithoutLinkMessage
  * @typedef {{type: "ok", id?: string, sdp?: string, stats?: object[], microphone?: boolean, camera?: boolean, screen?: boolean}} OkMessage
  * @typedef {{type: "error", id?: string, code: string, message: string, field?: string}} ErrorMessage
  * @typedef {DoorMessage | RefusedMessage | RoomMessage | MediaOffer | MediaTransport | MediaSpeakers | ChatMessage | OkMessage | ErrorMessage
@@ -58,6 +59,7 @@
  *   | {type: "host.asked", source: OwnSource, by: string | null}
  *   | AuthorizationMessage
  *   | TurnedAwayMessage
+ *   | WithoutLinkMessage
  *   | {type: "media.unplayable", tracks: UnplayableTrack[]}
  *   | {type: "media.unseen", sources: UnseenSource[]}
  *   | {type: "record.answered", participant: string, agrees: boolean}

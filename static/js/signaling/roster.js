@@ -21,12 +21,16 @@ import { Emitter } from "../lib/emitter.js";
  *   meeting: {meeting: Meeting, was: Meeting, by: string | null},
  *   rights: {capabilities: Capabilities, was: Capabilities, by: string | null},
  *   tried: import("./protocol.js").Tried,
+ *   withoutLink: import("./protocol.js").WithoutLinkMessage,
  *   whole: null,
  * }} RosterEvents
  */
 
 /** How long hosts who come are still told that a link is being tried from many networks. */
 const WARNING_IS_NEWS_MS = 30 * 60_000;
+
+/** @type {import("./protocol.js").WithoutLinkMessage} */
+const EVERYBODY_HAS_A_LINK = { type: "without_link", guests: [], page: "" };
 
 /** @type {Capabilities} */
 const NOTHING = { speak: false, show: false, share: false, chat: false, record: false, host: false };
@@ -104,6 +108,7 @@ export class Roster extends Emitter {
         this.#queue(message.waiting ?? []);
         if (!message.capabilities.host) this.turnedAway = null;
         this.aheadMs = Date.parse(message.now) - now || 0;
+        this.emit("withoutLink", EVERYBODY_HAS_A_LINK); // or the server says so next
         this.emit("whole", null);
         break;
       case "person":
@@ -136,6 +141,7 @@ export class Roster extends Emitter {
         if (!message.capabilities.host) {
           this.waiting = [];
           this.turnedAway = null;
+          this.emit("withoutLink", EVERYBODY_HAS_A_LINK);
         }
         this.#may(message.capabilities, message.by);
         break;
@@ -150,6 +156,9 @@ export class Roster extends Emitter {
         }
         break;
       }
+      case "without_link":
+        this.emit("withoutLink", message);
+        return;
       default:
         return;
     }
