@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest import skipIf
+from unittest import IsolatedAsyncioTestCase, skipIf
 
 import pytest
+from aioice.stun import TransactionFailed
+from aioice.turn import TurnClientUdpProtocol
 
 from media_engine.tests import test_real_client as real
 from meetings.live.relays import Relays
@@ -35,13 +37,14 @@ def here(text: str, port: int) -> str:
     text = re.sub(r"(?m)^(tls-listening-port|cert|pkey|min-port|max-port)=.*\n", "", text)
     text = text.replace("CHANGE-ME-to-what-LINTEL_TURN_SECRET-is", SECRET)
     text = text.replace("listening-port=3478", f"listening-port={port}")
-    text = text.replace("# allowed-peer-ip=10.20.0.5", "allowed-peer-ip=127.0.0.1")
+    text = text.replace("CHANGE-ME-to-the-media-address-of-Lintel", "127.0.0.1")
     return text + "listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nallow-loopback-peers\nno-tls\nno-dtls\nlog-file=stdout\n"
 
 
-@skipIf(real.webrtc is None, "the wrtc package is not installed")
 @skipIf(shutil.which("turnserver") is None, "no coturn: apt-get install -y coturn")
-class TurnServerTests(real.ClientTestCase):
+class Coturn(IsolatedAsyncioTestCase):
+    """A relay of its own for each test."""
+
     async def asyncSetUp(self) -> None:
         await super().asyncSetUp()
         directory = TemporaryDirectory()
@@ -61,6 +64,26 @@ class TurnServerTests(real.ClientTestCase):
         self.addCleanup(server.wait)
         self.addCleanup(server.terminate)
 
+
+class PassTests(Coturn):
+    async def test_a_pass_leads_to_the_media_address_and_nowhere_else(self) -> None:
+        (server,) = Relays(("turn:127.0.0.1",), SECRET).servers_for("seat-7", time.time())
+        client: Any = TurnClientUdpProtocol(
+            ("127.0.0.1", self.port), server["username"], server["credential"], lifetime=600, channel_refresh_time=500
+        )
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: client, remote_addr=("127.0.0.1", self.port))
+        await client.connect()
+        self.addAsyncCleanup(client.delete)
+        await client.channel_bind(0x4000, ("127.0.0.1", 8801))
+        for number, elsewhere in enumerate(("9.9.9.9", "198.51.100.7", "10.0.0.1", "169.254.169.254", "127.0.0.2"), 1):
+            with self.assertRaises(TransactionFailed, msg=elsewhere) as refused:
+                await client.channel_bind(0x4000 + number, (elsewhere, 53))
+            self.assertEqual(refused.exception.response.attributes["ERROR-CODE"][0], 403)
+
+
+@skipIf(real.webrtc is None, "the wrtc package is not installed")
+class TurnServerTests(Coturn, real.ClientTestCase):
     def relayed(self, name: str, secret: str = SECRET, ended_seconds_ago: float = 0.0) -> real.Browser:
         """Somebody who can't send UDP: TCP to the relay is all there is."""
         relays = Relays((f"turn:127.0.0.1:{self.port}?transport=tcp",), secret)
