@@ -412,6 +412,7 @@ def test_three_people_meet_from_invitation_to_the_end(
     eventually(lambda: guest.lines("Ingrid Sæther") <= 180, "small picture in a small tile")
     colleague.button("Stop sharing").click()
     eventually(lambda: guest.asks_for("Ingrid Sæther") > 300, "word about a larger tile")
+    eventually(lambda: guest.lines("Ingrid Sæther") == 360, "whole picture in a large tile")
     guest.sees("Ingrid Sæther")
     expect(host.tile("Marcus Bell", "screen")).to_have_count(0)
 

@@ -163,6 +163,14 @@ test("more people mean less for each camera, and each encoding has half the heig
   assert.deepEqual(cameraEncodings(3).map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy]), [["q", 4], ["h", 2], ["f", 1]]);
 });
 
+test("a small camera's picture is sent whole, in as many encodings as browsers make of it", () => {
+  const sent = (width, height) => cameraEncodings(3, "vp8", width * height).filter(({ active }) => active).map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy]);
+  assert.deepEqual(sent(960, 540), [["q", 4], ["h", 2], ["f", 1]]);
+  assert.deepEqual(sent(640, 480), [["q", 2], ["h", 1]]);
+  assert.deepEqual(sent(640, 360), [["q", 2], ["h", 1]]);
+  assert.deepEqual(sent(320, 240), [["q", 1]]);
+});
+
 const key = (code, more = {}) => ({ code, key: code, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more });
 
 test("keys are found by their place, and none is AltGr or a plain letter", () => {

@@ -9,21 +9,34 @@ import { isAlive, makePeerConnection } from "./peer.js";
  * @typedef {(type: string, fields?: object) => Promise<{sdp?: string, ice_servers?: RTCIceServer[]} & Partial<import("../signaling/protocol.js").MediaState>>} Request
  */
 
+/** As most cameras film, in pixels. */
+const USUAL = 1280 * 720;
+
+/**
+ * How many encodings libwebrtc makes of a picture (kSimulcastFormats in video/config/simulcast.cc). Of more it leaves out
+ * the last ones, without a word: a camera of 640 × 360 that is asked for a quarter, a half and the whole sends no whole.
+ * @param {number} pixels
+ */
+const encodingsOf = (pixels) => (pixels >= 960 * 540 ? 3 : pixels >= 480 * 270 ? 2 : 1);
+
 /**
  * The encodings of a camera, smallest first: the server sends each person the one that fits their tile and their way. More
- * people, smaller tiles: the largest then takes less. In another codec than VP8 there is the largest alone.
+ * people, smaller tiles: the largest then takes less. A small camera's picture is whole in an encoding before the last, and
+ * those after it are not sent. In another codec than VP8 there is the largest alone.
  * @param {number} people how many are inside
  * @param {import("./codecs.js").Codec} [codec]
- * @returns {{rid?: string, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number}[]} bits per second
+ * @param {number} [pixels] of the camera's picture
+ * @returns {{rid?: string, active: boolean, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number}[]} bits per second
  */
-export function cameraEncodings(people, codec = "vp8") {
-  const whole = { maxBitrate: people <= 2 ? 1_700_000 : 1_200_000, scaleResolutionDownBy: 1, maxFramerate: people <= 6 ? 30 : 24 };
+export function cameraEncodings(people, codec = "vp8", pixels = USUAL) {
+  const whole = { active: true, maxBitrate: people <= 2 ? 1_700_000 : 1_200_000, scaleResolutionDownBy: 1, maxFramerate: people <= 6 ? 30 : 24 };
   if (codec !== "vp8") return [whole];
+  const made = encodingsOf(pixels);
   return [
-    { rid: "q", maxBitrate: 150_000, scaleResolutionDownBy: 4, maxFramerate: 20 },
-    { rid: "h", maxBitrate: 450_000, scaleResolutionDownBy: 2, maxFramerate: people <= 6 ? 30 : 24 },
-    { rid: "f", ...whole },
-  ];
+    { rid: "q", maxBitrate: 150_000, maxFramerate: 20 },
+    { rid: "h", maxBitrate: made === 2 ? 700_000 : 450_000, maxFramerate: whole.maxFramerate },
+    { rid: "f", maxBitrate: whole.maxBitrate, maxFramerate: whole.maxFramerate },
+  ].map((encoding, index) => ({ ...encoding, active: index < made, scaleResolutionDownBy: 2 ** Math.max(0, made - 1 - index) }));
 }
 
 const SCREEN_BUDGET = { maxBitrate: 2_500_000 };
@@ -96,6 +109,7 @@ export class Publisher {
   async prepare(source, track) {
     const line = this.#lines.get(source) ?? this.#addLine(source, source === "screen_audio" ? "audio" : "video");
     await line.sender.replaceTrack(track);
+    if (source === "camera") await this.#budget(line.sender);
   }
 
   /**
@@ -124,17 +138,23 @@ export class Publisher {
     if (people === this.#people) return;
     this.#people = people;
     const sender = this.#lines.get("camera")?.sender;
-    const parameters = sender?.getParameters();
-    if (!sender || !parameters?.encodings?.length) return;
-    const budgets = new Map(cameraEncodings(people, this.codec).map((encoding) => [encoding.rid ?? "", encoding]));
-    for (const encoding of parameters.encodings) Object.assign(encoding, budgets.get(encoding.rid ?? ""));
-    sender.setParameters(parameters).catch(() => undefined); // a closed sender has no budget to keep
+    if (sender) void this.#budget(sender);
   }
 
   close() {
     this.connection.onconnectionstatechange = null;
     this.#transforms?.forget(this.connection);
     this.connection.close();
+  }
+
+  /** As suits the camera on its line and the people inside. @param {RTCRtpSender} sender */
+  async #budget(sender) {
+    const parameters = sender.getParameters();
+    if (!parameters.encodings?.length) return;
+    const { width, height } = sender.track?.getSettings() ?? {};
+    const budgets = new Map(cameraEncodings(this.#people, this.codec, width && height ? width * height : USUAL).map((encoding) => [encoding.rid ?? "", encoding]));
+    for (const encoding of parameters.encodings) Object.assign(encoding, budgets.get(encoding.rid ?? ""));
+    await sender.setParameters(parameters).catch(() => undefined); // a closed sender has no budget to keep
   }
 
   /**
