@@ -91,6 +91,8 @@ class UdpMux:
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
+            if host == "::":
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.SOL_SOCKET, option, self._config.socket_buffer_bytes)
@@ -365,7 +367,13 @@ def own_addresses(host: str) -> tuple[str, ...]:
     """The addresses to print as candidates when none are configured."""
     if host not in ("0.0.0.0", "::"):  # noqa: S104 - recognised, not bound here
         return (host,)
-    family = socket.AF_INET if host == "0.0.0.0" else socket.AF_INET6  # noqa: S104
+    if host == "::":
+        both = (*_own(socket.AF_INET6), *_own(socket.AF_INET))
+        return both or ("::1", "127.0.0.1")
+    return _own(socket.AF_INET) or ("127.0.0.1",)
+
+
+def _own(family: socket.AddressFamily) -> tuple[str, ...]:
     found: dict[str, None] = {}
     with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
         # Connecting a UDP socket sends nothing; it only makes the kernel choose a source address.
@@ -374,5 +382,4 @@ def own_addresses(host: str) -> tuple[str, ...]:
     with contextlib.suppress(OSError):
         for entry in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_DGRAM):
             found[str(entry[4][0]).partition("%")[0]] = None
-    reachable = tuple(address for address in found if not address.startswith(("127.", "fe80", "::1")))
-    return reachable or (("127.0.0.1",) if family == socket.AF_INET else ("::1",))
+    return tuple(address for address in found if not address.startswith(("127.", "fe80", "::1")))

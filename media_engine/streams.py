@@ -199,9 +199,15 @@ class Streams:
         host, port = self._config.host, self._config.tcp_port
         if port is None:
             return
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = None
         try:
-            self._server = await loop.create_server(lambda: Stream(self), host, port, reuse_address=True, backlog=128)
+            # Loops would have IPv6 alone on a socket for both.
+            sock = socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=host == "::")
+            self._server = await loop.create_server(lambda: Stream(self), sock=sock, backlog=128)
         except (OSError, OverflowError) as error:
+            if sock is not None:
+                sock.close()
             reason = getattr(error, "strerror", None) or str(error)
             number = getattr(error, "errno", None)
             raise OSError(number, f"Cannot open TCP port {port} on {host} for media: {reason}") from error

@@ -137,8 +137,13 @@ def _xor_address(transaction: bytes, host: str, port: int) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _packed(host: str) -> bytes:
-    """The bytes of an address: the same peers ask again and again."""
-    return ipaddress.ip_address(host.partition("%")[0]).packed
+    """The bytes of an address: the same peers ask again and again.
+
+    What has come by IPv4 to a socket for both is told as that: its sender knows itself by no other address.
+    """
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).packed
 
 
 def _attribute(name: int, value: bytes) -> bytes:

@@ -130,8 +130,9 @@ class UpTrack:
         is_red = self.red_payload_type >= 0
         self.red_downs = tuple(down for down in downs if down.is_red) if is_red else ()
         self.thinned_downs = tuple(down for down in downs if down.thinning is not None)
-        special = (*self.red_downs, *self.thinned_downs)
-        self.plain_downs = tuple(down for down in downs if down not in special) if special else downs
+        self.plain_downs = downs
+        if self.red_downs or self.thinned_downs:
+            self.plain_downs = tuple(down for down in downs if down.thinning is None and not (is_red and down.is_red))
 
     def bind(self, ssrc: int) -> None:
         """Take packets of `ssrc` from now on; what was known about an earlier SSRC no longer counts."""

@@ -56,8 +56,8 @@ class ClientTransport:
     `sealed` are the packets as they came, encrypted, those included that SRTP takes for replays.
     """
 
-    def __init__(self, server_port: int) -> None:
-        self.server = ("127.0.0.1", server_port)
+    def __init__(self, server_port: int, host: str = "127.0.0.1") -> None:
+        self.server = (host, server_port)
         self.socket = self._open()
         self.ice = IceTransport(self._sendto, time.monotonic())
         self.ice.address = self.server
@@ -82,11 +82,15 @@ class ClientTransport:
         return self._keys
 
     def _open(self) -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("127.0.0.1", 0))
+        sock = socket.socket(self._family, socket.SOCK_DGRAM)
+        sock.bind((self.server[0], 0))
         sock.setblocking(False)
         asyncio.get_running_loop().add_reader(sock.fileno(), self._drain)
         return sock
+
+    @property
+    def _family(self) -> socket.AddressFamily:
+        return socket.AF_INET6 if ":" in self.server[0] else socket.AF_INET
 
     def move(self) -> None:
         """Another network: another address and, as in a browser, new ICE credentials; the same association."""
@@ -206,13 +210,13 @@ class ClientTransport:
 class StreamTransport(ClientTransport):
     """The same over TCP (RFC 6544), framed as RFC 4571 says. `is_closed` once the other side has hung up."""
 
-    def __init__(self, server_port: int) -> None:
+    def __init__(self, server_port: int, host: str = "127.0.0.1") -> None:
         self._received = bytearray()
         self.is_closed = False
-        super().__init__(server_port)
+        super().__init__(server_port, host)
 
     def _open(self) -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock = socket.socket(self._family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         sock.connect(self.server)
         sock.setblocking(False)
@@ -256,6 +260,8 @@ class Client:
 
     def __init__(self, engine: Engine, session_id: str, peer_id: str) -> None:
         self.engine, self.session_id, self.peer_id = engine, session_id, peer_id
+        self.host = "127.0.0.1"
+        """Where it reaches the engine."""
         self.publishing: ClientTransport | None = None
         self.subscribing: ClientTransport | None = None
         self.offers: list[SubscribeOffer] = []
@@ -290,7 +296,7 @@ class Client:
         """Offer `sources`, connect, and return the server's answer."""
         renegotiation = self.publishing is not None and transport is None
         if not renegotiation:
-            self.publishing = transport or ClientTransport(self.engine.port)
+            self.publishing = transport or ClientTransport(self.engine.port, self.host)
         answer = self.offer_publish(*sources)
         assert self.publishing is not None
         self.publishing.follow(answer)
@@ -309,7 +315,7 @@ class Client:
     def open(self, *, fresh: bool = True) -> None:
         """Ask for a subscribing transport; offers are answered as they come."""
         if fresh or self.subscribing is None:
-            self.subscribing = ClientTransport(self.engine.port)
+            self.subscribing = ClientTransport(self.engine.port, self.host)
         self.engine.open_subscribe(self.session_id, self.peer_id, fresh)
 
     def on_offer(self, offer: SubscribeOffer) -> None:

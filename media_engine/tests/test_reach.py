@@ -1,7 +1,77 @@
-"""Members who change networks in the middle of a meeting."""
+"""Members who are somewhere else: on IPv6, before a NAT, or on another network in the middle of a meeting."""
 
-from media_engine import EngineConfig, Source, rtcp
-from media_engine.tests.client import Client, EngineTestCase, eventually
+import re
+import socket
+from unittest import skipIf
+
+from media_engine import EngineConfig, Source, rtcp, stun
+from media_engine.mux import own_addresses
+from media_engine.tests.client import Client, EngineTestCase, StreamTransport, eventually
+
+
+def has_ip6() -> bool:
+    """Whether this machine has any."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(("::1", 0))
+        except OSError:
+            return False
+    return True
+
+
+@skipIf(not has_ip6(), "no IPv6 here")
+class BothFamiliesTests(EngineTestCase):
+    """One port for IPv6 and IPv4, behind a NAT that gives each public address to one machine (NAT 1:1)."""
+
+    config = EngineConfig(host="::", port=0, tcp_port=0, public_addresses=("2001:db8::7", "203.0.113.7"))
+
+    async def member(self, name: str, host: str, *, streams: bool = False) -> tuple[Client, str]:
+        client = self.client(name)
+        client.host = host
+        client.grant()
+        transport = StreamTransport(self.engine.tcp_port, host) if streams else None
+        return client, await client.publish(Source.MICROPHONE, Source.CAMERA, transport=transport)
+
+    async def test_media_pass_both_ways_between_ip6_and_ip4_and_over_tcp(self) -> None:
+        members = [
+            (await self.member("anna", "::1"))[0],
+            (await self.member("ben", "127.0.0.1"))[0],
+            (await self.member("cleo", "::1", streams=True))[0],
+            (await self.member("dora", "127.0.0.1", streams=True))[0],
+        ]
+        for member in members:
+            member.open()
+            member.send_audio()
+            member.send_video()
+        for member in members:
+            others = [other.peer_id for other in members if other is not member]
+            await eventually(lambda m=member: m.offers and len(m.offers[-1].tracks) == 6)  # type: ignore[misc]
+            await member.flows()
+            for source in (Source.MICROPHONE, Source.CAMERA):
+                for other in others:
+                    self.clients[other].send_audio()
+                    self.clients[other].send_video()
+                    await eventually(lambda m=member, o=other, s=source: m.packets_of(o, s))  # type: ignore[misc]
+
+    async def test_each_is_told_the_address_that_it_has(self) -> None:
+        for name, host, family, packed in (("anna", "::1", 2, 16), ("ben", "127.0.0.1", 1, 4)):
+            client, _ = await self.member(name, host)
+            assert client.publishing is not None
+            told = client.publishing.stun_answers[0].attributes[stun.XOR_MAPPED_ADDRESS]
+            self.assertEqual((told[1], len(told)), (family, 4 + packed))
+            self.assertEqual(int.from_bytes(told[2:4]) ^ 0x2112, client.publishing.socket.getsockname()[1])
+
+    def test_without_public_addresses_this_machine_s_are_offered_of_both_families(self) -> None:
+        self.assertLessEqual({*own_addresses("0.0.0.0")} - {"127.0.0.1"}, {*own_addresses("::")})
+        self.assertEqual(own_addresses("192.0.2.7"), ("192.0.2.7",))
+
+    async def test_the_public_addresses_are_offered_with_our_ports_and_none_else(self) -> None:
+        _, answer = await self.member("anna", "127.0.0.1")
+        found = re.findall(r"a=candidate:\S+ 1 (udp|tcp) \d+ (\S+) (\d+) typ host", answer)
+        ports = {"udp": str(self.engine.port), "tcp": str(self.engine.tcp_port)}
+        expected = [(way, address, ports[way]) for way in ports for address in self.config.public_addresses]
+        self.assertEqual(found, expected)
+        self.assertEqual(answer.count("a=candidate:"), len(expected))
 
 
 class NetworkChangeTests(EngineTestCase):
