@@ -1,6 +1,7 @@
 """A meeting of eight beside somebody who means no good: what each way of attacking costs those who only talk.
 
-`python -m benchmarks.hostile`. The engine is alone in its process, on one core; generator and attacker share the other.
+`python -m benchmarks.hostile [WORD …]`. The engine is alone in its process, on one core; generator and attacker share the
+other.
 Every way of attacking sends `PER_SECOND` datagrams a second for as long as the measuring lasts.
 """
 
@@ -10,7 +11,7 @@ import argparse
 import asyncio
 import json
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import repeat
@@ -20,7 +21,14 @@ from benchmarks.control import Server
 from benchmarks.load import Crowd, Load, Measured
 from benchmarks.run import MEETING_OF_8, PORT
 from tests.support import wire
-from tests.support.hostile import jumping_rtp, malformed_datagrams, malformed_rtcp, malformed_rtp, unproven_checks
+from tests.support.hostile import (
+    changing_ssrcs,
+    jumping_rtp,
+    malformed_datagrams,
+    malformed_rtcp,
+    malformed_rtp,
+    unproven_checks,
+)
 from tests.support.rtc_client import Client
 from tests.support.rtc_transport import open_socket
 
@@ -112,6 +120,11 @@ class Mallory:
         up.send_opus()
         return jumping_rtp(5, up.packet(b"")[1] & 0x7F, up.ssrc), client.publish.send_rtp
 
+    async def ssrcs_that_change(self) -> Attack:
+        client = await self._member("microphone")
+        assert client.publish is not None
+        return changing_ssrcs(client.up["microphone"]), client.publish.send_rtp
+
     async def malformed_reports(self) -> Attack:
         client = await self._member(subscribe=True)
         assert client.subscribe is not None
@@ -140,16 +153,21 @@ WAYS: list[Callable[[Mallory], Awaitable[Attack]]] = [
     Mallory.malformed_media,
     Mallory.replays,
     Mallory.numbers_that_jump,
+    Mallory.ssrcs_that_change,
     Mallory.malformed_reports,
     Mallory.requests_for_key_frames,
     Mallory.reads_nothing_and_asks_for_all_again,
 ]
 
 
-async def measure_hostile(seconds: float, port: int, load: Load = MEETING_OF_8) -> list[Attacked]:
-    """Each way on an engine of its own, so that none finds what another has left."""
+async def measure_hostile(
+    seconds: float, port: int, words: Sequence[str] = (), load: Load = MEETING_OF_8
+) -> list[Attacked]:
+    """Each way, or those with one of `words` in their names, on an engine of its own, so that none finds what another
+    has left.
+    """
     found = []
-    for way in WAYS:
+    for way in [way for way in WAYS if not words or any(word in way.__name__ for word in words)]:
         with tempfile.TemporaryFile() as log:
             async with Server("benchmarks.server", str(port), log=log) as server, Crowd(server, load) as crowd:
                 idle = await crowd.measure(seconds)
@@ -197,13 +215,14 @@ def _attacked(what: str, idle: Measured, during: Measured, sent: float, written:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile", description=__doc__)
+    parser.add_argument("words", nargs="*", help="only ways with one of these in their names")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--port", type=int, default=PORT)
     chosen = parser.parse_args()
     process.leave_the_last_core()
 
     async def body() -> None:
-        await measure_hostile(chosen.seconds, chosen.port)
+        await measure_hostile(chosen.seconds, chosen.port, chosen.words)
 
     with suppress(KeyboardInterrupt):
         channel.run(body)

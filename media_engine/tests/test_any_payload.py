@@ -2,20 +2,20 @@
 
 import random
 
-from media_engine import EngineConfig, Source, rtcp
+from media_engine import EngineConfig, Source, rtcp, sdp_write
 from media_engine.codecs import AV1, H264, OPUS, VP8, VP9
-from media_engine.rtp import RtpHeader
+from media_engine.rtp import RtpHeader, decode_extensions, decode_header
 from media_engine.sdp_write import RTX_PAYLOAD_TYPES
 from media_engine.tests.client import Client, EngineTestCase, av1, eventually, outline, vp8, vp9
 from media_engine.tests.interpreted import interpreted
 
 PACKETS = 42
-# Publisher's sequence and timestamp, receiver's sequence, picture id, TL0PICIDX: each a few packets before it turns
-# over, or before the point where half of its range is behind.
+# Publisher's sequence and timestamp, receiver's sequence, picture id, TL0PICIDX, the number of a retransmission and the
+# transport-wide one: each a few packets before it turns over, or before the point where half of its range is behind.
 STARTS = (
-    (0, 0, 0, 0, 0),
-    (0x7FF0, 0x7FFFFF00, 0x7FF0, 0x78, 0x78),
-    (0xFFF0, 0xFFFFFF00, 0xFFE8, 0x7FF8, 0xF8),
+    (0, 0, 0, 0, 0, 0, 1),
+    (0x7FF0, 0x7FFFFF00, 0x7FF0, 0x78, 0x78, 0x7FFB, 0x7FF0),
+    (0xFFF0, 0xFFFFFF00, 0xFFE8, 0x7FF8, 0xF8, 0xFFFB, 0xFFF0),
 )
 SIZES = (1, 40, 900, 901, 902, 1180)
 WAYS = (
@@ -46,20 +46,27 @@ class AnyPayloadTests(EngineTestCase):
 
     async def begin(self, session: str, source: Source, codec: str, start: tuple[int, ...]) -> tuple[Client, Client]:
         """A publisher and a receiver whose counters stand before `start`."""
-        sequence, timestamp, receiver_sequence, _, _ = start
+        sequence, timestamp, receiver_sequence, _, _, rtx_sequence, number = start
         anna = self.client("anna", session)
         anna.codec = codec
         anna.grant()
         await anna.publish(source)
         anna.sequence[source], anna.timestamp = (sequence - 1) & 0xFFFF, timestamp
-        ben = await self.listener("ben", session)
+        ben = self.client("ben", session)
+        ben.accepts = ("a=extmap:", "a=rtcp-fb:")
+        ben.grant(publish=frozenset())
+        ben.open()
         anna._send(source, b"first", marker=False)
         await eventually(lambda: ben.offers)
         await ben.connected()
         link = self.engine._sessions[session].peers["ben"].subscribe
         assert link is not None
         await eventually(lambda: link.downs[0].up)
-        link.downs[0].forwarder.last_sequence = receiver_sequence - 1
+        (down,) = link.downs
+        down.forwarder.last_sequence, down.rtx_sequence = receiver_sequence - 1, rtx_sequence
+        self.assertEqual(down.forwarder.numbered is not None, down.video)
+        if down.forwarder.numbered is not None:
+            down.forwarder.numbered.following = number
         return anna, ben
 
     def payloads(self, rng: random.Random, codec: str, start: tuple[int, ...]) -> list[bytes]:
@@ -67,7 +74,7 @@ class AnyPayloadTests(EngineTestCase):
         made = [rng.randbytes(rng.choice(SIZES)) for _ in range(PACKETS)]
         if codec == OPUS:
             return made
-        _, _, _, picture, tl0 = start
+        _, _, _, picture, tl0, _, _ = start
         for index in range(0, PACKETS, 3):
             numbers = (picture + index) & 0x7FFF, (tl0 + index) & 0xFF
             made[index] = described(codec, made[index], *numbers, key=index == 0)
@@ -85,25 +92,32 @@ class AnyPayloadTests(EngineTestCase):
                 await anna.publishing.check()
 
     def check_numbers(self, headers: list[RtpHeader], start: tuple[int, ...]) -> None:
-        _, _, receiver_sequence, _, _ = start
+        _, _, receiver_sequence, *_ = start
         for index, header in enumerate(headers):
             self.assertEqual(header.sequence, (receiver_sequence + index) & 0xFFFF)
             self.assertEqual((header.timestamp - headers[0].timestamp) & 0xFFFFFFFF, 37 * index)
             self.assertEqual(header.marker, index % 3 == 2)
 
-    async def check_again(self, ben: Client, codec: str, received: list[tuple[RtpHeader, bytes]]) -> None:
+    async def check_again(
+        self, ben: Client, codec: str, received: list[tuple[RtpHeader, bytes]], start: tuple[int, ...]
+    ) -> None:
         """What was lost on the way comes again with the same bytes (RFC 4588)."""
         assert ben.subscribing is not None
         numbers = [header.sequence for header, _ in received]
         ben.subscribing.send_rtcp(rtcp.nack(1, received[0][0].ssrc, numbers))
 
-        def again() -> list[bytes]:
-            repeated = RTX_PAYLOAD_TYPES[codec]
-            return [payload for header, payload in map(outline, ben.received) if header.payload_type == repeated]
+        def again() -> list[tuple[RtpHeader, bytes]]:
+            return [one for one in map(outline, ben.received) if one[0].payload_type == RTX_PAYLOAD_TYPES[codec]]
 
         await eventually(lambda: len(again()) == len(received))
         expected = [number.to_bytes(2, "big") + payload for number, (_, payload) in zip(numbers, received, strict=True)]
-        self.assertEqual(again(), expected)
+        self.assertEqual([payload for _, payload in again()], expected)
+        *_, rtx_sequence, first = start
+        for index, (header, _) in enumerate(again()):
+            self.assertEqual(header.sequence, (rtx_sequence + 1 + index) & 0xFFFF)
+        told = [decode_extensions(packet, decode_header(packet, len(packet))) for packet in ben.received]
+        counted = [int.from_bytes(one[sdp_write.TRANSPORT_SEQUENCE_ID]) for one in told]
+        self.assertEqual(counted, [(first + index) & 0xFFFF for index in range(len(counted))])
 
     async def test_bytes_in_equal_bytes_out(self) -> None:
         rng = random.Random(20)
@@ -119,7 +133,7 @@ class AnyPayloadTests(EngineTestCase):
                     self.assertEqual([payload for _, payload in received], payloads)
                     self.check_numbers([header for header, _ in received], start)
                     if source.kind == "video":
-                        await self.check_again(ben, codec, received[-9:])
+                        await self.check_again(ben, codec, received[-9:], start)
 
 
 class OneReceiversTroubleTests(EngineTestCase):

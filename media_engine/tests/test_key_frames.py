@@ -1,5 +1,6 @@
 """Key frames are dear to everybody who sees their publisher: one receiver may have only so many made."""
 
+import struct
 from unittest import TestCase
 
 from media_engine import EngineConfig, Source, rtcp
@@ -45,6 +46,27 @@ class RequestTests(EngineTestCase):
         await anna.publishing.check()
         anna.send_video(key=self.asked(anna) > before)
         await eventually(lambda: len(receiver.received) > heard)
+
+    async def test_requests_of_either_kind_and_of_several_receivers_are_one(self) -> None:
+        """PLI (RFC 4585) and FIR (RFC 5104), also for several sources in one packet."""
+        anna, ben = await self.meeting()
+        cleo = await self.listener("cleo")
+        cleo.grant(publish=frozenset(), seconds=1e6)
+        await eventually(lambda: cleo.offers)
+        await cleo.flows()
+        assert ben.subscribing is not None and cleo.subscribing is not None and anna.publishing is not None
+        self.clock.advance(1)
+        anna.send_video()  # nobody waits for one any more
+        await eventually(lambda: b"picture" in ben.received[-1])
+        asked = self.asked(anna)
+        ssrcs = (ben.ssrc_of("anna", Source.MICROPHONE), ben.ssrc_of(*CAMERA))
+        entries = b"".join(struct.pack("!IBxxx", ssrc, number) for number, ssrc in enumerate(ssrcs))
+        ben.subscribing.send_rtcp(struct.pack("!BBHII", 0x84, 206, 2 + len(entries) // 4, 1, 0) + entries)
+        cleo.subscribing.send_rtcp(rtcp.picture_loss(1, cleo.ssrc_of(*CAMERA)))
+        for one in (ben, cleo):
+            await one.subscribing.check()  # type: ignore[union-attr]
+        await anna.publishing.check()
+        self.assertEqual(self.asked(anna), asked + 1)
 
     async def test_who_asks_without_end_has_few_made_and_others_are_heard(self) -> None:
         """Guard: `Connections.request_key_frame`."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from tests.support import wire
+from tests.support.rtc_client import UpStream
 
 
 def malformed_datagrams(seed: int) -> Iterator[bytes]:
@@ -85,6 +86,15 @@ def jumping_rtp(seed: int, payload_type: int, ssrc: int) -> Iterator[bytes]:
             ssrc=ssrc,
             payload=chance.randbytes(60),
         )
+
+
+def changing_ssrcs(up: UpStream) -> Iterator[bytes]:
+    """A stream that has another SSRC with every packet, of two that take turns: each time it begins anew."""
+    ssrcs = up.ssrc, up.ssrc ^ 2
+    for number in count():
+        up.ssrc = ssrcs[number % 2]
+        up.sequence += 1
+        yield up.packet(b"another" * 10)
 
 
 def unproven_checks(seed: int) -> Iterator[bytes]:
