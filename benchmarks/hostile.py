@@ -1,8 +1,7 @@
 """A meeting of eight beside somebody who means no good: what each way of attacking costs those who only talk.
 
-`python -m benchmarks.hostile [WORD …]`. The engine is alone in its process, on one core; generator and attacker share the
-other.
-Every way of attacking sends `PER_SECOND` datagrams a second for as long as the measuring lasts.
+`python -m benchmarks.hostile [WORD …]`. The engine is alone in its process, on one core; generator and attacker share
+the other. Every way of attacking sends `PER_SECOND` datagrams a second for as long as the measuring lasts.
 """
 
 from __future__ import annotations
