@@ -1,8 +1,10 @@
 // Chat: kept nowhere but on this page, said once at the top. Text is text; links show their host in full.
 import { h, icon, put, setText } from "../lib/h.js";
-import { clockTime, gettext } from "../lib/i18n.js";
+import { clockTime, gettext, listOf, ngettext } from "../lib/i18n.js";
 import { shownAs, withLinks } from "../lib/links.js";
 import { LONGEST_CHAT } from "../signaling/protocol.js";
+import { onDrop, onPaste } from "./carried_files.js";
+import { ask } from "./dialog.js";
 import { whyNot } from "./rights_words.js";
 import { SharedFiles } from "./shared_files.js";
 
@@ -26,6 +28,9 @@ export class ChatPanel {
   #off = h("p", { class: "meta", hidden: true });
   /** Where the button for files goes. */
   #attach = h("span");
+  #dropWords = h("span");
+  /** Lies over the whole panel while files are dragged over it. */
+  #drop = h("p", { class: "drop", hidden: true }, icon("paperclip"), this.#dropWords);
   /** For who reads further up. */
   #newer = h("button", { class: "btn btn-sm newer", type: "button", hidden: true, onclick: () => (this.#log.focus({ preventScroll: true }), this.#toEnd()) }, icon("chevron-down"), gettext("New messages"));
   body = h("div", { class: "body", onscroll: () => this.#isAtEnd && (this.#newer.hidden = true) }, this.#log, this.#newer);
@@ -41,6 +46,7 @@ export class ChatPanel {
       h("button", { class: "btn btn-primary btn-send", type: "submit", "aria-label": gettext("Send") }, icon("send")),
     ),
     this.#off,
+    this.#drop,
   );
 
   /**
@@ -56,6 +62,12 @@ export class ChatPanel {
     this.#onUnread = onUnread;
     this.#shared = new SharedFiles({ roster, files, append: (sender, row) => this.#addEntry(sender, row) });
     this.#attach.replaceWith(this.#shared.node);
+    onDrop({
+      isOver: (node) => this.body.contains(node) || this.foot.contains(node),
+      show: (over) => this.#showDrop(over),
+      take: (files) => this.#shared.take(files),
+    });
+    for (const part of [this.body, this.foot]) onPaste(part, (files) => void this.#pasted(files));
     put(this.#log, h("p", { class: "note" }, icon("lock"), this.#kept), this.#empty);
     this.#text.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -86,6 +98,27 @@ export class ChatPanel {
     this.#text.disabled = !may;
     this.#shared.render(may);
     this.#off.hidden = may;
+  }
+
+  /** @param {boolean} over */
+  #showDrop(over) {
+    const { whyNone } = this.#shared;
+    this.#drop.hidden = !over;
+    this.#drop.classList.toggle("refused", Boolean(whyNone));
+    setText(this.#dropWords, whyNone || gettext("Let go to pass it on to everybody here"));
+  }
+
+  /**
+   * A clipboard may hold another thing than its owner thinks, so they are asked.
+   * @param {import("./carried_files.js").Carried[]} files
+   */
+  async #pasted(files) {
+    const question = {
+      title: ngettext("Pass on what you copied?", "Pass on the {count} files that you copied?", files.length),
+      body: gettext("{files}: everybody here can save it.", { files: listOf(files.map(({ name }) => name)) }),
+      answers: [{ value: "pass", label: gettext("Pass on"), primary: true }],
+    };
+    if (this.#shared.whyNone || (await ask(question))) this.#shared.take(files);
   }
 
   /** @param {ChatMessage} message */

@@ -20,6 +20,10 @@ export function words(code, largest) {
       return gettext("Two files are on their way already. Wait for one of them.");
     case "not_allowed":
       return gettext("Writing is off for you, and so are files.");
+    case "none_here":
+      return gettext("Files aren’t passed on in this meeting.");
+    case "folder":
+      return gettext("A folder can’t be passed on. Pass on the files in it, or one archive of it.");
     case "suspended":
       return gettext("The meeting is suspended. Try again when it goes on.");
     case "no_such_file":

@@ -20,6 +20,7 @@ export class SharedFiles {
   #waiting = null;
   /** Buttons under files of others that only hosts have. @type {Set<HTMLElement>} */
   #forHosts = new Set();
+  #may = false;
   #input = h("input", { type: "file", class: "vh", id: "chat-file", multiple: true, tabindex: -1, "aria-hidden": "true" });
   button = h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Pass on a file"), title: gettext("Pass on a file") }, icon("paperclip"));
   node = h("span", { class: "attach", hidden: true }, this.button, this.#input);
@@ -45,6 +46,7 @@ export class SharedFiles {
 
   /** @param {boolean} may write in the chat now */
   render(may) {
+    this.#may = may;
     this.node.hidden = !this.#roster.meeting?.largest_file;
     this.button.disabled = !may;
     for (const button of this.#forHosts) button.hidden = !this.#roster.capabilities.host;
@@ -52,6 +54,34 @@ export class SharedFiles {
 
   get #largest() {
     return this.#roster.meeting?.largest_file ?? 0;
+  }
+
+  /** Why no file can be passed on now; empty where one can. */
+  get whyNone() {
+    return this.#closed && words(this.#closed, 0);
+  }
+
+  /** The same as the server would call it. */
+  get #closed() {
+    if (!this.#largest) return "none_here";
+    if (this.#may) return "";
+    return this.#roster.suspended ? "suspended" : "not_allowed";
+  }
+
+  /**
+   * What was dropped or pasted goes the way of what is chosen.
+   * @param {import("./carried_files.js").Carried[]} carried
+   */
+  take(carried) {
+    for (const { name, file } of carried) {
+      const row = this.#own();
+      const refused = this.#closed || (file ? "" : "folder");
+      if (file && !refused) void this.#send(file, row);
+      else {
+        row.of(name, file?.size);
+        row.failed(words(refused, this.#largest), null);
+      }
+    }
   }
 
   /** @param {Row | null} row where the chosen file is shown; without one it gets a row of its own */
@@ -199,13 +229,13 @@ class Row {
   /**
    * Which file it is, from now on.
    * @param {string} name
-   * @param {number} size
+   * @param {number} [size] a folder has none
    */
   of(name, size) {
-    this.#size = size;
+    this.#size = size ?? 0;
     setText(this.#name, name);
-    setText(this.#weight, sizeText(size));
-    this.#bar.max = Math.max(1, size);
+    setText(this.#weight, size === undefined ? "" : sizeText(size));
+    this.#bar.max = Math.max(1, this.#size);
     setAttr(this.#bar, "aria-label", name);
   }
 

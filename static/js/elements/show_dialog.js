@@ -11,7 +11,10 @@ export function showDialog(dialog, first) {
   return new Promise((resolve) => {
     dialog.onclose = () => {
       dialog.remove();
-      if (back?.isConnected) back.focus();
+      if (back?.isConnected) {
+        back.blur(); // Chromium gives the focus back by itself after a click, but no caret: what is typed would go nowhere
+        back.focus();
+      }
       resolve(dialog.returnValue);
     };
     dialog.showModal();
