@@ -131,6 +131,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     portal.close()
 
 
+@pytest.fixture(scope="package")
+def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """A portal without anybody, of which tests only want the scripts that it serves."""
+    portal = Portal(tmp_path_factory.mktemp("bare") / "data")
+    yield portal
+    portal.close()
+
+
 @pytest.fixture(scope="session")
 def artifacts() -> Path:
     """Where screenshots stay after the run."""
@@ -156,10 +164,10 @@ CONSOLE_LINES = 60
 
 
 @pytest.fixture
-def some_page(server: Portal, visitor: Callable[..., BrowserContext]) -> Page:
+def some_page(bare_server: Portal, visitor: Callable[..., BrowserContext]) -> Page:
     """A real page, on which a test draws a part of the room."""
     opened = visitor().new_page()
-    opened.goto(f"{server.url}/help/keyboard/")
+    opened.goto(f"{bare_server.url}/help/keyboard/")
     return opened
 
 
