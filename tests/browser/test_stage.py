@@ -20,7 +20,8 @@ PAGE = """async (sheet) => {
   const call = { incoming: new Map(), unplayable: new Map(), show: (tiles) => (window.asked = tiles) };
   window.people = people;
   window.stage = new Stage({ stage: root, list, pager, call, ownStream: () => null, openMenu: () => undefined,
-    isUnreadable: () => false, roster: { you: "Ingrid", hands: [], people } });
+    isUnreadable: () => false, volumeOf: (participant) => (participant === "Peter" ? 0.4 : 1),
+    roster: { you: "Ingrid", hands: [], people } });
   stage.render();
 }"""
 
@@ -77,3 +78,9 @@ def test_cameras_of_others_are_not_asked_for_while_this_person_hides_them_and_sc
     page.evaluate("() => { stage.othersCameras = true; stage.render(); }")
     assert "Peter camera" in page.evaluate(sources)
     expect(tile(page, "Peter").get_by_text("Hidden by you")).to_be_hidden()
+
+
+def test_who_was_made_quieter_here_says_so(page: Page) -> None:
+    expect(tile(page, "Peter").get_by_text("40%")).to_be_visible()
+    expect(tile(page, "Peter")).to_have_attribute("aria-label", "Peter, volume 40%, camera off")
+    expect(tile(page, "Leila")).to_have_attribute("aria-label", "Leila, camera off")

@@ -46,14 +46,17 @@ export class AudioOut {
   /** @type {Map<string, HTMLAudioElement>} */
   #elements = new Map();
   #speaker = "";
+  #volumeOf;
   #onBlocked;
 
   /**
    * @param {HTMLElement} root
-   * @param {() => void} onBlocked the browser wants a press before it plays
+   * @param {{volumeOf: (participant: string) => number, onBlocked: () => void}} parts `onBlocked`: the browser wants a press
+   *   before it plays
    */
-  constructor(root, onBlocked) {
+  constructor(root, { volumeOf, onBlocked }) {
     this.#root = root;
+    this.#volumeOf = volumeOf;
     this.#onBlocked = onBlocked;
   }
 
@@ -75,6 +78,7 @@ export class AudioOut {
         this.#route(element);
       }
       if (element.srcObject !== stream) element.srcObject = stream;
+      element.volume = this.#volumeOf(participant);
       this.#start(element);
     }
   }

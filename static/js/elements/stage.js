@@ -38,6 +38,7 @@ export class Stage {
   #ownStream;
   #openMenu;
   #isUnreadable;
+  #volumeOf;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
   /** @type {Map<string, HTMLLIElement>} */
@@ -54,10 +55,10 @@ export class Stage {
    *   stage: HTMLElement, list: HTMLElement, pager: HTMLElement,
    *   roster: import("../signaling/roster.js").Roster, call: import("../media/call.js").Call,
    *   ownStream: () => MediaStream | null, openMenu: (person: Person, button: HTMLElement) => void,
-   *   isUnreadable: (receiver: RTCRtpReceiver) => boolean,
+   *   isUnreadable: (receiver: RTCRtpReceiver) => boolean, volumeOf: (participant: string) => number,
    * }} parts
    */
-  constructor({ stage, list, pager, roster, call, ownStream, openMenu, isUnreadable }) {
+  constructor({ stage, list, pager, roster, call, ownStream, openMenu, isUnreadable, volumeOf }) {
     this.#stage = stage;
     this.#list = list;
     this.#pager = pager;
@@ -66,6 +67,7 @@ export class Stage {
     this.#ownStream = ownStream;
     this.#openMenu = openMenu;
     this.#isUnreadable = isUnreadable;
+    this.#volumeOf = volumeOf;
     pager.append(
       h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Previous page"), onclick: () => this.#turn(-1) }, icon("chevron-left")),
       this.#pagerText,
@@ -120,6 +122,7 @@ export class Stage {
           hiddenByYou: sends && hidden,
           unreadable: Boolean(incoming && sends && !hidden && this.#isUnreadable(incoming.receiver)),
           unplayable: sends && !self && !hidden ? (this.#call.unplayable.get(trackKey(person.participant, source))?.codec ?? "") : "",
+          volume: this.#volumeOf(person.participant),
           pinned: this.pinned === person.participant,
           mirrored: this.#mirrored,
           stream: self || (sends && !hidden) ? stream : null,

@@ -1,6 +1,6 @@
 // One tile: a person's camera, or a screen. Draws what it is told; decides nothing about places.
-import { h, icon, setAttr, setText } from "../lib/h.js";
-import { gettext, initials } from "../lib/i18n.js";
+import { h, icon, setAttr, setIcon, setText } from "../lib/h.js";
+import { gettext, initials, percent } from "../lib/i18n.js";
 import { mayCover } from "../lib/tiles.js";
 import { codecName, unplayableWords } from "./codec_words.js";
 
@@ -9,10 +9,11 @@ import { codecName, unplayableWords } from "./codec_words.js";
  * @typedef {{
  *   participant: string, source: "camera" | "screen", name: string, self: boolean, guest: boolean, device: boolean, host: boolean,
  *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, hiddenByYou: boolean, unreadable: boolean, pinned: boolean, mirrored: boolean,
- *   stream: MediaStream | null, unplayable: string,
+ *   stream: MediaStream | null, unplayable: string, volume: number,
  * }} TileState
  *
  * `unplayable`: the codec of a picture that is sent and that this browser can't show; empty for others.
+ * `volume`: how loud they are heard here, 0…1.
  */
 
 const REACTION_MS = 3000;
@@ -34,6 +35,8 @@ export class Tile {
   #hiddenPill = h("span", { class: "pill", hidden: true }, icon("video-off"), gettext("Hidden by you"));
   #unreadablePill;
   #pinPill;
+  #volumeWord = h("span");
+  #volumePill = h("span", { class: "pill", hidden: true }, icon("volume-2"), this.#volumeWord);
   #fullWord = h("span");
   #note;
   #noteShort;
@@ -67,7 +70,7 @@ export class Tile {
       { class: "pill pill-btn tile-actions", type: "button", tabindex: -1, onclick: () => openMenu(actions) },
       icon("ellipsis"),
     );
-    this.#corner = h("span", { class: "corner" }, this.#pinPill, this.#lostPill, this.#hiddenPill, this.#unreadablePill, this.#handPill);
+    this.#corner = h("span", { class: "corner" }, this.#pinPill, this.#lostPill, this.#hiddenPill, this.#unreadablePill, this.#volumePill, this.#handPill);
     if (source === "screen") {
       this.#corner.append(h("button", { class: "pill pill-btn", type: "button", onclick: () => void this.fullScreen() }, icon("maximize"), this.#fullWord));
       this.tellFullScreen();
@@ -110,6 +113,9 @@ export class Tile {
     this.#lostPill.hidden = !state.lost;
     this.#unreadablePill.hidden = !state.unreadable || state.lost;
     this.#pinPill.hidden = !state.pinned;
+    this.#volumePill.hidden = state.volume === 1 || screen;
+    setIcon(this.#volumePill, state.volume ? "volume-2" : "volume-x");
+    setText(this.#volumeWord, percent(state.volume));
     this.#hiddenPill.hidden = !state.hiddenByYou || state.lost;
     setAttr(this.actions, "aria-label", gettext("Actions for {name}", { name: state.name }));
     this.#tellUnplayable(state);
@@ -196,6 +202,7 @@ function label(state) {
     state.lost && gettext("lost connection"),
     state.unreadable && gettext("can’t be opened yet"),
     !state.microphone && gettext("microphone off"),
+    state.volume < 1 && gettext("volume {percent}", { percent: percent(state.volume) }),
     unplayable || (state.hiddenByYou ? gettext("camera hidden by you") : !state.stream && gettext("camera off")),
     state.hand && gettext("hand raised {place}", { place: placeWord(state.hand) }),
     state.pinned && gettext("pinned"),

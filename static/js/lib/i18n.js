@@ -83,6 +83,14 @@ export function listOf(names) {
 }
 
 /**
+ * "60%".
+ * @param {number} part 0…1
+ */
+export function percent(part) {
+  return new Intl.NumberFormat(language(), { style: "percent" }).format(part);
+}
+
+/**
  * Seconds as "1:42" or "1:02:03".
  * @param {number} seconds
  */

@@ -4,6 +4,7 @@ import { gettext, ngettext } from "../lib/i18n.js";
 import { sendable } from "../media/codecs.js";
 import { Quality } from "../media/quality.js";
 import { ServerView } from "../media/server_view.js";
+import { Volumes } from "../media/volumes.js";
 import { Hosting } from "../signaling/hosting.js";
 import { Banners } from "../elements/banners.js";
 import { ChatPanel } from "../elements/chat_panel.js";
@@ -71,6 +72,7 @@ export class Inside {
   #notices;
   #run;
   #audio;
+  #volumes;
   #quality;
   #hearing;
   #cut;
@@ -116,16 +118,18 @@ export class Inside {
     const talk = new Talk({ client, roster, securing });
     talk.on("message", (message) => this.take(message));
     talk.on("file", (told) => this.#tellFile(told));
+    this.#volumes = new Volumes(roster);
     this.#stage = new Stage({
       stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
       ownStream: () => this.#ownStream, isUnreadable: (receiver) => securing.encryption?.isUnreadable(receiver) ?? false, openMenu: (person, button) => openMenu(person, button),
+      volumeOf: (participant) => this.#volumes.of(participant),
     });
     this.#recording = new Recording({
       roster, talk, stage: this.#stage, call, ticker, banners: this.#banners, announcer, failed,
       ownVoice: () => (participation.microphone ? devices.tracks.microphone : null),
     });
     const deeds = (this.#deeds = new Deeds({ client, talk, roster, participation, hosting: this.#hosting, banners: this.#banners, announcer, failed }));
-    const openMenu = personMenu({ roster, hosting: this.#hosting, talk, stage: this.#stage, failed, say: (text) => announcer.say(text), lowerOwnHand: () => void deeds.raiseHand(false) });
+    const openMenu = personMenu({ roster, hosting: this.#hosting, talk, stage: this.#stage, failed, say: (text) => announcer.say(text), lowerOwnHand: () => void deeds.raiseHand(false), volumes: this.#volumes });
     this.#panels = new Panels(byId("panel"), () => this.#render());
     this.#queue = new DoorQueue({ roster, hosting: this.#hosting, toast: byId("toast"), openPeople: () => this.#panels.open("people"), failed });
     this.#people = new PeoplePanel({ roster, openMenu, lock: () => deeds.lock(), muteEveryone: () => void deeds.muteEveryone(), address: () => this.#address() });
@@ -153,7 +157,7 @@ export class Inside {
     this.#network = new NetworkPanel({ turnOffCamera: () => void participation.turn("camera", false), showCameras: (shown) => preferences.set("othersCameras", shown) });
     this.#settings = new Settings({ devices, preferences, codecs: () => (roster.meeting?.encryption === "transport" ? sendable() : []) });
     this.#top = new TopBar({ roster, security: this.#security, organisation });
-    this.#audio = new AudioOut(byId("sounds"), () => this.#notices.soundBlocked(() => this.#audio.resume()));
+    this.#audio = new AudioOut(byId("sounds"), { volumeOf: (participant) => this.#volumes.of(participant), onBlocked: () => this.#notices.soundBlocked(() => this.#audio.resume()) });
     this.#quality = new Quality(
       () => ({ publish: call.publisher?.connection ?? null, subscribe: call.subscriber?.connection ?? null }),
       () => participation.camera,
@@ -296,6 +300,10 @@ export class Inside {
       this.#render();
     });
     this.#call.on("tracks", () => {
+      this.#audio.play(this.#call.incoming);
+      this.#render();
+    });
+    this.#volumes.on("change", () => {
       this.#audio.play(this.#call.incoming);
       this.#render();
     });

@@ -1,9 +1,10 @@
-// What can be done about one person: for everyone "Pin for me", for hosts what the server lets hosts do.
-import { gettext } from "../lib/i18n.js";
+// What can be done about one person: for everyone what changes on this page only, for hosts what the server lets hosts do.
+import { gettext, percent } from "../lib/i18n.js";
 import { LONGEST_NOTE } from "../signaling/protocol.js";
 import { ask } from "../elements/dialog.js";
 import { showMenu } from "../elements/menu.js";
 import { RIGHTS, rightNames } from "../elements/rights_words.js";
+import { canSetVolume, chooseVolume } from "../elements/volume_dialog.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").Person} Person
@@ -14,9 +15,10 @@ import { RIGHTS, rightNames } from "../elements/rights_words.js";
  * @param {{
  *   roster: import("../signaling/roster.js").Roster, hosting: import("../signaling/hosting.js").Hosting, talk: import("./talk.js").Talk,
  *   stage: import("../elements/stage.js").Stage, failed: (error: unknown) => void, say: (text: string) => void, lowerOwnHand: () => void,
+ *   volumes: import("../media/volumes.js").Volumes,
  * }} parts
  */
-export function personMenu({ roster, hosting, talk, stage, failed, say, lowerOwnHand }) {
+export function personMenu({ roster, hosting, talk, stage, failed, say, lowerOwnHand, volumes }) {
   /**
    * @param {Person} person
    * @param {HTMLElement} button
@@ -29,12 +31,20 @@ export function personMenu({ roster, hosting, talk, stage, failed, say, lowerOwn
       button,
       [
         { label: pinned ? gettext("Unpin") : gettext("Pin for me"), icon: pinned ? "pin-off" : "pin", run: () => stage.pin(participant) },
+        self || !canSetVolume() ? null : volume(person),
         self && person.hand ? { label: gettext("Lower hand"), icon: "hand", run: lowerOwnHand } : null,
         ...(roster.capabilities.host && !self ? forHosts(person) : []),
       ],
       { label: gettext("Actions for {name}", { name }) },
     );
   };
+
+  /** @param {Person} person @returns {Entry} */
+  function volume({ participant, name }) {
+    const now = volumes.of(participant);
+    const choose = () => void chooseVolume(name, now, (chosen) => volumes.set(participant, chosen));
+    return { label: gettext("Volume…"), icon: now ? "volume-2" : "volume-x", note: now < 1 ? percent(now) : "", run: choose };
+  }
 
   /** @param {Person} person @returns {Entry[]} */
   function forHosts(person) {
