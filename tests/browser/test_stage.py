@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.test_room_main_job import eventually
+
 PAGE = """async (sheet) => {
-  const { Stage } = await import("/static/js/elements/stage.js");
+  const [{ Stage }, { personMenu }] = await Promise.all(
+    ["elements/stage", "room/person_menu"].map((name) => import(`/static/js/${name}.js`)));
   const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: sheet });
   await new Promise((done) => { link.onload = done; document.head.append(link); });
   const part = (tag, look) => Object.assign(document.createElement(tag), { className: look });
@@ -19,9 +22,16 @@ PAGE = """async (sheet) => {
     camera: false, screen: false, guest: false, host: false, hand: null, entered_at: `2026-01-01T00:00:0${index}Z` }]));
   const call = { incoming: new Map(), unplayable: new Map(), show: (tiles) => (window.asked = tiles) };
   window.people = people;
-  window.stage = new Stage({ stage: root, list, pager, call, ownStream: () => null, openMenu: () => undefined,
-    isUnreadable: () => false, volumeOf: (participant) => (participant === "Peter" ? 0.4 : 1),
-    roster: { you: "Ingrid", hands: [], people } });
+  const roster = { you: "Ingrid", hands: [], people, capabilities: { host: false } };
+  window.film = (...keys) => { // what comes in, drawn anew all the time
+    const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });
+    const draw = () => (canvas.getContext("2d").fillRect(0, 0, Math.random() * 64, 9), requestAnimationFrame(draw));
+    draw();
+    call.incoming = new Map(keys.map((key) => [key, { stream: canvas.captureStream(10) }]));
+  };
+  window.stage = new Stage({ stage: root, list, pager, call, ownStream: () => null, openMenu: (...of) => menu(...of),
+    isUnreadable: () => false, volumeOf: (participant) => (participant === "Marcus" ? 0.4 : 1), roster });
+  const menu = personMenu({ stage, roster, volumes: { of: () => 1 } });
   stage.render();
 }"""
 
@@ -81,6 +91,70 @@ def test_cameras_of_others_are_not_asked_for_while_this_person_hides_them_and_sc
 
 
 def test_who_was_made_quieter_here_says_so(page: Page) -> None:
-    expect(tile(page, "Peter").get_by_text("40%")).to_be_visible()
-    expect(tile(page, "Peter")).to_have_attribute("aria-label", "Peter, volume 40%, camera off")
+    expect(tile(page, "Marcus").get_by_text("40%")).to_be_visible()
+    expect(tile(page, "Marcus")).to_have_attribute("aria-label", "Marcus, volume 40%, camera off")
     expect(tile(page, "Leila")).to_have_attribute("aria-label", "Leila, camera off")
+
+
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+ASKED = "() => asked.map(({ participant, source }) => `${participant} ${source}`)"
+
+
+SMALL = """() => { const { participant, source } = document.pictureInPictureElement?.closest("li").dataset ?? {};
+  return `${participant} ${source}`; }"""
+
+
+def asked_for(page: Page, *pictures: str) -> None:
+    eventually(lambda: page.evaluate(ASKED) == [*pictures], f"call for {pictures} alone")
+
+
+def in_the_window(page: Page, picture: str) -> None:
+    eventually(lambda: page.evaluate(SMALL) == picture, f"{picture} in the window")
+
+
+def test_a_picture_in_a_window_of_its_own_is_asked_for_while_the_page_is_hidden_and_no_longer(page: Page) -> None:
+    page.evaluate("""() => { people.get("Peter").camera = people.get("Yuki").screen = people.get("Yuki").camera = true;
+      film("Peter:camera", "Yuki:screen"); stage.render(); }""")
+    small, away = (
+        page.get_by_role("menuitem", name=name) for name in ("Picture-in-picture", "Leave picture-in-picture")
+    )
+    expect(tile(page, "Yuki", "screen").locator("video")).to_have_js_property("readyState", 4)
+    tile(page, "Yuki", "screen").press("Enter")
+    small.press("Enter")
+    in_the_window(page, "Yuki screen")
+    before = page.evaluate(ASKED)
+    assert len(before) > 1
+    page.evaluate(HIDE, True)
+    asked_for(page, "Yuki screen")
+    assert page.evaluate("asked[0].height") > 20
+    page.evaluate(HIDE, False)
+    asked_for(page, *before)
+
+    tile(page, "Yuki", "screen").hover()
+    page.get_by_role("button", name="Actions for the screen of Yuki").click()
+    away.click()
+    in_the_window(page, "undefined undefined")
+    page.evaluate(HIDE, True)
+    asked_for(page)
+    page.evaluate(HIDE, False)
+
+    expect(tile(page, "Peter").locator("video")).to_have_js_property("readyState", 4)
+    tile(page, "Peter").press("Enter")
+    small.press("Enter")
+    in_the_window(page, "Peter camera")
+    page.evaluate("() => { people.get('Peter').camera = false; stage.render(); }")
+    in_the_window(page, "undefined undefined")
+    tile(page, "Leila").press("Enter")
+    expect(page.get_by_role("menu", name="Actions for Leila")).to_be_visible()
+    expect(small).to_have_count(0)
+
+
+def test_a_browser_without_such_windows_is_offered_none(page: Page) -> None:
+    page.evaluate("""() => { Object.defineProperty(document, "pictureInPictureEnabled", { value: undefined });
+      people.get("Peter").camera = true; film("Peter:camera"); stage.render(); }""")
+    expect(tile(page, "Peter").locator("video")).to_have_js_property("readyState", 4)
+    tile(page, "Peter").press("Enter")
+    expect(page.get_by_role("menuitem")).to_have_text(["Pin for me", "Volume…"])

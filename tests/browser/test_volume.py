@@ -25,7 +25,7 @@ PAGE = """async () => {
     [...root.children].map(({ dataset, volume }) => [`${dataset.of} ${dataset.source}`, volume]));
   volumes.on("change", () => play(["peter", "leila"]));
   play(["peter", "leila"]);
-  const menu = personMenu({ roster, volumes, stage: { pinned: null } });
+  const menu = personMenu({ roster, volumes, stage: { pinned: null, smallWindow: () => null } });
   button.onclick = () => menu({ participant: "peter", name: "Peter" }, button);
 }"""
 

@@ -4,6 +4,7 @@ import { gettext } from "../lib/i18n.js";
 import { seatOrder, Slots } from "../lib/order.js";
 import { cornerRect, focusRects, gapFor, gridRects, narrowestTile, tilesPerPage } from "../lib/tiles.js";
 import { trackKey } from "../media/subscriber.js";
+import { SmallWindow } from "./small_window.js";
 import { Tile } from "./tile.js";
 
 /**
@@ -48,13 +49,15 @@ export class Stage {
   /** @type {string | null} */
   #lastSpeaker = null;
   #mirrored = true;
+  #small;
   #pagerText = h("span", { class: "num", role: "status" });
 
   /**
    * @param {{
    *   stage: HTMLElement, list: HTMLElement, pager: HTMLElement,
    *   roster: import("../signaling/roster.js").Roster, call: import("../media/call.js").Call,
-   *   ownStream: () => MediaStream | null, openMenu: (person: Person, button: HTMLElement) => void,
+   *   ownStream: () => MediaStream | null,
+   *   openMenu: (person: Person, button: HTMLElement, source: "camera" | "screen") => void,
    *   isUnreadable: (receiver: RTCRtpReceiver) => boolean, volumeOf: (participant: string) => number,
    * }} parts
    */
@@ -68,6 +71,7 @@ export class Stage {
     this.#openMenu = openMenu;
     this.#isUnreadable = isUnreadable;
     this.#volumeOf = volumeOf;
+    this.#small = new SmallWindow(list, () => this.layOut());
     pager.append(
       h("button", { class: "btn btn-icon", type: "button", "aria-label": gettext("Previous page"), onclick: () => this.#turn(-1) }, icon("chevron-left")),
       this.#pagerText,
@@ -130,6 +134,7 @@ export class Stage {
       },
     );
     for (const key of this.#tiles.keys()) if (!this.#nodes.has(key)) this.#tiles.delete(key);
+    this.#small.closeEmpty();
     this.layOut();
   }
 
@@ -178,23 +183,41 @@ export class Stage {
 
   /**
    * Which pictures of others are seen, and how large, in device pixels; what matters most first, as not everything may fit
-   * this person's network. Of a page that is hidden, none.
+   * this person's network. Of a page that is hidden, none but what has a window of its own.
    * @param {Map<string, Rect>} places
    */
   #tilesOf(places) {
-    if (document.hidden && !this.needsAll) return [];
-    const tiles = [...places].flatMap(([key, rect]) => {
+    const seen = new Map(document.hidden && !this.needsAll ? [] : [...places].map(([key, rect]) => [key, rect.h]));
+    const small = this.#smallKey();
+    if (small) seen.set(small, Math.max(seen.get(small) ?? 0, this.#small.height));
+    const tiles = [...seen].flatMap(([key, h]) => {
       const colon = key.lastIndexOf(":");
       const participant = key.slice(0, colon);
       const source = /** @type {"camera" | "screen"} */ (key.slice(colon + 1));
       const full = document.fullscreenElement && this.#tiles.get(key)?.node.contains(document.fullscreenElement) ? screen.height : 0;
-      const height = Math.min(8192, Math.max(1, Math.round(Math.max(full, rect.h) * devicePixelRatio)));
+      const height = Math.min(8192, Math.max(1, Math.round(Math.max(full, h) * devicePixelRatio)));
       const wanted = participant !== this.#roster.you && (source === "screen" || this.othersCameras);
       return wanted ? [{ participant, source, height }] : [];
     });
     const place = (/** @type {import("../media/call.js").Tile} */ { participant, source }) =>
       ["screen", this.pinned, this.#lastSpeaker].indexOf(source === "screen" ? source : participant) + 1 || 4;
     return tiles.sort((a, b) => place(a) - place(b) || b.height - a.height);
+  }
+
+  #smallKey() {
+    return [...this.#tiles].find(([, { video }]) => this.#small.has(video))?.[0];
+  }
+
+  /**
+   * Whether a picture may have a window of its own, and has it.
+   * @param {string} participant
+   * @param {"camera" | "screen"} source
+   * @returns {{isOpen: boolean, toggle: () => void} | null}
+   */
+  smallWindow(participant, source) {
+    const video = this.#tiles.get(trackKey(participant, source))?.video;
+    if (!video || participant === this.#roster.you || !this.#small.mayHave(video)) return null;
+    return { isOpen: this.#small.has(video), toggle: () => void this.#small.toggle(video) };
   }
 
   /**
@@ -208,6 +231,7 @@ export class Stage {
   }
 
   clear() {
+    void this.#small.close();
     for (const tile of this.#tiles.values()) tile.video.srcObject = null;
     this.#list.replaceChildren();
     this.#tiles.clear();
@@ -241,7 +265,7 @@ export class Stage {
     const { participant } = person;
     const tile = new Tile(
       { participant, source, self: participant === this.#roster.you },
-      { openMenu: (button) => this.#openMenu(this.#roster.people.get(participant) ?? person, button) },
+      { openMenu: (button) => this.#openMenu(this.#roster.people.get(participant) ?? person, button, source) },
     );
     this.#tiles.set(key, tile);
     return tile.node;

@@ -74,7 +74,8 @@ export class Tile {
     if (source === "screen") {
       this.#corner.append(h("button", { class: "pill pill-btn", type: "button", onclick: () => void this.fullScreen() }, icon("maximize"), this.#fullWord));
       this.tellFullScreen();
-    } else this.#corner.prepend(actions);
+    }
+    this.#corner.prepend(actions);
     this.actions = actions;
     this.node = h(
       "li",
@@ -117,7 +118,7 @@ export class Tile {
     setIcon(this.#volumePill, state.volume ? "volume-2" : "volume-x");
     setText(this.#volumeWord, percent(state.volume));
     this.#hiddenPill.hidden = !state.hiddenByYou || state.lost;
-    setAttr(this.actions, "aria-label", gettext("Actions for {name}", { name: state.name }));
+    setAttr(this.actions, "aria-label", screen ? gettext("Actions for the screen of {name}", { name: state.name }) : gettext("Actions for {name}", { name: state.name }));
     this.#tellUnplayable(state);
     this.#show(state.unplayable ? null : state.stream);
     this.#avatar.hidden ||= Boolean(state.unplayable);

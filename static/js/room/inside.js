@@ -121,7 +121,7 @@ export class Inside {
     this.#volumes = new Volumes(roster);
     this.#stage = new Stage({
       stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
-      ownStream: () => this.#ownStream, isUnreadable: (receiver) => securing.encryption?.isUnreadable(receiver) ?? false, openMenu: (person, button) => openMenu(person, button),
+      ownStream: () => this.#ownStream, isUnreadable: (receiver) => securing.encryption?.isUnreadable(receiver) ?? false, openMenu: (...of) => openMenu(...of),
       volumeOf: (participant) => this.#volumes.of(participant),
     });
     this.#recording = new Recording({

@@ -22,15 +22,18 @@ export function personMenu({ roster, hosting, talk, stage, failed, say, lowerOwn
   /**
    * @param {Person} person
    * @param {HTMLElement} button
+   * @param {"camera" | "screen"} [source] of the picture that it is about
    */
-  return (person, button) => {
+  return (person, button, source = "camera") => {
     const { participant, name } = person;
     const self = participant === roster.you;
     const pinned = stage.pinned === participant;
+    const small = stage.smallWindow(participant, source);
     showMenu(
       button,
       [
         { label: pinned ? gettext("Unpin") : gettext("Pin for me"), icon: pinned ? "pin-off" : "pin", run: () => stage.pin(participant) },
+        small && { label: small.isOpen ? gettext("Leave picture-in-picture") : gettext("Picture-in-picture"), icon: "picture-in-picture-2", run: small.toggle },
         self || !canSetVolume() ? null : volume(person),
         self && person.hand ? { label: gettext("Lower hand"), icon: "hand", run: lowerOwnHand } : null,
         ...(roster.capabilities.host && !self ? forHosts(person) : []),
