@@ -94,6 +94,14 @@ test("VP8 comes in three sizes and is named first, another codec comes in one; i
   assert.equal(camera(sealed).preferences, null);
 });
 
+test("a shared screen comes in two sizes in VP8, in another codec in one", async () => {
+  for (const [options, rids] of [[{}, ["h", "f"]], [{ codec: "vp9" }, [undefined]], [{ codec: "vp9", transforms }, ["h", "f"]]]) {
+    const made = publisher(options);
+    await made.prepare("screen", {});
+    assert.deepEqual(made.connection.lines.at(-1).init.sendEncodings.map(({ rid }) => rid), rids);
+  }
+});
+
 /** A call that is inside; `said` is what the server was told. */
 async function inside({ transforms = null } = {}) {
   const said = [];

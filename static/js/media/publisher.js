@@ -39,7 +39,16 @@ export function cameraEncodings(people, codec = "vp8", pixels = USUAL) {
   ].map((encoding, index) => ({ ...encoding, active: index < made, scaleResolutionDownBy: 2 ** Math.max(0, made - 1 - index) }));
 }
 
-const SCREEN_BUDGET = { maxBitrate: 2_500_000 };
+/**
+ * The encodings of a shared screen: whole, and half as high for small tiles and narrow ways. Few pictures a second then, as
+ * what is read there stands still.
+ * @param {import("./codecs.js").Codec} [codec]
+ * @returns {{rid?: string, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate?: number}[]} bits per second
+ */
+export function screenEncodings(codec = "vp8") {
+  const whole = { maxBitrate: 2_500_000, scaleResolutionDownBy: 1 };
+  return codec === "vp8" ? [{ rid: "h", maxBitrate: 500_000, scaleResolutionDownBy: 2, maxFramerate: 10 }, { rid: "f", ...whole }] : [whole];
+}
 
 /** The answer came from a server that does not know this transport. */
 class AnotherServer extends Error {}
@@ -165,7 +174,7 @@ export class Publisher {
     /** @type {RTCRtpTransceiverInit} */
     const init = { direction: "sendonly" };
     if (source === "camera") init.sendEncodings = cameraEncodings(this.#people, this.codec);
-    if (source === "screen") init.sendEncodings = [SCREEN_BUDGET];
+    if (source === "screen") init.sendEncodings = screenEncodings(this.codec);
     const line = this.connection.addTransceiver(kind, init);
     this.#transforms?.seal(line.sender, source); // in this very task, and before there is a track
     if (!this.#transforms && kind === "video") prefer(line, this.codec);
