@@ -32,6 +32,7 @@ import { Hearing } from "./hearing.js";
 import { Notices } from "./notices.js";
 import { addPanels } from "./panel_list.js";
 import { personMenu } from "./person_menu.js";
+import { PlannedEnd } from "./planned_end.js";
 import { Recording } from "./recording.js";
 import { AloneCard, SharingNote } from "./stage_notes.js";
 import { SuspendedCard } from "./suspended_card.js";
@@ -46,6 +47,7 @@ import { TopBar } from "./top.js";
  */
 
 const PILL_MS = 900;
+const TICK_MS = 15_000;
 
 export class Inside {
   #roster;
@@ -86,6 +88,7 @@ export class Inside {
   #minute = null;
   /** @type {(() => void) | null} */
   #stopKeys = null;
+  #plannedEnd;
   #awake = new Awake();
   #aloneCard = new AloneCard();
   #sharingNote;
@@ -146,6 +149,7 @@ export class Inside {
       suspend: () => void deeds.suspend().then(() => this.#askWhatNext()),
     });
     this.#sharingNote = new SharingNote({ participation, banners: this.#banners, say: (text) => announcer.say(text) });
+    this.#plannedEnd = new PlannedEnd({ roster, banners: this.#banners, announcer });
     this.#cut = new Cut({ client, banners: this.#banners, announcer });
     this.#hearing = new Hearing({
       roster, call, participation, ticker, request: (type, fields) => client.request(type, fields),
@@ -204,7 +208,7 @@ export class Inside {
     this.#quality.start();
     this.#hearing.start();
     this.#security.start();
-    this.#minute = setInterval(() => this.#queue.tick(), 15_000);
+    this.#minute = setInterval(() => this.#tick(), TICK_MS);
     this.#stopKeys = listen({
       enabled: () => this.#preferences.get("shortcuts"),
       holdToTalk: () => this.#preferences.get("holdToTalk"),
@@ -222,6 +226,12 @@ export class Inside {
     const count = this.#roster.people.size;
     const mic = this.#participation.microphone ? gettext("Your microphone is on.") : gettext("Your microphone is off.");
     this.#announcer.say(`${ngettext("You’re in. {count} person.", "You’re in. {count} people.", count)} ${mic}`);
+    this.#plannedEnd.tick(Date.now());
+  }
+
+  #tick() {
+    this.#queue.tick();
+    this.#plannedEnd.tick(Date.now());
   }
 
   /** Out: the page is the door's again. Media were stopped before. */
