@@ -156,6 +156,8 @@ SENTENCES: Final[Mapping[str, Any]] = {
     "host.asked": gettext_lazy("{actor} asked {target} to turn on the {source}"),
     "record.started": gettext_lazy("{actor} began to record on their own device"),
     "record.stopped": gettext_lazy("{actor} stopped recording"),
+    "host.spotlight_on": gettext_lazy("{actor} pinned {target} for everyone"),
+    "host.spotlight_off": gettext_lazy("{actor} unpinned {target} for everyone"),
     "host.muted": gettext_lazy("{actor} stopped the {source} of {target}"),
 }
 

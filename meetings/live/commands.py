@@ -273,6 +273,11 @@ async def _host_lower_hand(turn: Turn) -> Fields:
     return None
 
 
+async def _host_spotlight(turn: Turn) -> Fields:
+    await powers.spotlight(turn.live, turn.room.id, turn.actor, turn.target, on=turn.message["on"])
+    return None
+
+
 async def _host_suspend(turn: Turn) -> Fields:
     await powers.suspend(turn.live, turn.room.id, turn.actor)
     return None
@@ -522,6 +527,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[Turn], Awaitable[Fields]]]] = {
     "host.remove": (HOSTS, _host_remove),
     "host.to_door": (HOSTS, _host_to_door),
     "host.lower_hand": (HOSTS, _host_lower_hand),
+    "host.spotlight": (HOSTS, _host_spotlight),
     "host.suspend": (HOSTS, _host_suspend),
     "host.resume": (HOSTS, _host_resume),
     "host.end": (HOSTS, _host_end),

@@ -75,6 +75,14 @@ async def lower_hand(live: Live, occurrence_id: str, actor: Actor, target_id: st
     room.tell_changes()
 
 
+async def spotlight(live: Live, occurrence_id: str, actor: Actor, target_id: str, *, on: bool) -> None:
+    """Makes somebody large for everybody who pinned nobody, in place of whoever was; or no longer."""
+    room, _ = acting.find_inside(live, occurrence_id, target_id)
+    done = await acting.store(live, room, hosting.spotlight_recorded, occurrence_id, actor, target_id, on=on)
+    _, seat = acting.find_inside(live, occurrence_id, target_id)  # they may have gone meanwhile
+    room.spotlight(seat, done.by if on else None)
+
+
 async def change_rights(live: Live, occurrence_id: str, actor: Actor, audiences: dict[Right, Audience]) -> None:
     """Whom the meeting gives rights from now on. Who loses one is stopped before this returns."""
     room = live.rooms.get(occurrence_id)

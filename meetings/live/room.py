@@ -323,7 +323,7 @@ class Room:
             self.engine.revoke(self.id, seat.id)
             seat.inside = False
             seat.capabilities = NOTHING
-            seat.hand_at = seat.recording_at = None
+            seat.hand_at = seat.recording_at = seat.spotlit_by = None
             seat.told_room = False
             self.news.forget(seat.id)
             self.news.tell_inside(views.gone(seat.id, "refused", None))
@@ -363,6 +363,14 @@ class Room:
         seat.switches.on -= sources
         self.grant(seat)
         return was_on
+
+    def spotlight(self, seat: Seat, by: str | None) -> None:
+        """Whom everybody sees large from now on, by the name of the host who says so; None: nobody, if it was they."""
+        if by is not None:
+            for other in self.seats.values():
+                other.spotlit_by = None
+        seat.spotlit_by = by
+        self.tell_changes()
 
     # Telling
 

@@ -144,6 +144,8 @@ class Seat:
         self.hand_at: datetime | None = None
         # Since when this person says that they record on their own device.
         self.recording_at: datetime | None = None
+        # The host who made them large for everybody.
+        self.spotlit_by: str | None = None
         # Of a device: what others can't decode of what it sends, as its `media.unseen` says.
         self.unseen: list[dict[str, Any]] = []
         self.networks: set[str] = {person.network} if person.network else set()

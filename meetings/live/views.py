@@ -111,6 +111,7 @@ def person(seat: Seat, all_cautions: list[str] | None) -> dict[str, Any]:
         "screen": Source.SCREEN in sources,
         "hand": time(seat.hand_at),
         "recording": time(seat.recording_at),
+        "spotlight": seat.spotlit_by,
         "cautions": all_cautions,
         "link": link_use(who.link) if for_host else None,
         "identity": seat.identity if for_host else None,

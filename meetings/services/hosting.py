@@ -241,3 +241,9 @@ def mute_recorded(by: Any, target: Participant, source: str) -> None:
         raise Wrong("source", "unknown_source", f"{source[:20]!r} is none of microphone, camera and screen")
     with answering(by, target) as (account, occurrence):
         write("host.muted", occurrence, target, by=account, source=source)
+
+
+def spotlight_recorded(by: Any, target: Participant, *, on: bool) -> None:
+    """Write down that a host made somebody large for everybody, or no longer does."""
+    with answering(by, target) as (account, occurrence):
+        write("host.spotlight_on" if on else "host.spotlight_off", occurrence, target, by=account)

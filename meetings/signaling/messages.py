@@ -75,6 +75,7 @@ CLIENT_MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
         "host.remove": {"participant": PARTICIPANT, "block": Field(boolean, default=True), "note": NOTE},
         "host.to_door": {"participant": PARTICIPANT},
         "host.lower_hand": {"participant": PARTICIPANT},
+        "host.spotlight": {"participant": PARTICIPANT, "on": Field(boolean)},
         "host.suspend": {},
         "host.resume": {"quiet": Field(boolean, default=False)},
         "host.end": {},
@@ -136,7 +137,7 @@ MEETING_FIELDS: Final = frozenset(
 PERSON_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "host", "guest", "provenance", "email", "entered_at", "connected", "microphone"}
     | {"camera", "screen", "hand", "cautions", "link", "identity", "organiser", "capabilities", "recording", "device"}
-    | {"unseen"}
+    | {"unseen", "spotlight"}
 )
 WAITING_FIELDS: Final = frozenset(
     {"participant", "name", "kind", "provenance", "email", "knocked_at", "reason", "cautions", "connected", "link"}

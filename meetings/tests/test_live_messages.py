@@ -134,6 +134,7 @@ class GuestTests(LiveCase):
                 ("host.remove", me, "wrong_state"),
                 ("host.mute", NOBODY, "no_such_participant"),
                 ("host.lower_hand", NOBODY, "no_such_participant"),
+                ("host.spotlight", NOBODY, "no_such_participant"),
             ):
                 answer = await host.ask(kind, **example(kind, target))
                 self.assertEqual((kind, answer.get("code")), (kind, code))

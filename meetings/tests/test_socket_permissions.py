@@ -109,6 +109,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "host.remove": row(hosts(), "inside", block=True),
         "host.to_door": row(hosts(), "inside"),
         "host.lower_hand": row(hosts(), "inside"),
+        "host.spotlight": row(hosts(), "inside", on=True),
         "host.ask": row(hosts(), "inside", source="microphone"),
         "host.door": row(hosts(elsewhere=OK), row="listed", way="walks_in"),
         "host.rights": row(hosts(elsewhere=OK), share="hosts"),

@@ -8,8 +8,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.test_room_main_job import eventually
 
 PAGE = """async (sheet) => {
-  const [{ Stage }, { personMenu }] = await Promise.all(
-    ["elements/stage", "room/person_menu"].map((name) => import(`/static/js/${name}.js`)));
+  const [{ Stage }, { personMenu }, { Hosting }] = await Promise.all(
+    ["elements/stage", "room/person_menu", "signaling/hosting"].map((name) => import(`/static/js/${name}.js`)));
   const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: sheet });
   await new Promise((done) => { link.onload = done; document.head.append(link); });
   const part = (tag, look) => Object.assign(document.createElement(tag), { className: look });
@@ -22,7 +22,7 @@ PAGE = """async (sheet) => {
     camera: false, screen: false, guest: false, host: false, hand: null, entered_at: `2026-01-01T00:00:0${index}Z` }]));
   const call = { incoming: new Map(), unplayable: new Map(), show: (tiles) => (window.asked = tiles) };
   window.people = people;
-  const roster = { you: "Ingrid", hands: [], people, capabilities: { host: false } };
+  const roster = (window.roster = { you: "Ingrid", hands: [], people, capabilities: { host: false } });
   window.film = (...keys) => { // what comes in, drawn anew all the time
     const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });
     const draw = () => (canvas.getContext("2d").fillRect(0, 0, Math.random() * 64, 9), requestAnimationFrame(draw));
@@ -31,7 +31,8 @@ PAGE = """async (sheet) => {
   };
   window.stage = new Stage({ stage: root, list, pager, call, ownStream: () => null, openMenu: (...of) => menu(...of),
     isUnreadable: () => false, volumeOf: (participant) => (participant === "Marcus" ? 0.4 : 1), roster });
-  const menu = personMenu({ stage, roster, volumes: { of: () => 1 } });
+  window.hosting = new Hosting(async (...asked) => (window.told = asked));
+  const menu = personMenu({ stage, roster, hosting, volumes: { of: () => 1 } });
   stage.render();
 }"""
 
@@ -63,6 +64,39 @@ def test_who_is_pinned_is_large_in_the_grid_too_until_a_second_double_click(page
     tile(page, "Peter").dblclick()
     tile(page, "Peter").dblclick()
     assert len(set(widths(page).values())) == 1
+
+
+def test_who_a_host_pinned_for_everyone_is_large_unless_this_person_pinned_somebody(page: Page) -> None:
+    page.evaluate("() => { people.get('Yuki').spotlight = 'Marcus'; stage.render(); }")
+    large = widths(page)
+    assert all(large["Yuki"] > 2 * large[name] for name in ("Ingrid", "Peter", "Leila", "Marcus")), large
+    expect(tile(page, "Yuki").get_by_text("For all")).to_be_visible()
+    expect(tile(page, "Yuki")).to_have_attribute("aria-label", "Yuki, camera off, pinned for everyone")
+    tile(page, "Leila").dblclick()
+    assert widths(page)["Leila"] > 2 * widths(page)["Yuki"]
+    tile(page, "Leila").dblclick()
+    assert widths(page)["Yuki"] > 2 * widths(page)["Leila"]
+    page.evaluate(
+        "() => { people.get('Yuki').spotlight = null; people.get('Ingrid').spotlight = 'Marcus'; stage.render(); }"
+    )
+    assert len(set(widths(page).values())) == 1, "nobody is made to look at themselves"
+    expect(tile(page, "Ingrid").get_by_text("For all")).to_be_visible()
+
+
+def test_only_hosts_pin_for_everyone(page: Page) -> None:
+    page.evaluate("() => { people.get('Yuki').spotlight = 'Marcus'; }")
+    for_all = page.get_by_role("menuitem", name="pin for everyone")
+    for name, on in (("Peter", True), ("Yuki", False)):
+        page.evaluate("() => { roster.capabilities.host = false; }")
+        tile(page, name).press("Enter")
+        expect(page.get_by_role("menuitem", name="Pin for me")).to_be_focused()
+        expect(for_all).to_have_count(0)
+        page.keyboard.press("Escape")
+        page.evaluate("() => { roster.capabilities.host = true; }")
+        tile(page, name).press("Enter")
+        expect(for_all).to_have_text("Pin for everyone" if on else "Unpin for everyone")
+        for_all.press("Enter")
+        assert page.evaluate("told") == ["host.spotlight", {"participant": name, "on": on}]
 
 
 def test_a_shared_screen_fills_ones_own_and_its_button_says_the_way_back(page: Page) -> None:

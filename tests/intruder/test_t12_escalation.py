@@ -19,6 +19,7 @@ HOST_MESSAGES: dict[str, Json] = {
     "host.remove": {"block": True},
     "host.to_door": {},
     "host.lower_hand": {},
+    "host.spotlight": {"on": True},
     "host.end": {},
 }
 WITHOUT_TARGET = {"door.lock", "host.mute_all", "host.end"}

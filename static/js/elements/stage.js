@@ -128,6 +128,7 @@ export class Stage {
           unplayable: sends && !self && !hidden ? (this.#call.unplayable.get(trackKey(person.participant, source))?.codec ?? "") : "",
           volume: this.#volumeOf(person.participant),
           pinned: this.pinned === person.participant,
+          spotlight: Boolean(person.spotlight) && source === "camera",
           mirrored: this.#mirrored,
           stream: self || (sends && !hidden) ? stream : null,
         });
@@ -167,6 +168,13 @@ export class Stage {
     this.render();
   }
 
+  /** Who is large: whom this person pinned, or else whom a host pinned for everyone. Nobody is it for themselves by a host. */
+  get #large() {
+    const { people, you } = this.#roster;
+    if (this.pinned && people.has(this.pinned)) return this.pinned;
+    return [...people.values()].find(({ participant, spotlight }) => spotlight && participant !== you)?.participant ?? null;
+  }
+
   layOut() {
     const width = this.#stage.clientWidth;
     const height = this.#stage.clientHeight;
@@ -199,8 +207,9 @@ export class Stage {
       const wanted = participant !== this.#roster.you && (source === "screen" || this.othersCameras);
       return wanted ? [{ participant, source, height }] : [];
     });
+    const large = this.#large;
     const place = (/** @type {import("../media/call.js").Tile} */ { participant, source }) =>
-      ["screen", this.pinned, this.#lastSpeaker].indexOf(source === "screen" ? source : participant) + 1 || 4;
+      ["screen", large, this.#lastSpeaker].indexOf(source === "screen" ? source : participant) + 1 || 4;
     return tiles.sort((a, b) => place(a) - place(b) || b.height - a.height);
   }
 
@@ -243,10 +252,11 @@ export class Stage {
   /** @returns {Shown[]} */
   #shown() {
     const people = [...this.#roster.people.values()];
+    const large = this.#large;
     const order = seatOrder(
       people.map((person) => ({
         id: person.participant,
-        pinned: this.pinned === person.participant,
+        pinned: large === person.participant,
         sharing: person.screen,
         hand: person.hand,
         entered: person.entered_at,
@@ -300,8 +310,9 @@ export class Stage {
     const places = new Map();
     if (corner) places.set(corner, cornerRect(width, height, phone));
     const now = performance.now();
-    const large = this.view === "speaker" || (this.pinned && cameras.includes(trackKey(this.pinned, "camera")));
-    if (screens.length || (large && cameras.length > 1)) {
+    const large = this.#large;
+    const isFocused = this.view === "speaker" || (large && cameras.includes(trackKey(large, "camera")));
+    if (screens.length || (isFocused && cameras.length > 1)) {
       const main = this.#main(screens, cameras, own);
       const rest = [...screens, ...cameras].filter((key) => key !== main);
       const below = innerWidth < STRIP_BELOW_PX;
@@ -326,8 +337,9 @@ export class Stage {
    * @param {string} own
    */
   #main(screens, cameras, own) {
-    const pinned = this.pinned && trackKey(this.pinned, "camera");
-    if (screens.length) return screens.find((key) => this.pinned && key === trackKey(this.pinned, "screen")) ?? screens[0];
+    const large = this.#large;
+    const pinned = large && trackKey(large, "camera");
+    if (screens.length) return screens.find((key) => large && key === trackKey(large, "screen")) ?? screens[0];
     const speaker = this.#lastSpeaker && trackKey(this.#lastSpeaker, "camera");
     return [pinned, speaker].find((key) => key && cameras.includes(key)) || (cameras.find((key) => key !== own) ?? cameras[0]);
   }
@@ -346,7 +358,8 @@ export class Stage {
     const from = this.#page * perPage;
     const ids = keys.map((key) => key.slice(0, key.lastIndexOf(":")));
     const unique = new Set(ids).size === ids.length;
-    const seated = unique ? this.#slots.arrange(ids, perPage, from, new Set(this.pinned ? [this.pinned] : []), now) : ids;
+    const large = this.#large;
+    const seated = unique ? this.#slots.arrange(ids, perPage, from, new Set(large ? [large] : []), now) : ids;
     const ordered = unique ? seated.map((id) => keys[ids.indexOf(id)]) : keys;
     ordered.slice(from, from + rects.length).forEach((key, index) => places.set(key, rects[index]));
     this.#pager.hidden = pages < 2;

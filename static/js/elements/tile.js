@@ -9,11 +9,11 @@ import { codecName, unplayableWords } from "./codec_words.js";
  * @typedef {{
  *   participant: string, source: "camera" | "screen", name: string, self: boolean, guest: boolean, device: boolean, host: boolean,
  *   speaking: boolean, microphone: boolean, hand: number, lost: boolean, hiddenByYou: boolean, unreadable: boolean, pinned: boolean, mirrored: boolean,
- *   stream: MediaStream | null, unplayable: string, volume: number,
+ *   stream: MediaStream | null, unplayable: string, volume: number, spotlight: boolean,
  * }} TileState
  *
  * `unplayable`: the codec of a picture that is sent and that this browser can't show; empty for others.
- * `volume`: how loud they are heard here, 0…1.
+ * `volume`: how loud they are heard here, 0…1. `pinned`: by this person; `spotlight`: by a host, for everyone.
  */
 
 const REACTION_MS = 3000;
@@ -35,6 +35,7 @@ export class Tile {
   #hiddenPill = h("span", { class: "pill", hidden: true }, icon("video-off"), gettext("Hidden by you"));
   #unreadablePill;
   #pinPill;
+  #pinWord = h("span");
   #volumeWord = h("span");
   #volumePill = h("span", { class: "pill", hidden: true }, icon("volume-2"), this.#volumeWord);
   #fullWord = h("span");
@@ -60,7 +61,7 @@ export class Tile {
     this.#handPill = h("span", { class: "pill pill-hand", hidden: true }, icon("hand"), this.#handRank);
     this.#lostPill = h("span", { class: "pill", hidden: true }, icon("wifi-off"), gettext("Lost connection"));
     this.#unreadablePill = h("span", { class: "pill", hidden: true }, icon("key-round"), gettext("Can’t be opened yet"));
-    this.#pinPill = h("span", { class: "pill", hidden: true }, icon("pin"), gettext("Pinned"));
+    this.#pinPill = h("span", { class: "pill", hidden: true }, icon("pin"), this.#pinWord);
     this.#noteShort = h("b", { class: "brief" });
     this.#noteTitle = h("b", { class: "full" });
     this.#noteAdvice = h("span", { class: "full" });
@@ -113,7 +114,8 @@ export class Tile {
     setText(this.#handRank, state.hand ? ordinal(state.hand) : "");
     this.#lostPill.hidden = !state.lost;
     this.#unreadablePill.hidden = !state.unreadable || state.lost;
-    this.#pinPill.hidden = !state.pinned;
+    this.#pinPill.hidden = !pinnedWords(state);
+    setText(this.#pinWord, pinnedWords(state));
     this.#volumePill.hidden = state.volume === 1 || screen;
     setIcon(this.#volumePill, state.volume ? "volume-2" : "volume-x");
     setText(this.#volumeWord, percent(state.volume));
@@ -193,6 +195,9 @@ export class Tile {
 }
 
 /** @param {TileState} state */
+const pinnedWords = ({ pinned, spotlight }) => (pinned ? gettext("Pinned") : spotlight ? gettext("For all") : "");
+
+/** @param {TileState} state */
 function label(state) {
   const unplayable = state.unplayable && gettext("can’t be shown, sent as {codec}", { codec: codecName(state.unplayable) });
   if (state.source === "screen") return [gettext("{name}, shared screen", { name: state.name }), unplayable].filter(Boolean).join(", ");
@@ -206,7 +211,7 @@ function label(state) {
     state.volume < 1 && gettext("volume {percent}", { percent: percent(state.volume) }),
     unplayable || (state.hiddenByYou ? gettext("camera hidden by you") : !state.stream && gettext("camera off")),
     state.hand && gettext("hand raised {place}", { place: placeWord(state.hand) }),
-    state.pinned && gettext("pinned"),
+    state.pinned ? gettext("pinned") : state.spotlight && gettext("pinned for everyone"),
   ]
     .filter(Boolean)
     .join(", ");

@@ -35,11 +35,28 @@ function tellOfPeople({ roster, announcer, preferences, devices, chat, securing 
   roster.on("hand", (person) => {
     if (person.participant !== roster.you) announcer.say(gettext("{name} raised a hand", { name: person.name }));
   });
+  roster.on("spotlight", ({ person, by }) => {
+    const text = spotlightWords(person, by, roster);
+    chat.note(text, by ? "pin" : "pin-off");
+    announcer.say(text);
+  });
   roster.on("cut", (person) => announcer.say(gettext("{name} lost connection", { name: person.name })));
   roster.on("sharing", ({ person, on }) => {
     if (person.participant === roster.you) return;
     announcer.say(on ? gettext("{name} is sharing a screen", { name: person.name }) : gettext("{name} stopped sharing", { name: person.name }));
   });
+}
+
+/**
+ * @param {import("../signaling/protocol.js").Person} person
+ * @param {string | null} by the host who pinned them for everyone; null: they are no longer
+ * @param {import("../signaling/roster.js").Roster} roster
+ */
+function spotlightWords({ participant, name }, by, { you, self }) {
+  const isYou = participant === you;
+  if (!by) return isYou ? gettext("You’re no longer pinned for everyone.") : gettext("{name} is no longer pinned for everyone.", { name });
+  if (by === self?.name) return isYou ? gettext("You pinned yourself for everyone.") : gettext("You pinned {name} for everyone.", { name });
+  return isYou ? gettext("{by} pinned you for everyone.", { by }) : gettext("{by} pinned {name} for everyone.", { by, name });
 }
 
 /** @param {Parts} parts */

@@ -33,6 +33,7 @@ export function personMenu({ roster, hosting, talk, stage, failed, say, lowerOwn
       button,
       [
         { label: pinned ? gettext("Unpin") : gettext("Pin for me"), icon: pinned ? "pin-off" : "pin", run: () => stage.pin(participant) },
+        roster.capabilities.host ? spotlight(person) : null,
         small && { label: small.isOpen ? gettext("Leave picture-in-picture") : gettext("Picture-in-picture"), icon: "picture-in-picture-2", run: small.toggle },
         self || !canSetVolume() ? null : volume(person),
         self && person.hand ? { label: gettext("Lower hand"), icon: "hand", run: lowerOwnHand } : null,
@@ -41,6 +42,12 @@ export function personMenu({ roster, hosting, talk, stage, failed, say, lowerOwn
       { label: gettext("Actions for {name}", { name }) },
     );
   };
+
+  /** @param {Person} person @returns {Entry} */
+  function spotlight({ participant, spotlight: on }) {
+    const run = () => void hosting.spotlight(participant, !on).catch(failed);
+    return on ? { label: gettext("Unpin for everyone"), icon: "pin-off", run } : { label: gettext("Pin for everyone"), icon: "pin", run };
+  }
 
   /** @param {Person} person @returns {Entry} */
   function volume({ participant, name }) {

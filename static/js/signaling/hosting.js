@@ -102,6 +102,14 @@ export class Hosting {
     return this.#request("host.to_door", { participant });
   }
 
+  /**
+   * @param {string} participant
+   * @param {boolean} on large for everybody who pinned nobody themselves
+   */
+  spotlight(participant, on) {
+    return this.#request("host.spotlight", { participant, on });
+  }
+
   suspend() {
     return this.#request("host.suspend");
   }

@@ -21,7 +21,7 @@
  *   door: DoorTable, rights: Rights, link_key?: import("../e2ee/link_key.js").PublicLinkKey | null, largest_file?: number}} Meeting
  * @typedef {{participant: string, name: string, kind: string, host: boolean, organiser: boolean, guest: boolean, device?: boolean, provenance: string,
  *   email: string | null, entered_at: string, connected: boolean, microphone: boolean, camera: boolean, screen: boolean,
- *   hand: string | null, recording?: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,
+ *   hand: string | null, recording?: string | null, spotlight?: string | null, cautions?: string[] | null, identity?: string | null, secured?: boolean | null, link?: LinkUse | null,
  *   capabilities?: Capabilities | null, unseen?: UnseenSource[] | null}} Person
  * @typedef {{participant: string, revision: number, name: string, kind: string, device?: boolean, provenance: string, email: string | null,
  *   knocked_at: string, reason: string, place: number | null, cautions: string[], connected: boolean, identity?: string | null, link?: LinkUse | null}} Waiter

@@ -16,6 +16,7 @@ import { Emitter } from "../lib/emitter.js";
  *   hand: Person,
  *   cut: Person,
  *   sharing: {person: Person, on: boolean},
+ *   spotlight: {person: Person, by: string | null},
  *   knocked: Waiter,
  *   answered: Answered,
  *   meeting: {meeting: Meeting, was: Meeting, by: string | null},
@@ -237,6 +238,8 @@ export class Roster extends Emitter {
       return;
     }
     if (person.hand && !was.hand) this.emit("hand", person);
+    const by = person.spotlight ?? null;
+    if (by !== (was.spotlight ?? null)) this.emit("spotlight", { person, by });
     if (was.connected && !person.connected) this.emit("cut", person);
     if (person.screen !== was.screen) this.emit("sharing", { person, on: person.screen });
   }
