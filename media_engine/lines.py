@@ -197,10 +197,13 @@ class Lines(Link):
     def _may_be_red(self) -> bool:
         return self.config.redundancy and not self.subscribe_owner.sealed
 
-    def accept(self, offer_id: int, answer: Description) -> None:
+    def expects_answer(self, offer_id: int) -> bool:
+        """Whether this offer is in flight. To read an answer costs far more than to ask."""
+        return self.in_flight is not None and offer_id == self.offer_id
+
+    def accept(self, answer: Description) -> None:
         """Take the answer to the offer in flight. Raises OfferRejected before anything has changed."""
-        if self.in_flight is None or offer_id != self.offer_id:
-            raise OfferRejected("wrong_state", "this is not the answer to the current offer")
+        assert self.in_flight is not None  # noqa: S101 - it is expected
         if [section.mid for section in answer.sections] != [down.mid for down in self.downs][: len(self.in_flight)]:
             raise OfferRejected("bad_sdp", "the answer has other m-lines than the offer")
         if any(section.kind != down.kind for section, down in zip(answer.sections, self.downs, strict=False)):

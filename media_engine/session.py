@@ -203,7 +203,9 @@ class MediaSession(Connections):
         link = self._peer_with_lease(peer_id).subscribe
         if link is None or link.state == "closed":
             raise OfferRejected("wrong_state", "there is no subscribing transport")
-        link.accept(offer_id, self._decode(answer_sdp, self._config.max_subscribe_sections))
+        if not link.expects_answer(offer_id):
+            raise OfferRejected("wrong_state", "this is not the answer to the current offer")
+        link.accept(self._decode(answer_sdp, self._config.max_subscribe_sections))
         self._note("subscribe_answered", peer_id, offer=offer_id)
         self.reconcile([self.peers[peer_id]])
 

@@ -174,6 +174,7 @@ class SubscribeTests(EngineTestCase):
         good = answer_to(offer.sdp, ben.subscribing)
         cases = [
             (offer.offer_id + 1, good, "wrong_state"),
+            (offer.offer_id + 1, "not even read", "wrong_state"),
             (offer.offer_id, good.replace("a=mid:0", "a=mid:5").replace("BUNDLE 0", "BUNDLE 5"), "bad_sdp"),
             (offer.offer_id, good.replace("a=setup:active", "a=setup:passive"), "bad_sdp"),
             (offer.offer_id, good.replace("m=audio", "m=video"), "bad_sdp"),

@@ -95,7 +95,7 @@ TABLE: Mapping[str, Row] = MappingProxyType(
         "media.start": row(inside(OK), fresh=True),
         "media.publish": row(inside(OK), sdp=OFFER, sources={"0": "microphone", "1": "camera"}),
         # Nothing was offered to them: that they are told so, and not that they may not answer, is what counts here.
-        "media.answer": row(inside("bad_sdp"), offer=7, sdp="v=0"),
+        "media.answer": row(inside("wrong_state"), offer=7, sdp="v=0"),
         "media.show": row(inside(OK), tiles=[]),
         "media.state": row(inside(OK), microphone=True, camera=True),
         "media.speaking": row(inside(OK), speaking=True),  # whose microphone is on, since the row before
