@@ -23,6 +23,11 @@ LOOKS: dict[str, tuple[tuple[int, int, Literal["dark", "light"]], ...]] = {
 every_look = pytest.mark.parametrize("looks", ["across", pytest.param("the other way", marks=pytest.mark.extra)])
 """What axe looks at: both themes, wide and narrow. `./run test --all` takes each theme in the other width, too."""
 
+CARD_BELOW_NAME = """() => {
+  const [name, card] = [".tile .plate", ".alone"].map((part) => document.querySelector(part).getBoundingClientRect());
+  return name.bottom < card.top && card.bottom < innerHeight;
+}"""
+
 
 @pytest.fixture(scope="module")
 def portal(server: Portal) -> Portal:
@@ -66,6 +71,9 @@ def test_every_state_of_the_door_and_the_room_looks_right(
     host.button("Join").click()
     host.state("connected")
     looks_right(host.page, "alone", artifacts, looks)
+    host.page.set_viewport_size({"width": 390, "height": 844})
+    eventually(lambda: host.page.evaluate(CARD_BELOW_NAME), "card that leaves the own name in sight")
+    host.page.set_viewport_size({"width": 1440, "height": 900})
 
     guest.page.goto(personal_link(portal, PETER))
     expect(guest.button("Knock to join")).to_be_visible()

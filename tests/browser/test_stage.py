@@ -29,7 +29,7 @@ PAGE = """async (sheet) => {
     draw();
     call.incoming = new Map(keys.map((key) => [key, { stream: canvas.captureStream(10) }]));
   };
-  window.stage = new Stage({ stage: root, list, pager, call, ownStream: () => null, openMenu: (...of) => menu(...of),
+  window.stage = new Stage({ list, pager, call, ownStream: () => null, openMenu: (...of) => menu(...of),
     isUnreadable: () => false, volumeOf: (participant) => (participant === "Marcus" ? 0.4 : 1), roster });
   window.hosting = new Hosting(async (...asked) => (window.told = asked));
   const menu = personMenu({ stage, roster, hosting, volumes: { of: () => 1 } });

@@ -64,8 +64,14 @@ test("a share takes the rest of the stage beside a strip of 224, or above one on
   assert.deepEqual(focusRects(0, 400, 300, 12, false).strip, []);
 });
 
-test("the own view stands in the lower right corner", () => {
-  assert.deepEqual(cornerRect(1400, 748, false), { x: 1148, y: 598, w: 232, h: 130 });
+test("the own view stands in the lower right corner of what is shown, and sticks out nowhere", () => {
+  for (const [width, height, phone] of /** @type {const} */ ([[1408, 756, false], [374, 708, true], [760, 330, true]])) {
+    const [other] = gridRects(1, width, height, 12);
+    const own = cornerRect([other], phone);
+    const inset = phone ? 8 : 16;
+    assert.deepEqual([own.x + own.w + inset, own.y + own.h + inset], [other.x + other.w, other.y + other.h]);
+  }
+  assert.deepEqual(cornerRect([{ x: 4, y: 4, w: 366, h: 488 }], true), { x: 266, y: 356, w: 96, h: 128 });
 });
 
 test("a picture fills its tile while less than a quarter is cut off", () => {

@@ -45,7 +45,8 @@ export async function ask({ title, body, answers, cancel, text, choice, ticks = 
     h("div", { class: "row row-wrap" }, cancelButton, ...buttons),
   );
   for (const button of [cancelButton, ...buttons]) button.onclick = () => dialog.close(button.value);
-  const answer = await showDialog(dialog, area ?? cancelButton);
+  // A choice comes before words: on a phone, words bring the keyboard over the question.
+  const answer = await showDialog(dialog, radios[0]?.querySelector("input") ?? area ?? cancelButton);
   if (!answer) return null;
   const checked = /** @type {HTMLInputElement | null} */ (dialog.querySelector(`[name="${id}-choice"]:checked`));
   const ticked = Object.fromEntries(boxes.map((box) => [box.name, box.checked]));

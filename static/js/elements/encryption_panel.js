@@ -64,18 +64,10 @@ export class EncryptionPanel {
 
   /** @param {import("../room/security.js").Status} status */
   #remedies(status) {
-    const button = (/** @type {string} */ does, /** @type {string} */ label, /** @type {() => void} */ run, extra = "") =>
-      h("button", { class: `btn ${extra}`, type: "button", "data-does": does, onclick: run }, label);
     if (status === "stuck") return h("div", { class: "row row-wrap mb-4" }, button("retry", gettext("Reconnect securely"), this.#act.retry, "btn-primary"), button("leave", gettext("Leave"), this.#act.leave));
     if (status === "leaking") return h("div", { class: "row row-wrap mb-4" }, button("leave", gettext("Leave"), this.#act.leave, "btn-danger"));
     if (status !== "differs") return null;
-    return h(
-      "div",
-      { class: "row row-wrap mb-4" },
-      button("off", gettext("Turn off microphone and camera"), this.#act.switchOff),
-      button("leave", gettext("Leave"), this.#act.leave, "btn-danger"),
-      button("again", gettext("I misread it"), () => this.#security.setDiffers(false)),
-    );
+    return h("div", { class: "stack gap-3 mb-4" }, button("off", gettext("Turn off microphone and camera"), this.#act.switchOff), button("leave", gettext("Leave"), this.#act.leave, "btn-danger"));
   }
 
   /**
@@ -90,14 +82,14 @@ export class EncryptionPanel {
       h("p", { class: "meta" }, gettext("Room code")),
       h("ol", { "aria-label": gettext("Room code, six groups of five digits") }, ...groups.map((group) => h("li", {}, group))),
       h("p", { class: "meta" }, gettext("Read it aloud. If someone sees a different code, somebody is in between.")),
-      status === "differs"
-        ? null
-        : h(
-            "div",
-            { class: "acts" },
-            h("button", { class: "btn", type: "button", "data-does": "same", onclick: () => void this.#same(code) }, gettext("Same for all")),
-            h("button", { class: "btn", type: "button", "data-does": "differs", onclick: () => this.#security.setDiffers(true) }, gettext("It differs")),
-          ),
+      // Where a slip costs nothing: leaving stands above, with what else is done about a code that differs.
+      h(
+        "div",
+        { class: "acts" },
+        ...(status === "differs"
+          ? [button("again", gettext("I misread it"), () => this.#security.setDiffers(false))]
+          : [button("same", gettext("Same for all"), () => void this.#same(code)), button("differs", gettext("It differs"), () => this.#security.setDiffers(true))]),
+      ),
       code === this.#tooSoon ? h("p", { class: "note note-danger", role: "alert" }, icon("triangle-alert"), h("span", {}, gettext("The code has just changed, because somebody came or left. Compare the new one."))) : null,
     );
   }
@@ -168,4 +160,13 @@ export class EncryptionPanel {
       ),
     ];
   }
+}
+
+/**
+ * @param {string} does what it does, by which the panel finds it again when it is drawn anew
+ * @param {string} label
+ * @param {() => void} run
+ */
+function button(does, label, run, extra = "") {
+  return h("button", { class: `btn ${extra}`, type: "button", "data-does": does, onclick: run }, label);
 }

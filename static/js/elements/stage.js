@@ -31,7 +31,6 @@ export class Stage {
   speaking = new Set();
   /** Whether pictures are wanted while the page is in the background, too. */
   needsAll = false;
-  #stage;
   #list;
   #pager;
   #roster;
@@ -54,15 +53,14 @@ export class Stage {
 
   /**
    * @param {{
-   *   stage: HTMLElement, list: HTMLElement, pager: HTMLElement,
+   *   list: HTMLElement, pager: HTMLElement,
    *   roster: import("../signaling/roster.js").Roster, call: import("../media/call.js").Call,
    *   ownStream: () => MediaStream | null,
    *   openMenu: (person: Person, button: HTMLElement, source: "camera" | "screen") => void,
    *   isUnreadable: (receiver: RTCRtpReceiver) => boolean, volumeOf: (participant: string) => number,
    * }} parts
    */
-  constructor({ stage, list, pager, roster, call, ownStream, openMenu, isUnreadable, volumeOf }) {
-    this.#stage = stage;
+  constructor({ list, pager, roster, call, ownStream, openMenu, isUnreadable, volumeOf }) {
     this.#list = list;
     this.#pager = pager;
     this.#roster = roster;
@@ -80,7 +78,7 @@ export class Stage {
     list.addEventListener("keydown", (event) => this.#onKey(event));
     list.addEventListener("focusin", (event) => this.#onFocus(event));
     list.addEventListener("dblclick", (event) => this.#onTwice(event));
-    new ResizeObserver(() => this.layOut()).observe(stage);
+    new ResizeObserver(() => this.layOut()).observe(list);
     document.addEventListener("visibilitychange", () => this.layOut());
     document.addEventListener("fullscreenchange", () => {
       for (const tile of this.#tiles.values()) tile.tellFullScreen();
@@ -176,13 +174,14 @@ export class Stage {
   }
 
   layOut() {
-    const width = this.#stage.clientWidth;
-    const height = this.#stage.clientHeight;
+    const { clientWidth: width, clientHeight: height } = this.#list;
     if (!width || !height) return;
     const places = this.#places(width, height);
+    const corner = this.#cornerKey();
+    if (corner) places.set(corner, cornerRect([...places.values()], innerWidth < 640 || innerHeight < 480));
     for (const [key, tile] of this.#tiles) {
       tile.place(places.get(key) ?? null);
-      tile.node.classList.toggle("pip", key === this.#cornerKey());
+      tile.node.classList.toggle("pip", key === corner);
     }
     this.#call.show(this.#tilesOf(places));
     const focusable = [...this.#tiles.values()].filter((tile) => !tile.node.hidden);
@@ -236,7 +235,7 @@ export class Stage {
   scene() {
     const tiles = [...this.#tiles.values()].filter(({ node, rect }) => !node.hidden && rect);
     tiles.sort((a, b) => Number(a.node.classList.contains("pip")) - Number(b.node.classList.contains("pip")));
-    return { width: this.#stage.clientWidth, height: this.#stage.clientHeight, pictures: tiles.map((tile) => tile.picture()) };
+    return { width: this.#list.clientWidth, height: this.#list.clientHeight, pictures: tiles.map((tile) => tile.picture()) };
   }
 
   clear() {
@@ -297,7 +296,6 @@ export class Stage {
    * @returns {Map<string, Rect>}
    */
   #places(width, height) {
-    const phone = innerWidth < 640 || innerHeight < 480;
     const gap = gapFor(innerWidth);
     const own = trackKey(this.#roster.you, "camera");
     const corner = this.#cornerKey();
@@ -308,7 +306,6 @@ export class Stage {
     );
     /** @type {Map<string, Rect>} */
     const places = new Map();
-    if (corner) places.set(corner, cornerRect(width, height, phone));
     const now = performance.now();
     const large = this.#large;
     const isFocused = this.view === "speaker" || (large && cameras.includes(trackKey(large, "camera")));

@@ -85,7 +85,7 @@ export class Tile {
       source === "camera" ? this.#avatar : null,
       this.#note,
       this.#corner,
-      h("span", { class: "plate", "aria-hidden": "true" }, h("span", { class: "bars" }, h("i"), h("i"), h("i")), this.#plateIcon, this.#plateName, this.#guestTag),
+      h("span", { class: "plate", "aria-hidden": "true" }, h("span", { class: "bars" }, h("i"), h("i"), h("i")), this.#plateIcon, self && h("span", { class: "you" }, gettext("You")), this.#plateName, this.#guestTag),
     );
     this.node.addEventListener("keydown", (event) => {
       if (event.target === this.node && event.key === "Enter") {

@@ -116,15 +116,16 @@ export function focusRects(strip, width, height, gap, below) {
 }
 
 /**
- * The own view in the lower right corner.
- * @param {number} width
- * @param {number} height
+ * The own view in the lower right corner of what is shown, which may be less than the stage.
+ * @param {Rect[]} shown
  * @param {boolean} phone
  * @returns {Rect}
  */
-export function cornerRect(width, height, phone) {
-  const [w, h, inset] = !phone ? [232, 130, 20] : width < height ? [96, 128, 12] : [142, 80, 12];
-  return { x: width - w - inset, y: height - h - inset, w, h };
+export function cornerRect(shown, phone) {
+  const [left, top] = [Math.min(...shown.map(({ x }) => x)), Math.min(...shown.map(({ y }) => y))];
+  const [right, bottom] = [Math.max(...shown.map(({ x, w }) => x + w)), Math.max(...shown.map(({ y, h }) => y + h))];
+  const [w, h, inset] = !phone ? [232, 130, 16] : right - left < bottom - top ? [96, 128, 8] : [142, 80, 8];
+  return { x: right - w - inset, y: bottom - h - inset, w, h };
 }
 
 /**

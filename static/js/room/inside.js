@@ -123,7 +123,7 @@ export class Inside {
     talk.on("file", (told) => this.#tellFile(told));
     this.#volumes = new Volumes(roster);
     this.#stage = new Stage({
-      stage: byId("stage"), list: byId("tiles"), pager: byId("pager"), roster, call,
+      list: byId("tiles"), pager: byId("pager"), roster, call,
       ownStream: () => this.#ownStream, isUnreadable: (receiver) => securing.encryption?.isUnreadable(receiver) ?? false, openMenu: (...of) => openMenu(...of),
       volumeOf: (participant) => this.#volumes.of(participant),
     });
