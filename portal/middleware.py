@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.template.loader import get_template
 from django.utils import timezone
 
 PERMISSIONS_POLICY = ", ".join(
@@ -67,6 +68,19 @@ class SecurityHeaders(_Both):
         response.headers.setdefault("X-Frame-Options", "DENY")
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+class WordsForRefusedMethods(_Both):
+    """Puts a page in the place of Django's empty 405: people come by it when they open the address of a form's answer.
+    Programs still get nothing but the status.
+    """
+
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        wanted = isinstance(response, HttpResponseNotAllowed) and "text/html" in request.headers.get("Accept", "")
+        if wanted and isinstance(response, HttpResponse) and not response.content:
+            # Without the request: on the event loop nobody may look up who asks.
+            response.content = get_template("405.html").render()
         return response
 
 

@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.middleware.PersonTimeZone",
+    "portal.middleware.WordsForRefusedMethods",
 ]
 
 ROOT_URLCONF = "portal.urls"

@@ -135,6 +135,13 @@ class EverybodysPages(TestCase):
         ):
             assert limit in text
 
+    def test_people_who_open_the_address_of_a_form_are_told_so_and_programs_get_the_status(self) -> None:
+        self.client.cookies["sessionid"] = "not a session"
+        answer = self.client.get("/theme/", headers={"Accept": "text/html,*/*;q=0.8"})
+        self.assertContains(answer, "This address only takes what a form sends.", status_code=405)
+        assert answer["Allow"] == "POST"
+        assert self.client.get("/theme/").content == b""
+
     def test_refusing_pages_tell_nothing_and_have_no_inline_code(self) -> None:
         request = RequestFactory().get("/")
         for answer in (self.client.get("/nowhere/"), csrf_failure(request)):

@@ -134,7 +134,7 @@ class Ones(PagesCase):
 
 class TheOrganisations(PagesCase):
     def test_an_administrator_sees_whose_they_are_without_what_may_be_secret_and_ends_them(self) -> None:
-        self.assertContains(self.client.get(ALL), "There is none.")
+        self.assertContains(self.client.get(ALL), "No program is told anything.")
         hook, _ = services.make(self.ingrid, url="https://hooks.example.org/t/their-secret")
         page = self.client.get(ALL)
         self.assertContains(page, "Ingrid Sæther")

@@ -1,4 +1,5 @@
-// On every portal page: menus close when one looks elsewhere, an error summary takes the focus, links get copied.
+// On every portal page: menus close when one looks elsewhere, an error summary takes the focus, links get copied, and
+// what is typed as a password can be seen.
 import { $, $$ } from "../lib/dom.js";
 import { copy } from "../lib/copy.js";
 
@@ -19,6 +20,21 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   const said = /** @type {HTMLElement | null} */ ($("#copied"));
   copy(link.dataset.copy ?? "", said?.dataset.done ?? "");
+});
+
+/** @param {HTMLElement} button @param {boolean} shown whether its password is readable */
+function reveal(button, shown) {
+  /** @type {HTMLInputElement | null} */ ($(`#${button.dataset.reveal}`))?.setAttribute("type", shown ? "text" : "password");
+  button.setAttribute("aria-pressed", String(shown));
+}
+
+document.addEventListener("click", (event) => {
+  const button = within(event, "[data-reveal]");
+  if (button) reveal(button, button.getAttribute("aria-pressed") === "false");
+});
+// Browsers remember what was sent from a field of text, and offer it to whoever types there next.
+document.addEventListener("submit", (event) => {
+  for (const button of /** @type {HTMLElement[]} */ ($$("[data-reveal]", /** @type {HTMLFormElement} */ (event.target)))) reveal(button, false);
 });
 document.addEventListener("focusin", (event) => closeMenus(/** @type {Node} */ (event.target)));
 document.addEventListener("keydown", (event) => {
