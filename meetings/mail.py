@@ -4,7 +4,7 @@ nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -147,15 +147,22 @@ def _plain(to: str, subject: str, template: str, **context: Any) -> None:
 
 
 def when(starts_at: datetime, ends_at: datetime, time_zone: str) -> str:
-    """Day and times in the meeting's own zone, which is named because the reader's may differ."""
+    """Day and times in the meeting's own zone, which is named, with how far it is from UTC: the reader's may differ."""
     zone = ZoneInfo(time_zone)
     start, end = starts_at.astimezone(zone), ends_at.astimezone(zone)
     return _("%(day)s, %(start)s to %(end)s (%(zone)s)") % {
         "day": date_format(start, "l j F Y"),
         "start": f"{start:%H:%M}",
         "end": f"{end:%H:%M}",
-        "zone": time_zone,
+        "zone": time_zone if time_zone == "UTC" else f"{time_zone}, {_offset(start)}",
     }
+
+
+def _offset(moment: datetime) -> str:
+    """ "UTC+1", "UTC+5:30", "UTC"."""
+    minutes = round((moment.utcoffset() or timedelta()).total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'+' if minutes > 0 else '−'}{hours}{f':{rest:02}' if rest else ''}" if minutes else "UTC"
 
 
 def rhythm(series: Series) -> str:

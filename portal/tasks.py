@@ -38,5 +38,8 @@ def send_password_link(user_id: str) -> None:
         "organisation": settings.LINTEL.organisation,
     }
     EmailMessage(
-        subject=_("Set a new password"), body=render_to_string("account/mail/password.txt", context), to=[user.email]
+        subject=_("Set a new password"),
+        body=render_to_string("account/mail/password.txt", context),
+        to=[user.email],
+        headers={"Auto-Submitted": "auto-generated"},
     ).send()

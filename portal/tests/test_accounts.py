@@ -415,6 +415,8 @@ class ForgottenPassword(AccountsCase):
         pages = {self.ask(email).content for email in ("ingrid@example.org", "nobody@example.org")}
         assert len(pages) == 1
         assert [message.to for message in mail.outbox] == [["ingrid@example.org"]]
+        assert "It works for three days, or until you sign in." in mail.outbox[0].body
+        assert mail.outbox[0].extra_headers["Auto-Submitted"] == "auto-generated"
 
     def test_the_mailed_link_sets_a_password_once_and_ends_sessions(self) -> None:
         person()
