@@ -36,7 +36,19 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   for (const button of /** @type {HTMLElement[]} */ ($$("[data-reveal]", /** @type {HTMLFormElement} */ (event.target)))) reveal(button, false);
 });
-document.addEventListener("focusin", (event) => closeMenus(/** @type {Node} */ (event.target)));
+document.addEventListener("focusin", (event) => {
+  closeMenus(/** @type {Node} */ (event.target));
+  // On a narrow screen the rail lies over the page: whoever tabs out of it must see where they are.
+  if (!within(event, "#rail, [popovertarget=rail]")) /** @type {HTMLElement | null} */ ($("#rail:popover-open"))?.hidePopover();
+});
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const menu = within(event, "details.menu[open]");
+  if (!step || !menu || within(event, "input, select, textarea")) return;
+  const stops = /** @type {HTMLElement[]} */ ($$("summary, a, button, input, select, textarea", menu)).filter((stop) => stop.checkVisibility());
+  stops.at((stops.indexOf(/** @type {HTMLElement} */ (event.target)) + step) % stops.length)?.focus();
+  event.preventDefault();
+});
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const open = /** @type {HTMLDetailsElement | null} */ ($("details.menu[open]"));
