@@ -102,7 +102,12 @@ def test_nobody_needs_a_mouse(portal: Portal, visitor: Visitor) -> None:
         around.append(str(page.evaluate(WHERE)))
     assert {"Skip to main content", "Copy link", "Host"} < set(around), around
     assert around[-1] == "End-to-end encrypted", around
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator("#toolbar [tabindex='0']")).to_be_visible()  # what had the focus last isn't there any more
     page.keyboard.press("F2")
+    press(page, "More", "ArrowRight")
+    tab_to(page, "Network", "ArrowDown")
+    opened_and_closed(page, "Enter", page.locator("#panel"), more)
     press(page, "Leave", "ArrowRight")
     host.state("left")
     expect(page.get_by_role("heading", level=1, name="You left")).to_be_focused()

@@ -75,7 +75,10 @@ export class Panels {
     const panel = this.#panels.get(name);
     if (!panel) return;
     if (this.current && this.current !== name) this.#panels.get(this.current)?.closed?.();
-    this.#openedBy = by ?? this.#buttons.get(name)?.find((button) => button.offsetParent !== null) ?? null;
+    // On a phone some panels have no button of their own: a menu opens them, and the focus is where that was opened.
+    const button = by ?? this.#buttons.get(name)?.find((one) => one.offsetParent !== null);
+    if (button) this.#openedBy = button;
+    else if (!this.#root.contains(document.activeElement)) this.#openedBy = /** @type {HTMLElement} */ (document.activeElement);
     this.current = name;
     const heading = h("h2", { id: "panel-title", tabindex: -1 }, panel.title);
     put(

@@ -22,7 +22,8 @@ export function rovingToolbar(toolbar) {
     const target = /** @type {Element} */ (event.target).closest("button");
     for (const button of toolbar.querySelectorAll("button")) button.tabIndex = button === target ? 0 : -1;
   });
-  new ResizeObserver(settle).observe(toolbar);
+  // The bar itself has no box whose size could be watched.
+  addEventListener("resize", settle);
   settle();
   return { settle };
 }

@@ -53,6 +53,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const open = /** @type {HTMLDetailsElement | null} */ ($("details.menu[open]"));
   if (!open) return;
+  event.preventDefault(); // or what it lies on would close, too
   open.open = false;
   /** @type {HTMLElement | null} */ ($("summary", open))?.focus();
 });
