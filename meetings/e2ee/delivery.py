@@ -40,7 +40,7 @@ class Member:
     """A leaf of the group, as far as the server knows. `since` orders by age; `applied` is the newest epoch followed.
 
     `joined`: the place in the order at which they came; what was said before is not theirs. `lost_at`: since when
-    nothing was heard of them. A stale member can't follow and has to come again.
+    nothing was heard of them. A stale member can't follow and has to come again. `by`: who added them.
     """
 
     participant: str
@@ -50,6 +50,7 @@ class Member:
     lost_at: float | None = None
     is_stale: bool = False
     is_leaving: bool = False
+    by: str = ""
 
     def is_current(self, epoch: int) -> bool:
         return self.applied == epoch and self.lost_at is None and not self.is_stale and not self.is_leaving
@@ -57,12 +58,15 @@ class Member:
 
 @dataclass
 class Arrival:
-    """Somebody inside who is not in the group yet. `offer` tells their newest KeyPackage from older ones."""
+    """Somebody inside who is not in the group yet. `offer` tells their newest KeyPackage from older ones. `avoids`: by
+    whose Welcome they could not come in; somebody else is asked before.
+    """
 
     participant: str
     offer: int
     key_package: str
     declined: dict[str, float] = field(default_factory=dict)
+    avoids: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class Delivery:
         self._refreshed_at = 0.0
         self._may_nack: set[str] = set()
         self._nacked: set[str] = set()
+        self._unfit: dict[str, str] = {}  # whose Welcome somebody who has not come again could not follow
 
     def __repr__(self) -> str:
         return f"<Delivery epoch={self.epoch} members={len(self.members)} arrivals={len(self.arrivals)}>"
@@ -114,7 +119,9 @@ class Delivery:
     def hello(self, participant: str, key_package: str, now: float) -> Outbox:
         """Somebody inside wants to be in the group, for the first time or again; what they had before is void."""
         self._count += 1
-        self.arrivals[participant] = Arrival(participant, self._count, key_package)
+        self.arrivals[participant] = Arrival(
+            participant, self._count, key_package, avoids=self._unfit.pop(participant, "")
+        )
         self._void(participant, now)
         if self._creator == participant:
             self._creator = None  # a new page, which was not asked yet
@@ -150,6 +157,8 @@ class Delivery:
                 member.lost_at = now if member.lost_at is None else member.lost_at
         if self._creator is not None and not inside.get(self._creator, False):
             self._creator = None
+        for participant in [pid for pid in self._unfit if pid not in inside]:
+            del self._unfit[participant]
         return self._look(now)
 
     def resume(self, participant: str, group: str, seq: int, now: float) -> Outbox:
@@ -214,7 +223,7 @@ class Delivery:
         for pid, _ in added:
             del self.arrivals[pid]
             self._count += 1
-            self.members[pid] = Member(pid, self._count, applied=-1, joined=self.seq)
+            self.members[pid] = Member(pid, self._count, applied=-1, joined=self.seq, by=participant)
             outbox.append(
                 (
                     pid,
@@ -272,6 +281,8 @@ class Delivery:
         if member is None or group != self.group:
             raise NotNow("another group")
         self._void(participant, now)
+        if member.applied < 0:
+            self._unfit[participant] = member.by
         if epoch == self.epoch and participant in self._may_nack:
             self._nacked.add(participant)
             if 2 * len(self._nacked) >= len(self._may_nack):
@@ -362,8 +373,14 @@ class Delivery:
         current = [member for member in self.members.values() if member.is_current(self.epoch)]
         return sorted(current, key=lambda member: member.since)
 
-    def _offers_for(self, committer: str, now: float) -> list[Arrival]:
-        return [arrival for arrival in self.arrivals.values() if arrival.declined.get(committer, 0.0) <= now]
+    def _offers_for(self, committer: str, now: float, *, anybody: bool) -> list[Arrival]:
+        """Not those who could not follow this one's Welcome, while somebody else may do better."""
+        may_avoid = not anybody and len(self._candidates()) > 1
+        return [
+            arrival
+            for arrival in self.arrivals.values()
+            if arrival.declined.get(committer, 0.0) <= now and not (may_avoid and arrival.avoids == committer)
+        ]
 
     def _leaving(self) -> list[str]:
         """Members whose leaf has to go. Who comes again is not among them: their Add takes the old leaf along."""
@@ -381,7 +398,7 @@ class Delivery:
         outbox: Outbox = []
         patience = COMMIT_SECONDS + COMMIT_SECONDS_PER_MEMBER * len(self.members)
         for member in self._candidates():
-            offers = self._offers_for(member.participant, now)
+            offers = self._offers_for(member.participant, now, anybody=anybody)
             if member.participant in self._tried or not (offers or leaving or refresh):
                 continue
             self._asked.add(member.participant)

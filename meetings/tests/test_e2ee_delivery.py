@@ -177,6 +177,37 @@ class Committing(TestCase):
         fakes.commit("ben")
         assert fakes.has("dora", "e2ee.welcome")
 
+    def test_whoever_cannot_follow_a_welcome_is_added_by_somebody_else_and_by_the_same_where_nobody_else_is(
+        self,
+    ) -> None:
+        for others, asked in ((("ben", "carl"), "ben"), ((), "anna")):
+            fakes = three()
+            fakes.present(dora=True, **{who: None for who in ("ben", "carl") if who not in others})
+            fakes.hello("dora")
+            fakes.pass_time(0.2)
+            fakes.commit("anna")
+            fakes.apply("anna", *others)
+            fakes.hear(fakes.delivery.nack("dora", str(fakes.delivery.group), fakes.delivery.epoch, fakes.now))
+            fakes.hello("dora")
+            fakes.told.clear()
+            fakes.pass_time(0.2)
+            assert [who for who in ("anna", "ben", "carl") if fakes.has(who, "e2ee.work")] == [asked]
+            fakes.commit(asked)
+            assert fakes.has("dora", "e2ee.welcome")
+
+    def test_a_member_whose_welcomes_are_no_good_is_asked_again_when_nobody_else_answers(self) -> None:
+        fakes = three()
+        fakes.present(dora=True)
+        fakes.hello("dora")
+        fakes.pass_time(0.2)
+        fakes.commit("anna")
+        fakes.apply("anna", "ben", "carl")
+        fakes.hear(fakes.delivery.nack("dora", str(fakes.delivery.group), fakes.delivery.epoch, fakes.now))
+        fakes.hello("dora")
+        fakes.told.clear()
+        fakes.pass_time(5)
+        assert fakes.has("anna", "e2ee.work")
+
     def test_a_committer_who_says_nothing_is_followed_by_the_next_then_by_anybody(self) -> None:
         fakes = three()
         fakes.present(dora=True)

@@ -253,6 +253,22 @@ test("a removal that the server doesn't carry out is said on every device, whate
   assert.deepEqual([host.overdue, anna.overdue], [[], []]);
 });
 
+test("a host's no that the server doesn't take, or that is said outside of the group, is said again", async () => {
+  const { portal, liar, host, anna } = await room();
+  const ben = await liar.met(await portal.person("listed", { name: "Ben" }));
+  await liar.admit(host, [ben], [anna]);
+  host.isAnswered = false;
+  await host.session.refuse(ben.id);
+  assert.deepEqual([host.overdue, anna.overdue], [[ben.id], []]);
+  host.isAnswered = true;
+  await host.session.setDoor(DOOR);
+  await anna.tell({ type: "e2ee.app", seq: 30, from: host.id, ...app(host) });
+  assert.deepEqual(anna.overdue, [ben.id]);
+  const before = host.of("e2ee.app").length;
+  await host.session.setDoor(DOOR);
+  assert.equal(host.of("e2ee.app").length, before, "and no more often");
+});
+
 test("a meeting that was encrypted is not entered when the server says that it isn't", async () => {
   const kept = new Map();
   Object.defineProperty(globalThis, "localStorage", { configurable: true, value: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) } });

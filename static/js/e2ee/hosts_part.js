@@ -20,6 +20,8 @@ export class HostsPart {
   #now;
   /** What the portal says the door does; a host states it to the group. @type {DoorTable | null} */
   #door = null;
+  /** Something that hosts said has not reached the group yet. */
+  #isUntold = false;
 
   /**
    * @param {{
@@ -48,13 +50,15 @@ export class HostsPart {
     this.#door = { listed, colleagues, guests, anyone };
   }
 
-  /** States the door's rules to the group, where they are news. */
-  async stateRules() {
+  /** States the door's rules to the group, where they are news, and what else it has not heard of this device yet. */
+  async state() {
     const known = this.#backing.rules;
-    if (!this.isHost || !this.#door || (known && JSON.stringify(known.door) === JSON.stringify(this.#door))) return;
-    const stated = { number: (known?.number ?? 0) + 1, door: this.#door };
-    await this.#backing.learnRules({ ...stated, by: await this.sign(rulesText({ room: this.#room, ...stated })) });
-    await this.#tell();
+    if (this.isHost && this.#door && JSON.stringify(known?.door) !== JSON.stringify(this.#door)) {
+      const stated = { number: (known?.number ?? 0) + 1, door: this.#door };
+      await this.#backing.learnRules({ ...stated, by: await this.sign(rulesText({ room: this.#room, ...stated })) });
+      this.#isUntold = true;
+    }
+    if (this.#isUntold) await this.#tell();
   }
 
   /**
@@ -86,7 +90,9 @@ export class HostsPart {
   }
 
   async #tell() {
+    this.#isUntold = true;
     await this.#send("control", { t: "door", ...this.#backing.evidence([]) });
+    this.#isUntold = false;
   }
 
   /** The last to speak about somebody has the last word, whoever's clock is behind. @param {string} participant */

@@ -196,7 +196,7 @@ export class Session extends Emitter {
   async #entered(members) {
     this.#enter("in");
     await this.#tell({ added: members, removed: [] }, true);
-    await this.#stateRules();
+    await this.#state();
     await this.#lookAtLink();
   }
 
@@ -215,6 +215,7 @@ export class Session extends Emitter {
       await this.#ask("e2ee.applied", { group, epoch });
       await this.#tell(step, false);
       if (step.own && step.added.length) await this.#tellNewcomers();
+      await this.#state();
       await this.#lookAtLink();
     } catch (error) {
       await this.#lost(group, epoch, error);
@@ -390,11 +391,11 @@ export class Session extends Emitter {
    */
   setDoor(door) {
     this.#host.setDoor(door);
-    return this.#then(() => this.#stateRules());
+    return this.#then(() => this.#state());
   }
 
-  async #stateRules() {
-    if (this.phase === "in") await this.#host.stateRules().catch((error) => this.#log("rules", error));
+  async #state() {
+    if (this.phase === "in") await this.#host.state().catch((error) => this.#log("state", error));
   }
 
   /**
@@ -406,9 +407,9 @@ export class Session extends Emitter {
     return this.#host.word(participant, key);
   }
 
-  /** A host puts somebody out of the group. @param {string} participant */
+  /** A host puts somebody out of the group. Where it can't be said now, it is said later. @param {string} participant */
   async refuse(participant) {
-    await this.#host.refuse(participant);
+    await this.#host.refuse(participant).catch((error) => this.#log("refuse", error));
     this.#lookForOverdue();
   }
 
