@@ -103,6 +103,20 @@ class People(PagesCase):
 
 
 class EverybodysPages(TestCase):
+    def test_choosing_a_theme_leads_to_no_page_but_one_of_ours(self) -> None:
+        for back in (
+            "½",
+            "account",
+            "https://evil.example/",
+            "//evil.example/",
+            "javascript:alert(1)",
+            "",
+            "/\r\nSet-Cookie: a=b",
+        ):
+            answer = self.client.post("/theme/", {"theme": "dark", "next": back})
+            self.assertEqual(answer.status_code, 302, back)
+            self.assertRegex(answer["Location"], r"\A/(%0D%0ASet-Cookie:%20a=b)?\Z")
+
     def test_the_theme_is_kept_in_a_cookie_and_shown_without_a_script(self) -> None:
         answer = self.client.post("/theme/", {"theme": "dark", "next": "/help/keyboard/"})
         assert answer["Location"] == "/help/keyboard/"

@@ -261,12 +261,11 @@ test("a host's no that the server doesn't take, or that is said outside of the g
   await host.session.refuse(ben.id);
   assert.deepEqual([host.overdue, anna.overdue], [[ben.id], []]);
   host.isAnswered = true;
-  await host.session.setDoor(DOOR);
+  const refused = host.of("e2ee.app").length;
+  for (let times = 0; times < 3; times += 1) await host.session.setDoor(DOOR);
+  assert.equal(host.of("e2ee.app").length, refused + 1, "once more, and no more often");
   await anna.tell({ type: "e2ee.app", seq: 30, from: host.id, ...app(host) });
   assert.deepEqual(anna.overdue, [ben.id]);
-  const before = host.of("e2ee.app").length;
-  await host.session.setDoor(DOOR);
-  assert.equal(host.of("e2ee.app").length, before, "and no more often");
 });
 
 test("a meeting that was encrypted is not entered when the server says that it isn't", async () => {
