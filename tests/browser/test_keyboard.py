@@ -30,6 +30,12 @@ SEEN = """() => {
 }"""
 """Whether what has the focus is in view and nothing lies over it (WCAG 2.4.11)."""
 
+GO_BESIDE_FIELD = """() => {
+  const parts = [...document.querySelector(".joinbox").elements].slice(-2);
+  const [field, go] = parts.map((one) => one.getBoundingClientRect());
+  return field.top === go.top && field.right === go.left;
+}"""
+
 NOTES_WHAT_IS_SENT = """() => addEventListener("submit", ({ target }) => {
   sessionStorage.sent = `${target.elements.password.type} ${[...new FormData(target).keys()]}`;
 })"""
@@ -147,3 +153,4 @@ def test_on_a_phone_the_menu_gives_way_to_who_tabs_out_of_it(portal: Portal, vis
     expect(rail.locator("summary")).to_be_focused()
     tab_to(page, "Meeting code or link")
     expect(rail).to_be_hidden()
+    assert page.evaluate(GO_BESIDE_FIELD), "the button has dropped under its field"
