@@ -34,6 +34,7 @@ export class Panels {
       event.preventDefault();
       this.close();
     });
+    document.addEventListener("focusin", ({ target }) => this.#giveWay(/** @type {Element} */ (target)));
     let startedAt = 0;
     root.addEventListener("touchstart", (event) => (startedAt = event.touches[0].clientY), { passive: true });
     root.addEventListener(
@@ -93,6 +94,13 @@ export class Panels {
     panel.opened?.();
     heading.focus({ preventScroll: true });
     this.#onChange();
+  }
+
+  /** In a narrow window the panel lies over the control bar: what has the focus must be seen. @param {Element} focused */
+  #giveWay(focused) {
+    if (!this.current || this.#root.contains(focused)) return;
+    const { x, y, width, height } = focused.getBoundingClientRect();
+    if (this.#root.contains(document.elementFromPoint(x + width / 2, y + height / 2))) this.close();
   }
 
   close() {
