@@ -281,7 +281,7 @@ class FanOut:
         if len(burst.packets) > 1:
             self._send_apart(burst, down, epoch)
             return
-        down.forwarder.epoch = None
+        down.forwarder.leave()
         self._begin(burst, down)
         if down.video and down.up is not None and down.forwarder.epoch is None:
             down.link.subscribe_owner.request_key_frame(down.link.peer_id, down.up, self._now)

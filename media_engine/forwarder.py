@@ -144,6 +144,14 @@ class Forwarder(Lane):
         current = self.epoch
         return current is not None and current.upstream is epoch.upstream and epoch.first_sequence < _NEVER
 
+    def leave(self) -> None:
+        """End the current epoch: until `begin`, nothing is forwarded; what was sent may be sent again.
+
+        Whoever calls it and has something begin asks afterwards whether it has. Were the epoch set to None in that very
+        function, a compiler that goes by types would take it for None there ever after.
+        """
+        self.epoch = None
+
     def pause(self) -> None:
         """End the current epoch: until `begin`, nothing is forwarded, and nothing older is ever sent again."""
         self.epoch = None

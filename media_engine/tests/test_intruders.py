@@ -162,6 +162,21 @@ class StrangerTests(EngineTestCase):
         self.assertEqual(len({packet[2:4] + packet[8:12] for packet in transport.sealed}), len(transport.sealed))
         self.assertFalse([packet for packet in ben.received if b"nobody" in packet or b"middle" in packet])
 
+    async def test_a_leap_to_a_key_frame_begins_there_and_fails_for_nobody(self) -> None:
+        anna, ben = await self.pair()
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None and anna.publishing is not None
+        number = anna.sequence[Source.CAMERA]
+        there, link.ice.destination = link.ice.destination, None
+        for leap in (0x7FFE, 0xFFFC):
+            anna.sequence[Source.CAMERA] = (number + leap) & 0xFFFF
+            anna.send_video(b"to nobody")
+        await anna.publishing.check()
+        link.ice.destination, anna.sequence[Source.CAMERA] = there, number
+        anna.send_video(b"whole", key=True)
+        await eventually(lambda: any(p.endswith(b"whole") for p in ben.received))
+        self.assertEqual(self.engine.figures().dropped["send_failed"], 0)
+
     async def test_what_is_to_be_repeated_where_an_answer_has_since_taken_no_repeats_stops_nobody(self) -> None:
         """Guard: `FanOut._retransmit`, the payload type. What is due for everybody comes after it in the same tick."""
         _, ben = await self.pair()
