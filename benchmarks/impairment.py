@@ -4,7 +4,8 @@ One member films, another watches over a seeded relay. Counted by the watching l
 still, and the share of sound that was made up. `python -m benchmarks.impairment` measures every cell of the grid;
 `5:150` one cell (percent, milliseconds), `up:5:150` the same on the way of the one who films, `narrow` and `cut` those
 scenes. `voice:5:150` is a voice beside a small still picture, which takes next to no processor; with `plain:` nobody
-knows redundancy (RED). What is measured is written to
+knows redundancy (RED). `chromium:5:150` and `e2ee:5:150` are two pages of a portal's room, encrypted to the server and
+end to end; `chromium` and `e2ee` alone, every cell of theirs. What is measured is written to
 `benchmarks/results/impairment.json` beside what was measured before; `--draw` makes the plots of docs/media-quality.md.
 """
 
@@ -12,20 +13,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import math
 import time
-from collections.abc import AsyncIterator
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.plots import Line, bars, timeline
-from media_engine import EngineConfig
-from media_engine.tests import test_real_client as real
-from media_engine.tests.test_impaired import FRAMES_PER_SECOND, HEIGHT, ImpairedTests
+from benchmarks.watching import REAL_PAGES, Watcher, lanes, watching
+from media_engine.tests.test_impaired import FRAMES_PER_SECOND, HEIGHT
 
 LOSSES = (0, 1, 5, 10, 20)
 DELAYS_MS = (0, 50, 150)
@@ -73,33 +71,7 @@ class HeldUp:
         return round(self._seconds, 2)
 
 
-class Voices(ImpairedTests):
-    """A voice beside a small still picture."""
-
-    width, height, frames_per_second = 160, 90, 50
-
-    async def asyncSetUp(self) -> None:
-        await super().asyncSetUp()
-        self.pictures = [bytes([128]) * (self.width * self.height * 3 // 2)]
-
-
-@contextlib.asynccontextmanager
-async def watching(
-    *rids: str, how: AbstractSet[str] = frozenset()
-) -> AsyncIterator[tuple[ImpairedTests, real.Browser]]:
-    """Ben, who sees and hears Anna over a road; between Anna and the engine for "up"."""
-    scene = (Voices if "voice" in how else ImpairedTests)("watching")
-    scene.is_road_of_sender = "up" in how
-    scene.config = EngineConfig(port=0, redundancy="plain" not in how)
-    await scene.asyncSetUp()
-    try:
-        yield scene, await scene.watching(rids)
-    finally:
-        await scene.asyncTearDown()
-        scene.doCleanups()
-
-
-async def look(ben: real.Browser, since: float) -> Moment:
+async def look(ben: Watcher, since: float) -> Moment:
     """What Ben's libwebrtc has counted by now."""
     (picture,), (sound,) = await ben.inbound("video"), await ben.inbound("audio")
     return Moment(
@@ -116,7 +88,7 @@ async def look(ben: real.Browser, since: float) -> Moment:
     )
 
 
-async def look_on(ben: real.Browser, since: float, until: float) -> list[Moment]:
+async def look_on(ben: Watcher, since: float, until: float) -> list[Moment]:
     """Moments up to `until` seconds after `since`."""
     moments = []
     while time.monotonic() - since < until:
@@ -137,8 +109,8 @@ def longest_still(moments: list[Moment]) -> float:
 
 async def measure(loss: int, delay_ms: int, seconds: float, how: AbstractSet[str]) -> dict[str, Any]:
     """One cell: `loss` percent each way, `delay_ms` of round trip and a fifth of it on top as jitter."""
-    async with watching(how=how) as (scene, ben):
-        for lane in (scene.road.up, scene.road.down):
+    async with watching(how=how) as ben:
+        for lane in lanes(ben):
             lane.delay_seconds, lane.jitter_seconds, lane.loss = delay_ms / 2000, delay_ms / 10_000, loss / 100
         await asyncio.sleep(SETTLE_SECONDS)
         watch = HeldUp()
@@ -173,16 +145,15 @@ def _kept(moments: list[Moment]) -> list[list[float]]:
 
 async def narrow(how: AbstractSet[str]) -> dict[str, Any]:
     """A way of 300 kbit/s with a second of queue for ten seconds, for whom got more than twice as much."""
-    async with watching("q", "h", how=how) as (scene, ben):
-        await scene.until_estimated(ben)
-        await scene.sees(ben, HEIGHT)
+    async with watching("q", "h", how=how) as ben:
+        await ben.is_ready_to_be_narrowed()
         begun = time.monotonic()
         watch = HeldUp()
         moments = await look_on(ben, begun, 5.0)
-        scene.road.down.bits_per_second, scene.road.down.queue_seconds = 300_000, 1.0
+        ben.road.down.bits_per_second, ben.road.down.queue_seconds = 300_000, 1.0
         narrowed = time.monotonic() - begun
         moments += await look_on(ben, begun, 15.0)
-        scene.road.down.bits_per_second = 1e9
+        ben.road.down.bits_per_second = 1e9
         widened = time.monotonic() - begun
         moments += await look_on(ben, begun, 35.0)
         held_up = watch.stop()
@@ -203,20 +174,16 @@ async def narrow(how: AbstractSet[str]) -> dict[str, Any]:
     }
 
 
-async def cut(seconds: float = 30.0) -> dict[str, Any]:
+async def cut(how: AbstractSet[str], seconds: float = 30.0) -> dict[str, Any]:
     """Nothing passes for `seconds`; then Ben's page, which has its socket again, looks for the server anew."""
-    async with watching() as (scene, ben):
+    async with watching(how=how) as ben:
         begun = time.monotonic()
         moments = await look_on(ben, begun, 4.0)
-        lanes = (scene.road.up, scene.road.down)
-        for lane in lanes:
-            lane.loss = 1.0
+        await ben.lose_everything()
         gone = time.monotonic() - begun
         moments += await look_on(ben, begun, gone + seconds)
-        for lane in lanes:
-            lane.loss = 0.0
+        await ben.find_everything()
         back = time.monotonic() - begun
-        scene.engine.open_subscribe("session", "ben", False)
         moments += await look_on(ben, begun, back + 6)
     still = next(m for m in reversed(moments) if m.at < back)
     seen = next((m.at for m in moments if m.at > back and m.pictures > still.pictures), None)
@@ -229,8 +196,9 @@ async def cut(seconds: float = 30.0) -> dict[str, Any]:
     }
 
 
-def table(cells: dict[str, Any]) -> str:
-    """Markdown."""
+def table(cells: dict[str, Any], how: str = "") -> str:
+    """Markdown of the grid as it was measured in Python, or in `how`, such as "e2ee"."""
+    prefix = f"{how}:" if how else ""
     pictures = f"pictures a second of {FRAMES_PER_SECOND}"
     head = (
         "loss each way",
@@ -244,7 +212,7 @@ def table(cells: dict[str, Any]) -> str:
     lines = [f"| {' | '.join(head)} |", "| ---: " * len(head) + "|"]
     for delay_ms in DELAYS_MS:
         for loss in LOSSES:
-            cell = cells.get(f"{loss}:{delay_ms}")
+            cell = cells.get(f"{prefix}{loss}:{delay_ms}")
             if cell is not None:
                 row = (
                     f"{loss} %",
@@ -304,15 +272,16 @@ async def main(wanted: list[str], seconds: float) -> None:
         match name.split(":"):
             case [*how, "narrow"]:
                 results[name] = await narrow(set(how))
-            case ["cut"]:
-                results[name] = await cut()
+            case [*how, "cut"]:
+                results[name] = await cut(set(how))
             case [*how, loss, delay_ms]:
                 results[name] = await measure_undisturbed(int(loss), int(delay_ms), seconds, set(how))
         print(name, {key: value for key, value in results[name].items() if key != "moments"}, flush=True)
         RESULTS.write_text(
             "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(results[key])}" for key in results) + "\n}\n"
         )
-    print(table(results))
+    for how in ("", *REAL_PAGES):
+        print(table(results, how))
 
 
 if __name__ == "__main__":
@@ -326,5 +295,9 @@ if __name__ == "__main__":
         for file, text in draw(json.loads(RESULTS.read_text())).items():
             (PLOTS / file).write_text(text)
     else:
-        every = [f"{loss}:{delay_ms}" for delay_ms in DELAYS_MS for loss in LOSSES]
-        asyncio.run(main(options.what or every, options.seconds))
+        grid = [f"{loss}:{delay_ms}" for delay_ms in DELAYS_MS for loss in LOSSES]
+        wanted = []
+        for name in options.what or [""]:
+            is_all = name in ("", *REAL_PAGES)
+            wanted += [f"{name}:{cell}".lstrip(":") for cell in grid] if is_all else [name]
+        asyncio.run(main(wanted, options.seconds))

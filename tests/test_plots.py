@@ -4,6 +4,7 @@ import json
 from xml.etree import ElementTree
 
 from benchmarks.impairment import PLOTS, RESULTS, draw, table
+from benchmarks.watching import REAL_PAGES
 
 
 def test_plots_and_table_are_those_of_the_results() -> None:
@@ -13,4 +14,6 @@ def test_plots_and_table_are_those_of_the_results() -> None:
     for name, text in drawn.items():
         assert (PLOTS / name).read_text() == text, f"{name}: run python -m benchmarks.impairment --draw"
         ElementTree.fromstring(text)  # noqa: S314 - our own
-    assert table(results) in (PLOTS.parent / "media-quality.md").read_text()
+    text = (PLOTS.parent / "media-quality.md").read_text()
+    for how in ("", *REAL_PAGES):
+        assert table(results, how) in text
