@@ -86,7 +86,8 @@ test("VP8 comes in three sizes and is named first, another codec comes in one; i
   assert.deepEqual(automatic.init.sendEncodings.map(({ rid }) => rid), ["q", "h", "f"]);
   assert.deepEqual(automatic.preferences, [VP8, H264, RTX, VP9], "Safari names H.264 first");
   const chosen = camera(publisher({ codec: "vp9" }));
-  assert.deepEqual(chosen.init.sendEncodings.map(({ rid }) => rid), [undefined]);
+  assert.deepEqual(chosen.init.sendEncodings.map(({ rid, scalabilityMode }) => [rid, scalabilityMode]), [[undefined, "L1T3"]]);
+  assert.deepEqual(camera(publisher({ codec: "av1" })).init.sendEncodings.map(({ scalabilityMode }) => scalabilityMode), [undefined]);
   assert.deepEqual(chosen.preferences, [VP9, H264, VP8, RTX], "VP8 stays, for a server that takes nothing else");
   const sealed = publisher({ codec: "vp9", transforms });
   assert.equal(sealed.codec, "vp8");
@@ -99,7 +100,22 @@ test("a shared screen comes in two sizes in VP8, in another codec in one", async
     const made = publisher(options);
     await made.prepare("screen", {});
     assert.deepEqual(made.connection.lines.at(-1).init.sendEncodings.map(({ rid }) => rid), rids);
+    made.close();
   }
+});
+
+test("of a small window's screen browsers make one size, which is the whole; when it grows, there are two", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const made = publisher({});
+  await made.prepare("screen", {});
+  const { sender } = made.connection.lines.at(-1);
+  const sent = () => sender.getParameters().encodings.filter(({ active }) => active).map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy]);
+  for (const [width, height, sizes] of [[400, 240, [["h", 1]]], [1280, 720, [["h", 2], ["f", 1]]]]) {
+    sender.track = { getSettings: () => ({ width, height }) };
+    t.mock.timers.tick(2000);
+    assert.deepEqual(sent(), sizes);
+  }
+  made.close();
 });
 
 /** A call that is inside; `said` is what the server was told. */

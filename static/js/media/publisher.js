@@ -22,15 +22,15 @@ const encodingsOf = (pixels) => (pixels >= 960 * 540 ? 3 : pixels >= 480 * 270 ?
 /**
  * The encodings of a camera, smallest first: the server sends each person the one that fits their tile and their way. More
  * people, smaller tiles: the largest then takes less. A small camera's picture is whole in an encoding before the last, and
- * those after it are not sent. In another codec than VP8 there is the largest alone.
+ * those after it are not sent. In another codec than VP8 there is the largest alone, in layers where the server knows them.
  * @param {number} people how many are inside
  * @param {import("./codecs.js").Codec} [codec]
  * @param {number} [pixels] of the camera's picture
- * @returns {{rid?: string, active: boolean, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number}[]} bits per second
+ * @returns {{rid?: string, active: boolean, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number, scalabilityMode?: string}[]} bits per second
  */
 export function cameraEncodings(people, codec = "vp8", pixels = USUAL) {
   const whole = { active: true, maxBitrate: people <= 2 ? 1_700_000 : 1_200_000, scaleResolutionDownBy: 1, maxFramerate: people <= 6 ? 30 : 24 };
-  if (codec !== "vp8") return [whole];
+  if (codec !== "vp8") return [{ ...whole, ...inLayers(codec) }];
   const made = encodingsOf(pixels);
   return [
     { rid: "q", maxBitrate: 150_000, maxFramerate: 20 },
@@ -41,14 +41,30 @@ export function cameraEncodings(people, codec = "vp8", pixels = USUAL) {
 
 /**
  * The encodings of a shared screen: whole, and half as high for small tiles and narrow ways. Few pictures a second then, as
- * what is read there stands still.
+ * what is read there stands still. A small window's is whole in the first, and there is no other.
  * @param {import("./codecs.js").Codec} [codec]
- * @returns {{rid?: string, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate?: number}[]} bits per second
+ * @param {number} [pixels] of what is shared
+ * @returns {{rid?: string, active: boolean, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number, scalabilityMode?: string}[]} bits per second
  */
-export function screenEncodings(codec = "vp8") {
-  const whole = { maxBitrate: 2_500_000, scaleResolutionDownBy: 1 };
-  return codec === "vp8" ? [{ rid: "h", maxBitrate: 500_000, scaleResolutionDownBy: 2, maxFramerate: 10 }, { rid: "f", ...whole }] : [whole];
+export function screenEncodings(codec = "vp8", pixels = USUAL) {
+  const whole = { active: true, maxBitrate: 2_500_000, scaleResolutionDownBy: 1, maxFramerate: 30 };
+  if (codec !== "vp8") return [{ ...whole, ...inLayers(codec) }];
+  const isSmall = encodingsOf(pixels) === 1;
+  const half = isSmall ? whole : { active: true, maxBitrate: 500_000, scaleResolutionDownBy: 2, maxFramerate: 10 };
+  return [{ rid: "h", ...half }, { rid: "f", ...whole, active: !isSmall }];
 }
+
+/**
+ * Three layers, of which the server can leave out two. Of VP8 in several sizes browsers make them by themselves; in AV1 and
+ * H.264 the server could not tell them apart.
+ * @param {import("./codecs.js").Codec} codec
+ */
+function inLayers(codec) {
+  return codec === "vp9" ? { scalabilityMode: "L1T3" } : {};
+}
+
+/** Windows change their size while they are shared, and no event says so. */
+const LOOK_AT_SCREEN_MS = 2000;
 
 /** The answer came from a server that does not know this transport. */
 class AnotherServer extends Error {}
@@ -68,6 +84,10 @@ export class Publisher {
   /** @type {Promise<void>} the negotiation in flight, and those that wait behind it */
   #turn = Promise.resolve();
   #people = 1;
+  /** What each picture was last given, as text. @type {Map<Source, string>} */
+  #budgets = new Map();
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #looking;
 
   /**
    * @param {{request: Request, transforms: import("./transforms.js").Transforms | null, codec?: import("./codecs.js").Codec,
@@ -118,7 +138,8 @@ export class Publisher {
   async prepare(source, track) {
     const line = this.#lines.get(source) ?? this.#addLine(source, source === "screen_audio" ? "audio" : "video");
     await line.sender.replaceTrack(track);
-    if (source === "camera") await this.#budget(line.sender);
+    if (source === "camera" || source === "screen") await this.#budget(source);
+    if (source === "screen") this.#looking ??= setInterval(() => void this.#budget("screen"), LOOK_AT_SCREEN_MS);
   }
 
   /**
@@ -146,24 +167,29 @@ export class Publisher {
   fit(people) {
     if (people === this.#people) return;
     this.#people = people;
-    const sender = this.#lines.get("camera")?.sender;
-    if (sender) void this.#budget(sender);
+    void this.#budget("camera");
   }
 
   close() {
+    clearInterval(this.#looking);
     this.connection.onconnectionstatechange = null;
     this.#transforms?.forget(this.connection);
     this.connection.close();
   }
 
-  /** As suits the camera on its line and the people inside. @param {RTCRtpSender} sender */
-  async #budget(sender) {
-    const parameters = sender.getParameters();
-    if (!parameters.encodings?.length) return;
+  /** As suits what is on the line, and the people inside. @param {"camera" | "screen"} source */
+  async #budget(source) {
+    const sender = this.#lines.get(source)?.sender;
+    const parameters = sender?.getParameters();
+    if (!sender || !parameters?.encodings?.length) return;
     const { width, height } = sender.track?.getSettings() ?? {};
-    const budgets = new Map(cameraEncodings(this.#people, this.codec, width && height ? width * height : USUAL).map((encoding) => [encoding.rid ?? "", encoding]));
+    const pixels = width && height ? width * height : USUAL;
+    const wanted = source === "camera" ? cameraEncodings(this.#people, this.codec, pixels) : screenEncodings(this.codec, pixels);
+    if (this.#budgets.get(source) === JSON.stringify(wanted)) return;
+    this.#budgets.set(source, JSON.stringify(wanted));
+    const budgets = new Map(wanted.map((encoding) => [encoding.rid ?? "", encoding]));
     for (const encoding of parameters.encodings) Object.assign(encoding, budgets.get(encoding.rid ?? ""));
-    await sender.setParameters(parameters).catch(() => undefined); // a closed sender has no budget to keep
+    await sender.setParameters(parameters).catch(() => this.#budgets.delete(source)); // a closed sender has no budget to keep
   }
 
   /**
