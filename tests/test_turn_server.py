@@ -32,6 +32,11 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def is_open(port: int) -> bool:
+    with socket.socket() as sock:
+        return not sock.connect_ex(("127.0.0.1", port))
+
+
 def here(text: str, port: int) -> str:
     """Our file for this machine: no certificate, everything on loopback, and Lintel's media address let through."""
     text = re.sub(r"(?m)^(tls-listening-port|cert|pkey|min-port|max-port)=.*\n", "", text)
@@ -53,7 +58,7 @@ class Coturn(IsolatedAsyncioTestCase):
         (where / "turnserver.conf").write_text(here(CONFIGURATION.read_text(), self.port))
         self.begin(where)
         end = time.monotonic() + 10
-        while socket.socket().connect_ex(("127.0.0.1", self.port)):
+        while not is_open(self.port):
             self.assertLess(time.monotonic(), end, (where / "log").read_text())
             await asyncio.sleep(0.05)
 
