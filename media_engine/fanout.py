@@ -114,9 +114,9 @@ class FanOut:
         lane, thinning = down.forwarder, down.thinning
         epoch = lane.epoch
         if thinning is None or epoch is None or epoch.upstream is not upstream:
-            if thinning is not None:
-                thinning.begin()
             self._send(upstream, packets, (down,), is_red=False)  # it begins with a key frame, or not at all
+            if thinning is not None and lane.epoch is not epoch:
+                thinning.begin()
             return
         taken = []
         for packet in packets:

@@ -237,6 +237,19 @@ class ThinnedTests(EngineTestCase):
         pictures = [int.from_bytes(part[2:4]) & 0x7FFF for _, part in self.packets[begun:]]
         self.assertEqual(pictures, list(range(pictures[0], pictures[0] + len(pictures))))
 
+    async def test_an_encoding_that_may_take_its_place_and_has_not_begun_changes_nothing(self) -> None:
+        _, ben = await self.both()
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None
+        (down,) = link.downs
+        self.narrow(ben)
+        await eventually(lambda: "0101" * 4 in self.layers(ben), "nothing was left out")
+        thinning = down.thinning
+        assert thinning is not None and thinning.present == 1
+        larger = ReceiveLog(90000, wants_nack=True)
+        self.engine._wiring.fan_out._send_thinned(larger, [packet(5)], down)
+        self.assertEqual(thinning.present, 1)
+
     async def test_what_was_left_out_waits_for_no_turn_and_what_waits_closes_up(self) -> None:
         """Paced, some packets wait while others of the same stretch are left out."""
         _, ben = await self.both()
