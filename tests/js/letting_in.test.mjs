@@ -124,6 +124,51 @@ test("a press on Let in is no word for whoever shows a key much later, was put o
   assert.deepEqual(page.words(), []);
 });
 
+test("who was put out before the host's own device could sign gets no word from it afterwards", async (t) => {
+  const page = await hostsPage(t);
+  page.atTheDoor("peters key");
+  await page.letIn();
+  await page.securing.asHost("host.to_door", { participant: "peter" });
+  await page.comesIn();
+  await page.inside("peters key");
+  assert.deepEqual(page.words(), []);
+});
+
+test("who was put out gets no word while the server still has to say that they are out", async (t) => {
+  const page = await hostsPage(t);
+  await page.comesIn();
+  page.atTheDoor(null);
+  await page.letIn();
+  const putOut = page.securing.asHost("host.to_door", { participant: "peter" });
+  await page.inside("peters key");
+  await putOut;
+  assert.deepEqual(page.words(), []);
+});
+
+test("a host's no that isn't taken is said again, also where something that was said before gets through meanwhile", async () => {
+  const portal = await Portal.make();
+  const [identity, peter] = [await portal.person("host"), await portal.person("guest")];
+  const answers = [];
+  const send = () => new Promise((taken, refused) => answers.push({ taken, refused }));
+  const host = new HostsPart({ identity, backing: identity.backing, send, now: Date.now });
+  host.setDoor(DOOR);
+  const stated = host.state();
+  while (answers.length < 1) await settled();
+  const put = host.refuse(peter.id);
+  while (answers.length < 2) await settled();
+  answers[0].taken();
+  await stated;
+  answers[1].refused(new Error("conflict"));
+  await assert.rejects(put);
+  const again = host.state();
+  await settled();
+  assert.equal(answers.length, 3);
+  answers[2].taken();
+  await again;
+  await host.state();
+  assert.equal(answers.length, 3, "and no more often");
+});
+
 test("of two hosts whose clocks differ the last to speak about somebody has the last word", async () => {
   const portal = await Portal.make();
   const peter = await portal.person("guest");

@@ -20,8 +20,10 @@ export class HostsPart {
   #now;
   /** What the portal says the door does; a host states it to the group. @type {DoorTable | null} */
   #door = null;
-  /** Something that hosts said has not reached the group yet. */
-  #isUntold = false;
+  /** How often this device spoke to the group. Each time it says all that hosts said. */
+  #said = 0;
+  /** The last of these that got through: where a later one did not, something is untold. */
+  #told = 0;
 
   /**
    * @param {{
@@ -53,12 +55,13 @@ export class HostsPart {
   /** States the door's rules to the group, where they are news, and what else it has not heard of this device yet. */
   async state() {
     const known = this.#backing.rules;
+    let isUntold = this.#told < this.#said;
     if (this.isHost && this.#door && JSON.stringify(known?.door) !== JSON.stringify(this.#door)) {
       const stated = { number: (known?.number ?? 0) + 1, door: this.#door };
       await this.#backing.learnRules({ ...stated, by: await this.sign(rulesText({ room: this.#room, ...stated })) });
-      this.#isUntold = true;
+      isUntold = true;
     }
-    if (this.#isUntold) await this.#tell();
+    if (isUntold) await this.#tell();
   }
 
   /**
@@ -90,9 +93,9 @@ export class HostsPart {
   }
 
   async #tell() {
-    this.#isUntold = true;
+    const said = ++this.#said;
     await this.#send("control", { t: "door", ...this.#backing.evidence([]) });
-    this.#isUntold = false;
+    this.#told = Math.max(this.#told, said); // an answer to this may come after a refusal of what was said later
   }
 
   /** The last to speak about somebody has the last word, whoever's clock is behind. @param {string} participant */

@@ -164,13 +164,13 @@ export class Securing {
     // Words for people at the door are the server's to read.
     if (Object.values(fields).some((field) => typeof field === "string" && holdsLinkKey(field))) throw new RequestFailed("link_key", "the key of a link stays here");
     if (type === "door.admit") return this.#letIn(fields);
+    const isOut = type === "host.remove" || type === "host.to_door";
+    // Before it is asked for: no key that is shown meanwhile gets a word, nor where this device can't sign yet.
+    if (isOut) this.#owed.delete(fields.participant);
     const { encryption } = this;
     if (!encryption?.isOn) return this.#client.request(type, fields);
     const answer = await this.#client.request(type, fields);
-    if (type === "host.remove" || type === "host.to_door") {
-      this.#owed.delete(fields.participant);
-      await encryption.refuse(fields.participant);
-    }
+    if (isOut) await encryption.refuse(fields.participant);
     if (type === "host.remove") encryption.renewLinkWithout(fields.participant);
     return answer;
   }
