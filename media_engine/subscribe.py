@@ -174,7 +174,8 @@ class SubscribeLink(Lines):
         most = thinned(pictures, chosen, left)
         self.way.probe(wanted_more(pictures, chosen, most), self._media, now)
         for down, index, layer in zip(downs, chosen, most, strict=True):
-            changed |= down.rank != index or down.switched | down.thin(layer)
+            is_thinned_anew = down.thin(layer)
+            changed |= is_thinned_anew or down.rank != index or down.switched
             down.rank, down.switched = index, False
         return changed
 

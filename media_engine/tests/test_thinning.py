@@ -250,6 +250,18 @@ class ThinnedTests(EngineTestCase):
         self.engine._wiring.fan_out._send_thinned(larger, [packet(5)], down)
         self.assertEqual(thinning.present, 1)
 
+    async def test_what_comes_in_another_encoding_is_thinned_in_the_same_turn(self) -> None:
+        _, ben = await self.both()
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None
+        (down,) = link.downs
+        self.narrow(ben)
+        await eventually(lambda: "0101" * 4 in self.layers(ben), "nothing was left out")
+        down.rank, down.thinning = PAUSED, None
+        link.allocate({CAMERA: (123_000.0,)}, self.clock())
+        self.assertEqual(down.rank, 0)
+        self.assertIsNotNone(down.thinning)
+
     async def test_what_was_left_out_waits_for_no_turn_and_what_waits_closes_up(self) -> None:
         """Paced, some packets wait while others of the same stretch are left out."""
         _, ben = await self.both()
