@@ -40,7 +40,7 @@ class Forwarder(Lane):
         """Count from a new start, as a new SSRC has to."""
         self._epochs: list[Epoch] = []
         self._left_out: deque[tuple[int, int]] = deque()
-        """Sequence numbers of the upstream that are not sent, and of which another picture each is the first."""
+        """Sequence numbers of the upstream that are not sent, each with 1 where it begins another picture, else 0."""
         self._newest_left_out: Packet | None = None
         self.epoch = self.last_epoch = self.last_packet = None
         # SRTP starts its rollover counter at zero on both sides: a start in the lower half keeps a loss at the very

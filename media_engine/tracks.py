@@ -46,10 +46,9 @@ class UpTrack:
 
     `downs`, who has it, is replaced as a whole, by `feed` alone: a loop over it sees one state. Some of them take sound
     with redundancy (`red_downs`), where it comes so, and some not all of its pictures (`thinned_downs`); the others are
-    `plain_downs`. `bits_per_second` is what came
-    lately, and `redundant_bits_per_second` what came with it a second time; `waiting` how long its losses are worth
-    waiting for, `loudness` how loud it is, if its packets say so. `is_repeated` says whether lost packets are worth
-    asking for.
+    `plain_downs`. `bits_per_second` is what came lately, and `redundant_bits_per_second` what came with it a second
+    time; `waiting` how long its losses are worth waiting for, `loudness` how loud it is, if its packets say so.
+    `is_repeated` says whether lost packets are worth asking for.
 
     Counters are those of the present SSRC: `packets` and the `octets` of their payloads, without duplicates, and
     without the `redundant_octets` of `redundant` packets; how many were `repaired` by a retransmission, or `restored`

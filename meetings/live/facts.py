@@ -42,7 +42,8 @@ CLOSED_SEATS = {
 @dataclass(frozen=True)
 class MeetingFacts:
     """What a meeting is like now, for everybody in it. `door` is the table as docs/protocol.md writes it. `locks_at` is
-    when the door locks by itself; None when it never does, or has done so.
+    when the door locks by itself; None when it never does, or has done so. `page` is the path of the hosts' page about
+    the meeting, at its invitations.
     """
 
     title: str

@@ -6,6 +6,8 @@ import { isAlive, makePeerConnection } from "./peer.js";
 
 /**
  * @typedef {import("../signaling/protocol.js").Source} Source
+ * @typedef {{rid?: string, active: boolean, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number, scalabilityMode?: string}} Encoding
+ *   `maxBitrate`: bits per second; `maxFramerate`: pictures per second
  * @typedef {(type: string, fields?: object) => Promise<{sdp?: string, ice_servers?: RTCIceServer[]} & Partial<import("../signaling/protocol.js").MediaState>>} Request
  */
 
@@ -26,7 +28,7 @@ const encodingsOf = (pixels) => (pixels >= 960 * 540 ? 3 : pixels >= 480 * 270 ?
  * @param {number} people how many are inside
  * @param {import("./codecs.js").Codec} [codec]
  * @param {number} [pixels] of the camera's picture
- * @returns {{rid?: string, active: boolean, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number, scalabilityMode?: string}[]} bits per second
+ * @returns {Encoding[]}
  */
 export function cameraEncodings(people, codec = "vp8", pixels = USUAL) {
   const whole = { active: true, maxBitrate: people <= 2 ? 1_700_000 : 1_200_000, scaleResolutionDownBy: 1, maxFramerate: people <= 6 ? 30 : 24 };
@@ -44,7 +46,7 @@ export function cameraEncodings(people, codec = "vp8", pixels = USUAL) {
  * what is read there stands still. A small window's is whole in the first, and there is no other.
  * @param {import("./codecs.js").Codec} [codec]
  * @param {number} [pixels] of what is shared
- * @returns {{rid?: string, active: boolean, maxBitrate: number, scaleResolutionDownBy: number, maxFramerate: number, scalabilityMode?: string}[]} bits per second
+ * @returns {Encoding[]}
  */
 export function screenEncodings(codec = "vp8", pixels = USUAL) {
   const whole = { active: true, maxBitrate: 2_500_000, scaleResolutionDownBy: 1, maxFramerate: 30 };
