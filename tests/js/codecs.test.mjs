@@ -113,9 +113,33 @@ test("of a small window's screen browsers make one size, which is the whole; whe
   for (const [width, height, sizes] of [[400, 240, [["h", 1]]], [1280, 720, [["h", 2], ["f", 1]]]]) {
     sender.track = { getSettings: () => ({ width, height }) };
     t.mock.timers.tick(2000);
+    await settled();
     assert.deepEqual(sent(), sizes);
   }
+  await made.setTracks([["screen", null]]);
+  sender.track = { getSettings: () => assert.fail("nobody looks at a screen that is shared no more") };
+  t.mock.timers.tick(2000);
+  await settled();
   made.close();
+});
+
+test("a sender is given one budget after another, as browsers refuse the second of two at once", async () => {
+  const made = publisher({});
+  const { sender } = made.connection.lines[1];
+  sender.track = { getSettings: () => ({ width: 640, height: 480 }) };
+  let [given, most] = [0, 0];
+  sender.setParameters = async () => {
+    most = Math.max(most, ++given);
+    await settled();
+    given--;
+  };
+  const both = made.prepare("camera", sender.track);
+  await settled();
+  made.fit(7);
+  await both;
+  await settled();
+  assert.deepEqual(sender.getParameters().encodings.map(({ active, maxFramerate }) => [active, maxFramerate]), [[true, 20], [true, 24], [false, 24]]);
+  assert.equal(most, 1);
 });
 
 /** A call that is inside; `said` is what the server was told. */

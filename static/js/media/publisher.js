@@ -88,6 +88,8 @@ export class Publisher {
   #people = 1;
   /** What each picture was last given, as text. @type {Map<Source, string>} */
   #budgets = new Map();
+  /** @type {Promise<void>} the one that is being given, and those behind it: a sender takes one at a time */
+  #giving = Promise.resolve();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #looking;
 
@@ -128,6 +130,7 @@ export class Publisher {
       fresh ||= track !== null && !this.#lines.has(source);
       if (track) await this.prepare(source, track);
       else await this.#lines.get(source)?.sender.replaceTrack(null);
+      if (source === "screen" && !track) this.#stopLooking();
     }
     if (fresh) await this.negotiate();
   }
@@ -173,14 +176,25 @@ export class Publisher {
   }
 
   close() {
-    clearInterval(this.#looking);
+    this.#stopLooking();
     this.connection.onconnectionstatechange = null;
     this.#transforms?.forget(this.connection);
     this.connection.close();
   }
 
+  #stopLooking() {
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+  }
+
   /** As suits what is on the line, and the people inside. @param {"camera" | "screen"} source */
-  async #budget(source) {
+  #budget(source) {
+    this.#giving = this.#giving.then(() => this.#give(source));
+    return this.#giving;
+  }
+
+  /** @param {"camera" | "screen"} source */
+  async #give(source) {
     const sender = this.#lines.get(source)?.sender;
     const parameters = sender?.getParameters();
     if (!sender || !parameters?.encodings?.length) return;
