@@ -33,6 +33,8 @@ LOOK_SECONDS = 0.1
 LATE_SECONDS, HELD_UP_SECONDS, TRIES = 0.04, 0.2, 3
 RESULTS = Path(__file__).with_name("results") / "impairment.json"
 PLOTS = Path(__file__).parents[1] / "docs" / "plots"
+DRAWN = ("", "e2ee")
+"""What has plots: libwebrtc by itself, and the room as it is unless somebody wants it otherwise."""
 
 
 @dataclass(frozen=True)
@@ -227,23 +229,24 @@ def table(cells: dict[str, Any], how: str = "") -> str:
     return "\n".join(lines)
 
 
-def draw(results: dict[str, Any]) -> dict[str, str]:
-    """File names and SVG of everything that was measured."""
+def draw(results: dict[str, Any], how: str = "") -> dict[str, str]:
+    """File names and SVG of everything that was measured in Python, or in `how`."""
     drawn = {}
+    before, prefix = (f"{how}:", f"{how}-") if how else ("", "")
     labels = [f"{loss} % lost" for loss in LOSSES]
     for name, key, title in (
         ("still", "still_percent", "How long the picture stood still"),
         ("made-up", "made_up_percent", "How much of the sound was made up"),
     ):
         groups = [
-            (f"round trip {delay_ms} ms", [results[f"{loss}:{delay_ms}"][key] for loss in LOSSES])
+            (f"round trip {delay_ms} ms", [results[f"{before}{loss}:{delay_ms}"][key] for loss in LOSSES])
             for delay_ms in DELAYS_MS
-            if all(f"{loss}:{delay_ms}" in results for loss in LOSSES)
+            if all(f"{before}{loss}:{delay_ms}" in results for loss in LOSSES)
         ]
-        drawn[f"{name}.svg"] = bars(title, groups, labels, 5.0)
+        drawn[f"{prefix}{name}.svg"] = bars(title, groups, labels, 5.0)
     for name, title in (("narrow", "A way that is narrow for ten seconds"), ("cut", "Nothing for thirty seconds")):
-        if name in results:
-            drawn[f"{name}.svg"] = _draw_scene(title, results[name])
+        if before + name in results:
+            drawn[f"{prefix}{name}.svg"] = _draw_scene(title, results[before + name])
     return drawn
 
 
@@ -288,12 +291,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8.0, help="how long each cell is watched")
     parser.add_argument("--draw", action="store_true", help="draw what was measured before, and measure nothing")
-    parser.add_argument("what", nargs="*", metavar="LOSS:DELAY|narrow|cut", help="such as 5:150; all cells if nothing")
+    parser.add_argument("what", nargs="*", metavar="LOSS:DELAY|narrow|cut", help="such as 5:150; the grid if nothing")
     options = parser.parse_args()
     if options.draw:
         PLOTS.mkdir(exist_ok=True)
-        for file, text in draw(json.loads(RESULTS.read_text())).items():
-            (PLOTS / file).write_text(text)
+        results = json.loads(RESULTS.read_text())
+        for how in DRAWN:
+            for file, text in draw(results, how).items():
+                (PLOTS / file).write_text(text)
     else:
         grid = [f"{loss}:{delay_ms}" for delay_ms in DELAYS_MS for loss in LOSSES]
         wanted = []
