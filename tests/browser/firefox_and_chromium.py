@@ -94,6 +94,7 @@ def test_both_see_hear_and_read_each_other(
     portal: Portal, seat: Callable[..., Seat], colleague: Firefox, artifacts: Path
 ) -> None:
     host = seat()
+    host.films(640, 360, 10)
     url = schedule(portal, host, "Two browsers", MARCUS, encryption=E2EE)
     come_in(host)
     host.state("connected")
