@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import math
 import tempfile
 import time
@@ -18,26 +19,13 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from benchmarks.meeting import COLLEAGUES, HOST, OPEN, PASSWORD, PatientPortal, portal_running
 from media_engine.tests.network import Road
 from media_engine.tests.test_impaired import FRAMES_PER_SECOND, HEIGHT, WIDTH, moving_pictures
-from tests.browser.conftest import FLAGS, chromium
+from tests.browser.conftest import FILM, FLAGS, chromium
+from tests.browser.test_room_main_job import SPY
 
 DEADLINE_SECONDS = 60.0
 RATE = 48_000
 VOICE_SECONDS = 6
-FILM = {"width": WIDTH, "height": HEIGHT, "frameRate": FRAMES_PER_SECOND}
-ASK = f"""
-const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-const plain = {{ echoCancellation: false, noiseSuppression: false, autoGainControl: false }};
-navigator.mediaDevices.getUserMedia = ({{ audio, video, ...rest }}) => ask({{ ...rest,
-  audio: audio && {{ ...(audio === true ? {{}} : audio), ...plain }},
-  video: video && {{ ...(video === true ? {{}} : video), ...{FILM} }},
-}});
-"""
-"""The camera's pictures as they are in the film, and its sound."""
-KEEP = """
-window.connections = [];
-const Real = RTCPeerConnection;
-window.RTCPeerConnection = class extends Real { constructor(...args) { super(...args); connections.push(this); } };
-"""
+AS_FILMED = f"window.film = {json.dumps({'width': WIDTH, 'height': HEIGHT, 'frameRate': FRAMES_PER_SECOND})};"
 OVER_THE_ROAD = """
 const take = RTCPeerConnection.prototype.setRemoteDescription;
 RTCPeerConnection.prototype.setRemoteDescription = function ({{ type, sdp }}) {{
@@ -143,7 +131,7 @@ def voice(path: Path) -> Path:
 async def _enter(browser: Browser, portal: PatientPortal, email: str, code: str, road: Road | None) -> Page:
     """Signs in and goes through the join page; `road` is the way of this person's media."""
     context: BrowserContext = await browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    for script in (ASK, KEEP):
+    for script in (SPY, FILM, AS_FILMED):
         await context.add_init_script(script)
     if road is not None:
         await context.add_init_script(OVER_THE_ROAD.format(portal.server.media_port, road.port))

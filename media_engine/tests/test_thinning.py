@@ -11,10 +11,12 @@ from media_engine.allocation import PAUSED, Picture, allocate, thinned, wanted_m
 from media_engine.forwarder import Forwarder, renumbered
 from media_engine.receive_log import ReceiveLog
 from media_engine.records import Packet
+from media_engine.subscribe import SubscribeLink
 from media_engine.tests.client import Client, EngineTestCase, eventually, outline
 from media_engine.tests.test_layers import remb
 from media_engine.tests.test_numbering import STARTS
 from media_engine.thinning import ALL, Thinning, shares
+from media_engine.tracks import DownTrack
 from media_engine.vp9 import decode_descriptor as decode_vp9
 
 CAMERA = ("anna", Source.CAMERA)
@@ -189,6 +191,16 @@ class ThinnedTests(EngineTestCase):
         await ben.flows()
         return anna, ben
 
+    async def thinned(self) -> tuple[SubscribeLink, DownTrack]:
+        """What Ben is sent, of which something is left out."""
+        _, ben = await self.both()
+        link = self.engine._sessions["session"].peers["ben"].subscribe
+        assert link is not None
+        (down,) = link.downs
+        self.narrow(ben)
+        await eventually(lambda: "0101" * 4 in self.layers(ben), "nothing was left out")
+        return link, down
+
     def film(self, anna: Client, *, key: bool = False) -> None:
         if key:
             self.filmed += -self.filmed % len(CYCLE)
@@ -238,12 +250,7 @@ class ThinnedTests(EngineTestCase):
         self.assertEqual(pictures, list(range(pictures[0], pictures[0] + len(pictures))))
 
     async def test_an_encoding_that_may_take_its_place_and_has_not_begun_changes_nothing(self) -> None:
-        _, ben = await self.both()
-        link = self.engine._sessions["session"].peers["ben"].subscribe
-        assert link is not None
-        (down,) = link.downs
-        self.narrow(ben)
-        await eventually(lambda: "0101" * 4 in self.layers(ben), "nothing was left out")
+        _, down = await self.thinned()
         thinning = down.thinning
         assert thinning is not None and thinning.present == 1
         larger = ReceiveLog(90000, wants_nack=True)
@@ -251,12 +258,7 @@ class ThinnedTests(EngineTestCase):
         self.assertEqual(thinning.present, 1)
 
     async def test_what_comes_in_another_encoding_is_thinned_in_the_same_turn(self) -> None:
-        _, ben = await self.both()
-        link = self.engine._sessions["session"].peers["ben"].subscribe
-        assert link is not None
-        (down,) = link.downs
-        self.narrow(ben)
-        await eventually(lambda: "0101" * 4 in self.layers(ben), "nothing was left out")
+        link, down = await self.thinned()
         down.rank, down.thinning = PAUSED, None
         link.allocate({CAMERA: (123_000.0,)}, self.clock())
         self.assertEqual(down.rank, 0)

@@ -9,29 +9,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 from tests.browser.conftest import FLAGS, Portal, chromium
-from tests.browser.test_room_main_job import INGRID, MARCUS, Seat, come_in, eventually, schedule, seat, walk_in
+from tests.browser.test_room_main_job import INGRID, MARCUS, PAIRS, Seat, come_in, eventually, schedule, seat, walk_in
 from tests.test_turn_server import CONFIGURATION, SECRET, free_port, here, is_open
 
 __all__ = ["seat"]
 
 pytestmark = [pytest.mark.extra, pytest.mark.timeout(240)]
 
-BY_RELAY = """async () => {
-  const ways = [];
-  for (const connection of connections.filter(({connectionState}) => connectionState === "connected")) {
-    const reports = await connection.getStats();
-    for (const report of reports.values()) {
-      if (report.type !== "transport") continue;
-      const pair = reports.get(report.selectedCandidatePairId);
-      const { candidateType, relayProtocol } = reports.get(pair.localCandidateId);
-      ways.push(`${candidateType} ${relayProtocol}`);
-    }
-  }
-  return ways;
-}"""
+
+def by_relay(page: Page) -> set[tuple[str, str]]:
+    return {(pair["local"]["candidateType"], pair["local"]["relayProtocol"]) for pair in page.evaluate(PAIRS)}
 
 
 @pytest.fixture(scope="module")
@@ -80,4 +70,4 @@ def test_two_who_reach_nothing_but_the_relay_see_and_hear_each_other(portal: Por
     colleague.sees("Ingrid Sæther")
     for who in (host, colleague):
         who.hears()
-        eventually(lambda page=who.page: set(page.evaluate(BY_RELAY)) == {"relay tcp"}, "relay over TCP")
+        eventually(lambda page=who.page: by_relay(page) == {("relay", "tcp")}, "relay over TCP")

@@ -78,19 +78,19 @@ RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
 """
 """A network that lets no UDP through, as far as this page can tell: it knows of no way to the server but TCP."""
 
-WAYS = """async () => {
-  const ways = [];
+PAIRS = """async () => {
+  const pairs = [];
   for (const connection of connections.filter(({connectionState}) => connectionState === "connected")) {
     const reports = await connection.getStats();
     for (const report of reports.values()) {
       if (report.type !== "transport") continue;
       const pair = reports.get(report.selectedCandidatePairId);
-      ways.push(reports.get(pair.remoteCandidateId).protocol);
+      pairs.push({ local: reports.get(pair.localCandidateId), remote: reports.get(pair.remoteCandidateId) });
     }
   }
-  return ways;
+  return pairs;
 }"""
-"""How media come and go: udp or tcp, for each connection."""
+"""How media come and go: the candidates in use (webrtc-stats, RTCIceCandidateStats) of each connection."""
 
 NEGOTIATIONS = """() => {
   const types = lines.flatMap(({got, said}) => [...got, ...said]);
@@ -533,7 +533,7 @@ def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(
     assert colleague.page.evaluate(PASS_HOLDERS) == [own, own]
 
     # A reload comes back by itself, without a question and without a knock; this one in a network without UDP.
-    assert set(colleague.page.evaluate(WAYS)) == {"udp"}
+    assert {pair["remote"]["protocol"] for pair in colleague.page.evaluate(PAIRS)} == {"udp"}
     colleague.page.add_init_script(WITHOUT_UDP)
     colleague.page.reload()
     colleague.state("connected")
@@ -541,7 +541,7 @@ def test_a_cut_a_reload_and_a_killed_server_keep_the_seat(
     colleague.hears()
     host.sees("Marcus Bell")
     host.hears()
-    assert set(colleague.page.evaluate(WAYS)) == {"tcp"}
+    assert {pair["remote"]["protocol"] for pair in colleague.page.evaluate(PAIRS)} == {"tcp"}
     assert colleague.page.locator('[data-self="true"]').get_attribute("data-participant") == own
 
     portal.kill_and_restart()
